@@ -1,0 +1,1 @@
+//! Clients per account and Region, retry classification, tags, waiting.

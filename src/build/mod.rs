@@ -1,0 +1,1 @@
+//! Starts and follows image builds; finds the reason of a failure.

@@ -1,0 +1,1 @@
+//! One file per verb: its arguments, one call into the library, what it prints.

@@ -1,0 +1,1 @@
+//! The component language: model, parser, expressions, action modules. Pure.

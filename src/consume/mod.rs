@@ -1,0 +1,1 @@
+//! What app teams do with a channel.

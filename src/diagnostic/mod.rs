@@ -1,0 +1,8 @@
+//! One type for everything that has a place in a file: parse errors, findings, project errors.
+//!
+//! A [`Diagnostic`] names a code of the [`catalogue`], says one sentence, and points at a [`SourceFile`] span.
+//! Drawing it is the business of [`render`]; nothing here prints.
+
+mod model;
+
+pub use model::{Diagnostic, Label, Severity, SourceFile, Span};

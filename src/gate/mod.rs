@@ -1,0 +1,1 @@
+//! Evidence and policy in, verdicts out. Pure.

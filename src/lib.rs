@@ -1,0 +1,61 @@
+//! # amiforge
+//!
+//! From a short recipe file to a patched, tested, validated and promoted golden image on AWS.
+//!
+//! ## Map of the crate
+//!
+//! One direction, each room once:
+//!
+//! ```text
+//!  project files ─► project ─► render ─► component (lint) ─► plan ─► publish ─► build
+//!                                                                                │
+//!  app teams ◄─ consume ◄─ promote ◄─ gate ◄─ evidence ◄─ inspect (fresh instance of the candidate)
+//! ```
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`cli`] | one file per verb: its arguments, one call into the library, what it prints |
+//! | [`diagnostic`] | one type for everything that has a place in a file; the catalogue of codes; the renderers |
+//! | [`event`] | the one stream of progress events; bars, plain lines and NDJSON are its sinks |
+//! | [`yaml`] | a tree with spans and comments |
+//! | [`project`] | `amiforge.yaml`, recipes, baselines: read, checked, located |
+//! | [`component`] | the component language: model, parser, expressions, action modules. Pure |
+//! | [`render`] | Handlebars: components and recipes from templates and parameters |
+//! | [`runner`] | executes a component document on the machine it is on (our awstoe) |
+//! | [`sandbox`] | roots, layers, namespaces: an instance on this machine, knowing nothing of AWS |
+//! | [`patch`] | baselines, inventory, version comparison, evaluation. Pure |
+//! | [`plan`] | desired resources against the account: fingerprints, versions, the list of changes |
+//! | [`build`] | starts and follows image builds; finds the reason of a failure |
+//! | [`evidence`] | collects and stores what is known of a candidate |
+//! | [`gate`] | evidence and policy in, verdicts out. Pure |
+//! | [`promote`] | channels, releases, promotion, rollback |
+//! | [`consume`] | resolve |
+//! | [`aws`] | clients per account and Region, retry classification, tags, waiting |
+//! | [`local`] | the local environment: the AWS operations we use, served from this machine |
+//! | [`report`] | text and JSON of what users see |
+//! | [`run`] | all of it in one go, each stage through the room that owns it |
+//!
+//! All effects on a cloud go through the AWS SDK clients that [`aws`] hands out; the local environment is reached
+//! with the same clients, so the code that runs on a laptop is the code that runs against AWS.
+
+pub mod aws;
+pub mod build;
+pub mod cli;
+pub mod clock;
+pub mod component;
+pub mod consume;
+pub mod diagnostic;
+pub mod event;
+pub mod evidence;
+pub mod gate;
+pub mod local;
+pub mod patch;
+pub mod plan;
+pub mod project;
+pub mod promote;
+pub mod render;
+pub mod report;
+pub mod run;
+pub mod runner;
+pub mod sandbox;
+pub mod yaml;

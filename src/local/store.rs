@@ -1,0 +1,191 @@
+//! State of the local environment: JSON documents in one SQLite file, keyed by account, Region, kind and id.
+//!
+//! SQLite and not redb, because two processes (a run and `local serve`) must share the file: SQLite's write-ahead log
+//! with a busy timeout is made for that, redb locks the file for one process.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Where a document lives: account and Region.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// Twelve digits; `*` for what belongs to no account (public parameters).
+    pub account: String,
+    /// Region name.
+    pub region: String,
+}
+
+/// Why the state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused.
+    #[error("the state database of the local environment: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A document in it does not have the expected form.
+    #[error(
+        "the state database of the local environment holds a {kind} `{id}` that this version cannot read: {source}"
+    )]
+    Document {
+        /// Kind of the document.
+        kind: String,
+        /// Its id.
+        id: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+/// The state database. Every access is one transaction; writers queue across processes.
+#[derive(Debug)]
+pub struct Store {
+    connection: Mutex<Connection>,
+}
+
+/// One transaction. Reads see its writes; dropped without [`Store::write`] returning `Ok`, nothing happened.
+#[derive(Debug)]
+pub struct Transaction<'a>(rusqlite::Transaction<'a>);
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS document (
+  account TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (account, region, kind, id)
+) WITHOUT ROWID;
+";
+
+impl Store {
+    /// Opens the database at `path`, creating it when it is not there.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is not such a database.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(30))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// Runs `work` in a transaction that may write. Nothing is kept when it fails.
+    ///
+    /// # Errors
+    /// What `work` returns, or a database error.
+    pub fn write<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.transact(TransactionBehavior::Immediate, work)
+    }
+
+    /// Runs `work` on one consistent view.
+    ///
+    /// # Errors
+    /// What `work` returns, or a database error.
+    pub fn read<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.transact(TransactionBehavior::Deferred, work)
+    }
+
+    fn transact<T, E: From<StoreError>>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // A panic in another transaction has rolled that one back; the connection itself is sound.
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(behavior).map_err(StoreError::from)?;
+        let transaction = Transaction(transaction);
+        let value = work(&transaction)?;
+        transaction.0.commit().map_err(StoreError::from)?;
+        Ok(value)
+    }
+}
+
+impl Transaction<'_> {
+    /// The document of that kind and id.
+    ///
+    /// # Errors
+    /// A database error, or a document that cannot be read.
+    pub fn get<T: DeserializeOwned>(&self, scope: &Scope, kind: &str, id: &str) -> Result<Option<T>, StoreError> {
+        let body: Option<String> = self
+            .0
+            .prepare_cached("SELECT body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id=?4")?
+            .query_row(params![scope.account, scope.region, kind, id], |row| row.get(0))
+            .optional()?;
+        body.map(|body| parse(kind, id, &body)).transpose()
+    }
+
+    /// All documents of that kind whose id starts with `prefix`, ordered by id.
+    ///
+    /// # Errors
+    /// A database error, or a document that cannot be read.
+    pub fn list<T: DeserializeOwned>(
+        &self,
+        scope: &Scope,
+        kind: &str,
+        prefix: &str,
+    ) -> Result<Vec<(String, T)>, StoreError> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND substr(id, 1, length(?4))=?4 ORDER BY id",
+        )?;
+        let rows = statement.query_map(params![scope.account, scope.region, kind, prefix], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.map(|row| {
+            let (id, body) = row?;
+            let value = parse(kind, &id, &body)?;
+            Ok((id, value))
+        })
+        .collect()
+    }
+
+    /// Every scope that has documents of that kind.
+    ///
+    /// # Errors
+    /// A database error.
+    pub fn scopes(&self, kind: &str) -> Result<Vec<Scope>, StoreError> {
+        let mut statement =
+            self.0.prepare_cached("SELECT DISTINCT account, region FROM document WHERE kind=?1 ORDER BY 1, 2")?;
+        let rows = statement.query_map(params![kind], |row| Ok(Scope { account: row.get(0)?, region: row.get(1)? }))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes a document, replacing one of the same id.
+    ///
+    /// # Errors
+    /// A database error.
+    pub fn put<T: Serialize>(&self, scope: &Scope, kind: &str, id: &str, value: &T) -> Result<(), StoreError> {
+        let body = serde_json::to_string(value).map_err(|source| StoreError::Document {
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+            source,
+        })?;
+        self.0.prepare_cached("INSERT OR REPLACE INTO document VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            scope.account,
+            scope.region,
+            kind,
+            id,
+            body
+        ])?;
+        Ok(())
+    }
+
+    /// Removes a document; whether there was one.
+    ///
+    /// # Errors
+    /// A database error.
+    pub fn delete(&self, scope: &Scope, kind: &str, id: &str) -> Result<bool, StoreError> {
+        let count = self
+            .0
+            .prepare_cached("DELETE FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id=?4")?
+            .execute(params![scope.account, scope.region, kind, id])?;
+        Ok(count > 0)
+    }
+}
+
+fn parse<T: DeserializeOwned>(kind: &str, id: &str, body: &str) -> Result<T, StoreError> {
+    serde_json::from_str(body).map_err(|source| StoreError::Document {
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        source,
+    })
+}

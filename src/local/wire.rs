@@ -1,0 +1,37 @@
+//! What an operation sees of a request and answers: parsed parameters in, a value or a service error out.
+
+use super::store::{Scope, StoreError};
+
+/// An error as the service answers it. Each protocol renders it its own way.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct ServiceError {
+    /// HTTP status.
+    pub status: u16,
+    /// Error code, for example `InvalidAMIID.NotFound`.
+    pub code: String,
+    /// Message.
+    pub message: String,
+}
+
+impl ServiceError {
+    /// An error with that status, code and message.
+    pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
+        Self { status, code: code.to_owned(), message: message.into() }
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        Self::new(500, "InternalFailure", error.to_string())
+    }
+}
+
+/// Who calls, where: taken from the request's signature scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Account and Region.
+    pub scope: Scope,
+    /// The time of the request.
+    pub now: time::OffsetDateTime,
+}

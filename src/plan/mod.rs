@@ -1,0 +1,1 @@
+//! Desired resources against the account: fingerprints, versions, the list of changes.

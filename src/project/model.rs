@@ -1,0 +1,259 @@
+use crate::diagnostic::{SourceFile, Span};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A checked project: everything in it has been read and located.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The folder with `amiforge.yaml`.
+    pub root: PathBuf,
+    /// `project:`, the prefix of resource names.
+    pub name: String,
+    /// Environments by name; `local` is always there.
+    pub environments: BTreeMap<String, EnvironmentConfig>,
+    /// Channels in order.
+    pub channels: Vec<Channel>,
+    /// Tags put on every resource.
+    pub tags: BTreeMap<String, String>,
+    /// Recipes by name.
+    pub recipes: BTreeMap<String, Recipe>,
+    /// Component sources by name: the project's own shadow the built-in ones.
+    pub components: BTreeMap<String, ComponentSource>,
+    /// Patch baselines of `baselines/` by name (JSON or YAML text as read).
+    pub baselines: BTreeMap<String, Arc<SourceFile>>,
+}
+
+/// Where work runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EnvironmentConfig {
+    /// This machine.
+    Local(LocalConfig),
+    /// AWS accounts and Regions.
+    Aws(AwsConfig),
+}
+
+/// The local environment's settings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LocalConfig {
+    /// Package sources for `bootstrap` roots, overriding the host's mirror.
+    pub mirror: Option<String>,
+    /// Folders of this machine that instances see read-only at the same place, for example a `file:` package
+    /// repository; relative to the project.
+    pub bind: Vec<PathBuf>,
+}
+
+/// A named set of AWS accounts and Regions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AwsConfig {
+    /// Where images are built.
+    pub home: Location,
+    /// Role to assume, if any.
+    pub role: Option<String>,
+    /// Instance types, in order of preference.
+    pub instance_types: Vec<String>,
+    /// Instance profile name.
+    pub instance_profile: Option<String>,
+    /// Subnet.
+    pub subnet: Option<String>,
+    /// Security groups.
+    pub security_groups: Vec<String>,
+    /// Bucket for build logs.
+    pub log_bucket: Option<String>,
+    /// Launch template and parameter targets.
+    pub targets: Vec<Target>,
+}
+
+/// One account and Region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Location {
+    /// Twelve digits.
+    pub account: String,
+    /// For example `us-east-1`.
+    pub region: String,
+}
+
+/// Where a promotion moves pointers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Account and Region.
+    pub location: Location,
+    /// Role to assume there.
+    pub role: Option<String>,
+}
+
+/// A named pointer to a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Name.
+    pub name: String,
+    /// The channel a release must be in first.
+    pub after: Option<String>,
+    /// How long it must have been there.
+    pub soak: Option<Duration>,
+    /// Whether a person must approve.
+    pub approval_required: bool,
+}
+
+/// One recipe.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// `name:`; the same as the file's stem.
+    pub name: String,
+    /// `os:`.
+    pub os: Os,
+    /// CPU architectures to build for.
+    pub architectures: Vec<Arch>,
+    /// major and minor by hand; the patch number follows the fingerprint.
+    pub version: (u32, u32),
+    /// What to start from.
+    pub parent: Parent,
+    /// Components of the build stage, in order.
+    pub build: Vec<ComponentUse>,
+    /// Components of the test stage, in order.
+    pub test: Vec<ComponentUse>,
+    /// Baseline name: predefined, or one of `baselines/`.
+    pub baseline: String,
+    /// Root volume.
+    pub root_volume: RootVolume,
+    /// Gate policy.
+    pub gates: Gates,
+    /// What a promotion moves; templates with `{{ name }}`, `{{ arch }}`, `{{ channel }}`.
+    pub promote: Promote,
+    /// The file.
+    pub source: Arc<SourceFile>,
+    /// Where the recipe's name stands.
+    pub span: Span,
+}
+
+/// Operating systems amiforge knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "names say it")]
+pub enum Os {
+    Debian12,
+    Debian13,
+    Ubuntu2404,
+    AmazonLinux2023,
+    Rhel9,
+    WindowsServer2022,
+}
+
+/// CPU architecture in EC2's spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "names say it")]
+pub enum Arch {
+    X86_64,
+    Arm64,
+}
+
+/// The parent image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parent {
+    /// How AWS finds it.
+    pub reference: ParentReference,
+    /// How the local environment makes it; absent: cannot be built locally.
+    pub local: Option<LocalParent>,
+}
+
+/// How AWS finds a parent image.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParentReference {
+    /// A public or own SSM parameter; already rendered for one architecture in `render`.
+    Ssm(String),
+    /// An AMI id.
+    Ami(String),
+    /// An Image Builder image ARN.
+    Image(String),
+}
+
+/// How the local environment makes a parent image.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LocalParent {
+    /// mmdebstrap of this release, release pocket only, with these extra packages.
+    Bootstrap { release: String, packages: Vec<String> },
+    /// A root filesystem in a folder (relative to the project), with package sources of its own.
+    Directory { path: PathBuf },
+}
+
+/// A component in a recipe, with its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComponentUse {
+    /// Component name.
+    pub name: String,
+    /// Parameters, as text.
+    pub parameters: BTreeMap<String, String>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A component document or a Handlebars template of one.
+#[derive(Debug, Clone)]
+pub struct ComponentSource {
+    /// Name.
+    pub name: String,
+    /// Whether the text is a Handlebars template (`*.yaml.hbs` in `templates/`).
+    pub template: bool,
+    /// The file (for built-ins, a name like `<built-in>/components/boots.yaml`).
+    pub source: Arc<SourceFile>,
+}
+
+/// Root volume of the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct RootVolume {
+    pub size_gib: u32,
+    pub volume_type: String,
+    pub encrypted: bool,
+}
+
+/// Gate policy; an absent gate is not evaluated, at least one must be present.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Gates {
+    /// Patch compliance.
+    pub patches: Option<PatchGate>,
+    /// Vulnerabilities.
+    pub vulnerabilities: Option<VulnerabilityGate>,
+    /// Image attributes.
+    pub image: Option<ImageGate>,
+    /// Tests must have run and passed.
+    pub tests: bool,
+    /// The candidate is at most this old.
+    pub max_age: Option<Duration>,
+}
+
+/// Limits on a patch scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct PatchGate {
+    pub missing: u32,
+    pub rejected: u32,
+    /// The scan is at most this old.
+    pub scanned_within: Duration,
+}
+
+/// Limits on vulnerabilities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct VulnerabilityGate {
+    /// Findings above this severity fail: `low`, `medium`, `high` or `none` (nothing allowed).
+    pub max_severity: String,
+    pub with_fix_only: bool,
+    pub scanned_within: Duration,
+}
+
+/// Required image attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct ImageGate {
+    pub imds_v2: bool,
+    pub encrypted: bool,
+}
+
+/// What a promotion moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct Promote {
+    pub launch_template: String,
+    pub parameter: String,
+}

@@ -1,0 +1,1 @@
+//! Channels, releases, promotion, rollback.

@@ -1,0 +1,1 @@
+//! All of it in one go, each stage through the room that owns it.

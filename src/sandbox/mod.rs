@@ -1,0 +1,89 @@
+//! Roots, layers, namespaces: an instance on this machine, knowing nothing of AWS.
+//!
+//! An instance is an overlay on read-only layers in its own namespaces, with one persistent init: this program,
+//! executed again. Jobs are sent to the init over a socket. Killing the init kills everything.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// Host name inside.
+    pub hostname: String,
+    /// Read-only layers, topmost first; at least one.
+    pub layers: Vec<PathBuf>,
+    /// A directory of this instance's own; `upper`, `work`, `inject` and `merged` are made in it.
+    pub scratch: PathBuf,
+    /// What the instance may reach.
+    pub network: Network,
+    /// Files visible inside but never part of the upper layer: absolute path inside → content and mode.
+    pub inject: BTreeMap<PathBuf, Injected>,
+    /// Paths of the host bound read-only at the same place (file:// package sources of tests), if they exist.
+    pub bind: Vec<PathBuf>,
+}
+
+/// A file shown inside an instance that never lands in the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Injected {
+    /// The bytes.
+    pub content: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// What an instance may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// The host's network: package mirrors can be reached.
+    Host,
+    /// Loopback only.
+    Loopback,
+}
+
+/// Something to run in an instance; one at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// A program of the image.
+    Command {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// The whole environment.
+        environment: BTreeMap<String, String>,
+        /// Working directory.
+        directory: String,
+        /// Standard input.
+        stdin: Vec<u8>,
+        /// Time limit.
+        timeout: Option<Duration>,
+    },
+    /// This program's own code (the handler given to `init::main`), run in a forked child with `payload`; what it writes
+    /// to its output arrives as lines.
+    Builtin {
+        /// Handed to the handler.
+        payload: Vec<u8>,
+        /// Time limit.
+        timeout: Option<Duration>,
+    },
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Exit code.
+    Code(i32),
+    /// Signal number.
+    Signal(i32),
+    /// The time limit was reached and everything the job had started was killed.
+    TimedOut,
+}
+
+/// A line of a job's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// Standard output (for a builtin: what it wrote).
+    Out(String),
+    /// Standard error.
+    Err(String),
+}

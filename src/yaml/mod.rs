@@ -1,0 +1,1 @@
+//! A YAML (and JSON) tree with byte-exact spans and comments.
