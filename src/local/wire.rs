@@ -35,3 +35,8 @@ pub struct Caller {
     /// The time of the request.
     pub now: time::OffsetDateTime,
 }
+
+/// One operation of a service. The request is JSON in the service's own wire names: the body of rest-json and awsJson1.1
+/// (rest-json query and path parameters merged in); for EC2 the query string unflattened (`Filter.1.Value.2=x` becomes
+/// `{"Filter":[{"Value":[…,"x"]}]}`). The answer is JSON in wire names; for EC2 it is rendered as XML, arrays as `<item>`s.
+pub type Operation = fn(&super::Local, &Caller, &serde_json::Value) -> Result<serde_json::Value, ServiceError>;

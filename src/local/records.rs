@@ -1,0 +1,104 @@
+//! Documents of the local environment that more than one service reads.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Kind of [`Ami`] documents in the store; the id is the AMI id.
+pub const AMI: &str = "ami";
+
+/// An AMI: a stack of read-only root-filesystem layers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are DescribeImages' own")]
+pub struct Ami {
+    pub id: String,
+    pub name: String,
+    pub description: String,
+    /// Owner account; public parents belong to an account of their publisher.
+    pub owner: String,
+    pub public: bool,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// `available`, `pending`, `failed`, `disabled`, `deregistered`.
+    pub state: String,
+    /// RFC 3339.
+    pub created_at: String,
+    pub root_device: String,
+    pub snapshot: String,
+    pub volume_size: u32,
+    pub volume_type: String,
+    pub encrypted: bool,
+    /// Whether `imdsSupport` is `v2.0`.
+    pub imds_v2: bool,
+    pub platform: String,
+    pub tags: BTreeMap<String, String>,
+    /// Topmost first; host paths.
+    pub layers: Vec<PathBuf>,
+    /// Accounts that may launch it, besides the owner.
+    pub launch_permissions: Vec<String>,
+    /// The AMI it was built from.
+    pub source: Option<String>,
+}
+
+/// Kind of [`ComponentRecord`] documents; the id is the component build version ARN.
+pub const COMPONENT: &str = "imagebuilder-component";
+
+/// A component build version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are GetComponent's own")]
+pub struct ComponentRecord {
+    pub arn: String,
+    pub name: String,
+    /// `1.0.3`.
+    pub version: String,
+    pub build: u32,
+    pub description: String,
+    pub change_description: String,
+    pub platform: String,
+    pub supported_os_versions: Vec<String>,
+    /// `BUILD` or `TEST`, derived from the document's phases.
+    pub kind: String,
+    pub data: String,
+    pub created_at: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Kind of [`RecipeRecord`] documents; the id is the recipe ARN.
+pub const RECIPE: &str = "imagebuilder-recipe";
+
+/// An image recipe version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are GetImageRecipe's own")]
+pub struct RecipeRecord {
+    pub arn: String,
+    pub name: String,
+    pub version: String,
+    pub description: String,
+    pub platform: String,
+    /// As given: `ami-…`, `ssm:…` or an image ARN.
+    pub parent_image: String,
+    /// Component ARN as given (wildcards allowed) and parameter values.
+    pub components: Vec<(String, BTreeMap<String, Vec<String>>)>,
+    /// As given, JSON of the API.
+    pub block_device_mappings: serde_json::Value,
+    pub working_directory: String,
+    pub ami_tags: BTreeMap<String, String>,
+    pub created_at: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Kind of [`InfrastructureRecord`] documents; the id is the ARN.
+pub const INFRASTRUCTURE: &str = "imagebuilder-infrastructure";
+
+/// An infrastructure configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are GetInfrastructureConfiguration's own")]
+pub struct InfrastructureRecord {
+    pub arn: String,
+    pub name: String,
+    /// The request's fields as given (JSON of the API), without token and tags.
+    pub body: serde_json::Value,
+    pub created_at: String,
+    pub updated_at: Option<String>,
+    pub tags: BTreeMap<String, String>,
+}
