@@ -11,6 +11,7 @@ run: prerequisites
 	$(CARGO) run --quiet --locked -- run $(RECIPE)
 
 test: prerequisites
+	@./scripts/test-prerequisites
 	$(CARGO) test --locked
 
 lint:

@@ -3,6 +3,7 @@
 //! No logic lives here: a verb parses its arguments, calls the library once and prints what came back.
 
 pub mod args;
+pub mod codes;
 pub mod exit;
 pub mod failure;
 mod from;

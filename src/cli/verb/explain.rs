@@ -14,7 +14,7 @@ pub struct ExplainArgs {
 
 pub(crate) fn run(_session: &Session, args: &ExplainArgs) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {
-        let list: String = catalogue::all().map(|entry| format!("{}  {}\n", entry.code, entry.title)).collect();
+        let list: String = catalogue::all().iter().map(|entry| format!("{}  {}\n", entry.code, entry.title)).collect();
         print(&list)?;
         return Ok(Exit::Done);
     };
