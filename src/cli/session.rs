@@ -1,12 +1,13 @@
 //! What the verbs share: the project, the environment, where output goes.
 
-use super::args::{Color, Format, Global};
+use super::args::{Color, Format, Global, Selection};
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::aws::{Cloud, Options};
 use crate::clock::Clock;
 use crate::event::Events;
 use crate::project::{self, Arch, Project, Recipe};
+use crate::run::Work;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use tokio::sync::OnceCell;
@@ -154,4 +155,29 @@ pub fn arch(recipe: &Recipe, named: Option<&str>) -> Result<Arch, Failure> {
                 .next(format!("its architectures: {}", all.join(", ")))
         }),
     }
+}
+
+/// The image a selection names, in the session's environment.
+pub async fn work<'a>(session: &'a Session, project: &'a Project, selection: &Selection) -> Result<Work<'a>, Failure> {
+    let recipe = recipe(project, &selection.recipe)?;
+    let arch = arch(recipe, selection.arch.as_deref())?;
+    Ok(Work { cloud: session.cloud(project).await?, project, recipe, arch })
+}
+
+/// Asks before something that users will notice. Without a terminal only `--yes` is consent.
+pub async fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let refused = |why: &str| Failure::new(Exit::Usage, "not confirmed, nothing was changed").why(why).next("--yes says it in advance");
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(refused("there is no terminal to ask on"));
+    }
+    write!(std::io::stderr().lock(), "{question} [y/N] ")?;
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    let answer = answer.await.map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))??;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(refused("the answer was not yes")) }
 }

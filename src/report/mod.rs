@@ -2,6 +2,8 @@
 
 mod files;
 mod image;
+mod verbs;
 
 pub use files::{Rendered, count_line, init, lint, serving};
-pub use image::{channels, closing, plan, verdicts};
+pub use image::{change_line, channels, closing, plan, verdicts, word};
+pub use verbs::{Validated, built, promoted, published};
