@@ -33,11 +33,28 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     logging();
     let session = Session::new(cli.global.clone());
     let color = session.color_err();
-    match runtime().and_then(|runtime| runtime.block_on(drive(&session, cli.verb))) {
+    match execute(&session, cli.verb) {
         Ok(exit) => exit.code(),
         Err(failure) => {
             let _ = std::io::stderr().lock().write_all(failure.text(color).as_bytes());
             failure.exit.code()
+        }
+    }
+}
+
+/// Verbs that only read files run as they are; the others get a runtime.
+fn execute(session: &Session, verb: Verb) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Init(args) => verb::init::run(&args),
+        Verb::Lint(args) => verb::lint::run(session, &args),
+        Verb::Render(args) => verb::render::run(session, &args),
+        Verb::Explain(args) => verb::explain::run(&args),
+        verb => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let outcome = runtime.block_on(drive(session, verb));
+            // What still blocks a thread (a prompt that nobody answered) must not keep the program.
+            runtime.shutdown_background();
+            outcome
         }
     }
 }
@@ -48,10 +65,6 @@ fn logging() {
     if let Ok(filter) = EnvFilter::try_from_env("AMIFORGE_LOG") {
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 /// Runs the verb until it ends or the user interrupts; then ends what this process runs, in either case.
@@ -71,9 +84,8 @@ fn interrupted(signal: &str) -> Failure {
 
 async fn dispatch(session: &Session, verb: Verb) -> Result<Exit, Failure> {
     match verb {
-        Verb::Init(args) => verb::init::run(&args),
-        Verb::Lint(args) => verb::lint::run(session, &args),
-        Verb::Render(args) => verb::render::run(session, &args),
+        // The verbs without an environment have been served by `execute`.
+        Verb::Init(_) | Verb::Lint(_) | Verb::Render(_) | Verb::Explain(_) => Ok(Exit::Done),
         Verb::Plan(args) => verb::plan::run(session, &args).await,
         Verb::Publish(args) => verb::publish::run(session, &args).await,
         Verb::Build(args) => verb::build::run(session, &args).await,
@@ -84,6 +96,5 @@ async fn dispatch(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Channels(args) => verb::channels::run(session, &args).await,
         Verb::Run(args) => verb::run::run(session, &args).await,
         Verb::Local(verb) => verb::local::run(session, verb).await,
-        Verb::Explain(args) => verb::explain::run(session, &args),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::session::{Session, print};
+use crate::cli::session::print;
 use crate::diagnostic::catalogue;
 
 /// Arguments of `explain`.
@@ -12,7 +12,7 @@ pub struct ExplainArgs {
     pub code: Option<String>,
 }
 
-pub(crate) fn run(_session: &Session, args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {
         let list: String = catalogue::all().iter().map(|entry| format!("{}  {}\n", entry.code, entry.title)).collect();
         print(&list)?;
