@@ -1,0 +1,97 @@
+//! What the single verbs print when they are done: what was made, and the next command.
+
+use crate::build::Built;
+use crate::evidence::Evidence;
+use crate::gate::Verdict;
+use crate::plan::Published;
+use crate::promote::Promotion;
+use crate::run::Judged;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// What `publish` prints.
+#[must_use]
+pub fn published(published: &Published) -> String {
+    let mut text = match published.changed {
+        0 => "Nothing to do: everything was published already.\n".to_owned(),
+        1 => "1 resource created.\n".to_owned(),
+        count => format!("{count} resources created.\n"),
+    };
+    for arn in &published.components {
+        let _ = writeln!(text, "  {arn}");
+    }
+    let _ = writeln!(text, "  {}\n  {}", published.recipe, published.infrastructure);
+    text
+}
+
+/// What `build` prints.
+#[must_use]
+pub fn built(built: &Built, recipe: &str) -> String {
+    let how = if built.reused { "is there already" } else { "was built" };
+    let tests = match &built.tests {
+        Some(tests) if tests.passed => format!("passed, {} steps", tests.executed_steps),
+        Some(tests) => format!("FAILED: {}", tests.message),
+        None => "none ran".to_owned(),
+    };
+    format!(
+        "image {} {how}\n  AMI      {}\n  image    {}\n  tests    {tests}\nnext: amiforge validate {recipe}\n",
+        built.image_version, built.ami, built.image_arn
+    )
+}
+
+/// What `validate` prints.
+#[derive(Debug, Serialize)]
+pub struct Validated<'a> {
+    schema: &'static str,
+    digest: &'a str,
+    evidence_file: &'a PathBuf,
+    verdicts: &'a [Verdict],
+    evidence: &'a Evidence,
+}
+
+impl<'a> Validated<'a> {
+    /// The report of a validation.
+    #[must_use]
+    pub fn new(judged: &'a Judged) -> Self {
+        Self {
+            schema: "amiforge.validated/1",
+            digest: &judged.digest,
+            evidence_file: &judged.file,
+            verdicts: &judged.verdicts,
+            evidence: &judged.evidence,
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!(
+            "{} passes\n{}  evidence {}  {}\nnext: amiforge promote {}\n",
+            self.evidence.candidate.ami,
+            super::verdicts(self.verdicts),
+            self.evidence_file.display(),
+            self.digest,
+            self.evidence.candidate.recipe
+        )
+    }
+}
+
+/// What `promote` and `rollback` print.
+#[must_use]
+pub fn promoted(promotion: &Promotion, region: &str, recipe: &str) -> String {
+    let release = &promotion.release;
+    let how = if promotion.changed { "now points at" } else { "points already at" };
+    format!(
+        "channel {} {how} {}\n  launch template  {region}: {} {} default version {}\n  parameter        {region}: {} (version {})\n\
+         undo: amiforge rollback {recipe} --channel {}\n",
+        promotion.channel,
+        release.ami,
+        release.launch_template.name,
+        release.launch_template.id,
+        release.launch_template.version,
+        release.parameter.name,
+        release.parameter.version,
+        promotion.channel,
+    )
+}

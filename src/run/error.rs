@@ -1,0 +1,74 @@
+//! Why a run ended before its end.
+
+use crate::aws::AwsError;
+use crate::build::BuildError;
+use crate::diagnostic::Diagnostic;
+use crate::evidence::EvidenceError;
+use crate::gate::Verdict;
+use crate::plan::PlanError;
+use crate::promote::PromoteError;
+
+/// Why a stage failed. Each room's own error, and what only the way between the rooms can say.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Project files.
+    #[error("the project's files cannot be used")]
+    Files(Vec<Diagnostic>),
+    /// The environment.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// Planning or publishing.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Building or testing.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Collecting or reading evidence.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// A gate did not pass.
+    #[error("{} of {} gates did not pass for {ami}", failing(verdicts), verdicts.len())]
+    Gate {
+        /// The image.
+        ami: String,
+        /// All verdicts.
+        verdicts: Vec<Verdict>,
+    },
+    /// Nothing to validate or promote.
+    #[error("there is no image of recipe `{recipe}` ({arch}) with the fingerprint of the project's files")]
+    NoCandidate {
+        /// Recipe.
+        recipe: String,
+        /// Architecture.
+        arch: String,
+    },
+    /// Nothing known about the image.
+    #[error("there is no evidence about {ami}")]
+    NoEvidence {
+        /// The image.
+        ami: String,
+        /// Recipe.
+        recipe: String,
+    },
+    /// The project has no such channel.
+    #[error("the project has no channel `{name}`")]
+    NoChannel {
+        /// As asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Moving the channel.
+    #[error(transparent)]
+    Promote(#[from] PromoteError),
+}
+
+fn failing(verdicts: &[Verdict]) -> usize {
+    verdicts.iter().filter(|verdict| !crate::gate::approved(std::slice::from_ref(verdict))).count()
+}
+
+impl From<Vec<Diagnostic>> for RunError {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Files(diagnostics)
+    }
+}
