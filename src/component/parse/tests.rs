@@ -388,7 +388,7 @@ fn inputs_of_a_later_step_are_not_known_yet() {
          - { name: Later, action: ExecuteBinary, inputs: { path: /bin/true } }",
     );
     let refused = runnable(&good(&text), &SourceFile::new("c.yaml", text.as_str()));
-    assert_eq!(places(&refused), ["C050 5:67"]);
+    assert_eq!(places(&refused), ["C050 5:65"]);
 }
 
 proptest! {
