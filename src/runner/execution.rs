@@ -146,7 +146,8 @@ impl Execution<'_> {
         if let Err(error) = self.store.clear() {
             // Left behind, it would make the next execution of this id begin in the middle.
             summary.status = RunStatus::Failed;
-            summary.failure_message = format!("{} {error}", summary.failure_message).trim().to_owned();
+            let space = if summary.failure_message.is_empty() { "" } else { " " };
+            summary.failure_message.extend([space, &error.to_string()]);
         }
         summary
     }

@@ -202,7 +202,7 @@ impl Streams {
             let Some(pipe) = slot else { continue };
             let keep = |bytes: &[u8]| {
                 if stream == Stream::Stdout {
-                    kept.push(bytes)
+                    kept.push(bytes);
                 }
             };
             if !read_available(pipe, stream, sink, keep) {

@@ -147,7 +147,11 @@ impl Store {
 /// What must be the same for a saved state to be continued.
 fn digest(request: &Request) -> String {
     let text = serde_json::to_vec(&(&request.documents, &request.phases)).unwrap_or_default();
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in Sha256::digest(text) {
+        hex.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
+    }
+    hex
 }
 
 #[cfg(test)]

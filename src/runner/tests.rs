@@ -72,7 +72,7 @@ impl Bench {
 
 /// A document with these steps in phase `build`.
 fn document(steps: &str) -> String {
-    let steps: String = steps.lines().map(|line| format!("      {line}\n")).collect();
+    let steps = steps.lines().flat_map(|line| ["      ", line, "\n"]).collect::<String>();
     format!("schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n{steps}")
 }
 

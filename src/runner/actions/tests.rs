@@ -312,6 +312,15 @@ fn update_with_apt() {
 }
 
 #[test]
+fn an_interrupted_update_is_finished_first() {
+    let bench = updating(&[("apt-get", APT_GET), ("dpkg", "echo \"$@\" >> calls")]);
+    bench.write("var/lib/dpkg/status", "");
+    bench.write("var/lib/dpkg/updates/0001", "");
+    bench.run("UpdateOS", "{}");
+    assert_eq!(bench.read("calls").lines().next(), Some("--force-confdef --force-confold --configure -a"));
+}
+
+#[test]
 fn update_of_chosen_packages_with_apt() {
     let bench = updating(&[("apt-get", APT_GET)]);
     bench.write("var/lib/dpkg/status", "");

@@ -83,7 +83,18 @@ impl Update<'_, '_> {
         process::run(&program, self.sink)
     }
 
+    /// Finishes what an earlier attempt was killed in; apt-get refuses to work before that is done.
+    fn finish_interrupted(&mut self) -> Result<(), StepError> {
+        let journal = self.machine.root.join("var/lib/dpkg/updates");
+        if fs::read_dir(journal).is_ok_and(|mut entries| entries.next().is_some()) {
+            let argv = ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"].map(str::to_owned);
+            succeeded("dpkg --configure -a", self.run(argv.to_vec())?)?;
+        }
+        Ok(())
+    }
+
     fn apt(&mut self) -> Result<Done, StepError> {
+        self.finish_interrupted()?;
         self.apt_get(&["update"], &[])?;
         if self.include.is_empty() && self.exclude.is_empty() {
             // New packages come along when an update needs them, as with a kernel; nothing is removed.
@@ -183,7 +194,7 @@ impl Preferences {
         }
         let mut text = String::new();
         for pattern in &update.exclude {
-            text.push_str(&format!("Package: {pattern}\nPin: version *\nPin-Priority: -1\n\n"));
+            text.extend(["Package: ", pattern, "\nPin: version *\nPin-Priority: -1\n\n"]);
         }
         // The machine's own preferences still count; the first entry for a package wins.
         text.push_str(&fs::read_to_string(update.machine.root.join("etc/apt/preferences")).unwrap_or_default());
