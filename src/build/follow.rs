@@ -115,13 +115,14 @@ impl Progress {
     async fn report(&mut self, cloud: &Cloud, arn: &str, seen: &Seen, events: &Events) {
         if seen.status == "TESTING" && !self.testing {
             self.testing = true;
+            events.finished(Stage::Build, Ending::Done, format!("image {} made", seen.version));
             events.started(Stage::Test, "testing a fresh instance of the new image");
         }
         if self.status != seen.status {
             self.status.clone_from(&seen.status);
-            if self.testing && seen.ended() {
+            if seen.ended() {
                 let ending = if seen.status == "AVAILABLE" { Ending::Done } else { Ending::Failed };
-                events.finished(Stage::Test, ending, seen.status.to_lowercase());
+                events.finished(self.stage(), ending, format!("image {} is {}", seen.version, seen.status));
             } else {
                 events.progress(self.stage(), seen.status.to_lowercase());
             }

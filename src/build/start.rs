@@ -4,7 +4,7 @@ use super::error::BuildError;
 use super::follow::{Ended, follow, look};
 use crate::aws::wait::Poller;
 use crate::aws::{CallError, Cloud, tags};
-use crate::event::{Events, Stage};
+use crate::event::{Ending, Events, Stage};
 use crate::evidence::TestResult;
 use crate::plan::{Desired, ImagePlan, ObservedImage, Plan, Published, images, token};
 use aws_sdk_imagebuilder::types::ImageTestsConfiguration;
@@ -69,23 +69,44 @@ pub async fn ensure(
     if let (ImagePlan::Keep { arn, .. }, false) = (&plan.image, options.fresh)
         && let Some(built) = reuse(cloud, arn).await?
     {
-        return Ok(built);
+        return Ok(unchanged(built, events));
     }
     let existing = images(cloud, desired).await?;
     if !options.fresh
         && let Some(image) = latest(existing.iter().filter(|image| image.available()))
         && let Some(built) = reuse(cloud, &image.arn).await?
     {
-        return Ok(built);
+        return Ok(unchanged(built, events));
     }
+    events.started(Stage::Build, format!("building {}", desired.recipe.resource_name));
     let waiting = Poller { every: cloud.poll(), deadline: options.deadline };
     if let Some(image) = latest(existing.iter().filter(|image| image.in_flight())) {
         events.note(Stage::Build, format!("joining {}, which is {}", image.version, image.status));
         return done(cloud, follow(cloud, &image.arn, waiting, events).await?).await;
     }
-    let arn = start(cloud, desired, published, &options, existing.len()).await?;
+    let started = start(cloud, desired, published, &options, existing.len()).await;
+    let arn = started.inspect_err(|error| events.finished(Stage::Build, Ending::Failed, error.to_string()))?;
     events.note(Stage::Build, format!("started {arn}"));
     done(cloud, follow(cloud, &arn, waiting, events).await?).await
+}
+
+/// Tells that an image is there already.
+fn unchanged(built: Built, events: &Events) -> Built {
+    events.started(Stage::Build, "image");
+    events.finished(Stage::Build, Ending::Unchanged, format!("image {} is there: {}", built.image_version, built.ami));
+    built
+}
+
+/// The newest usable image with the plan's fingerprint, without building anything.
+///
+/// # Errors
+/// When calls fail.
+pub async fn find(cloud: &Cloud, plan: &Plan) -> Result<Option<Built>, BuildError> {
+    let existing = images(cloud, plan.desired()).await?;
+    match latest(existing.iter().filter(|image| image.available())) {
+        Some(image) => reuse(cloud, &image.arn).await,
+        None => Ok(None),
+    }
 }
 
 /// Asks the service to cancel a build. The instance it runs on is the service's to end.

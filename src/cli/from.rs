@@ -6,7 +6,7 @@ use crate::aws::AwsError;
 use crate::build::BuildError;
 use crate::consume::ConsumeError;
 use crate::evidence::EvidenceError;
-use crate::gate::VerdictStatus;
+use crate::gate::{Verdict, VerdictStatus};
 use crate::local::LocalError;
 use crate::plan::PlanError;
 use crate::project::InitError;
@@ -69,6 +69,12 @@ impl From<InitError> for Failure {
     }
 }
 
+/// The verdicts that do not pass, as lines.
+fn open_verdicts(verdicts: &[Verdict]) -> Vec<String> {
+    let open: Vec<Verdict> = verdicts.iter().filter(|verdict| verdict.status != VerdictStatus::Pass).cloned().collect();
+    crate::report::verdicts(&open).lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let text = sentence(&error);
@@ -80,17 +86,24 @@ impl From<RunError> for Failure {
             RunError::Evidence(error) => error.into(),
             RunError::Promote(error) => error.into(),
             RunError::Gate { verdicts, .. } => {
-                let open = verdicts.iter().filter(|verdict| verdict.status != VerdictStatus::Pass).cloned();
-                let lines = crate::report::verdicts(&open.collect::<Vec<_>>());
                 Self::new(Exit::GateFailed, text)
-                    .showing(lines.lines().map(|line| line.trim_end().to_owned()))
+                    .showing(open_verdicts(&verdicts))
                     .why("a gate that fails, errs or looks at stale evidence stops a promotion; no channel was touched")
                     .next("mend the recipe or its components and run again; `amiforge explain A007` says more")
             }
+            RunError::NotApproved { verdicts, recipe, .. } => Self::new(Exit::NoEvidence, text)
+                .showing(open_verdicts(&verdicts))
+                .why("only an image with passing, fresh evidence is promoted")
+                .next(format!("amiforge validate {recipe}")),
             RunError::NoCandidate { recipe, .. } => Self::new(Exit::NoEvidence, text).next(format!("amiforge build {recipe}")),
             RunError::NoEvidence { recipe, .. } => {
                 Self::new(Exit::NoEvidence, text)
                     .why("only an image with passing, fresh evidence is promoted")
+                    .next(format!("amiforge validate {recipe}"))
+            }
+            RunError::Digest { recipe, .. } => {
+                Self::new(Exit::NoEvidence, text)
+                    .why("a file that was changed, or that is about an older validation, proves nothing")
                     .next(format!("amiforge validate {recipe}"))
             }
             RunError::NoChannel { known, .. } => {

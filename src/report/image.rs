@@ -119,12 +119,9 @@ pub fn closing(report: &RunReport) -> String {
     };
     row("AMI", &format!("{region}: {}", report.image.ami));
     row("image version", &format!("{}  {}", report.image.image_version, report.image.image_arn));
-    let release = &report.promotion.release;
-    row(
-        "launch template",
-        &format!("{region}: {} {} default version {}", release.launch_template.name, release.launch_template.id, release.launch_template.version),
-    );
-    row("parameter", &format!("{region}: {} (version {})", release.parameter.name, release.parameter.version));
+    for (name, value) in super::verbs::pointers(&report.promotion.release) {
+        row(name, &value);
+    }
     row("evidence", &format!("{}  {}", report.evidence_file.display(), short(&report.digest)));
     text.push_str("  gates\n");
     for line in verdicts(&report.verdicts).lines() {

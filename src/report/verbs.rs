@@ -4,7 +4,7 @@ use crate::build::Built;
 use crate::evidence::Evidence;
 use crate::gate::Verdict;
 use crate::plan::Published;
-use crate::promote::Promotion;
+use crate::promote::{Placed, Promotion, Release};
 use crate::run::Judged;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -79,19 +79,26 @@ impl<'a> Validated<'a> {
 
 /// What `promote` and `rollback` print.
 #[must_use]
-pub fn promoted(promotion: &Promotion, region: &str, recipe: &str) -> String {
+pub fn promoted(promotion: &Promotion) -> String {
     let release = &promotion.release;
     let how = if promotion.changed { "now points at" } else { "points already at" };
-    format!(
-        "channel {} {how} {}\n  launch template  {region}: {} {} default version {}\n  parameter        {region}: {} (version {})\n\
-         undo: amiforge rollback {recipe} --channel {}\n",
-        promotion.channel,
-        release.ami,
-        release.launch_template.name,
-        release.launch_template.id,
-        release.launch_template.version,
-        release.parameter.name,
-        release.parameter.version,
-        promotion.channel,
-    )
+    let mut text = format!("channel {} {how} {}\n", promotion.channel, release.ami);
+    for (name, value) in pointers(release) {
+        let _ = writeln!(text, "  {name:<16} {value}");
+    }
+    let _ = writeln!(text, "undo: amiforge rollback {} --channel {}", release.recipe, promotion.channel);
+    text
+}
+
+/// The launch template and the parameter of every target.
+pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
+    let target = |placed: &Placed| {
+        let (template, region) = (&placed.launch_template, &placed.region);
+        let parameter = &placed.parameter;
+        [
+            ("launch template", format!("{region}: {} {} default version {}", template.name, template.id, template.version)),
+            ("parameter", format!("{region}: {} (version {})", parameter.name, parameter.version)),
+        ]
+    };
+    release.targets.iter().flat_map(target).collect()
 }

@@ -34,6 +34,16 @@ pub enum RunError {
         /// All verdicts.
         verdicts: Vec<Verdict>,
     },
+    /// The evidence from before does not pass any more.
+    #[error("{} of {} gates do not pass for {ami} with the evidence there is", failing(verdicts), verdicts.len())]
+    NotApproved {
+        /// The image.
+        ami: String,
+        /// Recipe.
+        recipe: String,
+        /// All verdicts.
+        verdicts: Vec<Verdict>,
+    },
     /// Nothing to validate or promote.
     #[error("there is no image of recipe `{recipe}` ({arch}) with the fingerprint of the project's files")]
     NoCandidate {
@@ -49,6 +59,18 @@ pub enum RunError {
         ami: String,
         /// Recipe.
         recipe: String,
+    },
+    /// The file about the image is not the one whose digest stands on it.
+    #[error("the evidence about {ami} has digest {digest}, the image is tagged with {}", recorded.as_deref().unwrap_or("none"))]
+    Digest {
+        /// The image.
+        ami: String,
+        /// Recipe.
+        recipe: String,
+        /// Digest of the file.
+        digest: String,
+        /// What the tag says.
+        recorded: Option<String>,
     },
     /// The project has no such channel.
     #[error("the project has no channel `{name}`")]

@@ -3,6 +3,7 @@
 //! DESIGN gives the verbs one call into the library each. The calls that need more than one room (a build publishes
 //! first, a promotion needs verdicts) live here, so that `run` and the single verbs do the same work.
 
+mod channel;
 mod error;
 mod stages;
 

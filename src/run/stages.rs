@@ -5,7 +5,7 @@ use crate::aws::Cloud;
 use crate::build::{self, BuildOptions, Built};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Ending, Events, Stage};
-use crate::evidence::{self, CollectRequest, Evidence};
+use crate::evidence::{self, CollectRequest, Evidence, EvidenceError};
 use crate::gate::{self, Verdict};
 use crate::plan::{self, Action, ImagePlan, Plan};
 use crate::project::{Arch, Channel, Project, Recipe};
@@ -33,6 +33,8 @@ pub struct Candidate {
     pub ami: String,
     /// What built it; absent for an AMI that amiforge did not build.
     pub built: Option<Built>,
+    /// Fingerprint of what went into it, if it was built.
+    pub fingerprint: Option<String>,
 }
 
 /// What is known of an image, and what the gates say about it.
@@ -155,7 +157,7 @@ impl Work<'_> {
         let request = self.collect_request(candidate);
         let collected = evidence::collect(self.cloud, &request, events).await;
         let evidence = failing(events, Stage::Validate, collected)?;
-        let file = evidence::file::save(&self.evidence_folder(), &evidence).map_err(RunError::from)?;
+        let file = evidence::file::save(&self.evidence_folder(), &evidence).map_err(EvidenceError::from)?;
         let counts = evidence.patches.as_ref().map(|scan| scan.counts).unwrap_or_default();
         let message = format!(
             "{} packages; patches: {} installed, {} missing, {} rejected",
@@ -190,9 +192,13 @@ impl Work<'_> {
     pub async fn known(&self, ami: &str) -> Result<Judged, RunError> {
         let folder = self.evidence_folder();
         let missing = || RunError::NoEvidence { ami: ami.to_owned(), recipe: self.recipe.name.clone() };
-        let (evidence, file) = evidence::file::load(&folder, ami)?.ok_or_else(missing)?;
+        let evidence = evidence::file::load(&folder, ami).map_err(EvidenceError::from)?.ok_or_else(missing)?;
         let digest = evidence::digest(&evidence);
-        evidence::verify(self.cloud, ami, &digest).await?;
+        let recorded = evidence::recorded_digest(self.cloud, self.cloud.home(), ami).await?;
+        if recorded.as_deref() != Some(&digest) {
+            return Err(RunError::Digest { ami: ami.to_owned(), recipe: self.recipe.name.clone(), digest, recorded });
+        }
+        let file = folder.join(&self.recipe.name).join(self.arch.name()).join(format!("{ami}.json"));
         let verdicts = gate::evaluate(&self.recipe.gates, &evidence, self.cloud.clock().now());
         Ok(Judged { evidence, digest, file, verdicts, reused: true })
     }
@@ -211,8 +217,24 @@ impl Work<'_> {
         })
     }
 
+    fn collect_request(&self, candidate: &Candidate) -> CollectRequest {
+        let built = candidate.built.as_ref();
+        CollectRequest {
+            location: self.cloud.home().clone(),
+            project: self.project.name.clone(),
+            recipe: self.recipe.name.clone(),
+            arch: self.arch.name().to_owned(),
+            ami: candidate.ami.clone(),
+            image_arn: built.map(|built| built.image_arn.clone()),
+            image_version: built.map(|built| built.image_version.clone()),
+            fingerprint: candidate.fingerprint.clone(),
+            tests: built.and_then(|built| built.tests.clone()),
+            expected_baseline: self.recipe.baseline.clone(),
+        }
+    }
+
     fn evidence_folder(&self) -> PathBuf {
-        self.project.root.join(".amiforge/evidence").join(&self.recipe.name).join(self.arch.name())
+        self.project.root.join(".amiforge/evidence")
     }
 }
 

@@ -35,7 +35,6 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
         let judged = work.approved(&built.ami).await?;
         work.promote(&built, &judged, channel, &session.events).await?
     };
-    let region = &work.cloud.home().region;
-    print_as(args.format, &promotion, || crate::report::promoted(&promotion, region, &args.image.recipe))?;
+    print_as(args.format, &promotion, || crate::report::promoted(&promotion))?;
     Ok(Exit::Done)
 }

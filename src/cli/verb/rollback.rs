@@ -31,7 +31,6 @@ pub(crate) async fn run(session: &Session, args: &RollbackArgs) -> Result<Exit, 
     let question = format!("Move channel {} of {} back to its previous release?", channel.name, args.image.recipe);
     confirm(args.yes, &question).await?;
     let promotion = work.rollback(channel, &session.events).await?;
-    let region = &work.cloud.home().region;
-    print_as(args.format, &promotion, || crate::report::promoted(&promotion, region, &args.image.recipe))?;
+    print_as(args.format, &promotion, || crate::report::promoted(&promotion))?;
     Ok(Exit::Done)
 }
