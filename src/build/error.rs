@@ -111,6 +111,15 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// The last lines that the failed step wrote, oldest first; empty when there is no failed step.
+    #[must_use]
+    pub fn last_lines(&self) -> &[String] {
+        match self {
+            Self::Failed(failure) => &failure.last_lines,
+            _ => &[],
+        }
+    }
+
     /// What to do next.
     #[must_use]
     pub fn next(&self) -> Option<String> {

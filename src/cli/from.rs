@@ -80,6 +80,10 @@ impl From<RunError> for Failure {
         let text = sentence(&error);
         match error {
             RunError::Files(diagnostics) => Self::files(diagnostics),
+            RunError::Unreadable { .. } => Self::new(Exit::Usage, text),
+            RunError::NothingToCheck { .. } => Self::new(Exit::Usage, text)
+                .why("a check of nothing is not a pass")
+                .next("name a YAML or JSON document, or a folder that has one"),
             RunError::Aws(error) => error.into(),
             RunError::Plan(error) => error.into(),
             RunError::Build(error) => error.into(),

@@ -19,6 +19,7 @@ pub struct Entry {
 const ROOMS: &[&[Entry]] = &[
     crate::cli::codes::ENTRIES,
     crate::component::ENTRIES,
+    crate::patch::ENTRIES,
     crate::yaml::ENTRIES,
 ];
 

@@ -2,7 +2,8 @@
 
 use crate::diagnostic::render as draw;
 use crate::project::{InitReport, ParentReference};
-use crate::render::{Checked, RenderedRecipe};
+use crate::render::RenderedRecipe;
+use crate::run::lint::Checked;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

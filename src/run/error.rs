@@ -7,6 +7,7 @@ use crate::evidence::EvidenceError;
 use crate::gate::Verdict;
 use crate::plan::PlanError;
 use crate::promote::PromoteError;
+use std::path::PathBuf;
 
 /// Why a stage failed. Each room's own error, and what only the way between the rooms can say.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,20 @@ pub enum RunError {
     /// Project files.
     #[error("the project's files cannot be used")]
     Files(Vec<Diagnostic>),
+    /// A path cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder without a component document was to be checked.
+    #[error("there is no component document in {}", path.display())]
+    NothingToCheck {
+        /// Which.
+        path: PathBuf,
+    },
     /// The environment.
     #[error(transparent)]
     Aws(#[from] AwsError),

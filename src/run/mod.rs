@@ -5,6 +5,7 @@
 
 mod channel;
 mod error;
+pub mod lint;
 mod stages;
 
 pub use error::RunError;
@@ -60,7 +61,7 @@ pub async fn all(work: &Work<'_>, fresh: bool, events: &Events) -> Result<RunRep
     let rendered = work.check(events)?;
     let plan = work.plan(&rendered, fresh, events).await?;
     let image = work.build(&rendered, &plan, fresh, events).await?;
-    let judged = work.validate(&image, events).await?;
+    let judged = work.validate(&image, &plan.fingerprint, events).await?;
     let channel = work.first_channel()?;
     let promotion = work.promote(&image, &judged, channel, events).await?;
     let changed = !plan.is_empty() || !image.reused || !judged.reused || promotion.changed;

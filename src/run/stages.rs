@@ -52,6 +52,20 @@ pub struct Judged {
     pub reused: bool,
 }
 
+impl Candidate {
+    /// An image that this project has built.
+    #[must_use]
+    pub fn built(built: &Built, fingerprint: &str) -> Self {
+        Self { ami: built.ami.clone(), built: Some(built.clone()), fingerprint: Some(fingerprint.to_owned()) }
+    }
+
+    /// An AMI that is only known by its id.
+    #[must_use]
+    pub fn foreign(ami: String) -> Self {
+        Self { ami, built: None, fingerprint: None }
+    }
+}
+
 impl Work<'_> {
     /// Renders the recipe and checks every document of it.
     pub fn check(&self, events: &Events) -> Result<RenderedRecipe, RunError> {
@@ -128,17 +142,17 @@ impl Work<'_> {
     }
 
     /// The newest image that has the fingerprint of the project's files.
-    pub async fn candidate(&self, rendered: &RenderedRecipe) -> Result<Built, RunError> {
+    pub async fn candidate(&self, rendered: &RenderedRecipe) -> Result<(Built, String), RunError> {
         let plan = self.compare(rendered).await?;
         let found = build::find(self.cloud, &plan).await?;
-        found.ok_or_else(|| RunError::NoCandidate {
+        found.map(|built| (built, plan.fingerprint)).ok_or_else(|| RunError::NoCandidate {
             recipe: self.recipe.name.clone(),
             arch: self.arch.name().to_owned(),
         })
     }
 
     /// Evidence and verdicts about an image this project has built: from before when it still passes, else collected anew.
-    pub async fn validate(&self, built: &Built, events: &Events) -> Result<Judged, RunError> {
+    pub async fn validate(&self, built: &Built, fingerprint: &str, events: &Events) -> Result<Judged, RunError> {
         if let Ok(judged) = self.known(&built.ami).await
             && gate::approved(&judged.verdicts)
         {
@@ -147,8 +161,7 @@ impl Work<'_> {
             events.finished(Stage::Validate, Ending::Unchanged, message);
             return Self::judge(judged, &built.ami, events);
         }
-        let candidate = Candidate { ami: built.ami.clone(), built: Some(built.clone()) };
-        self.inspect(&candidate, events).await
+        self.inspect(&Candidate::built(built, fingerprint), events).await
     }
 
     /// Collects evidence about an image on a fresh instance of it and evaluates the gates.

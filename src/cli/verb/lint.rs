@@ -3,7 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print};
-use crate::{component, project, render};
+use crate::run::lint;
 use std::path::PathBuf;
 
 /// Arguments of `lint`.
@@ -14,7 +14,7 @@ pub struct LintArgs {
 }
 
 pub(crate) fn run(session: &Session, args: &LintArgs) -> Result<Exit, Failure> {
-    let checked = if args.paths.is_empty() { render::check(&session.project()?)? } else { component::check_files(&args.paths)? };
+    let checked = if args.paths.is_empty() { lint::project(&session.project()?) } else { lint::files(&args.paths)? };
     if checked.has_errors() {
         return Err(Failure::files(checked.diagnostics));
     }

@@ -31,7 +31,7 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
     let promotion = if args.resume {
         work.resume(channel, &session.events).await?
     } else {
-        let built = work.candidate(&work.check(&session.events)?).await?;
+        let (built, _) = work.candidate(&work.check(&session.events)?).await?;
         let judged = work.approved(&built.ami).await?;
         work.promote(&built, &judged, channel, &session.events).await?
     };

@@ -27,11 +27,11 @@ pub(crate) async fn run(session: &Session, args: &ValidateArgs) -> Result<Exit, 
     let work = work(session, &project, &args.image).await?;
     let rendered = work.check(&session.events)?;
     let candidate = match &args.ami {
-        Some(ami) => Candidate { ami: ami.clone(), built: None },
-        None if args.parent => Candidate { ami: work.parent(&rendered, &session.events).await?, built: None },
+        Some(ami) => Candidate::foreign(ami.clone()),
+        None if args.parent => Candidate::foreign(work.parent(&rendered, &session.events).await?),
         None => {
-            let built = work.candidate(&rendered).await?;
-            Candidate { ami: built.ami.clone(), built: Some(built) }
+            let (built, fingerprint) = work.candidate(&rendered).await?;
+            Candidate::built(&built, &fingerprint)
         }
     };
     let judged = work.inspect(&candidate, &session.events).await?;
