@@ -1,13 +1,12 @@
-//! A parent image with security updates waiting: the cloned root, version 1 of the fixture packages, and package sources
-//! that point at the fixture repository only.
+//! A parent image with security updates waiting: the cloned root with version 1 of the synthetic packages, and package
+//! sources that point at the synthetic repository only.
 
 use super::{repo, root};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What a scan of the parent must find missing.
-pub const MISSING: &[&str] = &["fix-alpha", "fix-beta", "fix-kernel"];
+pub const MISSING: &[&str] = &["amifix-lib", "amifix-web", "amifix-conf", "amifix-docs", "linux-image-fix"];
 
 /// Where the parts lie.
 pub struct Parent {
@@ -18,35 +17,15 @@ pub struct Parent {
 /// Makes the parent under `base`.
 pub fn parent(base: &Path) -> Parent {
     let parent = Parent { root: base.join("root"), repository: base.join("repository") };
-    repo::write(&parent.repository);
     root::clone_from_host(&parent.root, &[]);
-    install(&parent.root, repo::RELEASE);
-    for stale in ["etc/apt/sources.list", "etc/apt/sources.list.d/debian.sources"] {
-        let _ = fs::remove_file(parent.root.join(stale));
-    }
-    fs::write(parent.root.join("etc/apt/sources.list"), repo::sources(&parent.repository)).expect("sources.list");
+    let repository = repo::write(&parent.repository);
+    repository.install_first_versions(&parent.root);
+    repository.use_in(&parent.root);
+    let _ = fs::remove_file(parent.root.join("etc/apt/sources.list"));
+    // A scan believes only suites of the image's own release; this image is of the synthetic one.
+    let os = parent.root.join("usr/lib/os-release");
+    let text = fs::read_to_string(&os).expect("os-release");
+    let renamed = text.lines().map(|line| if line.starts_with("VERSION_CODENAME=") { format!("VERSION_CODENAME={}", repo::RELEASE) } else { line.to_owned() });
+    fs::write(&os, renamed.map(|line| line + "\n").collect::<String>()).expect("os-release");
     parent
-}
-
-/// Puts versions into the root as dpkg would have.
-fn install(root: &Path, versions: &[repo::Version]) {
-    let status = root.join("var/lib/dpkg/status");
-    let mut database = fs::read_to_string(&status).expect("dpkg's status");
-    for version in versions {
-        let control = repo::control(version);
-        let _ = writeln!(database, "{}", control.replacen("Version:", "Status: install ok installed\nVersion:", 1));
-        let mut list = "/.\n/usr\n/usr/share\n".to_owned();
-        for (path, content) in repo::files(version) {
-            let target = root.join(&path);
-            let folder = target.parent().expect("a folder");
-            fs::create_dir_all(folder).expect("a folder of a package");
-            fs::write(&target, content).expect("a file of a package");
-            let _ = writeln!(list, "/{}\n/{path}", Path::new(&path).parent().expect("a folder").display());
-        }
-        let info = root.join("var/lib/dpkg/info");
-        fs::write(info.join(format!("{}.list", version.package)), list).expect("a file list");
-        // dpkg --audit wants the file to be there; empty means that nothing is verified.
-        fs::write(info.join(format!("{}.md5sums", version.package)), "").expect("an md5sums file");
-    }
-    fs::write(status, database).expect("dpkg's status");
 }

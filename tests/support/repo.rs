@@ -1,152 +1,272 @@
-//! A synthetic Debian repository written by code: packages (ar, tar, gzip), Packages and Release, three suites.
+//! A Debian repository of synthetic packages: an archive suite, one with updates and one with security updates.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use sha2::{Digest as _, Sha256};
+use super::archive::{Entry, ar, gzip, tar_gz};
+use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
-/// One version of one package.
-#[derive(Debug, Clone, Copy)]
-pub struct Version {
-    pub package: &'static str,
-    pub version: &'static str,
-    /// Maintainer script that runs after the files are in place.
-    pub postinst: Option<&'static str>,
-}
+/// Code name of the release.
+pub const RELEASE: &str = "fix12";
 
-/// What the three suites offer. `-security` has what must be patched, `-updates` what need not.
-pub const RELEASE: &[Version] = &[plain("fix-alpha", "1.0-1"), plain("fix-beta", "1:2.0-1"), plain("fix-gamma", "3.0-1"), plain("fix-delta", "4.0-1"), plain("fix-kernel", "6.1.1-1")];
-pub const UPDATES: &[Version] = &[plain("fix-gamma", "3.1-1"), plain("fix-alpha", "1.0-1+deb12u9")];
-pub const SECURITY: &[Version] = &[
-    plain("fix-alpha", "1.0-1+deb12u2"),
-    plain("fix-beta", "1:2.0-1+deb12u10"),
-    Version { package: "fix-kernel", version: "6.1.2-1", postinst: Some("#!/bin/sh\nset -e\n[ \"$1\" = configure ] && echo '*** System restart required ***' >/run/reboot-required\nexit 0\n") },
+/// What version 1 of the installed packages becomes when everything is upgraded: (package, from, to, suite).
+pub const UPGRADES: [(&str, &str, &str, &str); 6] = [
+    ("amifix-lib", "1.0-1", "1.0-1+deb12u1", "fix12-security"),
+    ("amifix-web", "2.4.1-2", "2.4.1-2+deb12u2", "fix12-security"),
+    ("amifix-conf", "3.0-1", "3.0-1+deb12u1", "fix12-security"),
+    ("amifix-docs", "1:0.5-4", "1:0.5-4+deb12u1", "fix12-security"),
+    ("linux-image-fix", "6.1.1-1", "6.1.2-1", "fix12-security"),
+    ("amifix-tool", "0.9-1", "0.9-1+deb12u1", "fix12-updates"),
 ];
 
-const fn plain(package: &'static str, version: &'static str) -> Version {
-    Version { package, version, postinst: None }
+/// Installed, and nowhere newer.
+pub const UNCHANGED: (&str, &str) = ("amifix-old", "1.0-1");
+
+/// Offered, and not installed.
+pub const NOT_INSTALLED: (&str, &str) = ("amifix-extra", "1.0-1");
+
+/// The architectures the indexes are written for; the packages are for all.
+const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+
+/// A repository in a folder.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    /// Where it is; the sources name it by this path.
+    pub folder: PathBuf,
 }
 
-/// The release the suites belong to: the cloned root is one of this machine's own release.
-fn codename() -> String {
-    let os = fs::read_to_string("/etc/os-release").expect("os-release");
-    let name = os.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    name.expect("a release with a code name").trim_matches('"').to_owned()
+struct Package {
+    name: &'static str,
+    version: &'static str,
+    depends: &'static str,
+    section: &'static str,
+    priority: &'static str,
+    /// Entries of the changelog below the first, newest first, and what the first one says.
+    cve: Option<&'static str>,
 }
 
-/// Writes the repository: the release, its `-updates` and its `-security`.
-pub fn write(directory: &Path) {
-    let release = codename();
-    suite(directory, &release, "Fixture", RELEASE);
-    suite(directory, &format!("{release}-updates"), "Fixture", UPDATES);
-    suite(directory, &format!("{release}-security"), "Fixture-Security", SECURITY);
-}
-
-/// The lines of a sources.list for it.
-pub fn sources(directory: &Path) -> String {
-    let release = codename();
-    let line = |pocket: &str| format!("deb [trusted=yes] file:{} {release}{pocket} main\n", directory.display());
-    ["", "-updates", "-security"].map(line).concat()
-}
-
-fn suite(directory: &Path, suite: &str, label: &str, versions: &[Version]) {
-    let mut packages = String::new();
-    for version in versions {
-        let deb = deb(version);
-        let path = format!("pool/{}_{}_all.deb", version.package, version.version.replace(':', "%3a"));
-        write_file(&directory.join(&path), &deb);
-        let _ = writeln!(packages, "{}Filename: {path}\nSize: {}\nSHA256: {}\n", control(version), deb.len(), hex(&deb));
+impl Package {
+    fn new(name: &'static str, version: &'static str) -> Self {
+        let (depends, section, priority) = match name {
+            "amifix-web" => ("amifix-lib", "httpd", "optional"),
+            "amifix-lib" => ("", "libs", "important"),
+            "linux-image-fix" => ("", "kernel", "optional"),
+            "amifix-docs" => ("", "doc", "extra"),
+            _ => ("", "admin", "optional"),
+        };
+        Self { name, version, depends, section, priority, cve: None }
     }
+
+    fn security(name: &'static str, version: &'static str) -> Self {
+        let cve = match name {
+            "amifix-lib" => "CVE-2026-0001",
+            "amifix-web" => "CVE-2026-0002",
+            "linux-image-fix" => "CVE-2026-0003",
+            _ => "CVE-2026-0004",
+        };
+        Self { cve: Some(cve), ..Self::new(name, version) }
+    }
+
+    fn control(&self) -> String {
+        let mut text = format!(
+            "Package: {}\nVersion: {}\nArchitecture: all\nMaintainer: Fixture <fixture@localhost>\nInstalled-Size: 8\n",
+            self.name, self.version
+        );
+        if !self.depends.is_empty() {
+            let _ = writeln!(text, "Depends: {}", self.depends);
+        }
+        let _ = writeln!(text, "Section: {}\nPriority: {}", self.section, self.priority);
+        let _ = writeln!(text, "Description: fixture {}\n A package made by code.", self.name);
+        text
+    }
+
+    fn changelog(&self) -> Vec<u8> {
+        let entry = |version: &str, urgency: &str, text: &str| {
+            format!(
+                "{} ({version}) fix12; urgency={urgency}\n\n  * {text}\n\n -- Fixture <fixture@localhost>  Sat, 10 Jun 2023 00:00:00 +0000\n",
+                self.name
+            )
+        };
+        let first = UPGRADES.iter().find(|(name, ..)| *name == self.name).map_or(self.version, |(_, from, ..)| from);
+        let mut text = match self.cve {
+            Some(cve) => entry(self.version, "high", &format!("Fix a flaw. ({cve})")) + "\n",
+            None if self.version != first => entry(self.version, "medium", "Data update.") + "\n",
+            None => String::new(),
+        };
+        text += &entry(first, "medium", "First version.");
+        gzip(text.as_bytes())
+    }
+
+    fn data(&self) -> Vec<Entry> {
+        let program = format!("#!/bin/sh\necho {} {}\n", self.name, self.version);
+        let mut entries = vec![
+            Entry::file(&format!("usr/bin/{}", self.name), 0o755, program),
+            Entry::file(&format!("usr/share/doc/{}/changelog.Debian.gz", self.name), 0o644, self.changelog()),
+        ];
+        if self.name == "amifix-conf" {
+            entries.push(Entry::file("etc/amifix.conf", 0o644, format!("# of {}\n", self.version)));
+        }
+        entries
+    }
+
+    /// Files of the control archive beside `control`.
+    fn scripts(&self) -> Vec<Entry> {
+        match self.name {
+            // As Debian's kernels do through their hooks.
+            "linux-image-fix" => vec![Entry::file(
+                "postinst",
+                0o755,
+                "#!/bin/sh\nset -e\nif [ \"$1\" = configure ] && [ -n \"$2\" ]; then\n  \
+                 echo '*** System restart required ***' > /run/reboot-required\n  \
+                 echo linux-image-fix >> /run/reboot-required.pkgs\nfi\n",
+            )],
+            // A service that policy-rc.d must keep from starting.
+            "amifix-web" => vec![Entry::file(
+                "postinst",
+                0o755,
+                "#!/bin/sh\nset -e\nif [ -x /usr/sbin/policy-rc.d ] && ! /usr/sbin/policy-rc.d amifix-web start; then\n  \
+                 echo 'policy-rc.d denied start of amifix-web'\nfi\n",
+            )],
+            "amifix-conf" => vec![Entry::file("conffiles", 0o644, "/etc/amifix.conf\n")],
+            _ => Vec::new(),
+        }
+    }
+
+    fn deb(&self) -> Vec<u8> {
+        let mut control = vec![Entry::file("control", 0o644, self.control())];
+        control.extend(self.scripts());
+        ar(&[
+            ("debian-binary", b"2.0\n"),
+            ("control.tar.gz", &tar_gz(&control)),
+            ("data.tar.gz", &tar_gz(&self.data())),
+        ])
+    }
+
+    fn file_name(&self) -> String {
+        let version = self.version.split_once(':').map_or(self.version, |(_, version)| version);
+        format!("pool/{}_{version}_all.deb", self.name)
+    }
+}
+
+fn archive_suite() -> Vec<Package> {
+    let mut packages: Vec<Package> = UPGRADES.iter().map(|(name, from, ..)| Package::new(name, from)).collect();
+    packages.extend([UNCHANGED, NOT_INSTALLED].map(|(name, version)| Package::new(name, version)));
+    packages
+}
+
+fn later_suite(suite: &str) -> Vec<Package> {
+    let of_suite = UPGRADES.iter().filter(|(.., its)| *its == suite);
+    let make = if suite.ends_with("-security") { Package::security } else { Package::new };
+    of_suite.map(|(name, _, to, _)| make(name, to)).collect()
+}
+
+/// Writes the repository into a folder.
+pub fn write(folder: &Path) -> Repo {
+    fs::create_dir_all(folder.join("pool")).unwrap();
+    for (suffix, label) in [("", "Debian"), ("-updates", "Debian"), ("-security", "Debian-Security")] {
+        let suite = format!("{RELEASE}{suffix}");
+        let packages = if suffix.is_empty() { archive_suite() } else { later_suite(&suite) };
+        let mut index = String::new();
+        for package in &packages {
+            let deb = package.deb();
+            fs::write(folder.join(package.file_name()), &deb).unwrap();
+            let (file, size, sum) = (package.file_name(), deb.len(), sha256(&deb));
+            let _ = writeln!(index, "{}Filename: {file}\nSize: {size}\nSHA256: {sum}\n", package.control());
+        }
+        write_suite(folder, &suite, &format!("stable{suffix}"), label, &index);
+    }
+    Repo { folder: folder.to_owned() }
+}
+
+fn write_suite(folder: &Path, codename: &str, suite: &str, label: &str, index: &str) {
+    let dists = folder.join("dists").join(codename);
     let mut sums = String::new();
-    for arch in ["amd64", "arm64", "all"] {
-        let index = format!("main/binary-{arch}/Packages");
-        write_file(&directory.join(format!("dists/{suite}/{index}")), packages.as_bytes());
-        let _ = writeln!(sums, " {} {} {index}", hex(packages.as_bytes()), packages.len());
+    for architecture in ARCHITECTURES {
+        let place = format!("main/binary-{architecture}");
+        fs::create_dir_all(dists.join(&place)).unwrap();
+        for (name, bytes) in [("Packages", index.as_bytes().to_vec()), ("Packages.gz", gzip(index.as_bytes()))] {
+            let path = format!("{place}/{name}");
+            let _ = writeln!(sums, " {} {} {path}", sha256(&bytes), bytes.len());
+            fs::write(dists.join(&path), bytes).unwrap();
+        }
     }
     let release = format!(
-        "Origin: Fixture\nLabel: {label}\nSuite: {suite}\nCodename: {suite}\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: amd64 arm64 all\nComponents: main\nSHA256:\n{sums}"
+        "Origin: Debian\nLabel: {label}\nSuite: {suite}\nVersion: 12\nCodename: {codename}\n\
+         Date: Sat, 10 Jun 2023 00:00:00 UTC\nArchitectures: all {}\nComponents: main\n\
+         Description: Fixture {codename}\nNo-Support-for-Architecture-all: Packages\nSHA256:\n{sums}",
+        ARCHITECTURES.join(" ")
     );
-    write_file(&directory.join(format!("dists/{suite}/Release")), release.as_bytes());
+    fs::write(dists.join("Release"), release).unwrap();
 }
 
-fn write_file(path: &Path, bytes: &[u8]) {
-    fs::create_dir_all(path.parent().expect("a folder")).expect("the repository's folder");
-    fs::write(path, bytes).expect("a file of the repository");
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// The control stanza; also what dpkg's status holds of an installed version, but for its `Status`.
-pub fn control(version: &Version) -> String {
-    format!(
-        "Package: {}\nVersion: {}\nArchitecture: all\nMaintainer: Fixture <fixture@example.org>\nInstalled-Size: 4\nSection: misc\nPriority: optional\nDescription: fixture package\n",
-        version.package, version.version
-    )
-}
-
-/// Files a version installs: path and content.
-pub fn files(version: &Version) -> Vec<(String, String)> {
-    let share = format!("usr/share/{}", version.package);
-    vec![(format!("{share}/version"), format!("{}\n", version.version))]
-}
-
-fn deb(version: &Version) -> Vec<u8> {
-    let mut members = vec![("./control".to_owned(), control(version), 0o644)];
-    members.extend(version.postinst.map(|script| ("./postinst".to_owned(), script.to_owned(), 0o755)));
-    let data = files(version).into_iter().map(|(path, content)| (format!("./{path}"), content, 0o644)).collect();
-    let mut out = b"!<arch>\n".to_vec();
-    for (name, bytes) in [("debian-binary", b"2.0\n".to_vec()), ("control.tar.gz", tar_gz(members)), ("data.tar.gz", tar_gz(data))] {
-        let _ = write!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, bytes.len());
-        out.extend_from_slice(&bytes);
-        if bytes.len() % 2 == 1 {
-            out.push(b'\n');
-        }
+impl Repo {
+    /// Lines for sources.list: all three suites of this repository and nothing else.
+    pub fn sources(&self) -> String {
+        ["", "-updates", "-security"].iter().fold(String::new(), |text, suffix| {
+            text + &format!("deb [trusted=yes] file:{} {RELEASE}{suffix} main\n", self.folder.display())
+        })
     }
-    out
-}
 
-fn tar_gz(members: Vec<(String, String, u32)>) -> Vec<u8> {
-    let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-    let mut folders = vec!["./".to_owned()];
-    for (path, _, _) in &members {
-        for (at, _) in path.match_indices('/').skip(1) {
-            if !folders.contains(&path[..=at].to_owned()) {
-                folders.push(path[..=at].to_owned());
+    /// Makes this repository the only source of a root.
+    pub fn use_in(&self, root: &Path) {
+        let folder = root.join("etc/apt/sources.list.d");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let _ = fs::remove_file(root.join("etc/apt/sources.list"));
+        fs::write(folder.join("fixture.list"), self.sources()).unwrap();
+    }
+
+    /// Installs version 1 of the packages into a root, as dpkg would have, without running it.
+    pub fn install_first_versions(&self, root: &Path) {
+        let status = root.join("var/lib/dpkg/status");
+        let mut text = fs::read_to_string(&status).unwrap();
+        for package in archive_suite().iter().filter(|package| package.name != NOT_INSTALLED.0) {
+            install(package, root);
+            let control = package.control();
+            let (first, rest) = control.split_once('\n').unwrap();
+            let _ = write!(text, "{first}\nStatus: install ok installed\n{rest}");
+            if package.name == "amifix-conf" {
+                // Before the last field would do as well; dpkg reads fields in any order.
+                let sum = md5_of_conf(root);
+                let _ = write!(text, "Conffiles:\n /etc/amifix.conf {sum}\n");
             }
+            text.push('\n');
         }
+        fs::write(status, text).unwrap();
     }
-    for folder in &folders {
-        out.write_all(&tar_header(folder, 0, 0o755, b'5')).expect("memory");
-    }
-    for (path, content, mode) in members {
-        out.write_all(&tar_header(&path, content.len(), mode, b'0')).expect("memory");
-        out.write_all(content.as_bytes()).expect("memory");
-        out.write_all(&vec![0; (512 - content.len() % 512) % 512]).expect("memory");
-    }
-    out.write_all(&[0; 1024]).expect("memory");
-    out.finish().expect("memory")
 }
 
-fn tar_header(path: &str, size: usize, mode: u32, kind: u8) -> [u8; 512] {
-    let mut header = [0_u8; 512];
-    let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
-    put(0, path);
-    put(100, &format!("{mode:07o}\0"));
-    put(108, "0000000\0");
-    put(116, "0000000\0");
-    put(124, &format!("{size:011o}\0"));
-    put(136, "00000000000\0");
-    put(148, "        ");
-    put(257, "ustar\x0000");
-    put(265, "root");
-    put(297, "root");
-    header[156] = kind;
-    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    header
+fn install(package: &Package, root: &Path) {
+    let info = root.join("var/lib/dpkg/info");
+    let mut list = vec!["/.".to_owned()];
+    for entry in package.data() {
+        for (at, _) in entry.path.match_indices('/') {
+            list.push(format!("/{}", &entry.path[..at]));
+        }
+        list.push(format!("/{}", entry.path));
+        let path = root.join(&entry.path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        put(&path, &entry);
+    }
+    list.dedup();
+    fs::write(info.join(format!("{}.list", package.name)), list.join("\n") + "\n").unwrap();
+    for entry in package.scripts() {
+        put(&info.join(format!("{}.{}", package.name, entry.path)), &entry);
+    }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn put(path: &Path, entry: &Entry) {
+    fs::write(path, entry.content.as_deref().unwrap_or_default()).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(entry.mode)).unwrap();
+}
+
+/// The sum dpkg compares to see whether an administrator has changed a configuration file.
+fn md5_of_conf(root: &Path) -> String {
+    let output = std::process::Command::new("md5sum").arg(root.join("etc/amifix.conf")).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().to_owned()
 }

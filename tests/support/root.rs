@@ -1,150 +1,290 @@
-//! A minimal Debian root cloned from the host's own dpkg database, in about a second.
+//! A small Debian root cloned from the packages of this machine: no network, no package manager, about a second.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::path::{Path, PathBuf};
 
-/// Packages no root can do without here, beside those that are Essential.
-const WANTED: &[&str] = &["apt", "gzip", "ca-certificates"];
+const DPKG: &str = "/var/lib/dpkg";
 
-/// Files that maintainer scripts make and no package lists.
-const MADE_BY_SCRIPTS: &[&str] =
-    &["etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/alternatives", "etc/ld.so.cache", "etc/nsswitch.conf", "etc/shells"];
+/// What scripts of packages have made on this machine and the clone needs as well.
+const GENERATED: [&str; 10] = [
+    "/etc/nsswitch.conf",
+    "/etc/ca-certificates.conf",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/profile",
+    "/etc/shells",
+    "/etc/pam.d/common-account",
+    "/etc/pam.d/common-auth",
+    "/etc/pam.d/common-password",
+    "/etc/pam.d/common-session",
+    "/etc/pam.d/common-session-noninteractive",
+];
 
-/// Clones Essential packages, apt and `extra` with all they depend on into `root`.
+/// Folders that programs expect and no package ships.
+const FOLDERS: [(&str, u32); 15] = [
+    ("proc", 0o555),
+    ("sys", 0o555),
+    ("dev", 0o755),
+    ("run", 0o755),
+    ("tmp", 0o1777),
+    ("var/tmp", 0o1777),
+    ("root", 0o700),
+    ("etc/apt/sources.list.d", 0o755),
+    ("etc/alternatives", 0o755),
+    ("var/cache/debconf", 0o755),
+    ("var/cache/apt/archives/partial", 0o755),
+    ("var/lib/apt/lists/partial", 0o755),
+    ("var/lib/dpkg/updates", 0o755),
+    ("var/lib/dpkg/parts", 0o755),
+    ("var/log/apt", 0o755),
+];
+
+/// Clones the essential packages, apt, ca-certificates, `extra`, and all they depend on into `root`, which is made.
+/// As an ordinary user everything belongs to that user, and files it cannot read are left out.
 pub fn clone_from_host(root: &Path, extra: &[&str]) {
-    let status = fs::read_to_string("/var/lib/dpkg/status").expect("a Debian host");
-    let packages = installed(&status);
-    let chosen = closure(&packages, extra);
-    fs::create_dir_all(root).expect("the root's folder");
-    for name in ["bin", "sbin", "lib", "lib64"] {
-        fs::create_dir_all(root.join("usr").join(name)).expect("a folder of /usr");
-        std::os::unix::fs::symlink(format!("usr/{name}"), root.join(name)).expect("the merged-usr link");
-    }
-    copy_files(root, &chosen, &packages);
-    write_database(root, &chosen, &packages);
-    for folder in ["dev", "proc", "sys", "run", "tmp", "root", "var/tmp", "etc/apt/sources.list.d", "var/lib/apt/lists/partial"] {
-        fs::create_dir_all(root.join(folder)).expect("a folder of the root");
-    }
-    Command::new("chmod").arg("1777").args([root.join("tmp"), root.join("var/tmp")]).status().expect("chmod");
-    fs::write(root.join("etc/machine-id"), "").expect("machine-id");
-    fs::write(root.join("etc/hostname"), "fixture\n").expect("hostname");
-}
-
-/// Stanzas of installed packages by name.
-fn installed(status: &str) -> BTreeMap<&str, &str> {
-    let stanzas = status.split("\n\n").filter(|stanza| stanza.contains("Status: install ok installed"));
-    stanzas.filter_map(|stanza| Some((field(stanza, "Package")?, stanza))).collect()
-}
-
-pub fn field<'a>(stanza: &'a str, name: &str) -> Option<&'a str> {
-    stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-}
-
-fn closure<'a>(packages: &BTreeMap<&'a str, &'a str>, extra: &[&'a str]) -> BTreeSet<&'a str> {
-    let provided: BTreeMap<&str, &str> = packages
-        .iter()
-        .flat_map(|(name, stanza)| {
-            let provides = field(stanza, "Provides").unwrap_or("");
-            provides.split(',').filter_map(|word| Some((word.split_whitespace().next()?, *name)))
-        })
-        .collect();
-    let essential = packages.iter().filter(|(_, stanza)| field(stanza, "Essential") == Some("yes")).map(|(name, _)| *name);
-    let mut pending: Vec<&str> = essential.chain(WANTED.iter().copied()).chain(extra.iter().copied()).collect();
-    let mut chosen = BTreeSet::new();
-    while let Some(name) = pending.pop() {
-        let Some((name, stanza)) = packages.get_key_value(name) else {
-            assert!(!extra.contains(&name), "the host does not have `{name}`");
-            continue;
-        };
-        if !chosen.insert(*name) {
-            continue;
+    let database = Database::read();
+    let packages = database.closure(extra);
+    fs::create_dir_all(root).unwrap();
+    fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
+    merged_folders(root);
+    let mut copier = Copier { root: root.to_owned(), links: BTreeMap::new(), owner: nix::unistd::geteuid().is_root() };
+    for package in &packages {
+        for path in database.files(package) {
+            copier.copy(Path::new(&path));
         }
-        for key in ["Depends", "Pre-Depends"] {
-            for group in field(stanza, key).unwrap_or("").split(',') {
-                let alternatives = group.split('|').filter_map(|one| one.split([' ', '(', ':']).find(|word| !word.is_empty()));
-                let found = alternatives.filter_map(|one| packages.get_key_value(one).map(|(n, _)| *n).or(provided.get(one).copied())).next();
-                pending.extend(found);
+    }
+    for path in GENERATED {
+        copier.copy(Path::new(path));
+    }
+    for (folder, mode) in FOLDERS {
+        let path = root.join(folder);
+        fs::create_dir_all(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    users(root);
+    alternatives(root);
+    database.write(root, &packages);
+}
+
+/// `/bin` and its like are links to `/usr` on a merged system: they come first, or files would go astray.
+fn merged_folders(root: &Path) {
+    for name in ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] {
+        if let Ok(target) = fs::read_link(Path::new("/").join(name)) {
+            let target = target.strip_prefix("/").unwrap_or(&target);
+            fs::create_dir_all(root.join(target)).unwrap();
+            symlink(target, root.join(name)).unwrap();
+        }
+    }
+}
+
+/// The installed packages of this machine.
+struct Database {
+    stanzas: BTreeMap<String, String>,
+    /// Name of something provided → who provides it.
+    providers: BTreeMap<String, String>,
+}
+
+impl Database {
+    fn read() -> Self {
+        let text = fs::read_to_string(format!("{DPKG}/status")).expect("these tests need a Debian or Ubuntu machine");
+        let native = native_architecture();
+        let mut database = Self { stanzas: BTreeMap::new(), providers: BTreeMap::new() };
+        for stanza in text.split("\n\n").filter(|stanza| !stanza.trim().is_empty()) {
+            let own = [native.as_str(), "all"].contains(&field(stanza, "Architecture").unwrap_or_default().as_str());
+            if field(stanza, "Status").as_deref() != Some("install ok installed") || !own {
+                continue;
+            }
+            let name = field(stanza, "Package").unwrap();
+            for provided in names(&field(stanza, "Provides").unwrap_or_default()) {
+                database.providers.insert(provided[0].clone(), name.clone());
+            }
+            database.stanzas.insert(name, stanza.trim().to_owned());
+        }
+        database
+    }
+
+    fn closure(&self, extra: &[&str]) -> BTreeSet<String> {
+        let essential = self.stanzas.iter().filter(|(_, stanza)| field(stanza, "Essential").as_deref() == Some("yes"));
+        let mut pending: Vec<String> = essential.map(|(name, _)| name.clone()).collect();
+        pending.extend(["apt", "ca-certificates"].iter().chain(extra).map(|name| (*name).to_owned()));
+        let mut chosen = BTreeSet::new();
+        while let Some(name) = pending.pop() {
+            let stanza = self.stanzas.get(&name).unwrap_or_else(|| panic!("{name} is not installed on this machine"));
+            if !chosen.insert(name) {
+                continue;
+            }
+            for key in ["Pre-Depends", "Depends"] {
+                for alternatives in names(&field(stanza, key).unwrap_or_default()) {
+                    let real = alternatives.iter().find(|name| self.stanzas.contains_key(*name));
+                    let found = real.or_else(|| alternatives.iter().find_map(|name| self.providers.get(name)));
+                    pending.extend(found.cloned());
+                }
             }
         }
+        chosen
     }
-    chosen
+
+    fn files(&self, package: &str) -> Vec<String> {
+        let path = info_files(package).into_iter().find(|path| path.extension().is_some_and(|end| end == "list"));
+        let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// A database with the chosen packages and their whole stanzas: with less than that, apt takes an installed
+    /// version for another than the same one of a repository.
+    fn write(&self, root: &Path, packages: &BTreeSet<String>) {
+        let folder = root.join("var/lib/dpkg");
+        fs::create_dir_all(folder.join("info")).unwrap();
+        fs::create_dir_all(folder.join("triggers")).unwrap();
+        let status: String = packages.iter().map(|name| format!("{}\n\n", self.stanzas[name])).collect();
+        fs::write(folder.join("status"), status).unwrap();
+        for empty in ["available", "diversions", "statoverride", "triggers/Unincorp", "triggers/Lock", "lock"] {
+            fs::write(folder.join(empty), "").unwrap();
+        }
+        fs::write(folder.join("arch"), native_architecture() + "\n").unwrap();
+        fs::copy(format!("{DPKG}/info/format"), folder.join("info/format")).unwrap();
+        for path in packages.iter().flat_map(|name| info_files(name)) {
+            fs::copy(&path, folder.join("info").join(path.file_name().unwrap())).unwrap();
+        }
+        let interests = fs::read_to_string(format!("{DPKG}/triggers/File")).unwrap_or_default();
+        let ours = interests.lines().filter(|line| {
+            let owner = line.rsplit(' ').next().unwrap_or_default();
+            packages.contains(owner.split(['/', ':']).next().unwrap_or_default())
+        });
+        let ours: String = ours.map(|line| format!("{line}\n")).collect();
+        fs::write(folder.join("triggers/File"), ours).unwrap();
+    }
 }
 
-fn info_name(package: &str, stanza: &str) -> String {
-    let arch = field(stanza, "Architecture").unwrap_or("all");
-    let qualified = format!("{package}:{arch}");
-    if Path::new(&format!("/var/lib/dpkg/info/{qualified}.list")).exists() { qualified } else { package.to_owned() }
+fn native_architecture() -> String {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+    .to_owned()
 }
 
-fn copy_files(root: &Path, chosen: &BTreeSet<&str>, packages: &BTreeMap<&str, &str>) {
-    let mut files = BTreeSet::new();
-    for package in chosen {
-        let list = format!("/var/lib/dpkg/info/{}.list", info_name(package, packages[package]));
-        let list = fs::read_to_string(list).expect("a package's file list");
-        files.extend(list.lines().filter(|line| line.len() > 1 && *line != "/.").map(under_usr));
-    }
-    files.extend(MADE_BY_SCRIPTS.iter().map(|file| (*file).to_owned()));
-    // What /etc/alternatives serves hangs on links in /usr/bin that no package lists.
-    for entry in fs::read_dir("/usr/bin").expect("/usr/bin").flatten() {
-        let target = fs::read_link(entry.path()).unwrap_or_default();
-        if target.starts_with("/etc/alternatives") && fs::canonicalize(entry.path()).is_ok_and(|real| files.contains(&real.display().to_string()[1..])) {
-            files.insert(entry.path().display().to_string()[1..].to_owned());
+/// Control files of a package, with or without the architecture in their names.
+fn info_files(package: &str) -> Vec<PathBuf> {
+    let prefixes = [format!("{package}."), format!("{package}:{}.", native_architecture())];
+    let ends = ["list", "md5sums", "conffiles", "preinst", "postinst", "prerm", "postrm", "triggers", "shlibs", "symbols", "config", "templates"];
+    let paths = prefixes.iter().flat_map(|prefix| ends.iter().map(move |end| format!("{DPKG}/info/{prefix}{end}")));
+    paths.map(PathBuf::from).filter(|path| path.exists()).collect()
+}
+
+/// The first line of a field, or all of a short one.
+fn field(stanza: &str, key: &str) -> Option<String> {
+    stanza.lines().find_map(|line| Some(line.strip_prefix(key)?.strip_prefix(':')?.trim().to_owned()))
+}
+
+/// `a (>= 1) | b, c:any` → `[[a, b], [c]]`.
+fn names(relations: &str) -> Vec<Vec<String>> {
+    let name = |relation: &str| relation.trim().split([' ', '(', ':']).next().unwrap_or_default().to_owned();
+    let clauses = relations.split(',').filter(|clause| !clause.trim().is_empty());
+    clauses.map(|clause| clause.split('|').map(name).collect()).collect()
+}
+
+struct Copier {
+    root: PathBuf,
+    /// Files with several names: inode → the first copy.
+    links: BTreeMap<(u64, u64), PathBuf>,
+    owner: bool,
+}
+
+impl Copier {
+    fn copy(&mut self, path: &Path) {
+        let target = self.root.join(path.strip_prefix("/").unwrap());
+        let Ok(metadata) = fs::symlink_metadata(path) else { return };
+        if target.exists() && path != Path::new("/") && !metadata.is_dir() {
+            return;
+        }
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).unwrap();
+        }
+        let made = if metadata.is_dir() { self.folder(&target) } else { self.file(path, &target, &metadata) };
+        if made && !metadata.is_symlink() {
+            fs::set_permissions(&target, fs::Permissions::from_mode(metadata.mode() & 0o7777)).unwrap();
         }
     }
-    let present: Vec<String> = files.into_iter().filter(|file| Path::new("/").join(file).symlink_metadata().is_ok()).collect();
-    let mut pack = Command::new("tar")
-        .args(["-C", "/", "--no-recursion", "--null", "--files-from=-", "-cf", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("tar");
-    let mut names = pack.stdin.take().expect("tar's input");
-    let unpack = Command::new("tar")
-        .args(["--no-overwrite-dir", "--keep-directory-symlink", "-xpf", "-", "-C"])
-        .arg(root)
-        .stdin(pack.stdout.take().expect("tar's output"))
-        .spawn()
-        .expect("tar");
-    let list = present.iter().flat_map(|file| file.bytes().chain([0])).collect::<Vec<u8>>();
-    names.write_all(&list).expect("tar reads its list");
-    drop(names);
-    assert!(unpack.wait_with_output().expect("tar ends").status.success(), "the files could not be copied");
-    assert!(pack.wait().expect("tar ends").success(), "the files could not be read");
-    // etc/alternatives was copied as a folder only: --no-recursion.
-    let status = Command::new("cp").args(["-a", "/etc/alternatives", "/etc/pam.d", "/etc/security"]).arg(root.join("etc")).status();
-    assert!(status.is_ok(), "cp is there");
+
+    fn folder(&self, target: &Path) -> bool {
+        // `/lib` and its like are links here.
+        fs::create_dir_all(target).unwrap();
+        !fs::symlink_metadata(target).unwrap().is_symlink()
+    }
+
+    fn file(&mut self, path: &Path, target: &Path, metadata: &Metadata) -> bool {
+        let identity = (metadata.dev(), metadata.ino());
+        if let Some(first) = self.links.get(&identity) {
+            fs::hard_link(first, target).unwrap();
+            return false;
+        }
+        if metadata.is_symlink() {
+            match symlink(fs::read_link(path).unwrap(), target) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => return false,
+                done => done.unwrap(),
+            }
+        } else if let Err(error) = fs::copy(path, target) {
+            assert!(!self.owner && error.kind() == ErrorKind::PermissionDenied, "{}: {error}", path.display());
+            return false;
+        }
+        if metadata.nlink() > 1 {
+            self.links.insert(identity, target.to_owned());
+        }
+        if self.owner {
+            lchown(target, Some(metadata.uid()), Some(metadata.gid())).unwrap();
+        }
+        true
+    }
 }
 
-/// A path of a file list, relative, as it is called where /bin, /sbin and /lib are links into /usr.
-fn under_usr(path: &str) -> String {
-    let path = path.trim_start_matches('/');
-    match path.split('/').next() {
-        Some("bin" | "sbin" | "lib" | "lib64") => format!("usr/{path}"),
-        _ => path.to_owned(),
+/// The system's users and groups, without those of people, and without a password for anyone.
+fn users(root: &Path) {
+    let system = |text: String| -> String {
+        let keep = |line: &&str| {
+            let number = line.split(':').nth(2).and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
+            number < 1000 || number == 65_534
+        };
+        text.lines().filter(keep).map(|line| format!("{line}\n")).collect()
+    };
+    let write = |name: &str, mode: u32, text: &str| {
+        let path = root.join("etc").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (name, shadow, rest) in [("passwd", "shadow", ":*:19000:0:99999:7:::"), ("group", "gshadow", ":*::")] {
+        let text = system(fs::read_to_string(Path::new("/etc").join(name)).unwrap());
+        let locked: String =
+            text.lines().map(|line| format!("{}{rest}\n", line.split(':').next().unwrap_or_default())).collect();
+        write(name, 0o644, &text);
+        write(shadow, 0o640, &locked);
     }
 }
 
-fn write_database(root: &Path, chosen: &BTreeSet<&str>, packages: &BTreeMap<&str, &str>) {
-    let dpkg = root.join("var/lib/dpkg");
-    for folder in ["info", "updates", "triggers", "parts"] {
-        fs::create_dir_all(dpkg.join(folder)).expect("a folder of dpkg");
-    }
-    let stanzas: String = chosen.iter().map(|name| format!("{}\n\n", packages[name].trim_end())).collect();
-    fs::write(dpkg.join("status"), stanzas).expect("dpkg's status");
-    fs::write(dpkg.join("available"), "").expect("dpkg's available");
-    for file in ["diversions", "statoverride"] {
-        fs::write(dpkg.join(file), "").expect("a file of dpkg");
-    }
-    Command::new("cp").args(["-a", "/var/lib/dpkg/alternatives"]).arg(&dpkg).status().expect("cp");
-    let names: BTreeSet<String> = chosen.iter().map(|name| info_name(name, packages[name])).collect();
-    fs::write(dpkg.join("info/format"), "1\n").expect("dpkg's format");
-    for entry in fs::read_dir("/var/lib/dpkg/info").expect("dpkg's info").flatten() {
-        let file = entry.file_name().to_string_lossy().into_owned();
-        if file.rsplit_once('.').is_some_and(|(stem, _)| names.contains(stem)) {
-            fs::copy(entry.path(), dpkg.join("info").join(file)).expect("an info file");
+/// Links of update-alternatives (awk, which, pager …) whose target has been cloned.
+fn alternatives(root: &Path) {
+    let database = root.join("var/lib/dpkg/alternatives");
+    fs::create_dir_all(&database).unwrap();
+    for entry in fs::read_dir(format!("{DPKG}/alternatives")).into_iter().flatten().flatten() {
+        let master = entry.file_name().to_string_lossy().into_owned();
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let mut lines = text.lines().skip(1);
+        let mut pairs = vec![(master.clone(), lines.next().unwrap_or_default().to_owned())];
+        while let (Some(name), Some(link)) = (lines.next().filter(|name| !name.is_empty()), lines.next()) {
+            pairs.push((name.to_owned(), link.to_owned()));
+        }
+        for (name, link) in pairs {
+            let Ok(target) = fs::read_link(Path::new("/etc/alternatives").join(&name)) else { continue };
+            let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+            let (choice, link) = (root.join("etc/alternatives").join(&name), inside(Path::new(&link)));
+            if inside(&target).exists() && link.parent().is_some_and(Path::is_dir) {
+                let _ = symlink(&target, choice);
+                let _ = symlink(Path::new("/etc/alternatives").join(&name), link);
+                let _ = fs::copy(entry.path(), database.join(&master));
+            }
         }
     }
 }
