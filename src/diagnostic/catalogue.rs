@@ -20,6 +20,8 @@ const ROOMS: &[&[Entry]] = &[
     crate::cli::codes::ENTRIES,
     crate::component::ENTRIES,
     crate::patch::ENTRIES,
+    crate::project::ENTRIES,
+    crate::render::ENTRIES,
     crate::yaml::ENTRIES,
 ];
 
