@@ -170,7 +170,7 @@ fn init_makes_a_project_that_lints_and_never_overwrites() {
     env.expect(0, &["lint"]);
     let before = env.read("recipes/debian-12.yaml");
     env.write("amiforge.yaml", "project: mine\n");
-    assert!(env.expect(0, &["init"]).stdout.contains("kept"));
+    assert!(env.expect(2, &["init"]).stderr.contains("already there"));
     assert_eq!(env.read("amiforge.yaml"), "project: mine\n");
     assert_eq!(env.read("recipes/debian-12.yaml"), before);
 }

@@ -44,9 +44,6 @@ pub fn init(report: &InitReport, directory: &Path) -> String {
     for path in &report.created {
         let _ = writeln!(text, "created  {}", path.display());
     }
-    for path in &report.existing {
-        let _ = writeln!(text, "kept     {} (it was there already)", path.display());
-    }
     let change = if directory == Path::new(".") { String::new() } else { format!("cd {} && ", directory.display()) };
     let _ = writeln!(text, "\nnext: {change}amiforge plan debian-12");
     text

@@ -1,6 +1,6 @@
 //! Reports about images: plan, verdicts, channels, and the closing block of a run.
 
-use crate::consume::ChannelEntry;
+use crate::consume::Listing;
 use crate::evidence::PackageChange;
 use crate::gate::{Verdict, VerdictStatus};
 use crate::plan::{Action, Change, ImagePlan, Plan};
@@ -85,9 +85,9 @@ pub fn word(status: VerdictStatus) -> &'static str {
 
 /// What `channels` prints: one line per recipe, architecture and channel.
 #[must_use]
-pub fn channels(entries: &[ChannelEntry]) -> String {
+pub fn channels(listing: &Listing) -> String {
     let mut text = String::new();
-    for entry in entries {
+    for entry in &listing.channels {
         let image = format!("{} ({})", entry.recipe, entry.arch);
         let _ = match &entry.release {
             Some(release) => writeln!(

@@ -6,4 +6,4 @@ mod verbs;
 
 pub use files::{Rendered, count_line, init, lint, serving};
 pub use image::{change_line, channels, closing, plan, verdicts, word};
-pub use verbs::{Validated, built, promoted, published};
+pub use verbs::{Validated, built, promoted, published, resumed};

@@ -4,7 +4,7 @@ use crate::build::Built;
 use crate::evidence::Evidence;
 use crate::gate::Verdict;
 use crate::plan::Published;
-use crate::promote::{Placed, Promotion, Release};
+use crate::promote::{Placed, Promotion, Release, Resumed};
 use crate::run::Judged;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -88,6 +88,22 @@ pub fn promoted(promotion: &Promotion) -> String {
     }
     let _ = writeln!(text, "undo: amiforge rollback {} --channel {}", release.recipe, promotion.channel);
     text
+}
+
+/// What `promote --resume` prints.
+#[must_use]
+pub fn resumed(resumed: &Resumed, channel: &str) -> String {
+    match resumed {
+        Resumed::Finished(promotion) => format!("finished\n{}", promoted(promotion)),
+        Resumed::NotBegun => format!("channel {channel}: the promotion had not begun, its lock is removed\n"),
+        Resumed::Undone { release, restored } => {
+            let mut text = format!("channel {channel}: the promotion to {} is undone\n", release.ami);
+            for line in restored {
+                let _ = writeln!(text, "  {line}");
+            }
+            text
+        }
+    }
 }
 
 /// The launch template and the parameter of every target.

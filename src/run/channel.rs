@@ -6,7 +6,7 @@ use crate::build::Built;
 use crate::event::{Ending, Events, Stage};
 use crate::gate;
 use crate::project::Channel;
-use crate::promote::{self, Approval, Candidate, Order, Promotion, Resumed};
+use crate::promote::{self, Approval, Candidate, Direction, Order, Promotion, Resumed};
 use crate::render;
 
 impl Work<'_> {
@@ -34,32 +34,30 @@ impl Work<'_> {
             image_version: Some(built.image_version.clone()),
         };
         let approval = Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() };
-        let moved = match self.order(channel, candidate, "promoted") {
-            Ok(order) => promote::promote(self.cloud, &order, &approval, events).await.map_err(RunError::from),
+        let moved = match self.order(channel, "promoted") {
+            Ok(order) => promote::promote(self.cloud, &order, &candidate, &approval, events).await.map_err(RunError::from),
             Err(error) => Err(error),
         };
         told(events, moved)
     }
 
     /// Finishes or undoes a promotion that was cut off.
-    pub async fn resume(&self, channel: &Channel, events: &Events) -> Result<Resumed, RunError> {
-        let (project, recipe) = (self.project, &self.recipe.name);
-        let holder = holder();
-        Ok(promote::resume(self.cloud, project, recipe, self.arch.name(), &channel.name, &holder, events).await?)
+    pub async fn resume(&self, channel: &Channel, direction: Direction, events: &Events) -> Result<Resumed, RunError> {
+        let order = self.order(channel, "resumed")?;
+        Ok(promote::resume(self.cloud, &order, direction, events).await?)
     }
 
     /// Moves a channel back to its previous release.
     pub async fn rollback(&self, channel: &Channel, events: &Events) -> Result<Promotion, RunError> {
         events.started(Stage::Promote, format!("channel {}, back", channel.name));
-        let nobody = Candidate { ami: String::new(), image_arn: None, image_version: None };
-        let moved = match self.order(channel, nobody, "rolled back") {
-            Ok(order) => promote::rollback(self.cloud, order, events).await.map_err(RunError::from),
+        let moved = match self.order(channel, "rolled back") {
+            Ok(order) => promote::rollback(self.cloud, &order, events).await.map_err(RunError::from),
             Err(error) => Err(error),
         };
         told(events, moved)
     }
 
-    fn order(&self, channel: &Channel, candidate: Candidate, reason: &str) -> Result<Order<'_>, RunError> {
+    fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
         let name = |template: &str| {
             render::promote_name(template, self.recipe, self.arch, &channel.name).map_err(|error| RunError::Files(vec![error]))
         };
@@ -70,7 +68,6 @@ impl Work<'_> {
             channel: &channel.name,
             launch_template: name(&self.recipe.promote.launch_template)?,
             parameter: name(&self.recipe.promote.parameter)?,
-            candidate,
             reason: reason.to_owned(),
             holder: holder(),
         })

@@ -3,7 +3,8 @@
 use crate::cli::args::{Format, Selection};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::session::{Session, print_as, work};
+use crate::cli::session::{Session, print, print_as, work};
+use crate::promote::Direction;
 
 /// Arguments of `promote`.
 #[derive(Debug, clap::Args)]
@@ -13,9 +14,12 @@ pub struct PromoteArgs {
     /// The channel to move; the first one when absent.
     #[arg(long)]
     pub channel: Option<String>,
-    /// Finish or undo a promotion that was cut off, from its journal.
+    /// Finish a promotion that was cut off, from its journal. Only when the process that began it is gone.
     #[arg(long)]
     pub resume: bool,
+    /// As --resume, but back to what was before instead of on to the release.
+    #[arg(long)]
+    pub undo: bool,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -28,13 +32,15 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
         Some(name) => work.channel(name)?,
         None => work.first_channel()?,
     };
-    let promotion = if args.resume {
-        work.resume(channel, &session.events).await?
-    } else {
-        let (built, _) = work.candidate(&work.check(&session.events)?).await?;
-        let judged = work.approved(&built.ami).await?;
-        work.promote(&built, &judged, channel, &session.events).await?
-    };
+    if args.resume || args.undo {
+        let direction = if args.undo { Direction::Undo } else { Direction::Finish };
+        let resumed = work.resume(channel, direction, &session.events).await?;
+        print(&crate::report::resumed(&resumed, &channel.name))?;
+        return Ok(Exit::Done);
+    }
+    let (built, _) = work.candidate(&work.check(&session.events)?).await?;
+    let judged = work.approved(&built.ami).await?;
+    let promotion = work.promote(&built, &judged, channel, &session.events).await?;
     print_as(args.format, &promotion, || crate::report::promoted(&promotion))?;
     Ok(Exit::Done)
 }
