@@ -27,9 +27,9 @@ pub(super) fn leave(code: i32) -> ! {
 /// Puts every signal back to its default action and unblocks all, as a program expects it at its start.
 #[expect(unsafe_code, reason = "setting SIG_DFL installs no handler")]
 pub(super) fn default_signals() {
-    for signal in nix::sys::signal::Signal::iterator() {
-        // SAFETY: SIG_DFL is no handler of ours; refusals (SIGKILL, SIGSTOP) are without consequence.
-        let _ = unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) };
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL is no handler of ours; refusals (SIGKILL, the C library's own) are without consequence.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     let _ = nix::sys::signal::SigSet::all().thread_unblock();
 }

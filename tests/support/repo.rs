@@ -231,7 +231,6 @@ impl Repo {
             let (first, rest) = control.split_once('\n').unwrap();
             let _ = write!(text, "{first}\nStatus: install ok installed\n{rest}");
             if package.name == "amifix-conf" {
-                // Before the last field would do as well; dpkg reads fields in any order.
                 let sum = md5_of_conf(root);
                 let _ = write!(text, "Conffiles:\n /etc/amifix.conf {sum}\n");
             }
@@ -255,6 +254,7 @@ fn install(package: &Package, root: &Path) {
     }
     list.dedup();
     fs::write(info.join(format!("{}.list", package.name)), list.join("\n") + "\n").unwrap();
+    fs::write(info.join(format!("{}.md5sums", package.name)), md5_sums(root, &package.data())).unwrap();
     for entry in package.scripts() {
         put(&info.join(format!("{}.{}", package.name, entry.path)), &entry);
     }
@@ -265,8 +265,14 @@ fn put(path: &Path, entry: &Entry) {
     fs::set_permissions(path, fs::Permissions::from_mode(entry.mode)).unwrap();
 }
 
+/// `sum  path` of files; nothing of ours computes this sum, but every Debian has the program.
+fn md5_sums(root: &Path, entries: &[Entry]) -> String {
+    let paths = entries.iter().map(|entry| &entry.path);
+    let output = std::process::Command::new("md5sum").current_dir(root).args(paths).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// The sum dpkg compares to see whether an administrator has changed a configuration file.
 fn md5_of_conf(root: &Path) -> String {
-    let output = std::process::Command::new("md5sum").arg(root.join("etc/amifix.conf")).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().to_owned()
+    md5_sums(root, &[Entry::file("etc/amifix.conf", 0o644, "")]).split_whitespace().next().unwrap().to_owned()
 }

@@ -23,7 +23,13 @@ const GENERATED: [&str; 10] = [
 ];
 
 /// Folders that programs expect and no package ships.
-const FOLDERS: [(&str, u32); 15] = [
+const FOLDERS: [(&str, u32); 21] = [
+    ("boot", 0o755),
+    ("home", 0o755),
+    ("media", 0o755),
+    ("mnt", 0o755),
+    ("opt", 0o755),
+    ("srv", 0o755),
     ("proc", 0o555),
     ("sys", 0o555),
     ("dev", 0o755),
@@ -170,7 +176,20 @@ fn native_architecture() -> String {
 /// Control files of a package, with or without the architecture in their names.
 fn info_files(package: &str) -> Vec<PathBuf> {
     let prefixes = [format!("{package}."), format!("{package}:{}.", native_architecture())];
-    let ends = ["list", "md5sums", "conffiles", "preinst", "postinst", "prerm", "postrm", "triggers", "shlibs", "symbols", "config", "templates"];
+    let ends = [
+        "list",
+        "md5sums",
+        "conffiles",
+        "preinst",
+        "postinst",
+        "prerm",
+        "postrm",
+        "triggers",
+        "shlibs",
+        "symbols",
+        "config",
+        "templates",
+    ];
     let paths = prefixes.iter().flat_map(|prefix| ends.iter().map(move |end| format!("{DPKG}/info/{prefix}{end}")));
     paths.map(PathBuf::from).filter(|path| path.exists()).collect()
 }
@@ -205,7 +224,11 @@ impl Copier {
             fs::create_dir_all(parent).unwrap();
         }
         let made = if metadata.is_dir() { self.folder(&target) } else { self.file(path, &target, &metadata) };
+        if made && self.owner {
+            lchown(&target, Some(metadata.uid()), Some(metadata.gid())).unwrap();
+        }
         if made && !metadata.is_symlink() {
+            // After the owner: a change of owner takes set-user-id bits away.
             fs::set_permissions(&target, fs::Permissions::from_mode(metadata.mode() & 0o7777)).unwrap();
         }
     }
@@ -233,9 +256,6 @@ impl Copier {
         }
         if metadata.nlink() > 1 {
             self.links.insert(identity, target.to_owned());
-        }
-        if self.owner {
-            lchown(target, Some(metadata.uid()), Some(metadata.gid())).unwrap();
         }
         true
     }

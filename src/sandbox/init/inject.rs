@@ -44,7 +44,7 @@ impl<'a> InjectLayer<'a> {
     /// on one of the fresh file systems of every start.
     pub(super) fn file_behind(&mut self, path: &Path, mode: u32, content: &[u8]) -> io::Result<Option<PathBuf>> {
         let place = self.place(path, true)?.path;
-        if ["/run", "/tmp", "/dev"].iter().any(|fresh| place.starts_with(fresh)) {
+        if is_fresh(&place) {
             return Ok(Some(place));
         }
         self.write(&place, mode, content)?;
@@ -64,6 +64,7 @@ impl<'a> InjectLayer<'a> {
             Some(Node::Folder { .. }) if is_folder => {}
             Some(Node::File { .. }) if !is_folder => {}
             Some(_) => return Err(io::Error::other("the image has something else in its place")),
+            None if is_fresh(&place.path) => {}
             None if is_folder => self.folder_at(&place.path).map(drop)?,
             None => self.write(&place.path, 0o644, b"")?,
         }
@@ -112,6 +113,11 @@ impl<'a> InjectLayer<'a> {
         }
         Ok(self.folder)
     }
+}
+
+/// Whether a path lies on one of the file systems that are new at every start.
+fn is_fresh(path: &Path) -> bool {
+    ["/run", "/tmp", "/dev"].iter().any(|fresh| path.starts_with(fresh) && path != Path::new(fresh))
 }
 
 #[cfg(test)]

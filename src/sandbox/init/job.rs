@@ -70,13 +70,14 @@ pub(super) fn command(
 
 /// Calls a function of this program.
 pub(super) fn builtin(handler: Builtin, payload: &[u8]) -> io::Result<Running> {
-    start(Vec::new(), |ends| {
-        let _ = dup2_stdin(&ends.input);
+    start(Vec::new(), |Ends { input, out, err }| {
+        let _ = dup2_stdin(&input);
         // What it prints must not get between the lines that it sends.
-        let _ = (dup2_stdout(&ends.err), dup2_stderr(&ends.err));
+        let _ = (dup2_stdout(&err), dup2_stderr(&err));
+        drop((input, err));
         let _ = SigSet::all().thread_unblock();
-        sys::close_all_but(Some(ends.out.as_raw_fd()));
-        let mut out = File::from(ends.out);
+        sys::close_all_but(Some(out.as_raw_fd()));
+        let mut out = File::from(out);
         // Unwinding further would make this child a second process 1.
         catch_unwind(AssertUnwindSafe(|| handler(payload, &mut out))).unwrap_or(101)
     })

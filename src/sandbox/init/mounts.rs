@@ -37,16 +37,15 @@ pub(super) fn instance(setup: &InstanceSetup, body: &[u8]) -> Result<Vec<String>
     let plan = prepare(setup, body, &stack, &merged)?;
     overlay(setup, &plan.inject, &merged)?;
     let mut notes = Vec::new();
-    for (source, target) in &plan.binds {
-        bind(source, target)?;
-        sys::mount_read_only(target, true).map_err(failed(Step::Mount, "bind read-only", target))?;
-    }
     processes(&plan.proc)?;
     kernel_objects(&plan.sys, &mut notes)?;
     devices(&plan.dev)?;
     fresh(&plan.tmp, "mode=1777")?;
     fresh(&plan.run, "mode=755")?;
     make_folder(&plan.run.join("lock"), 0o1777)?;
+    for (source, target) in &plan.binds {
+        show(source, target)?;
+    }
     pivot(&merged)?;
     if let (Some(place), Some(text)) = (&plan.resolver_place, &setup.resolver) {
         write_fresh(place, text.as_bytes()).map_err(failed(Step::File, "write", place))?;
@@ -234,6 +233,24 @@ fn fresh(folder: &Path, options: &str) -> Result<()> {
 fn bind(source: &Path, target: &Path) -> Result<()> {
     mount(Some(source), target, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
         .map_err(|errno| failed(Step::Mount, "bind", source)(errno.into()))
+}
+
+/// Shows something of the host, read-only.
+fn show(source: &Path, target: &Path) -> Result<()> {
+    if !target.exists() {
+        // On one of the fresh file systems; everywhere else the inject layer has made room.
+        let (folder, is_folder) = (target.parent().unwrap_or(target), source.is_dir());
+        fs::create_dir_all(if is_folder { target } else { folder }).map_err(failed(
+            Step::File,
+            "make room for",
+            target,
+        ))?;
+        if !is_folder {
+            File::create(target).map_err(failed(Step::File, "make room for", target))?;
+        }
+    }
+    bind(source, target)?;
+    sys::mount_read_only(target, true).map_err(failed(Step::Mount, "bind read-only", target))
 }
 
 /// Makes `root` the root and drops the old one: pivot_root(2), "pivot_root(".", ".")".
