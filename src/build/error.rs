@@ -128,6 +128,15 @@ impl BuildError {
         }
     }
 
+    /// The last lines of the step that failed, oldest first.
+    #[must_use]
+    pub fn last_lines(&self) -> &[String] {
+        match self {
+            Self::Failed(failure) => &failure.last_lines,
+            _ => &[],
+        }
+    }
+
     /// The exit code of DESIGN section 9.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -10,4 +10,4 @@ mod follow;
 mod start;
 
 pub use error::{BuildError, Failure, Phase};
-pub use start::{BuildOptions, Built, cancel, ensure};
+pub use start::{BuildOptions, Built, cancel, ensure, find};
