@@ -111,15 +111,6 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    /// The last lines that the failed step wrote, oldest first; empty when there is no failed step.
-    #[must_use]
-    pub fn last_lines(&self) -> &[String] {
-        match self {
-            Self::Failed(failure) => &failure.last_lines,
-            _ => &[],
-        }
-    }
-
     /// What to do next.
     #[must_use]
     pub fn next(&self) -> Option<String> {
@@ -134,6 +125,15 @@ impl BuildError {
             Self::Plan(error) => error.next(),
             Self::Call(call) => call.next(),
             Self::Answer { .. } => None,
+        }
+    }
+
+    /// The last lines of the step that failed, oldest first.
+    #[must_use]
+    pub fn last_lines(&self) -> &[String] {
+        match self {
+            Self::Failed(failure) => &failure.last_lines,
+            _ => &[],
         }
     }
 

@@ -57,8 +57,22 @@ fn passing(call: &CallError) -> bool {
 
 /// Looks until the image is available. States this version does not know are waited out, up to the deadline.
 pub(super) async fn follow(cloud: &Cloud, arn: &str, poller: Poller, events: &Events) -> Result<Ended, BuildError> {
-    let mut waiting = poller.start();
     let mut progress = Progress::default();
+    let ended = watch(cloud, arn, poller, events, &mut progress).await;
+    if let Err(error) = &ended {
+        events.finished(progress.stage(), Ending::Failed, error.to_string());
+    }
+    ended
+}
+
+async fn watch(
+    cloud: &Cloud,
+    arn: &str,
+    poller: Poller,
+    events: &Events,
+    progress: &mut Progress,
+) -> Result<Ended, BuildError> {
+    let mut waiting = poller.start();
     let mut misses = 0;
     loop {
         let seen = match look(cloud, arn).await {
@@ -115,14 +129,14 @@ impl Progress {
     async fn report(&mut self, cloud: &Cloud, arn: &str, seen: &Seen, events: &Events) {
         if seen.status == "TESTING" && !self.testing {
             self.testing = true;
-            events.finished(Stage::Build, Ending::Done, format!("image {} made", seen.version));
+            events.finished(Stage::Build, Ending::Done, format!("image {} is built", seen.version));
             events.started(Stage::Test, "testing a fresh instance of the new image");
         }
         if self.status != seen.status {
             self.status.clone_from(&seen.status);
-            if seen.ended() {
-                let ending = if seen.status == "AVAILABLE" { Ending::Done } else { Ending::Failed };
-                events.finished(self.stage(), ending, format!("image {} is {}", seen.version, seen.status));
+            if seen.status == "AVAILABLE" {
+                let ami = seen.ami.as_deref().unwrap_or("no AMI");
+                events.finished(self.stage(), Ending::Done, format!("image {} is available: {ami}", seen.version));
             } else {
                 events.progress(self.stage(), seen.status.to_lowercase());
             }

@@ -55,6 +55,8 @@ pub struct Built {
 
 /// Gives back an image with the plan's fingerprint, building it when there is none.
 ///
+/// Tells the build and test stages, their beginnings and ends included.
+///
 /// # Errors
 /// When the build or its tests fail, with the reason; when the deadline passes (the build goes on); when calls fail.
 pub async fn ensure(
@@ -65,48 +67,69 @@ pub async fn ensure(
     events: &Events,
 ) -> Result<Built, BuildError> {
     let desired = plan.desired();
-    // The plan may be older than the account; only a kept image is taken from it without another look.
-    if let (ImagePlan::Keep { arn, .. }, false) = (&plan.image, options.fresh)
-        && let Some(built) = reuse(cloud, arn).await?
-    {
-        return Ok(unchanged(built, events));
-    }
-    let existing = images(cloud, desired).await?;
-    if !options.fresh
-        && let Some(image) = latest(existing.iter().filter(|image| image.available()))
-        && let Some(built) = reuse(cloud, &image.arn).await?
-    {
-        return Ok(unchanged(built, events));
-    }
-    events.started(Stage::Build, format!("building {}", desired.recipe.resource_name));
+    events.started(Stage::Build, format!("image of {}", desired.recipe.name));
     let waiting = Poller { every: cloud.poll(), deadline: options.deadline };
-    if let Some(image) = latest(existing.iter().filter(|image| image.in_flight())) {
-        events.note(Stage::Build, format!("joining {}, which is {}", image.version, image.status));
-        return done(cloud, follow(cloud, &image.arn, waiting, events).await?).await;
-    }
-    let started = start(cloud, desired, published, &options, existing.len()).await;
-    let arn = started.inspect_err(|error| events.finished(Stage::Build, Ending::Failed, error.to_string()))?;
-    events.note(Stage::Build, format!("started {arn}"));
+    let arn = match reuse_or_start(cloud, plan, published, &options, events).await {
+        Ok(Found::Available(built)) => {
+            let message = format!("image {} is there: {}", built.image_version, built.ami);
+            events.finished(Stage::Build, Ending::Unchanged, message);
+            return Ok(built);
+        }
+        Ok(Found::Building(arn)) => arn,
+        Err(error) => {
+            events.finished(Stage::Build, Ending::Failed, error.to_string());
+            return Err(error);
+        }
+    };
     done(cloud, follow(cloud, &arn, waiting, events).await?).await
 }
 
-/// Tells that an image is there already.
-fn unchanged(built: Built, events: &Events) -> Built {
-    events.started(Stage::Build, "image");
-    events.finished(Stage::Build, Ending::Unchanged, format!("image {} is there: {}", built.image_version, built.ami));
-    built
+/// What there is to wait for.
+enum Found {
+    /// Nothing: it is there.
+    Available(Built),
+    /// This build.
+    Building(String),
 }
 
-/// The newest usable image with the plan's fingerprint, without building anything.
+/// The newest available image with the plan's fingerprint, if there is one.
 ///
 /// # Errors
 /// When calls fail.
 pub async fn find(cloud: &Cloud, plan: &Plan) -> Result<Option<Built>, BuildError> {
+    // The plan may be older than the account, so even an image it names is looked at.
+    if let ImagePlan::Keep { arn, .. } = &plan.image
+        && let Some(built) = reuse(cloud, arn).await?
+    {
+        return Ok(Some(built));
+    }
     let existing = images(cloud, plan.desired()).await?;
     match latest(existing.iter().filter(|image| image.available())) {
         Some(image) => reuse(cloud, &image.arn).await,
         None => Ok(None),
     }
+}
+
+async fn reuse_or_start(
+    cloud: &Cloud,
+    plan: &Plan,
+    published: &Published,
+    options: &BuildOptions,
+    events: &Events,
+) -> Result<Found, BuildError> {
+    if !options.fresh
+        && let Some(built) = find(cloud, plan).await?
+    {
+        return Ok(Found::Available(built));
+    }
+    let existing = images(cloud, plan.desired()).await?;
+    if let Some(image) = latest(existing.iter().filter(|image| image.in_flight())) {
+        events.note(Stage::Build, format!("joining {}, which is {}", image.version, image.status));
+        return Ok(Found::Building(image.arn.clone()));
+    }
+    let arn = start(cloud, plan.desired(), published, options, existing.len()).await?;
+    events.note(Stage::Build, format!("started {arn}"));
+    Ok(Found::Building(arn))
 }
 
 /// Asks the service to cancel a build. The instance it runs on is the service's to end.

@@ -261,9 +261,7 @@ impl<'a> Executor<'a> {
         let place = one.location();
         let version = match &one.parameter_before {
             Some(_) => store::put_image(self.cloud, &place, &one.parameter, &one.ami).await?,
-            None => {
-                store::create_image(self.cloud, &place, &one.parameter, &one.ami, &self.plan.release).await?
-            }
+            None => store::create_image(self.cloud, &place, &one.parameter, &one.ami, &self.plan.release).await?,
         };
         let seen = self.parameter_shows(target, &one.ami, version).await?;
         self.parameters.insert(target, ParameterPointer { name: one.parameter.clone(), version: seen });

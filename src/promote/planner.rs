@@ -2,7 +2,8 @@
 
 use super::error::PromoteError;
 use super::model::{
-    Approval, Candidate, Decision, JOURNAL_SCHEMA, Lock, Move, Order, Plan, RELEASE_SCHEMA, Release, home_only, instance_type,
+    Approval, Candidate, Decision, JOURNAL_SCHEMA, Lock, Move, Order, Plan, RELEASE_SCHEMA, Release, home_only,
+    instance_type,
 };
 use super::rules;
 use super::state::State;
@@ -82,9 +83,7 @@ fn check_free(order: &Order<'_>, state: &State, now: OffsetDateTime) -> Result<(
             let release = &journal.release;
             let working = lock.as_ref().filter(|lock| lock.id != release.id && !expired(lock, now));
             Err(match working {
-                Some(lock) => {
-                    PromoteError::Locked { channel, holder: lock.holder.clone(), since: lock.since.clone() }
-                }
+                Some(lock) => PromoteError::Locked { channel, holder: lock.holder.clone(), since: lock.since.clone() },
                 None => PromoteError::CutOff {
                     channel,
                     ami: release.ami.clone(),
@@ -112,9 +111,10 @@ fn already_there(order: &Order<'_>, ami: &String, state: &State) -> Option<Relea
     let there = record.ami == *ami
         && pointers.template_ami.as_ref() == Some(ami)
         && pointers.parameter.as_ref() == Some(ami)
-        && record.targets.iter().all(|one| {
-            one.launch_template.name == order.launch_template && one.parameter.name == order.parameter
-        });
+        && record
+            .targets
+            .iter()
+            .all(|one| one.launch_template.name == order.launch_template && one.parameter.name == order.parameter);
     there.then(|| record.clone())
 }
 
@@ -127,7 +127,13 @@ fn check_image(ami: &str, state: &State) -> Result<(), PromoteError> {
     Err(PromoteError::Image { ami: ami.to_owned(), reason })
 }
 
-fn release(order: &Order<'_>, candidate: &Candidate, approval: Option<&Approval>, state: &State, now: OffsetDateTime) -> Release {
+fn release(
+    order: &Order<'_>,
+    candidate: &Candidate,
+    approval: Option<&Approval>,
+    state: &State,
+    now: OffsetDateTime,
+) -> Release {
     let promoted_at = rfc3339(now);
     let evidence = approval.map(|approval| approval.digest.clone()).or_else(|| state.image.evidence.clone());
     let mut id = digest(&json!([

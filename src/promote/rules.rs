@@ -29,7 +29,12 @@ pub(super) fn approved(ami: &str, approval: &Approval, image: &Image) -> Result<
         let one = |verdict: &gate::Verdict| !gate::approved(std::slice::from_ref(verdict));
         let failing: Vec<_> = approval.verdicts.iter().filter(|verdict| one(verdict)).collect();
         let text: Vec<_> = failing.iter().map(|verdict| format!("{}: {}", verdict.gate, verdict.summary)).collect();
-        return refuse(format!("{} of {} gates do not pass ({})", failing.len(), approval.verdicts.len(), text.join("; ")));
+        return refuse(format!(
+            "{} of {} gates do not pass ({})",
+            failing.len(),
+            approval.verdicts.len(),
+            text.join("; ")
+        ));
     }
     Ok(())
 }
@@ -41,9 +46,8 @@ pub(super) fn channel(
     before: Option<&Release>,
     now: OffsetDateTime,
 ) -> Result<(), PromoteError> {
-    let refuse = |missing: String| {
-        Err(PromoteError::Rule { channel: channel.name.clone(), ami: ami.to_owned(), missing })
-    };
+    let refuse =
+        |missing: String| Err(PromoteError::Rule { channel: channel.name.clone(), ami: ami.to_owned(), missing });
     if let Some(after) = &channel.after {
         let Some(before) = before.filter(|release| release.ami == ami) else {
             let there = before.map_or_else(|| "is empty".to_owned(), |release| format!("holds {}", release.ami));
@@ -64,7 +68,11 @@ pub(super) fn channel(
 /// What is missing of the soak time; `None` when it is over. A time that cannot be read never counts as long ago.
 fn soaking(before: &Release, soak: Duration, now: OffsetDateTime) -> Option<String> {
     let Ok(since) = OffsetDateTime::parse(&before.promoted_at, &Rfc3339) else {
-        return Some(format!("its time of promotion `{}` cannot be read, it must soak {}", before.promoted_at, human_duration(soak)));
+        return Some(format!(
+            "its time of promotion `{}` cannot be read, it must soak {}",
+            before.promoted_at,
+            human_duration(soak)
+        ));
     };
     let there = Duration::try_from(now - since).unwrap_or(Duration::ZERO);
     if there >= soak {

@@ -4,9 +4,7 @@ use super::error::StepError;
 use super::model::{Move, Plan};
 use crate::aws::{CallError, Cloud, tags};
 use crate::project::Location;
-use aws_sdk_ec2::types::{
-    LaunchTemplateVersion, RequestLaunchTemplateData, ResourceType, Tag, TagSpecification,
-};
+use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData, ResourceType, Tag, TagSpecification};
 
 /// A launch template as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +31,8 @@ pub(super) async fn find(cloud: &Cloud, place: &Location, name: &str) -> Result<
         return Ok(None);
     }
     let found = answer?.launch_templates.unwrap_or_default().into_iter().next();
-    Ok(found.and_then(|one| Some(Template { id: one.launch_template_id?, default_version: one.default_version_number? })))
+    Ok(found
+        .and_then(|one| Some(Template { id: one.launch_template_id?, default_version: one.default_version_number? })))
 }
 
 /// The AMI of the default version.
@@ -139,14 +138,14 @@ fn token(plan: &Plan, one: &Move) -> String {
 
 /// Moves the default version. Without a client token on purpose: there and back again are calls of equal content.
 pub(super) async fn set_default(cloud: &Cloud, place: &Location, id: &str, version: i64) -> Result<(), CallError> {
-    let request =
-        cloud.ec2(place).modify_launch_template().launch_template_id(id).default_version(version.to_string());
+    let request = cloud.ec2(place).modify_launch_template().launch_template_id(id).default_version(version.to_string());
     request.send().await.map(drop).map_err(CallError::of("ModifyLaunchTemplate", place))
 }
 
 /// Removes a version that is not the default.
 pub(super) async fn remove_version(cloud: &Cloud, place: &Location, id: &str, version: i64) -> Result<(), StepError> {
-    let request = cloud.ec2(place).delete_launch_template_versions().launch_template_id(id).versions(version.to_string());
+    let request =
+        cloud.ec2(place).delete_launch_template_versions().launch_template_id(id).versions(version.to_string());
     let answer = request.send().await.map_err(CallError::of("DeleteLaunchTemplateVersions", place))?;
     // Failures of single versions stand in the answer. One that is gone already is no failure.
     for failed in answer.unsuccessfully_deleted_launch_template_versions.unwrap_or_default() {
@@ -154,7 +153,9 @@ pub(super) async fn remove_version(cloud: &Cloud, place: &Location, id: &str, ve
         let code = code.map_or("unknown", |code| code.as_str()).to_owned();
         if !matches!(code.as_str(), "launchTemplateVersionDoesNotExist" | "launchTemplateIdDoesNotExist") {
             let message = failed.response_error.and_then(|error| error.message).unwrap_or_default();
-            return Err(StepError::Refused(format!("version {version} of {id} could not be removed: {code}: {message}")));
+            return Err(StepError::Refused(format!(
+                "version {version} of {id} could not be removed: {code}: {message}"
+            )));
         }
     }
     Ok(())
