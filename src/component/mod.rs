@@ -18,7 +18,7 @@ pub use catalogue::ENTRIES;
 pub use expression::{Expression, Template};
 pub use model::{Document, Phase, Step};
 pub use parse::{Parsed, parse};
-pub use runnable::runnable;
+pub use runnable::{executes, runnable};
 
 /// Whether a name may be given to a phase, step, parameter or constant: 3 to 128 letters, digits, `-` or `_`.
 pub fn is_name(text: &str) -> bool {

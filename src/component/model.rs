@@ -130,7 +130,7 @@ impl OnFailure {
 }
 
 /// The time limit of a step that gives none (reference/component-documents.md section 3).
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(7200);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_hours(2);
 
 /// A step.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! References: does what an expression names exist, and can it be known when the step runs?
 
-use super::expression::{Chain, Expression, Side};
+use super::expression::{Chain, Expression, Side, Template};
 use super::model::{Stage, Step, stage};
 use super::modules::Shape;
 use super::parse::{Draft, DraftPhase, DraftStep};
@@ -13,7 +13,7 @@ pub fn check(diagnostics: &mut Vec<Diagnostic>, source: &Arc<SourceFile>, draft:
         for (step_number, step) in phase.steps.iter().enumerate() {
             let Some(step) = &step.step else { continue };
             let from = From { draft, source, phase, at: (phase_number, step_number), step };
-            for (expression, span) in step.templates().into_iter().flat_map(|template| template.expressions()) {
+            for (expression, span) in step.templates().into_iter().flat_map(Template::expressions) {
                 diagnostics.extend(from.check(expression, span));
             }
         }
@@ -27,6 +27,13 @@ struct From<'a> {
     phase: &'a DraftPhase,
     at: (usize, usize),
     step: &'a Step,
+}
+
+/// The step a reference names: its position, phase and draft.
+struct Target<'a> {
+    at: (usize, usize),
+    phase: &'a DraftPhase,
+    draft: &'a DraftStep,
 }
 
 impl From<'_> {
@@ -73,10 +80,7 @@ impl From<'_> {
     }
 
     fn chain(&self, chain: &Chain, span: Span) -> Option<Diagnostic> {
-        let (at, phase, target) = match self.target(chain, span) {
-            Ok(found) => found,
-            Err(diagnostic) => return diagnostic,
-        };
+        let Some(Target { at, phase, draft }) = self.target(chain) else { return self.unknown(chain, span) };
         if let (Some(here), Some(there)) = (stage(&self.phase.phase.name), stage(&phase.phase.name))
             && here != there
         {
@@ -98,34 +102,33 @@ impl From<'_> {
             };
             return Some(self.error("C024", span, message, label));
         }
-        let step = target.step.as_ref().filter(|_| !target.faulty)?;
+        let step = draft.step.as_ref().filter(|_| !draft.faulty)?;
         self.value(chain, step, span)
     }
 
-    /// The step a chain names: position, phase and step. `Err(None)` if it cannot be judged.
-    fn target(
-        &self,
-        chain: &Chain,
-        span: Span,
-    ) -> Result<((usize, usize), &DraftPhase, &DraftStep), Option<Diagnostic>> {
+    /// The step a chain names.
+    fn target(&self, chain: &Chain) -> Option<Target<'_>> {
+        let phase_at = self.draft.phases.iter().position(|phase| phase.phase.name == chain.phase)?;
+        let phase = &self.draft.phases[phase_at];
+        let named = |step: &DraftStep| step.name.as_deref() == Some(chain.step.as_str());
+        let step_at = phase.steps.iter().position(named)?;
+        Some(Target { at: (phase_at, step_at), phase, draft: &phase.steps[step_at] })
+    }
+
+    /// Says which part of a chain names nothing; `None` if a step that could not be read may be meant.
+    fn unknown(&self, chain: &Chain, span: Span) -> Option<Diagnostic> {
         let phases = &self.draft.phases;
-        let phase_at = phases.iter().position(|phase| phase.phase.name == chain.phase);
-        let Some(phase_at) = phase_at else {
+        let Some(phase) = phases.iter().find(|phase| phase.phase.name == chain.phase) else {
             let names: Vec<&str> = phases.iter().map(|phase| phase.phase.name.as_str()).collect();
             let message = format!("no phase is named `{}`", chain.phase);
-            return Err(Some(near(self.error("C020", span, message, "unknown phase"), &chain.phase, &names)));
+            return Some(near(self.error("C020", span, message, "unknown phase"), &chain.phase, &names));
         };
-        let phase = &phases[phase_at];
-        let step_at = phase.steps.iter().position(|step| step.name.as_deref() == Some(chain.step.as_str()));
-        let Some(step_at) = step_at else {
-            if phase.steps.iter().any(|step| step.name.is_none()) {
-                return Err(None);
-            }
-            let names: Vec<&str> = phase.steps.iter().filter_map(|step| step.name.as_deref()).collect();
-            let message = format!("phase `{}` has no step named `{}`", chain.phase, chain.step);
-            return Err(Some(near(self.error("C020", span, message, "unknown step"), &chain.step, &names)));
-        };
-        Ok(((phase_at, step_at), phase, &phase.steps[step_at]))
+        if phase.steps.iter().any(|step| step.name.is_none()) {
+            return None;
+        }
+        let names: Vec<&str> = phase.steps.iter().filter_map(|step| step.name.as_deref()).collect();
+        let message = format!("phase `{}` has no step named `{}`", chain.phase, chain.step);
+        Some(near(self.error("C020", span, message, "unknown step"), &chain.step, &names))
     }
 
     /// Whether the step has the input or output.

@@ -1,7 +1,7 @@
 //! What the runner does not execute yet. It is refused before anything runs, never skipped.
 
-use super::expression::{Expression, Part};
-use super::model::{Document, Step};
+use super::expression::{Chain, Expression, Part, Side};
+use super::model::{Document, Phase, Step};
 use super::modules::{Action, Platform};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use std::sync::Arc;
@@ -46,10 +46,19 @@ pub fn executes(action: Action) -> bool {
 /// One error (`C050`) for each thing in a document that the runner cannot execute on this machine; empty if it can
 /// execute all of it.
 pub fn runnable(document: &Document, source: &Arc<SourceFile>) -> Vec<Diagnostic> {
-    document.steps().flat_map(|(_, step)| step_faults(step, source)).collect()
+    let steps: Vec<(&Phase, &Step)> = document.steps().collect();
+    let mut faults = Vec::new();
+    for (at, (_, step)) in steps.iter().enumerate() {
+        let runs_later = |chain: &Chain| {
+            let named = |(phase, step): &(&Phase, &Step)| phase.name == chain.phase && step.name == chain.step;
+            chain.side == Side::Inputs && steps[at..].iter().any(named)
+        };
+        faults.extend(step_faults(step, source, &runs_later));
+    }
+    faults
 }
 
-fn step_faults(step: &Step, source: &Arc<SourceFile>) -> Vec<Diagnostic> {
+fn step_faults(step: &Step, source: &Arc<SourceFile>, runs_later: &dyn Fn(&Chain) -> bool) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
     let mut refuse = |span: Span, what: &str| {
         faults.push(
@@ -74,6 +83,9 @@ fn step_faults(step: &Step, source: &Arc<SourceFile>) -> Vec<Diagnostic> {
     for part in step.templates().into_iter().flat_map(|template| &template.parts) {
         let Part::Expression(expression, span) = part else { continue };
         match expression {
+            Expression::Chain(chain) if runs_later(chain) => {
+                refuse(*span, "an expression with the inputs of a step that has not run");
+            }
             Expression::Name(_) | Expression::Chain(_) | Expression::Loop { .. } => {}
             Expression::Ssm(_) => refuse(*span, "an `aws:ssm:` expression"),
             Expression::Imds(_) => refuse(*span, "an `aws:imds:` expression"),

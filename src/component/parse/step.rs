@@ -21,14 +21,12 @@ pub fn read_all(context: &mut Context<'_>, phase: &str, items: &[Node]) -> Vec<D
 
 fn read(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap<String, Span>) -> DraftStep {
     let before = context.diagnostics.len();
-    let (name, step) = match context.mapping(node, "a step", KEYS) {
-        None => (None, None),
-        Some(_) => {
-            let name = name(context, phase, node, seen);
-            let span = node.get("name").map_or(node.span, |name| name.span);
-            (name.clone(), body(context, phase, node, name, span))
-        }
-    };
+    if context.mapping(node, "a step", KEYS).is_none() {
+        return DraftStep { name: None, step: None, faulty: true };
+    }
+    let name = name(context, phase, node, seen);
+    let span = node.get("name").map_or(node.span, |name| name.span);
+    let step = body(context, phase, node, name.clone(), span);
     let faulty = context.diagnostics.len() > before;
     DraftStep { name, step, faulty }
 }

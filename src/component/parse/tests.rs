@@ -1,4 +1,5 @@
 use super::*;
+use crate::component::expression::Template;
 use crate::component::model::{OnFailure, Value};
 use crate::component::runnable;
 use crate::diagnostic::render;
@@ -6,7 +7,7 @@ use proptest::prelude::*;
 
 /// A document with these lines in front of `phases`, and these steps (without their first indentation) in phase `build`.
 fn document(head: &str, steps: &str) -> String {
-    let steps: String = steps.lines().map(|line| format!("      {line}\n")).collect();
+    let steps = steps.lines().flat_map(|line| ["      ", line, "\n"]).collect::<String>();
     format!("schemaVersion: 1.0\n{head}phases:\n  - name: build\n    steps:\n{steps}")
 }
 
@@ -87,7 +88,7 @@ fn a_document_becomes_data() {
     assert_eq!(steps, ["build.InstallThing", "build.Write", "build.Restart", "validate.Look"]);
     let install = &document.phases[0].steps[0];
     assert_eq!((install.on_failure, install.max_attempts), (OnFailure::Ignore, 3));
-    assert_eq!(install.timeout, Some(std::time::Duration::from_secs(600)));
+    assert_eq!(install.timeout, Some(std::time::Duration::from_mins(10)));
     let write = &document.phases[0].steps[1];
     assert_eq!(write.timeout, None);
     assert_eq!(write.inputs[0].get("overwrite"), Some(&Value::Boolean(false)));
@@ -104,7 +105,7 @@ fn expressions_are_located_inside_blocks() {
     let places: Vec<&str> = document
         .steps()
         .flat_map(|(_, step)| step.templates())
-        .flat_map(|template| template.expressions())
+        .flat_map(Template::expressions)
         .map(|(_, span)| &FULL[span.start..span.end])
         .collect();
     assert_eq!(
@@ -159,7 +160,8 @@ fn faults_of_the_document_have_their_code_and_place() {
     ] {
         assert_eq!(faults(&document(head, run)), [expected], "{head}");
     }
-    let many: String = (0..26).map(|n| format!("  - Name{n}: {{ type: string }}\n")).collect();
+    let many: Vec<String> = (0..26).map(|n| format!("  - Name{n}: {{ type: string }}\n")).collect();
+    let many = many.concat();
     assert_eq!(faults(&document(&format!("parameters:\n{many}"), run)), ["C007 28:5"]);
 }
 
@@ -376,6 +378,17 @@ fn what_is_not_executed_yet_is_named() {
         ]
     );
     assert_eq!(places(&refused[..2]), ["C050 5:34", "C050 6:32"]);
+}
+
+#[test]
+fn inputs_of_a_later_step_are_not_known_yet() {
+    let text = document(
+        "",
+        "- { name: Now, action: ExecuteBash, inputs: { commands: ['{{ build.Later.inputs.path }}'] } }\n\
+         - { name: Later, action: ExecuteBinary, inputs: { path: /bin/true } }",
+    );
+    let refused = runnable(&good(&text), &SourceFile::new("c.yaml", text.as_str()));
+    assert_eq!(places(&refused), ["C050 5:65"]);
 }
 
 proptest! {
