@@ -43,7 +43,9 @@ pub(super) fn evaluate(baseline: &Baseline, inventory: &Inventory, product: &str
     items.sort_by(|a, b| (&a.name, &a.arch, &a.installed).cmp(&(&b.name, &b.arch, &b.installed)));
 
     let mut counts = Counts::default();
-    items.iter().for_each(|item| counts.add(item.state));
+    for item in &items {
+        counts.add(item.state);
+    }
     // What is left are packages that are installed in another architecture only.
     let mut absent: BTreeSet<Key> = BTreeSet::new();
     for (key, offered) in &offers {
@@ -60,16 +62,20 @@ fn key<'a>(name: &'a str, arch: &'a str, native: &'a str) -> Key<'a> {
     (name, if arch == "all" { native } else { arch })
 }
 
-/// The architecture of the system: the one most installed packages have.
+/// The architecture of the system: the one most installed packages have. Of a system that has packages for all
+/// architectures only, the sources tell.
 fn native_arch(inventory: &Inventory) -> &str {
+    let installed = most_frequent(inventory.installed.iter().map(|package| package.arch.as_str()));
+    let offered = || most_frequent(inventory.offered.iter().map(|offer| offer.package.arch.as_str()));
+    installed.or_else(offered).unwrap_or("all")
+}
+
+fn most_frequent<'a>(archs: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
-    for package in inventory.installed.iter().filter(|package| package.arch != "all") {
-        *count.entry(&package.arch).or_default() += 1;
+    for arch in archs.filter(|&arch| arch != "all") {
+        *count.entry(arch).or_default() += 1;
     }
-    count
-        .into_iter()
-        .max_by_key(|&(arch, packages)| (packages, std::cmp::Reverse(arch)))
-        .map_or("all", |(arch, _)| arch)
+    count.into_iter().max_by_key(|&(arch, packages)| (packages, std::cmp::Reverse(arch))).map(|(arch, _)| arch)
 }
 
 /// The versions that count, each once: all of them, or those not older than the installed one.

@@ -1,6 +1,6 @@
 //! The names of apt's list files and what Release files say.
 
-use super::stanza::each_stanza;
+use super::stanza::{Malformed, stanzas};
 use crate::patch::inventory::PackageSource;
 
 /// What a list file is, by its name.
@@ -57,22 +57,13 @@ pub(super) struct Release {
 }
 
 impl Release {
-    /// Reads a `Release` or `InRelease` text. The clear-signed form has a `Hash:` block before and a signature after
-    /// the stanza; both are stanzas without `Suite` and `Codename` to this format and fall out by themselves.
-    pub(super) fn read(text: &str, signed: bool) -> Self {
-        let mut release = Self { signed, ..Self::default() };
-        let fill = |field: &mut String, value: Option<&str>| {
-            if let (true, Some(value)) = (field.is_empty(), value) {
-                value.clone_into(field);
-            }
+    /// Reads a `Release` or `InRelease` text; the latter has the stanza inside a clear-signed message.
+    pub(super) fn read(text: &str, signed: bool) -> Result<Self, Malformed> {
+        let Some(stanza) = stanzas(cleartext(text), ["Suite", "Codename", "Label"]).next() else {
+            return Ok(Self { signed, ..Self::default() });
         };
-        let _: Result<(), ()> = each_stanza(text, ["Suite", "Codename", "Label"], |[suite, codename, label]| {
-            fill(&mut release.suite, suite);
-            fill(&mut release.codename, codename);
-            fill(&mut release.label, label);
-            Ok(())
-        });
-        release
+        let [suite, codename, label] = stanza?.map(|value| value.unwrap_or_default().to_owned());
+        Ok(Self { suite, codename, label, signed })
     }
 
     /// The package source of an index of this Release.
@@ -85,6 +76,14 @@ impl Release {
             trusted: self.signed || declared_trusted,
         }
     }
+}
+
+/// What was signed in a clear-signed message, or all of it when it is none: the text after the armour's own headers
+/// (`Hash:`), up to the signature.
+fn cleartext(text: &str) -> &str {
+    let Some(message) = text.trim_start().strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----") else { return text };
+    let body = message.find("\n\n").map_or("", |end| &message[end..]);
+    body.find("\n-----BEGIN PGP SIGNATURE-----").map_or(body, |end| &body[..end])
 }
 
 /// The host a list came from: apt makes the file name from the URI without its scheme, `/` becoming `_` and a real
@@ -124,10 +123,13 @@ mod tests {
 
     #[test]
     fn a_clear_signed_release_file_says_suite_codename_and_label() {
-        let release = Release::read(IN_RELEASE, true);
+        let release = Release::read(IN_RELEASE, true).unwrap();
         assert_eq!(release.suite, "oldstable-security");
         assert_eq!(release.codename, "bookworm-security");
         assert_eq!(release.label, "Debian-Security");
+        assert_eq!(Release::read(cleartext(IN_RELEASE), true).unwrap(), release);
+        assert_eq!(Release::read("", false).unwrap(), Release::default());
+        assert!(Release::read("<html>not found</html>\n", false).is_err());
     }
 
     #[test]

@@ -53,6 +53,16 @@ pub enum InventoryError {
         /// The missing field.
         field: &'static str,
     },
+    /// A line is no field: the file is truncated or something else.
+    #[error(
+        "{file} is damaged: `{line}` is not a field; read it again, or run `apt-get update` when it is a package list"
+    )]
+    Damaged {
+        /// The file.
+        file: String,
+        /// The beginning of the line.
+        line: String,
+    },
     /// Nothing is installed: an empty or a wrong status file.
     #[error("/var/lib/dpkg/status lists no installed package; nothing can be said about an image without packages")]
     NothingInstalled,

@@ -1,7 +1,7 @@
 //! Puts an inventory together, one list file at a time.
 
 use super::lists::{Kind, Release, compressed};
-use super::stanza::each_stanza;
+use super::stanza::stanzas;
 use super::{InventoryError, os_release, status};
 use crate::patch::inventory::{Inventory, Offer, OtherOffers, Package};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,8 +52,8 @@ impl Reader {
             return Err(InventoryError::Compressed { name: name.to_owned() });
         }
         match kind {
-            Kind::InRelease(stem) => self.release(stem, &Release::read(&String::from_utf8_lossy(bytes), true)),
-            Kind::Release(stem) => self.release(stem, &Release::read(&String::from_utf8_lossy(bytes), false)),
+            Kind::InRelease(stem) => self.release(stem, &read_release(name, bytes, true)?),
+            Kind::Release(stem) => self.release(stem, &read_release(name, bytes, false)?),
             Kind::Signature(stem) => self.release(stem, &Release { signed: true, ..Release::default() }),
             Kind::Packages => self.packages(name, &String::from_utf8_lossy(bytes))?,
             Kind::Other => {}
@@ -77,7 +77,9 @@ impl Reader {
         // Most records in a row share priority and section: the group is looked up only when they change.
         let mut group = (String::new(), String::new(), from);
         let mut lines = String::new();
-        each_stanza(text, fields, |[name, version, arch, priority, section, source]| {
+        for stanza in stanzas(text, fields) {
+            let [name, version, arch, priority, section, source] =
+                stanza.map_err(|damage| InventoryError::Damaged { file: list.to_owned(), line: damage.line })?;
             let missing = |field| InventoryError::Record {
                 name: list.to_owned(),
                 package: name.unwrap_or("?").to_owned(),
@@ -89,7 +91,7 @@ impl Reader {
             if self.names.contains(name) {
                 let package: Package = status::package(name, arch, version, (priority, section, source));
                 self.inventory.offered.push(Offer { package, from });
-                return Ok(());
+                continue;
             }
             let (priority, section) = (priority.unwrap_or_default(), section.unwrap_or_default());
             if !group.0.eq_ignore_ascii_case(priority) || group.1 != section {
@@ -100,8 +102,7 @@ impl Reader {
                 lines.push_str(word);
                 lines.push(end);
             }
-            Ok(())
-        })?;
+        }
         flush(&mut self.others, group, &mut lines);
         Ok(())
     }
@@ -136,6 +137,11 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+fn read_release(name: &str, bytes: &[u8], signed: bool) -> Result<Release, InventoryError> {
+    Release::read(&String::from_utf8_lossy(bytes), signed)
+        .map_err(|damage| InventoryError::Damaged { file: name.to_owned(), line: damage.line })
 }
 
 fn flush(others: &mut BTreeMap<(String, String, usize), String>, group: (String, String, usize), lines: &mut String) {

@@ -1,7 +1,7 @@
 //! `/var/lib/dpkg/status`: what is installed.
 
 use super::InventoryError;
-use super::stanza::each_stanza;
+use super::stanza::stanzas;
 use crate::patch::inventory::Package;
 
 /// The installed packages, sorted. A package whose installation did not finish is an error: apt would refuse to work,
@@ -10,26 +10,23 @@ pub(super) fn installed(text: &str) -> Result<Vec<Package>, InventoryError> {
     let mut packages = vec![];
     let mut unfinished = vec![];
     let fields = ["Package", "Status", "Architecture", "Version", "Priority", "Section", "Source"];
-    each_stanza(text, fields, |[name, status, arch, version, priority, section, source]| {
+    for stanza in stanzas(text, fields) {
+        let [name, status, arch, version, priority, section, source] = stanza
+            .map_err(|damage| InventoryError::Damaged { file: "/var/lib/dpkg/status".into(), line: damage.line })?;
         let missing = |field| InventoryError::Status { package: name.unwrap_or("?").to_owned(), field };
         let name = name.ok_or_else(|| missing("Package"))?;
         let status = status.ok_or_else(|| missing("Status"))?;
         match Status::read(status).ok_or_else(|| missing("readable Status"))? {
-            Status::Absent => return Ok(()),
-            Status::Unfinished(state) => {
-                unfinished.push(format!("{name}:{} ({state})", arch.unwrap_or("?")));
-                return Ok(());
-            }
-            Status::Installed => {}
+            Status::Absent => {}
+            Status::Unfinished(state) => unfinished.push(format!("{name}:{} ({state})", arch.unwrap_or("?"))),
+            Status::Installed => packages.push(package(
+                name,
+                arch.ok_or_else(|| missing("Architecture"))?,
+                version.ok_or_else(|| missing("Version"))?,
+                (priority, section, source),
+            )),
         }
-        packages.push(package(
-            name,
-            arch.ok_or_else(|| missing("Architecture"))?,
-            version.ok_or_else(|| missing("Version"))?,
-            (priority, section, source),
-        ));
-        Ok(())
-    })?;
+    }
     if !unfinished.is_empty() {
         unfinished.sort();
         return Err(InventoryError::Unfinished { packages: unfinished });
@@ -124,6 +121,7 @@ mod tests {
         assert_eq!(installed(&stanza("d", "deinstall ok config-files")), Err(InventoryError::NothingInstalled));
         let damaged = |text: &str| installed(text).unwrap_err().to_string();
         assert!(damaged("Package: a\nVersion: 1\n").contains("package `a` has no Status"));
+        assert!(damaged("Package: a\ngarbage\n").contains("/var/lib/dpkg/status is damaged: `garbage`"));
         assert!(damaged("Status: install ok installed\n").contains("package `?` has no Package"));
         assert!(damaged("Package: a\nStatus: installed\n").contains("has no readable Status"));
         assert!(damaged("Package: a\nStatus: install ok installed\nArchitecture: all\n").contains("has no Version"));
