@@ -28,7 +28,6 @@ pub const FILES: &[BuiltIn] = embedded![
     "components/boots.yaml",
     "components/hygiene.yaml",
     "components/patch-windows.yaml",
-    "components/seal-linux.yaml",
     "recipes/amazon-linux-2023.yaml",
     "recipes/debian-12.yaml",
     "recipes/debian-13.yaml",

@@ -43,9 +43,14 @@ mod tests {
 
     #[test]
     fn numbers_with_units() {
-        for (text, seconds) in
-            [("24h", 86_400), ("14d", 1_209_600), ("1h30m", 5_400), ("2w", 1_209_600), ("90s", 90), ("1d2h3m4s", 93_784)]
-        {
+        for (text, seconds) in [
+            ("24h", 86_400),
+            ("14d", 1_209_600),
+            ("1h30m", 5_400),
+            ("2w", 1_209_600),
+            ("90s", 90),
+            ("1d2h3m4s", 93_784),
+        ] {
             assert_eq!(parse(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
     }
@@ -53,8 +58,20 @@ mod tests {
     #[test]
     fn everything_else_is_refused() {
         for text in [
-            "", "24", "h", "0h", "-1h", "1.5h", "30m1h", "1h1h", "1 h", "1h ", "1y", "99999999999999999999h",
-            "18446744073709551615w", "1ħ",
+            "",
+            "24",
+            "h",
+            "0h",
+            "-1h",
+            "1.5h",
+            "30m1h",
+            "1h1h",
+            "1 h",
+            "1h ",
+            "1y",
+            "99999999999999999999h",
+            "18446744073709551615w",
+            "1ħ",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -36,7 +36,12 @@ impl Findings {
     /// "expected X, found Y" at a value.
     pub fn wrong_type(&mut self, what: &str, expected: &str, node: &Node) {
         let found = node.describe();
-        self.error(codes::WRONG_TYPE, node.span, format!("`{what}` has to be {expected}, not {found}"), format!("{found} here"));
+        self.error(
+            codes::WRONG_TYPE,
+            node.span,
+            format!("`{what}` has to be {expected}, not {found}"),
+            format!("{found} here"),
+        );
     }
 
     /// A name that is not one of those known, with the nearest as a suggestion.
@@ -103,12 +108,6 @@ impl<'a> Fields<'a> {
         text(node, &self.path(key), out)
     }
 
-    /// As [`Fields::text`]; a missing key is an error.
-    pub fn required_text(&mut self, key: &'static str, out: &mut Findings) -> Option<String> {
-        let node = self.required(key, out)?;
-        text(node, &self.path(key), out)
-    }
-
     /// A boolean.
     pub fn boolean(&mut self, key: &'static str, default: bool, out: &mut Findings) -> bool {
         let Some(node) = self.take(key) else { return default };
@@ -168,10 +167,7 @@ impl<'a> Fields<'a> {
     /// A list of texts; absent is empty.
     pub fn texts(&mut self, key: &'static str, out: &mut Findings) -> Vec<(String, Span)> {
         let path = self.path(key);
-        self.list(key, out)
-            .iter()
-            .filter_map(|item| text(item, &path, out).map(|text| (text, item.span)))
-            .collect()
+        self.list(key, out).iter().filter_map(|item| text(item, &path, out).map(|text| (text, item.span))).collect()
     }
 
     /// The items of a list; absent is empty.

@@ -74,12 +74,11 @@ fn vulnerabilities(node: &Node, out: &mut Findings) -> Option<VulnerabilityGate>
 
 fn image(node: &Node, out: &mut Findings) -> Option<ImageGate> {
     let mut fields = Fields::new(node, "gates.image", true, out)?;
-    let gate = ImageGate {
-        imds_v2: fields.boolean("imds_v2", true, out),
-        encrypted: fields.boolean("encrypted", true, out),
-    };
+    let gate =
+        ImageGate { imds_v2: fields.boolean("imds_v2", true, out), encrypted: fields.boolean("encrypted", true, out) };
     if !gate.imds_v2 && !gate.encrypted {
-        let found = out.error(codes::NO_GATE, fields.span(), "`gates.image` checks nothing", "nothing would be checked");
+        let found =
+            out.error(codes::NO_GATE, fields.span(), "`gates.image` checks nothing", "nothing would be checked");
         found.help.push("require at least one, or leave the gate out".to_owned());
     }
     fields.finish(out);

@@ -66,8 +66,11 @@ pub fn init(dir: &Path, name: Option<&str>) -> Result<InitReport, InitError> {
     let settings = builtin::text(PROJECT_FILE).replacen("project: amiforge-demo", &format!("project: {name}"), 1);
     let mut files = vec![(PROJECT_FILE, settings)];
     files.extend(EXAMPLES.map(|path| (path, builtin::text(path).to_owned())));
-    let existing: Vec<PathBuf> =
-        files.iter().map(|(path, _)| PathBuf::from(path)).filter(|path| dir.join(path).symlink_metadata().is_ok()).collect();
+    let existing: Vec<PathBuf> = files
+        .iter()
+        .map(|(path, _)| PathBuf::from(path))
+        .filter(|path| dir.join(path).symlink_metadata().is_ok())
+        .collect();
     if !existing.is_empty() {
         return Err(InitError::Exists(existing));
     }
@@ -101,7 +104,8 @@ fn write(dir: &Path, files: &[(&str, String)], undo: &mut Undo) -> Result<Vec<Pa
 
 /// Makes a folder and those above it, remembering which are new.
 fn make_folder(path: &Path, undo: &mut Undo) -> Result<(), InitError> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
     for folder in missing.into_iter().rev() {
         fs::create_dir(folder).map_err(|error| InitError::Io { path: folder.to_path_buf(), error })?;
         undo.folders.push(folder.to_path_buf());

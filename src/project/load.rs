@@ -34,6 +34,7 @@ pub fn load(root: &Path) -> Result<Project, Vec<Diagnostic>> {
         components: builtin::components(),
         partials: builtin::partials(),
         baselines: BTreeMap::new(),
+        warnings: vec![],
     };
     components(root, &mut project.components, &mut found);
     for (name, source) in folder(root, "templates/partials", &[".hbs"], &mut found) {
@@ -43,7 +44,11 @@ pub fn load(root: &Path) -> Result<Project, Vec<Diagnostic>> {
         unique(project.baselines.insert(name, Arc::clone(&source)).as_ref(), &source, "baseline", &mut found);
     }
     check::project(&project, &mut found);
-    if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) { Err(found) } else { Ok(project) }
+    if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        return Err(found);
+    }
+    project.warnings = found;
+    Ok(project)
 }
 
 /// The nearest folder with an `amiforge.yaml`, from `start` upwards.
@@ -106,7 +111,10 @@ fn folder(root: &Path, place: &str, endings: &[&str], found: &mut Vec<Diagnostic
         match entry {
             Ok(entry) => names.push(entry.file_name().to_string_lossy().into_owned()),
             Err(error) => {
-                found.push(Diagnostic::error(codes::UNREADABLE, format!("the folder `{place}` cannot be read: {error}")));
+                found.push(Diagnostic::error(
+                    codes::UNREADABLE,
+                    format!("the folder `{place}` cannot be read: {error}"),
+                ));
             }
         }
     }

@@ -187,14 +187,10 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), FACTS.len());
-        assert_eq!(all, [
-            Os::Debian12,
-            Os::Debian13,
-            Os::Ubuntu2404,
-            Os::AmazonLinux2023,
-            Os::Rhel9,
-            Os::WindowsServer2022
-        ]);
+        assert_eq!(
+            all,
+            [Os::Debian12, Os::Debian13, Os::Ubuntu2404, Os::AmazonLinux2023, Os::Rhel9, Os::WindowsServer2022]
+        );
         for os in all {
             assert_eq!(os.facts().os, os);
             assert_eq!(Os::parse(os.name()), Some(os));

@@ -22,23 +22,38 @@ pub(super) fn read(node: &Node, os: Option<Os>, architectures: &[Arch], out: &mu
         }
         [] => {
             let span = node.entries().and_then(<[_]>::first).map_or(node.span, |(key, _)| key.span);
-            let found = out.error(codes::PARENT, span, "`parent` does not say which image to start from", "no reference");
+            let found =
+                out.error(codes::PARENT, span, "`parent` does not say which image to start from", "no reference");
             found.help.push("give one of `ssm`, `ami` and `image`; AWS needs it, `local` only adds to it".to_owned());
             None
         }
         [_, (key, second), ..] => {
             let span = node.entry(key).map_or(second.span, |(key, _)| key.span);
-            out.error(codes::PARENT, span, "`parent` has more than one reference", "one of ssm, ami and image is enough");
+            out.error(
+                codes::PARENT,
+                span,
+                "`parent` has more than one reference",
+                "one of ssm, ami and image is enough",
+            );
             None
         }
     }
 }
 
-fn reference(key: &str, text: String, node: &Node, architectures: &[Arch], out: &mut Findings) -> Option<ParentReference> {
+fn reference(
+    key: &str,
+    text: String,
+    node: &Node,
+    architectures: &[Arch],
+    out: &mut Findings,
+) -> Option<ParentReference> {
     let hexadecimal = |id: &str| [8, 17].contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
     let (why, help) = match key {
         "ssm" if text.starts_with('/') => return Some(ParentReference::Ssm(text)),
-        "ssm" => ("a parameter name begins with a slash", "for example /aws/service/debian/release/12/latest/{{ debian_arch }}"),
+        "ssm" => (
+            "a parameter name begins with a slash",
+            "for example /aws/service/debian/release/12/latest/{{ debian_arch }}",
+        ),
         "image" if text.starts_with("arn:") && text.contains(":imagebuilder:") && text.contains(":image/") => {
             return Some(ParentReference::Image(text));
         }
@@ -52,7 +67,8 @@ fn reference(key: &str, text: String, node: &Node, architectures: &[Arch], out: 
         ),
         _ => return Some(ParentReference::Ami(text)),
     };
-    let found = out.error(codes::PARENT, node.span, format!("`{text}` cannot be the parent image: {why}"), "not usable");
+    let found =
+        out.error(codes::PARENT, node.span, format!("`{text}` cannot be the parent image: {why}"), "not usable");
     found.help.push(help.to_owned());
     None
 }

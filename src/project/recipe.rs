@@ -38,7 +38,12 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
         None => gates::default(),
     };
     if test.is_empty() && !root.get("gates").is_some() {
-        let found = out.error(codes::NO_GATE, span, "the recipe names no test, and the default gates require one", "cannot pass");
+        let found = out.error(
+            codes::NO_GATE,
+            span,
+            "the recipe names no test, and the default gates require one",
+            "cannot pass",
+        );
         found.help.push("add `test: [boots]`, or `gates` without `tests`".to_owned());
     }
     let promote = fields.take("promote").map_or_else(promote_default, |node| promote(node, out));
@@ -89,7 +94,13 @@ fn system(node: &Node, out: &mut Findings) -> Option<Os> {
     let os = Os::parse(&name);
     if os.is_none() {
         let known: Vec<&str> = Os::all().into_iter().map(Os::name).collect();
-        out.unknown(codes::NOT_ALLOWED, node.span, format!("`{name}` is not an operating system amiforge knows"), &name, &known);
+        out.unknown(
+            codes::NOT_ALLOWED,
+            node.span,
+            format!("`{name}` is not an operating system amiforge knows"),
+            &name,
+            &known,
+        );
     }
     os
 }
@@ -139,7 +150,9 @@ fn version(node: &Node, out: &mut Findings) -> Option<(u32, u32)> {
     }
     let number = |part: &str| {
         let canonical = part == "0" || !part.starts_with('0');
-        part.parse::<u32>().ok().filter(|n| canonical && *n <= LARGEST_VERSION && part.bytes().all(|b| b.is_ascii_digit()))
+        part.parse::<u32>()
+            .ok()
+            .filter(|n| canonical && *n <= LARGEST_VERSION && part.bytes().all(|b| b.is_ascii_digit()))
     };
     let read = text.split_once('.').and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
     if read.is_none() {
@@ -174,7 +187,9 @@ fn values(node: &Node, component: &str, out: &mut Findings) -> BTreeMap<String, 
     let mut values = BTreeMap::new();
     let Some(entries) = Fields::new(node, component, true, out).and(node.entries()) else { return values };
     for (key, value) in entries {
-        let (Some(name), path) = (key.as_str(), format!("{component}.{}", key.as_str().unwrap_or_default())) else { continue };
+        let (Some(name), path) = (key.as_str(), format!("{component}.{}", key.as_str().unwrap_or_default())) else {
+            continue;
+        };
         let Some(text) = scalar(value, &path, out) else { continue };
         if text.is_empty() || text.chars().count() > LONGEST_VALUE {
             let message = format!("`{path}` has to have 1 to {LONGEST_VALUE} characters");

@@ -61,7 +61,8 @@ pub(super) fn name(node: &Node, what: &str, dots: bool, out: &mut Findings) -> O
 pub(super) fn check_name(name: &str, span: Span, what: &str, dots: bool, out: &mut Findings) -> bool {
     let Some(why) = names::fault(name, dots) else { return true };
     let near = names::nearest(name, dots);
-    let found = out.error(codes::NAME, span, format!("`{name}` cannot be used as `{what}`: {why}"), "not a usable name");
+    let found =
+        out.error(codes::NAME, span, format!("`{name}` cannot be used as `{what}`: {why}"), "not a usable name");
     if near != name && names::fault(&near, dots).is_none() {
         found.help.push(format!("for example `{near}`"));
     }
@@ -140,7 +141,8 @@ fn infrastructure(node: &Node, path: &str, config: &mut AwsConfig, out: &mut Fin
     config.log_bucket = fields.text("log_bucket", out);
     // A subnet requires security groups (image-builder.md 8); groups alone belong to an unknown network.
     if config.subnet.is_some() == config.security_groups.is_empty() {
-        let (has, lacks) = if config.subnet.is_some() { ("subnet", "security_groups") } else { ("security_groups", "subnet") };
+        let (has, lacks) =
+            if config.subnet.is_some() { ("subnet", "security_groups") } else { ("security_groups", "subnet") };
         let span = node.entry(has).map_or(node.span, |(key, _)| key.span);
         let message = format!("`{}` needs `{}`", fields.path(has), fields.path(lacks));
         let found = out.error(codes::MISSING, span, message, format!("`{lacks}` is missing"));
