@@ -4,12 +4,17 @@
 //! Without the standard harness, because instances are this very program executed again: `main` must be able to become
 //! an instance's init before anything else happens.
 
+#![allow(clippy::print_stdout, reason = "a test program")]
+#![allow(clippy::result_large_err, reason = "the SDK's errors are of that size")]
+#![allow(clippy::redundant_closure_for_method_calls, reason = "the SDK's paths are longer than the closures")]
+
 #[path = "local_compute/build.rs"]
 mod build;
 #[path = "local_compute/fixture.rs"]
 mod fixture;
 #[path = "local_compute/instances.rs"]
 mod instances;
+#[path = "support/mod.rs"]
 mod support;
 #[path = "local_compute/trials.rs"]
 mod trials;

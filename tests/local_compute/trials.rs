@@ -11,7 +11,9 @@ pub type Trial = (&'static str, fn());
 pub fn run(trials: &[Trial]) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     if std::env::args().any(|argument| argument == "--list") {
-        trials.iter().for_each(|(name, _)| println!("{name}: test"));
+        for (name, _) in trials {
+            println!("{name}: test");
+        }
         return ExitCode::SUCCESS;
     }
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|part| name.contains(part.as_str()));
