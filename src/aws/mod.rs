@@ -15,6 +15,8 @@ mod retry;
 pub mod tags;
 pub mod wait;
 
+#[cfg(test)]
+pub(crate) use cloud::testing;
 pub use cloud::{Cloud, Options};
 pub use error::{AwsError, CallError};
 pub use fault::{ServiceFault, describe};

@@ -1,13 +1,84 @@
 //! The local environment: the AWS operations amiforge uses, served from this machine.
 //!
+//! An HTTP request goes in and an HTTP response comes out ([`Local::handle`]), in the services' own wire protocols: rest-json
+//! for Image Builder, the query protocol for EC2 and STS, awsJson 1.1 for Systems Manager. The SDK's clients reach it in-process
+//! through an HTTP client of their own, other tools through [`serve`]. State is one SQLite file that processes share.
+//!
+//! | part | what it has |
+//! |---|---|
+//! | `dispatch`, `credentials`, `service`, `protocol` | from a request to an operation and back |
+//! | `input`, `paging`, `tokens` | what all operations share: parameters, pages, client tokens |
+//! | `ec2` | AMIs, launch templates, tags |
+//! | `ssm` | parameters, patch baselines |
+//! | `imagebuilder` | components, recipes, infrastructure configurations |
+//! | [`compute`] | what runs: images, instances, commands, patch scans |
+//! | `faults` | faults on demand, for tests of failure paths |
+//!
 //! # Differences from AWS
 //!
-//! (The list is kept where each operation is implemented and summed up here.)
+//! Everywhere:
+//! * Signatures are read, never verified: they say account (see [`credentials()`]), Region and service. Any other access key means
+//!   the account [`DEFAULT_ACCOUNT`]. There is no IAM: every call is allowed that AWS would allow to the account. Presigned
+//!   URLs are refused, so that no web page can make a browser call the loopback port.
+//! * Every Region exists. There are no rate limits unless a fault plan asks for them, and answers are consistent at once:
+//!   no eventual consistency.
+//! * Client tokens are remembered for 24 hours; AWS does not say how long it does.
+//! * Members of a request that an operation does not know are ignored in JSON, as on AWS; an operation that is not here is an
+//!   error that names it (HTTP 400, so that no SDK repeats it).
+//!
+//! EC2:
+//! * An AMI of another account that the caller may not see does not exist for it, whatever the operation.
+//! * Tags exist on AMIs, instances and launch templates; not on snapshots and volumes, which are only numbers here.
+//! * Launch permissions for organizations are refused. AMIs with encrypted snapshots can be shared with accounts (AWS refuses
+//!   that for the AWS-managed key) but not made public.
+//! * `DeregisterImage` leaves the layers on disk, because other images may stand on them.
+//! * Launch template data is stored without checking it against instance types and the like; an AMI that does not
+//!   exist gives a warning, as on AWS. The version that was last is never used again after its deletion.
+//! * The owner `amazon` has no images.
+//!
+//! Systems Manager:
+//! * `PutParameter` with data type `aws:ec2:image` is checked within the call, on AWS after it. The outcome is AWS's: if the AMI
+//!   does not exist or is not available, the call succeeds with a version number, and the parameter keeps its value or is not made.
+//! * `SecureString` is stored in the clear; without decryption a digest of the value is answered in place of the ciphertext.
+//! * No parameter policies, no sharing between accounts, no `aws:ssm:integration`. Public parameters are those that
+//!   parent images have been made for. Standard values count 4096 bytes.
+//! * The AWS-owned patch baselines have their us-east-1 ids and owner in every Region. Patch groups are not here.
+//!
+//! Image Builder:
+//! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, pipelines,
+//!   distribution configurations, workflows or lifecycle policies.
+//! * A resource that does not exist is `ResourceNotFoundException` (404) in every operation; AWS's documentation leaves the code open.
+//! * `ssm:` parents are not looked up when a recipe is made, only when a build starts. The operating system of a parent is
+//!   not compared with a component's `supportedOsVersions`.
+//! * Instance profiles, subnets and security groups of infrastructure configurations are stored, not looked up.
+//! * A recipe cannot be deleted while an image made from it exists; an infrastructure configuration always can.
 
 pub mod compute;
+mod credentials;
+mod dispatch;
+mod ec2;
+mod faults;
+mod imagebuilder;
+mod input;
+mod open;
+mod paging;
+mod protocol;
+mod random;
 pub mod records;
+mod serve;
+mod service;
+mod ssm;
 pub mod store;
+mod sts;
+mod tokens;
 pub mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use credentials::credentials;
+pub use faults::{Fault, FaultPlan};
+pub use serve::serve;
 
 use crate::clock::Clock;
 use crate::event::Events;
@@ -63,4 +134,5 @@ pub struct Local {
     pub(crate) config: Config,
     pub(crate) store: store::Store,
     pub(crate) compute: compute::Compute,
+    faults: faults::Faults,
 }

@@ -83,6 +83,9 @@ pub struct RecipeRecord {
     pub block_device_mappings: serde_json::Value,
     pub working_directory: String,
     pub ami_tags: BTreeMap<String, String>,
+    /// As given, JSON of the API; null when absent.
+    #[serde(default)]
+    pub additional_instance_configuration: serde_json::Value,
     pub created_at: String,
     pub tags: BTreeMap<String, String>,
 }

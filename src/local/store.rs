@@ -138,6 +138,30 @@ impl Transaction<'_> {
         .collect()
     }
 
+    /// All documents whose id starts with `prefix`, of whichever kind: kind, id and document, ordered by id and kind.
+    /// For what works on every document alike, such as tags.
+    ///
+    /// # Errors
+    /// A database error, or a document that cannot be read.
+    pub fn list_any(
+        &self,
+        scope: &Scope,
+        prefix: &str,
+    ) -> Result<Vec<(String, String, serde_json::Value)>, StoreError> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT kind, id, body FROM document WHERE account=?1 AND region=?2 AND substr(id, 1, length(?3))=?3 ORDER BY id, kind",
+        )?;
+        let rows = statement.query_map(params![scope.account, scope.region, prefix], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })?;
+        rows.map(|row| {
+            let (kind, id, body) = row?;
+            let value = parse(&kind, &id, &body)?;
+            Ok((kind, id, value))
+        })
+        .collect()
+    }
+
     /// Every scope that has documents of that kind.
     ///
     /// # Errors

@@ -19,6 +19,11 @@ impl ServiceError {
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self { status, code: code.to_owned(), message: message.into() }
     }
+
+    /// An error that is the caller's (HTTP 400).
+    pub fn client(code: &str, message: impl Into<String>) -> Self {
+        Self::new(400, code, message)
+    }
 }
 
 impl From<StoreError> for ServiceError {

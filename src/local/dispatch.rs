@@ -1,0 +1,90 @@
+//! From an HTTP request to an operation and back.
+
+use super::Local;
+use super::credentials;
+use super::faults::{self, Fault, FaultPlan};
+use super::random;
+use super::service::Service;
+use super::store::Scope;
+use super::wire::{Caller, ServiceError};
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::Value;
+
+impl Local {
+    /// Answers one AWS request. Blocks for as long as the operation works; never panics on what a client sends.
+    pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let id = random::request_id();
+        let refuse = |error: &ServiceError| Service::guess(&request).fault(error, &id);
+        let signature = match credentials::signature(request.headers()) {
+            Ok(signature) => signature,
+            Err(error) => return refuse(&error),
+        };
+        let Some(service) = Service::named(&signature.service) else {
+            return refuse(&ServiceError::new(
+                400,
+                "UnknownOperationException",
+                format!(
+                    "The local environment does not have the service `{}`; it has ec2, imagebuilder, ssm and sts.",
+                    signature.service
+                ),
+            ));
+        };
+        let scope = Scope { account: signature.account, region: signature.region };
+        let caller = Caller { scope, now: self.config.clock.now() };
+        match self.answer(service, &caller, &request) {
+            Ok((operation, answer)) => service.success(&operation, &answer, &id),
+            Err(error) => service.fault(&error, &id),
+        }
+    }
+
+    /// Makes calls go wrong as `plan` says, from now on; `None` ends that. For tests of failure paths.
+    pub fn set_faults(&self, plan: Option<FaultPlan>) {
+        self.faults.set(plan);
+    }
+
+    fn answer(
+        &self,
+        service: Service,
+        caller: &Caller,
+        request: &Request<Bytes>,
+    ) -> Result<(String, Value), ServiceError> {
+        let call = service.parse(request)?;
+        let work = || self.perform(service, caller, &call.operation, &call.request);
+        let answer = match self.faults.next(service.name(), &call.operation) {
+            None => work()?,
+            Some(Fault::Throttle) => return Err(faults::throttled(service)),
+            Some(Fault::Fail | Fault::Stop) => return Err(faults::failed(service)),
+            Some(Fault::LoseResponse | Fault::StopAfter) => {
+                // Whether the work succeeded is exactly what the caller shall not learn.
+                let _ = work();
+                return Err(faults::failed(service));
+            }
+        };
+        Ok((call.operation, answer))
+    }
+
+    fn perform(
+        &self,
+        service: Service,
+        caller: &Caller,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Value, ServiceError> {
+        let Some(work) = service.operation(operation) else {
+            return Err(ServiceError::new(
+                400,
+                service.unknown_operation(),
+                format!("The local environment does not have the operation {operation} of {}.", service.name()),
+            ));
+        };
+        // EC2 checks permissions only and then says this. Operations of `compute` have more to check and do it themselves.
+        let dry = service == Service::Ec2 && request.get("DryRun").and_then(Value::as_str) == Some("true");
+        if dry && service.own_operation(operation).is_some() {
+            let text = "Request would have succeeded, but DryRun flag is set.";
+            return Err(ServiceError::new(412, "DryRunOperation", text));
+        }
+        tracing::debug!(service = service.name(), operation, account = %caller.scope.account, "local call");
+        work(self, caller, request)
+    }
+}

@@ -1,0 +1,108 @@
+//! The same service on a TCP port, for the AWS CLI and other tools.
+
+use super::{Local, LocalError};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Bodies larger than this are refused. The largest that an operation takes is far smaller.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+/// How long connections may take to finish what they do after the shutdown began.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves `local` on `listener` until `shutdown` is ready; then no new connection is taken and requests in flight are
+/// finished, for at most ten seconds. Whoever calls decides what to listen on: it should be a loopback address, because
+/// signatures are not verified.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    local: Arc<Local>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), LocalError> {
+    let (stop, stopped) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    let result = loop {
+        tokio::select! {
+            () = &mut shutdown => break Ok(()),
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(Arc::clone(&local), stream, stopped.clone()));
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(source) => break Err(LocalError::Io { path: "the listening socket".into(), source }),
+            },
+        }
+    };
+    drop(listener);
+    // No receiver is left when every connection has ended already.
+    let _ = stop.send(true);
+    let finish = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, finish).await.is_err() {
+        tracing::warn!("connections to the local environment were cut after {GRACE:?}");
+    }
+    result
+}
+
+/// Errors of `accept` that concern a client that went away, not the listener.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+async fn connection(local: Arc<Local>, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a shutdown as well.
+    let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+    let service = service_fn(move |request| {
+        let local = Arc::clone(&local);
+        async move { Ok::<_, Infallible>(answer(local, request).await) }
+    });
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stop => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to the local environment ended early");
+    }
+}
+
+async fn answer(local: Arc<Local>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 16 MiB");
+        }
+        Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("the request body cannot be read: {error}")),
+    };
+    let request = Request::from_parts(head, body);
+    match tokio::task::spawn_blocking(move || local.handle(request)).await {
+        Ok(response) => response.map(Full::new),
+        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("the operation was cut short: {error}")),
+    }
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text.to_owned())));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,154 @@
+//! Listing parameters: by path and by filters.
+
+use super::super::Local;
+use super::super::input::Input;
+use super::super::paging;
+
+use super::super::wire::{Caller, ServiceError};
+use super::names::{self, Selector};
+use super::parameter_record::{Parameter, Version};
+use super::{bad_token, input};
+use serde_json::{Value, json};
+
+/// A `ParameterStringFilter`.
+struct Filter {
+    key: String,
+    option: String,
+    values: Vec<String>,
+}
+
+/// Reads `ParameterFilters`, and the older `Filters` that know no option.
+fn filters(input: &Input<'_>, keys: &[&str]) -> Result<Vec<Filter>, ServiceError> {
+    let mut filters = Vec::new();
+    for (member, otherwise) in [("ParameterFilters", "Equals"), ("Filters", "BeginsWith")] {
+        for filter in input.objects(member)? {
+            let key = filter.required("Key")?;
+            if !keys.contains(&key) && !(key.starts_with("tag:") && keys.contains(&"tag:")) {
+                let text = format!("The filter key {key} is not valid. This operation has: {}.", keys.join(", "));
+                return Err(ServiceError::client("InvalidFilterKey", text));
+            }
+            let values: Vec<String> = filter.texts("Values")?.into_iter().map(str::to_owned).collect();
+            if values.is_empty() && !key.starts_with("tag:") {
+                let text = format!("The filter {key} has no values.");
+                return Err(ServiceError::client("InvalidFilterValue", text));
+            }
+            let allowed: &[&str] = match key {
+                "Name" => &["Equals", "BeginsWith", "Contains"],
+                "Path" => &["Recursive", "OneLevel"],
+                _ => &["Equals", "BeginsWith"],
+            };
+            let standard = if key == "Path" { "OneLevel" } else { otherwise };
+            let option = filter.text("Option")?.unwrap_or(standard);
+            if !allowed.contains(&option) {
+                let text =
+                    format!("The filter option {option} is not valid for {key}; allowed: {}.", allowed.join(", "));
+                return Err(ServiceError::client("InvalidFilterOption", text));
+            }
+            filters.push(Filter { key: key.to_owned(), option: option.to_owned(), values });
+        }
+    }
+    Ok(filters)
+}
+
+impl Filter {
+    fn accepts(&self, parameter: &Parameter, version: &Version) -> bool {
+        match self.key.as_str() {
+            "Name" => self.compare(&parameter.name),
+            "Path" => self.values.iter().any(|path| is_below(&parameter.name, path, self.option == "Recursive")),
+            "Type" => self.compare(&parameter.kind),
+            "Tier" => self.compare(&version.tier),
+            "DataType" => self.compare(&version.data_type),
+            "Label" => parameter.versions.iter().flat_map(|version| &version.labels).any(|label| self.compare(label)),
+            key => {
+                let value = key.strip_prefix("tag:").and_then(|key| parameter.tags.get(key));
+                value.is_some_and(|value| self.values.is_empty() || self.compare(value))
+            }
+        }
+    }
+
+    fn compare(&self, text: &str) -> bool {
+        self.values.iter().any(|value| match self.option.as_str() {
+            "BeginsWith" => text.starts_with(value.as_str()),
+            "Contains" => text.contains(value.as_str()),
+            _ => text == value,
+        })
+    }
+}
+
+/// Whether a name lies below a path, directly or at any depth.
+fn is_below(name: &str, path: &str, recursive: bool) -> bool {
+    let rest = name.strip_prefix(path.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+    rest.is_some_and(|rest| !rest.is_empty() && (recursive || !rest.contains('/')))
+}
+
+/// `GetParametersByPath`.
+pub(super) fn by_path(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
+    let input = input(request);
+    let path = input.required("Path")?;
+    if !path.starts_with('/') {
+        let why = "The parameter path must be a fully qualified name: it starts with a slash.";
+        return Err(input.invalid("Path", why));
+    }
+    let recursive = input.flag("Recursive")?.unwrap_or(false);
+    let decrypt = input.flag("WithDecryption")?.unwrap_or(false);
+    let filters = filters(&input, &["Type", "Label", "DataType"])?;
+    let size = input.page_size("MaxResults", 1..=10, 10)?;
+    let prefix = format!("{}/", path.trim_end_matches('/'));
+    let parameters = local.store.read(|tx| Parameter::list(tx, &caller.scope, &prefix))?;
+    let label = filters.iter().find(|filter| filter.key == "Label").and_then(|filter| filter.values.first());
+    let selector = label.map_or(Selector::Latest, |label| Selector::Label(label.clone()));
+    let mut rows = Vec::new();
+    for parameter in parameters {
+        let Ok(version) = parameter.select(&selector) else { continue };
+        if is_below(&parameter.name, path, recursive)
+            && filters.iter().all(|filter| filter.accepts(&parameter, version))
+        {
+            let row = parameter.render(&caller.scope, version, &selector, decrypt);
+            rows.push((parameter.name.clone(), row));
+        }
+    }
+    let (parameters, next) =
+        paging::page(rows, size, input.text("NextToken")?, ("GetParametersByPath", request)).map_err(bad_token)?;
+    Ok(json!({ "Parameters": parameters, "NextToken": next }))
+}
+
+/// `DescribeParameters`: the caller's own; public parameters are not listed, as on AWS.
+pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
+    let input = input(request);
+    let filters = filters(&input, &["Name", "Path", "Type", "Tier", "DataType", "Label", "tag:"])?;
+    let size = input.page_size("MaxResults", 1..=50, 50)?;
+    let parameters = local.store.read(|tx| Parameter::list(tx, &caller.scope, ""))?;
+    let mut rows = Vec::new();
+    for parameter in parameters {
+        let Some(version) = parameter.latest() else { continue };
+        if filters.iter().all(|filter| filter.accepts(&parameter, version)) {
+            let mut row = parameter.metadata(version);
+            row["ARN"] = json!(names::arn(&caller.scope, &parameter.name));
+            rows.push((parameter.name.clone(), row));
+        }
+    }
+    let (parameters, next) =
+        paging::page(rows, size, input.text("NextToken")?, ("DescribeParameters", request)).map_err(bad_token)?;
+    Ok(json!({ "Parameters": parameters, "NextToken": next }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn below_a_path() {
+        for (name, path, recursive, expected) in [
+            ("/a/b", "/a", false, true),
+            ("/a/b", "/a/", false, true),
+            ("/a/b/c", "/a", false, false),
+            ("/a/b/c", "/a", true, true),
+            ("/ab/c", "/a", true, false),
+            ("/a", "/a", true, false),
+            ("/a", "/", false, true),
+            ("a", "/", true, false),
+        ] {
+            assert_eq!(is_below(name, path, recursive), expected, "{name} {path} {recursive}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Systems Manager: Parameter Store and patch baselines. Commands and patch scans are in `compute`.
+
+mod baseline_record;
+mod baselines;
+mod delete;
+mod get;
+mod labels;
+mod list;
+mod names;
+mod owned_baselines;
+mod parameter_record;
+mod put;
+mod tags;
+
+// For `compute`: the baseline of a scan, the parameter of a parent image that was made.
+#[allow(unused_imports, reason = "compute is filled by another hand")]
+pub(crate) use baseline_record::default_baseline;
+pub(crate) use parameter_record::parameter_value;
+#[allow(unused_imports, reason = "compute is filled by another hand")]
+pub(crate) use parameter_record::put_public_parameter;
+
+use super::input::{Dialect, Input};
+use super::wire::{Operation, ServiceError};
+use serde_json::Value;
+
+/// The operations this part implements.
+pub(super) fn operation(name: &str) -> Option<Operation> {
+    Some(match name {
+        "AddTagsToResource" => tags::add,
+        "CreatePatchBaseline" => baselines::create,
+        "DeleteParameter" => delete::one,
+        "DeleteParameters" => delete::many,
+        "DeletePatchBaseline" => baselines::delete,
+        "DescribeParameters" => list::describe,
+        "DescribePatchBaselines" => baselines::describe,
+        "GetDefaultPatchBaseline" => baselines::get_default,
+        "GetParameter" => get::one,
+        "GetParameterHistory" => get::history,
+        "GetParameters" => get::many,
+        "GetParametersByPath" => list::by_path,
+        "GetPatchBaseline" => baselines::get,
+        "LabelParameterVersion" => labels::label,
+        "ListTagsForResource" => tags::list,
+        "PutParameter" => put::put,
+        "RegisterDefaultPatchBaseline" => baselines::register_default,
+        "RemoveTagsFromResource" => tags::remove,
+        "UnlabelParameterVersion" => labels::unlabel,
+        _ => return None,
+    })
+}
+
+fn input(request: &Value) -> Input<'_> {
+    Input::new(Dialect::Ssm, request)
+}
+
+/// The error for a page token that was not given out.
+fn bad_token<E>(_: E) -> ServiceError {
+    ServiceError::client(
+        "InvalidNextToken",
+        "The specified token isn't valid: this call with these parameters has not given it out.",
+    )
+}
+
+/// Times as awsJson writes them: seconds since 1970.
+fn epoch(at: time::OffsetDateTime) -> Value {
+    Value::from(at.unix_timestamp())
+}
