@@ -2,7 +2,7 @@
 
 use super::{codes, helpers};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
-use handlebars::{Handlebars, RenderErrorReason, TemplateError, no_escape};
+use handlebars::{Handlebars, RenderErrorReason, TemplateError, TemplateErrorReason, no_escape};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -72,12 +72,16 @@ pub(super) fn render(source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Re
 
 fn syntax(error: &TemplateError, source: &Arc<SourceFile>) -> Diagnostic {
     let (line, column) = error.pos().unzip();
-    Diagnostic::error(
-        codes::SYNTAX,
-        format!("the template does not parse: {}", first_line(&error.reason().to_string())),
-    )
-    .at(source, place(source, line, column), "here")
-    .help(BACKSLASH)
+    let why = match error.reason() {
+        // The parser lists the rules of its grammar here, which says nothing to anybody who does not know it.
+        TemplateErrorReason::InvalidSyntax(_) => {
+            "an expression or block is not closed, or not one Handlebars knows".to_owned()
+        }
+        other => first_line(&other.to_string()).to_owned(),
+    };
+    Diagnostic::error(codes::SYNTAX, format!("the template does not parse: {why}"))
+        .at(source, place(source, line, column), "at the latest here")
+        .help(BACKSLASH)
 }
 
 fn explain(reason: &RenderErrorReason, source: &Arc<SourceFile>, span: Span, inputs: &Inputs<'_>) -> Diagnostic {
