@@ -46,7 +46,7 @@ impl Fixture {
                 parent.repository.display()
             ),
         );
-        env.write("recipes/web.yaml", &recipe(&parent.root, "[boots, motd]"));
+        env.write("recipes/web.yaml", &recipe(&parent.root, "[boots, patched]"));
         env.write("components/motd.yaml", MOTD);
         Self { env }
     }
