@@ -61,8 +61,10 @@ fn run(what: &str, tests: &[Test], words: &[&str], prepare: &mut dyn FnMut()) {
     let start = Instant::now();
     let mut failed = Vec::new();
     for (name, test) in &chosen {
+        let start = Instant::now();
         let result = catch_unwind(test);
-        println!("test {name} ... {}", if result.is_ok() { "ok" } else { "FAILED" });
+        let (word, took) = (if result.is_ok() { "ok" } else { "FAILED" }, start.elapsed());
+        println!("test {name} ... {word} ({:.2}s)", took.as_secs_f64());
         if result.is_err() {
             failed.push(*name);
         }
