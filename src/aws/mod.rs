@@ -1,1 +1,30 @@
 //! Clients per account and Region, retry classification, tags, waiting.
+//!
+//! Every effect on a cloud goes through the SDK clients that [`Cloud`] hands out. The local environment is reached
+//! with the same clients: their HTTP client hands requests to [`crate::local`] in this process. This is the only
+//! room that knows of `local`.
+
+mod cloud;
+mod connector;
+mod error;
+mod fault;
+mod identity;
+mod local;
+mod parent;
+mod retry;
+pub mod tags;
+pub mod wait;
+
+#[cfg(test)]
+pub(crate) use cloud::testing;
+pub use cloud::{Cloud, Options};
+pub use error::{AwsError, CallError};
+pub use fault::{ServiceFault, describe};
+
+/// EC2's spelling of an architecture.
+pub(crate) const fn arch_name(arch: crate::project::Arch) -> &'static str {
+    match arch {
+        crate::project::Arch::X86_64 => "x86_64",
+        crate::project::Arch::Arm64 => "arm64",
+    }
+}

@@ -3,6 +3,10 @@
 //! A [`Diagnostic`] names a code of the [`catalogue`], says one sentence, and points at a [`SourceFile`] span.
 //! Drawing it is the business of [`render`]; nothing here prints.
 
+pub mod catalogue;
 mod model;
+pub mod render;
+mod suggest;
 
 pub use model::{Diagnostic, Label, Severity, SourceFile, Span};
+pub use suggest::suggest;

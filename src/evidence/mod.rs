@@ -1,121 +1,23 @@
 //! Collects and stores what is known of a candidate: one versioned JSON document with a digest.
+//!
+//! ```text
+//!  candidate AMI ─► fresh instance ─► inventory, patch scan ─┐
+//!                └► attributes ──────────────────────────────┴─► Evidence ─► file, digest ─► tag on the AMI
+//! ```
 
-use crate::patch::{Counts, PatchItem};
-use serde::{Deserialize, Serialize};
+mod canonical;
+mod collect;
+mod error;
+pub mod file;
+mod model;
 
-/// Everything known about one candidate. The digest is the SHA-256 of its canonical JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evidence {
-    /// Always `amiforge.evidence/1`.
-    pub schema: String,
-    /// The candidate.
-    pub candidate: Candidate,
-    /// When it was collected (RFC 3339, UTC).
-    pub collected_at: String,
-    /// Packages installed on a fresh instance.
-    pub packages: Vec<InstalledPackage>,
-    /// Packages that the build changed, when the image recorded what it had before.
-    pub changes: Option<Vec<PackageChange>>,
-    /// The patch scan; absent when it could not be made.
-    pub patches: Option<PatchScan>,
-    /// The build's tests; absent when none ran.
-    pub tests: Option<TestResult>,
-    /// Attributes of the image.
-    pub image: ImageAttributes,
-    /// Vulnerability scan; absent when none was made.
-    pub vulnerabilities: Option<VulnerabilityScan>,
-}
+pub use canonical::digest;
+pub use collect::{CollectRequest, collect, recorded_digest};
+pub use error::EvidenceError;
+pub use model::{
+    Candidate, Evidence, Finding, ImageAttributes, InstalledPackage, PackageChange, PatchScan, SCHEMA, TestResult,
+    VulnerabilityScan,
+};
 
-/// Which image it is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the names are the words of DESIGN section 2")]
-pub struct Candidate {
-    pub project: String,
-    pub recipe: String,
-    pub arch: String,
-    pub account: String,
-    pub region: String,
-    pub ami: String,
-    /// Image build version ARN; absent when an AMI was validated directly.
-    pub image_arn: Option<String>,
-    /// For example `1.0.3/1`.
-    pub image_version: Option<String>,
-    pub fingerprint: Option<String>,
-    /// RFC 3339 creation time of the AMI.
-    pub created_at: String,
-}
-
-/// A package in the image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct InstalledPackage {
-    pub name: String,
-    pub arch: String,
-    pub version: String,
-}
-
-/// A package that differs from the parent. `from` absent: installed; `to` absent: removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct PackageChange {
-    pub name: String,
-    pub arch: String,
-    pub from: Option<String>,
-    pub to: Option<String>,
-}
-
-/// The result of AWS-RunPatchBaseline (Scan) on a fresh instance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PatchScan {
-    /// Name of the baseline that was applied.
-    pub baseline: String,
-    /// Its id.
-    pub baseline_id: String,
-    /// When the scan ended (RFC 3339).
-    pub scanned_at: String,
-    /// Counts as the service reports them.
-    pub counts: Counts,
-    /// Every item that is not `Installed`/`InstalledOther`, with versions.
-    pub open: Vec<PatchItem>,
-}
-
-/// What the test phase said.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct TestResult {
-    pub passed: bool,
-    pub executed_steps: u32,
-    pub failed_steps: u32,
-    pub message: String,
-}
-
-/// Attributes of the AMI that gates look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct ImageAttributes {
-    pub name: String,
-    pub state: String,
-    pub imds_v2: bool,
-    pub encrypted: bool,
-    pub public: bool,
-    pub architecture: String,
-}
-
-/// Findings of a vulnerability scan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct VulnerabilityScan {
-    pub scanned_at: String,
-    pub findings: Vec<Finding>,
-}
-
-/// One vulnerability.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct Finding {
-    pub id: String,
-    pub severity: String,
-    pub package: String,
-    pub fixed_in: Option<String>,
-}
+#[cfg(test)]
+pub(crate) use model::tests as testing;

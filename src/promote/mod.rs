@@ -1,1 +1,60 @@
 //! Channels, releases, promotion, rollback.
+//!
+//! A promotion moves one channel to one release. What it will do is a value first: [`plan`] is a pure function from
+//! what is wanted and what is there to a [`Plan`], whose [`steps`](Plan::steps) stand in DESIGN section 8's order, each
+//! with its undo. [`execute`] carries them out without a choice of its own. Everything needed to finish or to undo is
+//! in the journal before anything is touched, so a program that dies anywhere leaves what [`resume`] needs.
+//!
+//! The channel's record is the point of no return: before it is written, a failure puts every pointer back; once it is
+//! written, the promotion has happened and only cleaning up is left.
+
+mod error;
+mod execute;
+mod model;
+mod names;
+mod planner;
+mod resume;
+mod rollback;
+mod rules;
+mod state;
+mod steps;
+mod store;
+mod template;
+mod undo;
+
+pub use error::{PromoteError, StepError};
+pub use execute::execute;
+pub use model::{
+    Approval, Candidate, Decision, Move, Order, ParameterPointer, Placed, Plan, Promotion, Release, TemplateBefore,
+    TemplatePointer,
+};
+pub use planner::plan;
+pub use resume::{Direction, Resumed, resume};
+pub use rollback::rollback;
+pub use state::{State, observe};
+pub use steps::{Step, Undo};
+
+pub(crate) use names::record as record_name;
+pub(crate) use store::{get as get_parameter, release as read_release};
+
+use crate::aws::Cloud;
+use crate::event::Events;
+
+/// Moves a channel to a candidate: looks, plans, executes. Nothing is done when the channel is there already.
+///
+/// # Errors
+/// When it is refused (not approved, a rule of the channel, locked), or fails; then what was moved was put back, unless
+/// the error says otherwise.
+pub async fn promote(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    candidate: &Candidate,
+    approval: &Approval,
+    events: &Events,
+) -> Result<Promotion, PromoteError> {
+    let state = observe(cloud, order, candidate).await?;
+    match plan(order, candidate, Some(approval), &state, cloud.clock().now())? {
+        Decision::Nothing(release) => Ok(Promotion::unchanged(*release)),
+        Decision::Go(plan) => execute(cloud, &plan, events).await,
+    }
+}

@@ -1,0 +1,263 @@
+//! One environment, connected: SDK clients per account and Region.
+
+use super::error::AwsError;
+use super::identity::{Identities, client};
+use super::local::Embedded;
+use crate::clock::Clock;
+use crate::event::Events;
+use crate::project::{EnvironmentConfig, Location, Project, Target};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Time between two looks at something in AWS: Image Builder asks for 15 to 30 s (image-builder.md section 4).
+const POLL_AWS: Duration = Duration::from_secs(15);
+/// The same in the local environment, where nobody is in the way.
+const POLL_LOCAL: Duration = Duration::from_millis(200);
+
+/// What a [`Cloud`] needs besides the project.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The time.
+    pub clock: Clock,
+    /// Where the local environment's own progress goes.
+    pub events: Events,
+    /// Folder of the local environment's state: `.amiforge` in the project.
+    pub state: PathBuf,
+    /// Folder of parent roots, shared by projects.
+    pub cache: PathBuf,
+}
+
+/// One environment, connected. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Cloud(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    environment: String,
+    config: EnvironmentConfig,
+    root: PathBuf,
+    home: Location,
+    targets: Vec<Target>,
+    clock: Clock,
+    identities: Identities,
+    imagebuilder: aws_sdk_imagebuilder::Client,
+    clients: Mutex<BTreeMap<Location, Clients>>,
+    embedded: Option<Embedded>,
+}
+
+#[derive(Debug, Clone)]
+struct Clients {
+    ec2: aws_sdk_ec2::Client,
+    ssm: aws_sdk_ssm::Client,
+}
+
+impl Cloud {
+    /// Connects to one of the project's environments. For AWS the credentials are fetched here, so that their absence
+    /// is told before any work; nothing is created.
+    ///
+    /// # Errors
+    /// Unknown environment, missing or wrong credentials, a local environment that cannot be opened.
+    pub async fn connect(project: &Project, environment: &str, options: Options) -> Result<Self, AwsError> {
+        let Some(config) = project.environments.get(environment) else {
+            let known = project.environments.keys().cloned().collect();
+            return Err(AwsError::UnknownEnvironment { name: environment.to_owned(), known });
+        };
+        match config {
+            EnvironmentConfig::Local(local) => {
+                let embedded = Embedded::open(project, local, &options).await?;
+                let home = embedded.home();
+                let identities = Identities::in_process(home.clone(), embedded.credentials(), embedded.handler());
+                let targets = vec![Target { location: home.clone(), role: None }];
+                Ok(Self::assemble(
+                    environment,
+                    config,
+                    &project.root,
+                    home,
+                    targets,
+                    options.clock,
+                    identities,
+                    Some(embedded),
+                ))
+            }
+            EnvironmentConfig::Aws(aws) => {
+                let identities = Identities::aws(environment, aws).await?;
+                let (home, targets) = (aws.home.clone(), aws.targets.clone());
+                Ok(Self::assemble(environment, config, &project.root, home, targets, options.clock, identities, None))
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one private struct, named at both call sites")]
+    fn assemble(
+        environment: &str,
+        config: &EnvironmentConfig,
+        root: &Path,
+        home: Location,
+        targets: Vec<Target>,
+        clock: Clock,
+        identities: Identities,
+        embedded: Option<Embedded>,
+    ) -> Self {
+        let imagebuilder = client!(aws_sdk_imagebuilder, &identities.settings(&home));
+        Self(Arc::new(Inner {
+            environment: environment.to_owned(),
+            config: config.clone(),
+            root: root.to_owned(),
+            home,
+            targets,
+            clock,
+            identities,
+            imagebuilder,
+            clients: Mutex::default(),
+            embedded,
+        }))
+    }
+
+    /// Image Builder in the home account and Region.
+    #[must_use]
+    pub fn imagebuilder(&self) -> &aws_sdk_imagebuilder::Client {
+        &self.0.imagebuilder
+    }
+
+    /// EC2 in an account and Region. In an account that is neither home nor a target every call fails for want of
+    /// credentials.
+    #[must_use]
+    pub fn ec2(&self, place: &Location) -> aws_sdk_ec2::Client {
+        self.clients(place).ec2
+    }
+
+    /// Systems Manager in an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn ssm(&self, place: &Location) -> aws_sdk_ssm::Client {
+        self.clients(place).ssm
+    }
+
+    fn clients(&self, place: &Location) -> Clients {
+        // A panic while the map was held leaves it whole: entries are inserted complete.
+        let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = clients.get(place) {
+            return found.clone();
+        }
+        let settings = self.0.identities.settings(place);
+        let made = Clients { ec2: client!(aws_sdk_ec2, &settings), ssm: client!(aws_sdk_ssm, &settings) };
+        clients.insert(place.clone(), made.clone());
+        made
+    }
+
+    /// Where images are built.
+    #[must_use]
+    pub fn home(&self) -> &Location {
+        &self.0.home
+    }
+
+    /// Where promotions move pointers.
+    #[must_use]
+    pub fn targets(&self) -> &[Target] {
+        &self.0.targets
+    }
+
+    /// The environment's name.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        &self.0.environment
+    }
+
+    /// The environment's settings.
+    #[must_use]
+    pub fn config(&self) -> &EnvironmentConfig {
+        &self.0.config
+    }
+
+    /// Whether it is this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self.0.config, EnvironmentConfig::Local(_))
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Time between two looks at something that takes a while.
+    #[must_use]
+    pub fn poll(&self) -> Duration {
+        if self.is_local() { POLL_LOCAL } else { POLL_AWS }
+    }
+
+    /// Folder of the project.
+    pub(super) fn root(&self) -> &Path {
+        &self.0.root
+    }
+
+    /// The local environment, when it is this machine's.
+    pub(super) fn embedded(&self) -> Option<&Embedded> {
+        self.0.embedded.as_ref()
+    }
+
+    /// The local environment itself, to serve it; nothing for AWS.
+    #[must_use]
+    pub fn local(&self) -> Option<Arc<crate::local::Local>> {
+        self.0.embedded.as_ref().map(Embedded::local)
+    }
+
+    /// Ends what runs in this process: instances and builds of the local environment. Nothing to do for AWS.
+    pub async fn shutdown(&self) {
+        if let Some(embedded) = &self.0.embedded {
+            embedded.shutdown().await;
+        }
+    }
+}
+
+/// A cloud for tests: a local environment whose requests a closure answers.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::aws::connector::Handler;
+    use crate::project::LocalConfig;
+
+    /// Account of [`cloud`].
+    pub(crate) const ACCOUNT: &str = crate::local::DEFAULT_ACCOUNT;
+    /// Region of [`cloud`].
+    pub(crate) const REGION: &str = crate::local::DEFAULT_REGION;
+
+    /// A cloud whose every request `handler` answers; its clock stands at 2026-01-02 03:04:05 UTC.
+    pub(crate) fn cloud(handler: Handler) -> Cloud {
+        let home = Location { account: ACCOUNT.into(), region: REGION.into() };
+        let identities = Identities::in_process(home.clone(), ("key".into(), "secret".into()), handler);
+        let config = EnvironmentConfig::Local(LocalConfig::default());
+        let targets = vec![Target { location: home.clone(), role: None }];
+        let clock = Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC));
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[tokio::test]
+    async fn a_foreign_account_gets_no_credentials_and_no_request() {
+        let cloud = testing::cloud(Arc::new(|_| panic!("no request may be sent")));
+        let place = Location { account: "999999999999".into(), region: "us-east-1".into() };
+        let error = cloud.ec2(&place).describe_images().send().await.unwrap_err();
+        let fault = crate::aws::describe(&error);
+        assert!(fault.denied, "{fault:?}");
+        assert!(fault.message.contains("999999999999"), "{}", fault.message);
+    }
+
+    #[tokio::test]
+    async fn requests_carry_the_region_of_their_place() {
+        let cloud = testing::cloud(Arc::new(|request: http::Request<Bytes>| {
+            let scope = request.headers()["authorization"].to_str().unwrap().to_owned();
+            assert!(scope.contains("/eu-west-1/ec2/"), "{scope}");
+            http::Response::builder().status(200).body(Bytes::from_static(b"<DescribeImagesResponse/>")).unwrap()
+        }));
+        let place = Location { account: testing::ACCOUNT.into(), region: "eu-west-1".into() };
+        cloud.ec2(&place).describe_images().send().await.unwrap();
+    }
+}

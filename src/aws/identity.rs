@@ -1,0 +1,179 @@
+//! SDK configurations: whose credentials, which Region, how often a call is tried.
+
+use super::connector::{self, Handler};
+use super::error::AwsError;
+use super::retry::RateLimit;
+use crate::project::{AwsConfig, Location};
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_credential_types::{Credentials, provider};
+use aws_smithy_types::retry::RetryConfig;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Attempts per call, the first one included. Image Builder's throttle is slow to lift; with the SDK's exponential
+/// backoff (at most 20 s each) five attempts ride out about a minute.
+const ATTEMPTS: u32 = 5;
+/// A single attempt that takes longer is given up: no call amiforge makes waits on the server's side.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Session name of assumed roles, as it stands in the accounts' audit trails.
+const SESSION: &str = "amiforge";
+
+/// SDK configurations by place, and what to make one of for a place that is not among them.
+#[derive(Debug)]
+pub(super) struct Identities {
+    known: BTreeMap<Location, SdkConfig>,
+    home: Location,
+}
+
+impl Identities {
+    /// One place, answered by `handler` in this process, with fixed credentials.
+    pub(super) fn in_process(home: Location, key: (String, String), handler: Handler) -> Self {
+        let config = SdkConfig::builder()
+            .behavior_version(behavior())
+            .region(Region::new(home.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(key.0, key.1, None)))
+            .http_client(connector::client(handler))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .build();
+        Self { known: BTreeMap::from([(home.clone(), config)]), home }
+    }
+
+    /// The home place and every target, from the default credential chain and the roles the environment names.
+    pub(super) async fn aws(environment: &str, config: &AwsConfig) -> Result<Self, AwsError> {
+        let home = &config.home;
+        let base = aws_config::defaults(behavior())
+            .region(Region::new(home.region.clone()))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+            .load()
+            .await;
+        let found = credentials(environment, &base).await?;
+        if let (None, Some(account)) = (&config.role, found.account_id())
+            && account.as_str() != home.account
+        {
+            return Err(AwsError::WrongAccount {
+                environment: environment.to_owned(),
+                expected: home.account.clone(),
+                found: account.as_str().to_owned(),
+            });
+        }
+        let mut known = BTreeMap::from([(home.clone(), assume(&base, home, config.role.as_deref()).await)]);
+        for target in &config.targets {
+            let role = match &target.role {
+                Some(role) => Some(role.as_str()),
+                None if target.location.account == home.account => config.role.as_deref(),
+                None => {
+                    return Err(AwsError::NoRole {
+                        account: target.location.account.clone(),
+                        home: home.account.clone(),
+                    });
+                }
+            };
+            let settings = assume(&base, &target.location, role).await;
+            known.entry(target.location.clone()).or_insert(settings);
+        }
+        Ok(Self { known, home: home.clone() })
+    }
+
+    /// The configuration for a place. Other Regions of the home account share the home credentials; for any other
+    /// account there are none, and calls fail saying so: they must never run in the wrong account.
+    pub(super) fn settings(&self, place: &Location) -> SdkConfig {
+        if let Some(config) = self.known.get(place) {
+            return config.clone();
+        }
+        let builder = SdkConfig::builder().behavior_version(behavior());
+        let home = self.known.get(&self.home).map_or(builder, |config| config.clone().into_builder());
+        let home = home.region(Region::new(place.region.clone()));
+        if place.account == self.home.account {
+            return home.build();
+        }
+        home.credentials_provider(SharedCredentialsProvider::new(Foreign(place.account.clone()))).build()
+    }
+}
+
+/// The SDK's defaults are pinned to a date, so that an update of the SDK alone changes nothing.
+fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+async fn credentials(environment: &str, base: &SdkConfig) -> Result<Credentials, AwsError> {
+    let missing = |reason: String| AwsError::NoCredentials { environment: environment.to_owned(), reason };
+    let chain = base.credentials_provider().ok_or_else(|| missing("the credential chain is empty".to_owned()))?;
+    chain
+        .provide_credentials()
+        .await
+        .map_err(|error| missing(aws_smithy_types::error::display::DisplayErrorContext(&error).to_string()))
+}
+
+async fn assume(base: &SdkConfig, place: &Location, role: Option<&str>) -> SdkConfig {
+    let config = base.clone().into_builder().region(Region::new(place.region.clone())).build();
+    let Some(role) = role else { return config };
+    let provider = AssumeRoleProvider::builder(role_arn(place, role)).configure(&config).session_name(SESSION).build();
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider.await)).build()
+}
+
+/// A role by name becomes its ARN; an ARN is taken as it is.
+fn role_arn(place: &Location, role: &str) -> String {
+    if role.starts_with("arn:") {
+        return role.to_owned();
+    }
+    format!("arn:{}:iam::{}:role/{role}", partition(&place.region), place.account)
+}
+
+/// The ARN partition of a Region.
+pub(super) fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+/// Stands where credentials for an account are missing.
+#[derive(Debug)]
+struct Foreign(String);
+
+impl ProvideCredentials for Foreign {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let text = format!("account {} is neither home nor a target of this environment", self.0);
+        let answer: provider::Result = Err(CredentialsError::not_loaded(text));
+        future::ProvideCredentials::ready(answer)
+    }
+}
+
+/// The configuration of a client: the place's, plus the classifier every client needs.
+macro_rules! client {
+    ($service:ident, $settings:expr) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from($settings).retry_classifier($crate::aws::identity::rate_limit()).build(),
+        )
+    };
+}
+pub(super) use client;
+
+pub(super) fn rate_limit() -> RateLimit {
+    RateLimit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_name_becomes_an_arn_of_the_targets_account_and_partition() {
+        let place = |region: &str| Location { account: "111122223333".into(), region: region.into() };
+        assert_eq!(role_arn(&place("eu-west-1"), "amiforge"), "arn:aws:iam::111122223333:role/amiforge");
+        assert_eq!(role_arn(&place("cn-north-1"), "amiforge"), "arn:aws-cn:iam::111122223333:role/amiforge");
+        assert_eq!(role_arn(&place("us-gov-west-1"), "path/r"), "arn:aws-us-gov:iam::111122223333:role/path/r");
+        assert_eq!(role_arn(&place("eu-west-1"), "arn:aws:iam::1:role/x"), "arn:aws:iam::1:role/x");
+    }
+}

@@ -1,0 +1,12 @@
+//! Keys of the tags by which amiforge finds its resources again: the account is the database (DESIGN section 6).
+
+/// Project name.
+pub const PROJECT: &str = "amiforge:project";
+/// Recipe name in the project.
+pub const RECIPE: &str = "amiforge:recipe";
+/// Component name in the project.
+pub const COMPONENT: &str = "amiforge:component";
+/// Fingerprint (64 hexadecimal digits) of everything that went into the resource.
+pub const FINGERPRINT: &str = "amiforge:fingerprint";
+/// Digest (`sha256:…`) of the evidence, on AMIs.
+pub const EVIDENCE: &str = "amiforge:evidence";

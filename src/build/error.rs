@@ -1,0 +1,152 @@
+//! Why there is no image.
+
+use crate::aws::CallError;
+use crate::aws::wait::TimedOut;
+use crate::plan::{PlanError, build_version};
+
+/// In which half of a build something failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Build and validate phases, making the image, distribution.
+    Build,
+    /// Test phase on an instance of the new image.
+    Test,
+}
+
+impl Phase {
+    /// The word in messages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// What is known of a failed build. Only the image and a message are always there.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Failure {
+    /// Build or test.
+    pub phase: Phase,
+    /// Image build version ARN.
+    pub image_arn: String,
+    /// Step of the workflow, for example `ApplyBuildComponents`.
+    pub workflow_step: Option<String>,
+    /// Component document.
+    pub component: Option<String>,
+    /// Step of the component.
+    pub step: Option<String>,
+    /// One-based line of that step in the document.
+    pub line: Option<usize>,
+    /// Why, in one sentence or two.
+    pub message: String,
+    /// The last lines the step wrote, oldest first.
+    pub last_lines: Vec<String>,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let image = build_version(&self.image_arn).unwrap_or_else(|| self.image_arn.clone());
+        write!(f, "image {image} is FAILED: the {} phase failed", self.phase.word())?;
+        match (&self.component, &self.step, &self.workflow_step) {
+            (Some(component), Some(step), _) => write!(f, " in step `{step}` of component `{component}`")?,
+            (Some(component), None, _) => write!(f, " in component `{component}`")?,
+            (None, _, Some(step)) => write!(f, " in workflow step `{step}`")?,
+            (None, _, None) => {}
+        }
+        if let Some(line) = self.line {
+            write!(f, " (line {line})")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The build or its tests failed.
+    #[error("{0}")]
+    Failed(Box<Failure>),
+    /// It was cancelled, by somebody or by us.
+    #[error("the build of {image_arn} was cancelled")]
+    Cancelled {
+        /// Image build version ARN.
+        image_arn: String,
+    },
+    /// The image was withdrawn while it was waited for.
+    #[error("{image_arn} is {status}")]
+    Withdrawn {
+        /// Image build version ARN.
+        image_arn: String,
+        /// As the service spells it.
+        status: String,
+    },
+    /// It is still building.
+    #[error("{image_arn} is still {status}: {timed_out}")]
+    TimedOut {
+        /// Image build version ARN.
+        image_arn: String,
+        /// Last state seen.
+        status: String,
+        /// How long it was waited.
+        timed_out: TimedOut,
+    },
+    /// The account could not be read.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A service answered without something it always answers.
+    #[error("{operation} answered without {what}")]
+    Answer {
+        /// The operation.
+        operation: &'static str,
+        /// What is missing.
+        what: &'static str,
+    },
+}
+
+impl BuildError {
+    /// What to do next.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::Failed(failure) => Some(match failure.phase {
+                Phase::Build => "mend the component (or the network) and run the same command again".into(),
+                Phase::Test => "mend what the test found, or the test, and run the same command again".into(),
+            }),
+            Self::Cancelled { .. } => Some("run the same command again to build anew".into()),
+            Self::Withdrawn { .. } => Some("build with --fresh to make a new image".into()),
+            Self::TimedOut { .. } => Some("run the same command again: it joins the build".into()),
+            Self::Plan(error) => error.next(),
+            Self::Call(call) => call.next(),
+            Self::Answer { .. } => None,
+        }
+    }
+
+    /// The last lines of the step that failed, oldest first.
+    #[must_use]
+    pub fn last_lines(&self) -> &[String] {
+        match self {
+            Self::Failed(failure) => &failure.last_lines,
+            _ => &[],
+        }
+    }
+
+    /// The exit code of DESIGN section 9.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed(failure) if failure.phase == Phase::Test => 6,
+            Self::Failed(_) | Self::Cancelled { .. } | Self::Withdrawn { .. } => 5,
+            Self::TimedOut { .. } => 13,
+            Self::Plan(error) => error.exit_code(),
+            Self::Call(call) => call.exit_code(),
+            Self::Answer { .. } => 1,
+        }
+    }
+}

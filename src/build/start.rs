@@ -1,0 +1,267 @@
+//! Finds, joins or starts a build.
+
+use super::error::BuildError;
+use super::follow::{Ended, follow, look};
+use crate::aws::wait::Poller;
+use crate::aws::{CallError, Cloud, tags};
+use crate::event::{Ending, Events, Stage};
+use crate::evidence::TestResult;
+use crate::plan::{Desired, ImagePlan, ObservedImage, Plan, Published, images, token};
+use aws_sdk_imagebuilder::types::ImageTestsConfiguration;
+use std::collections::HashMap;
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Attempts to get a build that is not an old, ended one: see [`start`].
+const STALE_ANSWERS: usize = 5;
+/// How far the service's clock may be behind ours.
+const CLOCK_SKEW: Duration = Duration::from_secs(120);
+/// Longest a test phase may take; the service's own limit for the setting is 1440 minutes.
+const TEST_TIMEOUT_MINUTES: i32 = 720;
+
+/// How to build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Build anew even when an image of the fingerprint is there.
+    pub fresh: bool,
+    /// Longest to wait for the end of the build.
+    pub deadline: Duration,
+    /// Whether the test phase runs.
+    pub tests: bool,
+}
+
+impl Default for BuildOptions {
+    /// Tests run; a build may take four hours (the longest AWS's own guide speaks of, Windows with updates, is about two).
+    fn default() -> Self {
+        Self { fresh: false, deadline: Duration::from_secs(4 * 3600), tests: true }
+    }
+}
+
+/// An image that can be used.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Built {
+    /// Image build version ARN.
+    pub image_arn: String,
+    /// `1.0.3/1`.
+    pub image_version: String,
+    /// AMI id in the home Region.
+    pub ami: String,
+    /// What the test phase said; absent when none ran.
+    pub tests: Option<TestResult>,
+    /// Whether it was there before.
+    pub reused: bool,
+}
+
+/// Gives back an image with the plan's fingerprint, building it when there is none.
+///
+/// Tells the build and test stages, their beginnings and ends included.
+///
+/// # Errors
+/// When the build or its tests fail, with the reason; when the deadline passes (the build goes on); when calls fail.
+pub async fn ensure(
+    cloud: &Cloud,
+    plan: &Plan,
+    published: &Published,
+    options: BuildOptions,
+    events: &Events,
+) -> Result<Built, BuildError> {
+    let desired = plan.desired();
+    events.started(Stage::Build, format!("image of {}", desired.recipe.name));
+    let waiting = Poller { every: cloud.poll(), deadline: options.deadline };
+    let arn = match reuse_or_start(cloud, plan, published, &options, events).await {
+        Ok(Found::Available(built)) => {
+            let message = format!("image {} is there: {}", built.image_version, built.ami);
+            events.finished(Stage::Build, Ending::Unchanged, message);
+            return Ok(built);
+        }
+        Ok(Found::Building(arn)) => arn,
+        Err(error) => {
+            events.finished(Stage::Build, Ending::Failed, error.to_string());
+            return Err(error);
+        }
+    };
+    done(cloud, follow(cloud, &arn, waiting, events).await?).await
+}
+
+/// What there is to wait for.
+enum Found {
+    /// Nothing: it is there.
+    Available(Built),
+    /// This build.
+    Building(String),
+}
+
+/// The newest available image with the plan's fingerprint, if there is one.
+///
+/// # Errors
+/// When calls fail.
+pub async fn find(cloud: &Cloud, plan: &Plan) -> Result<Option<Built>, BuildError> {
+    // The plan may be older than the account, so even an image it names is looked at.
+    if let ImagePlan::Keep { arn, .. } = &plan.image
+        && let Some(built) = reuse(cloud, arn).await?
+    {
+        return Ok(Some(built));
+    }
+    let existing = images(cloud, plan.desired()).await?;
+    match latest(existing.iter().filter(|image| image.available())) {
+        Some(image) => reuse(cloud, &image.arn).await,
+        None => Ok(None),
+    }
+}
+
+async fn reuse_or_start(
+    cloud: &Cloud,
+    plan: &Plan,
+    published: &Published,
+    options: &BuildOptions,
+    events: &Events,
+) -> Result<Found, BuildError> {
+    if !options.fresh
+        && let Some(built) = find(cloud, plan).await?
+    {
+        return Ok(Found::Available(built));
+    }
+    let existing = images(cloud, plan.desired()).await?;
+    if let Some(image) = latest(existing.iter().filter(|image| image.in_flight())) {
+        events.note(Stage::Build, format!("joining {}, which is {}", image.version, image.status));
+        return Ok(Found::Building(image.arn.clone()));
+    }
+    let arn = start(cloud, plan.desired(), published, options, existing.len()).await?;
+    events.note(Stage::Build, format!("started {arn}"));
+    Ok(Found::Building(arn))
+}
+
+/// Asks the service to cancel a build. The instance it runs on is the service's to end.
+///
+/// # Errors
+/// When the call fails; a build that has ended already is no failure.
+pub async fn cancel(cloud: &Cloud, image_arn: &str) -> Result<(), BuildError> {
+    let answer = cloud
+        .imagebuilder()
+        .cancel_image_creation()
+        .image_build_version_arn(image_arn)
+        .client_token(token(&["cancel", image_arn]))
+        .send()
+        .await;
+    let Err(error) = answer.map_err(CallError::of("CancelImageCreation", cloud.home())) else {
+        return Ok(());
+    };
+    let ended = look(cloud, image_arn).await?.ended();
+    if ended { Ok(()) } else { Err(error.into()) }
+}
+
+fn latest<'a>(images: impl Iterator<Item = &'a ObservedImage>) -> Option<&'a ObservedImage> {
+    images.max_by_key(|image| {
+        let number = image.version.rsplit('/').next().and_then(|build| build.parse::<u32>().ok());
+        (number, &image.arn)
+    })
+}
+
+/// The image, when it is still available.
+async fn reuse(cloud: &Cloud, arn: &str) -> Result<Option<Built>, BuildError> {
+    let seen = look(cloud, arn).await?;
+    if seen.status != "AVAILABLE" {
+        return Ok(None);
+    }
+    let built = done(cloud, Ended { arn: arn.to_owned(), version: seen.version, ami: seen.ami }).await?;
+    Ok(Some(Built { reused: true, ..built }))
+}
+
+async fn done(cloud: &Cloud, ended: Ended) -> Result<Built, BuildError> {
+    let tests = super::explain::tests(cloud, &ended.arn).await?;
+    let ami = ended.ami.ok_or(BuildError::Answer { operation: "GetImage", what: "an AMI in the home Region" })?;
+    Ok(Built { image_arn: ended.arn, image_version: ended.version, ami, tests, reused: false })
+}
+
+/// Starts a build.
+///
+/// The token follows from the fingerprint and the number of builds that exist, so that a repetition after a lost answer
+/// gives the same build and a wanted new build another one. The list of builds may lag behind by two minutes
+/// (image-builder.md section 3): then the token is that of an old build, and if that one has failed the answer is of no
+/// use. Such an answer is recognised by its creation time, and the next number is tried.
+async fn start(
+    cloud: &Cloud,
+    desired: &Desired,
+    published: &Published,
+    options: &BuildOptions,
+    existing: usize,
+) -> Result<String, BuildError> {
+    let now = cloud.clock().now();
+    for attempt in existing..existing + STALE_ANSWERS {
+        let arn = create(cloud, desired, published, options, attempt).await?;
+        let seen = look(cloud, &arn).await?;
+        if !(seen.ended() && seen.status != "AVAILABLE" && older(seen.created.as_deref(), now)) {
+            return Ok(arn);
+        }
+    }
+    Err(BuildError::Answer { operation: "CreateImage", what: "a new image (only builds that ended long ago)" })
+}
+
+fn older(created: Option<&str>, now: OffsetDateTime) -> bool {
+    let created = created.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    created.is_some_and(|created| created + CLOCK_SKEW < now)
+}
+
+async fn create(
+    cloud: &Cloud,
+    desired: &Desired,
+    published: &Published,
+    options: &BuildOptions,
+    attempt: usize,
+) -> Result<String, BuildError> {
+    let mut tagged: HashMap<String, String> =
+        desired.recipe.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    tagged.insert(tags::FINGERPRINT.to_owned(), desired.fingerprint().to_owned());
+    let home = cloud.home();
+    let number = attempt.to_string();
+    let parts = ["image", desired.fingerprint(), &home.account, &home.region, &published.recipe, &number];
+    let tests = ImageTestsConfiguration::builder()
+        .image_tests_enabled(options.tests)
+        .set_timeout_minutes(options.tests.then_some(TEST_TIMEOUT_MINUTES))
+        .build();
+    let request = cloud
+        .imagebuilder()
+        .create_image()
+        .image_recipe_arn(&published.recipe)
+        .infrastructure_configuration_arn(&published.infrastructure)
+        .image_tests_configuration(tests)
+        .enhanced_image_metadata_enabled(true)
+        .set_tags(Some(tagged))
+        .client_token(token(&parts));
+    let mut answer = request.clone().send().await.map_err(CallError::of("CreateImage", home));
+    if answer.as_ref().is_err_and(|error| error.fault.may_have_been_applied()) {
+        // The same token: either the lost build, or a first one.
+        answer = request.send().await.map_err(CallError::of("CreateImage", home));
+    }
+    answer?.image_build_version_arn.ok_or(BuildError::Answer { operation: "CreateImage", what: "imageBuildVersionArn" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn only_builds_older_than_the_clock_skew_count_as_old() {
+        let now = datetime!(2026-01-02 03:04:05 UTC);
+        assert!(older(Some("2026-01-02T03:00:00.000Z"), now));
+        assert!(!older(Some("2026-01-02T03:03:30Z"), now));
+        assert!(!older(Some("2026-01-02T03:05:00Z"), now));
+        assert!(!older(Some("yesterday"), now));
+        assert!(!older(None, now));
+    }
+
+    #[test]
+    fn the_latest_build_is_the_one_with_the_highest_number() {
+        let image = |version: &str| ObservedImage {
+            arn: format!("arn/{version}"),
+            version: version.into(),
+            status: "BUILDING".into(),
+            ami: None,
+        };
+        let all = [image("1.0.0/9"), image("1.0.0/10"), image("1.0.0/2")];
+        assert_eq!(latest(all.iter()).unwrap().version, "1.0.0/10");
+        assert_eq!(latest([].iter()), None);
+    }
+}

@@ -1,0 +1,60 @@
+//! Canonical JSON and the digest over it.
+
+use super::Evidence;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// `sha256:` and the hexadecimal SHA-256 of the canonical JSON: UTF-8, keys sorted, no spaces.
+///
+/// The digest is one of content, not of bytes: writing the document in another layout does not change it.
+#[must_use]
+pub fn digest(evidence: &Evidence) -> String {
+    // Text keys and plain numbers only: this cannot fail. Should it ever, the digest is that of nothing, which no
+    // document has, so nothing is approved by it.
+    let text = serde_json::to_value(evidence).map(|value| canonical(&value)).unwrap_or_default();
+    Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |mut digest, byte| {
+        let _ = write!(digest, "{byte:02x}");
+        digest
+    })
+}
+
+/// JSON with sorted keys and without spaces. Sorted here and not left to `serde_json`, whose maps keep the order of
+/// insertion as soon as any crate of the program asks for that feature.
+pub(super) fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by(|a, b| a.0.cmp(b.0));
+            let entry =
+                |(key, value): (&String, &Value)| format!("{}:{}", Value::String(key.clone()), canonical(value));
+            format!("{{{}}}", entries.into_iter().map(entry).collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::testing::evidence;
+
+    #[test]
+    fn keys_are_sorted_at_every_depth_and_nothing_is_added() {
+        let value = serde_json::json!({"b": [1, {"z": null, "a": "x\"\u{e9}\n"}], "a": true, "B": {}});
+        assert_eq!(canonical(&value), "{\"B\":{},\"a\":true,\"b\":[1,{\"a\":\"x\\\"é\\n\",\"z\":null}]}");
+    }
+
+    #[test]
+    fn the_digest_is_of_content_and_known() {
+        let evidence = evidence();
+        let digest = super::digest(&evidence);
+        assert!(digest.starts_with("sha256:") && digest.len() == 71, "{digest}");
+        let again = serde_json::from_str(&serde_json::to_string_pretty(&evidence).unwrap()).unwrap();
+        assert_eq!(super::digest(&again), digest);
+        let mut other = evidence;
+        other.packages[0].version.push('1');
+        assert_ne!(super::digest(&other), digest);
+    }
+}

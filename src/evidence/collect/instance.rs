@@ -1,0 +1,226 @@
+//! The instance of the candidate: started for the inspection, ended whatever happens.
+
+use super::CollectRequest;
+use super::site::{self, Site};
+use crate::aws::tags;
+use crate::clock::rfc3339;
+use crate::evidence::error::EvidenceError;
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
+use aws_sdk_ec2::types::{
+    Filter, HttpTokensState, IamInstanceProfileSpecification, InstanceMetadataOptionsRequest, InstanceStateName,
+    InstanceType, Reservation, ResourceType, ShutdownBehavior, Tag, TagSpecification,
+};
+use aws_sdk_ssm::types::{InstanceInformationStringFilter, PingStatus, PlatformType};
+use base64::Engine as _;
+use sha2::{Digest, Sha256};
+
+/// Keeps the instance as the image is: no package is updated at first boot (patch-baselines.md 8.4).
+const USER_DATA: &str = "#cloud-config
+repo_upgrade: none
+package_update: false
+package_upgrade: false
+bootcmd:
+  - [systemctl, mask, --now, apt-daily.timer, apt-daily-upgrade.timer, apt-daily.service, apt-daily-upgrade.service, unattended-upgrades.service]
+";
+
+/// Error codes that may be another instance type's business.
+const TRY_ANOTHER_TYPE: &[&str] =
+    &["Unsupported", "InvalidParameterValue", "InsufficientInstanceCapacity", "InvalidInstanceType"];
+
+/// An instance that has to be terminated. Dropping it begins to: when the inspection is cancelled nobody is left to wait.
+#[derive(Debug)]
+pub(super) struct Running {
+    ec2: aws_sdk_ec2::Client,
+    id: String,
+    ended: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            tracing::error!(instance = %self.id, "no runtime is left to terminate the instance of the candidate");
+            return;
+        };
+        let call = self.ec2.terminate_instances().instance_ids(&self.id);
+        let id = self.id.clone();
+        runtime.spawn(async move {
+            if let Err(error) = call.send().await {
+                let fault = crate::aws::describe(&error);
+                tracing::error!(instance = %id, %fault, "the instance of the candidate could not be terminated");
+            }
+        });
+    }
+}
+
+/// Starts an instance. The call runs in a task of its own: when the caller is dropped while it is under way, the
+/// instance that comes of it is dropped there, and so terminated.
+pub(super) async fn launch(site: &Site, request: &CollectRequest) -> Result<Running, EvidenceError> {
+    let started = rfc3339(site.clock.now());
+    let types: Vec<Option<String>> = if site.launch.instance_types.is_empty() {
+        vec![None]
+    } else {
+        site.launch.instance_types.iter().cloned().map(Some).collect()
+    };
+    let mut last = None;
+    for instance_type in types {
+        let token = client_token(&request.ami, &started, instance_type.as_deref());
+        let call = order(site, request, &token).set_instance_type(instance_type.as_deref().map(InstanceType::from));
+        let (ec2, location, ami) = (site.ec2.clone(), site.location.clone(), request.ami.clone());
+        let task = tokio::spawn(async move {
+            let answer = call.send().await.map_err(crate::aws::CallError::of("RunInstances", &location))?;
+            let id = answer.instances().first().and_then(|instance| instance.instance_id());
+            let id = id.ok_or(EvidenceError::NoInstance { ami })?.to_owned();
+            Ok::<_, EvidenceError>(Running { ec2, id, ended: false })
+        });
+        match task.await.map_err(|error| EvidenceError::Internal(error.to_string()))? {
+            Err(EvidenceError::Call(error)) if error.fault.is(TRY_ANOTHER_TYPE) => {
+                last = Some(EvidenceError::Call(error));
+            }
+            Err(EvidenceError::Call(error)) if error.fault.may_have_been_applied() => {
+                end_by_token(site, &token).await;
+                return Err(EvidenceError::Call(error));
+            }
+            other => return other,
+        }
+    }
+    Err(last.unwrap_or(EvidenceError::NoInstance { ami: request.ami.clone() }))
+}
+
+/// The same for every attempt of the SDK to send one order, so that a lost answer does not leave a second instance.
+fn client_token(ami: &str, started: &str, instance_type: Option<&str>) -> String {
+    let digest = Sha256::digest(format!("{ami}\n{started}\n{}", instance_type.unwrap_or_default()));
+    digest.iter().take(16).fold("amiforge-".to_owned(), |token, byte| format!("{token}{byte:02x}"))
+}
+
+fn order(site: &Site, request: &CollectRequest, token: &str) -> RunInstancesFluentBuilder {
+    let launch = &site.launch;
+    let profile =
+        launch.instance_profile.as_ref().map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+    let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+    let tagged = |resource| {
+        TagSpecification::builder()
+            .resource_type(resource)
+            .tags(tag("Name", &format!("amiforge validate {}", request.ami)))
+            .tags(tag(tags::PROJECT, &request.project))
+            .tags(tag(tags::RECIPE, &request.recipe))
+            .build()
+    };
+    site.ec2
+        .run_instances()
+        .image_id(&request.ami)
+        .min_count(1)
+        .max_count(1)
+        .client_token(token)
+        .metadata_options(InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build())
+        .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+        .tag_specifications(tagged(ResourceType::Instance))
+        .tag_specifications(tagged(ResourceType::Volume))
+        .user_data(base64::engine::general_purpose::STANDARD.encode(USER_DATA))
+        .set_iam_instance_profile(profile)
+        .set_subnet_id(launch.subnet.clone())
+        .set_security_group_ids(Some(launch.security_groups.clone()).filter(|groups| !groups.is_empty()))
+}
+
+/// Ends what an order without an answer may have started. What went wrong is told by the order's own error.
+async fn end_by_token(site: &Site, token: &str) {
+    let filter = Filter::builder().name("client-token").values(token).build();
+    let Ok(answer) = site.ec2.describe_instances().filters(filter).send().await else { return };
+    let instances = answer.reservations().iter().flat_map(Reservation::instances);
+    for id in instances.filter_map(|instance| instance.instance_id()) {
+        drop(Running { ec2: site.ec2.clone(), id: id.to_owned(), ended: false });
+    }
+}
+
+impl Running {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Waits until Systems Manager reaches the instance; the answer is the patch document's step for its platform.
+    pub(super) async fn wait_online(&self, site: &Site) -> Result<&'static str, EvidenceError> {
+        let mut waiting = site.within(site::ONLINE).start();
+        loop {
+            if let Some(platform) = self.online(site).await? {
+                return match platform {
+                    PlatformType::Linux => Ok("PatchLinux"),
+                    other => {
+                        Err(EvidenceError::Platform { platform: other.as_str().to_owned(), instance: self.id.clone() })
+                    }
+                };
+            }
+            self.still_runs(site).await?;
+            let waited = waiting.elapsed().as_secs();
+            site.progress(format!("waiting for {} to register with Systems Manager ({waited} s)", self.id));
+            waiting
+                .pause()
+                .await
+                .map_err(|timeout| EvidenceError::NotOnline { instance: self.id.clone(), after: timeout.after })?;
+        }
+    }
+
+    async fn online(&self, site: &Site) -> Result<Option<PlatformType>, EvidenceError> {
+        let filter = InstanceInformationStringFilter::builder().key("InstanceIds").values(&self.id).build();
+        let filter = filter.map_err(|error| EvidenceError::Internal(error.to_string()))?;
+        let answer = site.ssm.describe_instance_information().filters(filter).send().await;
+        let answer = answer.map_err(site.fault("DescribeInstanceInformation"))?;
+        let online = answer
+            .instance_information_list()
+            .iter()
+            .find(|node| node.instance_id() == Some(&self.id) && node.ping_status() == Some(&PingStatus::Online));
+        Ok(online.map(|node| node.platform_type().cloned().unwrap_or(PlatformType::Linux)))
+    }
+
+    /// An instance that ended by itself will never register.
+    async fn still_runs(&self, site: &Site) -> Result<(), EvidenceError> {
+        let answer = match site.ec2.describe_instances().instance_ids(&self.id).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = site.fault("DescribeInstances")(error);
+                // A new instance is not known everywhere at once.
+                return if error.fault.is(&["InvalidInstanceID.NotFound"]) { Ok(()) } else { Err(error.into()) };
+            }
+        };
+        let Some(instance) = answer.reservations().iter().flat_map(Reservation::instances).next() else {
+            return Ok(());
+        };
+        match instance.state().and_then(|state| state.name()) {
+            Some(
+                state @ (InstanceStateName::ShuttingDown
+                | InstanceStateName::Stopped
+                | InstanceStateName::Stopping
+                | InstanceStateName::Terminated),
+            ) => Err(EvidenceError::InstanceEnded {
+                instance: self.id.clone(),
+                state: state.as_str().to_owned(),
+                reason: instance
+                    .state_reason()
+                    .and_then(|reason| reason.message())
+                    .unwrap_or("no reason is given")
+                    .to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the instance. When that fails it is tried once more in the background, and the error says which it is.
+    pub(super) async fn terminate(mut self, site: &Site) -> Result<(), EvidenceError> {
+        match site.ec2.terminate_instances().instance_ids(&self.id).send().await {
+            Ok(_) => {
+                self.ended = true;
+                Ok(())
+            }
+            Err(error) => {
+                let source = site.fault("TerminateInstances")(error);
+                // It ended by itself and is forgotten already.
+                if source.fault.is(&["InvalidInstanceID.NotFound"]) {
+                    self.ended = true;
+                    return Ok(());
+                }
+                Err(EvidenceError::Terminate { instance: self.id.clone(), source })
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Looks at a candidate: a fresh instance of it is started, scanned, listed, and ended (patch-baselines.md section 8).
+
+mod command;
+mod image;
+mod instance;
+mod inventory;
+mod scan;
+mod site;
+mod transport;
+
+use super::error::EvidenceError;
+use super::model::{Candidate, Evidence, SCHEMA, TestResult};
+use super::{PatchScan, digest};
+use crate::aws::Cloud;
+use crate::clock::rfc3339;
+use crate::event::{Events, Stage};
+use crate::project::Location;
+pub use image::recorded_digest;
+use instance::Running;
+use inventory::Packages;
+use site::Site;
+
+/// What to look at, and what is known of it already.
+#[derive(Debug, Clone)]
+pub struct CollectRequest {
+    /// Account and Region of the image.
+    pub location: Location,
+    /// Project name.
+    pub project: String,
+    /// Recipe name.
+    pub recipe: String,
+    /// `x86_64` or `arm64`.
+    pub arch: String,
+    /// The candidate's AMI id.
+    pub ami: String,
+    /// Image build version ARN.
+    pub image_arn: Option<String>,
+    /// For example `1.0.3/1`.
+    pub image_version: Option<String>,
+    /// Fingerprint of the recipe it was built from.
+    pub fingerprint: Option<String>,
+    /// What the build's test phase said; absent when none ran.
+    pub tests: Option<TestResult>,
+    /// Name of the recipe's patch baseline.
+    pub expected_baseline: String,
+}
+
+/// Collects the evidence of a candidate and tags its AMI with the digest.
+///
+/// The instance that is started for it is always terminated: on success, on every error, and when the future is dropped.
+/// Sends progress of the stage `validate`; its start and end are the caller's to tell.
+///
+/// # Errors
+/// See [`EvidenceError`]. Evidence that is incomplete or cannot be believed is an error, never a document.
+pub async fn collect(cloud: &Cloud, request: &CollectRequest, events: &Events) -> Result<Evidence, EvidenceError> {
+    collect_at(&Site::of(cloud, request, events), request).await
+}
+
+async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Evidence, EvidenceError> {
+    let (image, created_at) = image::attributes(site, &request.ami).await?;
+    site.progress(format!("starting an instance of {}", request.ami));
+    let instance = instance::launch(site, request).await?;
+    let observed = observe(site, request, &instance).await;
+    site.progress(format!("ending {}", instance.id()));
+    let ended = instance.terminate(site).await;
+    let (packages, before, patches) = match (observed, ended) {
+        (Ok(observed), Ok(())) => observed,
+        (Ok(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
+        (Err(error), Err(left_over)) => {
+            site.events.note(Stage::Validate, left_over.to_string());
+            return Err(error);
+        }
+    };
+    let evidence = Evidence {
+        schema: SCHEMA.to_owned(),
+        candidate: candidate(request, created_at),
+        collected_at: rfc3339(site.clock.now()),
+        changes: before.map(|before| inventory::changes(&before, &packages)),
+        packages,
+        patches: Some(patches),
+        tests: request.tests.clone(),
+        image,
+        vulnerabilities: None,
+    };
+    image::tag(site, &request.ami, &digest(&evidence)).await?;
+    Ok(evidence)
+}
+
+/// What an instance tells: its packages, those of the parent image if it recorded them, and its patch state.
+async fn observe(
+    site: &Site,
+    request: &CollectRequest,
+    instance: &Running,
+) -> Result<(Packages, Option<Packages>, PatchScan), EvidenceError> {
+    let plugin = instance.wait_online(site).await?;
+    site.progress(format!("scanning {} for missing patches", instance.id()));
+    let scan = scan::run(site, request, instance, plugin).await?;
+    site.progress(format!("listing the packages of {}", instance.id()));
+    let packages = inventory::installed(site, instance).await?;
+    let before = inventory::before(site, instance).await?;
+    let scan = scan.into_patch_scan(&packages);
+    Ok((packages, before, scan))
+}
+
+fn candidate(request: &CollectRequest, created_at: String) -> Candidate {
+    Candidate {
+        project: request.project.clone(),
+        recipe: request.recipe.clone(),
+        arch: request.arch.clone(),
+        account: request.location.account.clone(),
+        region: request.location.region.clone(),
+        ami: request.ami.clone(),
+        image_arn: request.image_arn.clone(),
+        image_version: request.image_version.clone(),
+        fingerprint: request.fingerprint.clone(),
+        created_at,
+    }
+}
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+use super::fake::{Answer, Fake, INSTANCE, ec2_error, error};
+use super::*;
+use crate::evidence::InstalledPackage;
+use crate::patch::State;
+use std::sync::Arc;
+use time::macros::datetime;
+
+fn request() -> CollectRequest {
+    CollectRequest {
+        location: Location { account: "111122223333".into(), region: "us-east-1".into() },
+        project: "acme".into(),
+        recipe: "debian-12".into(),
+        arch: "x86_64".into(),
+        ami: "ami-1".into(),
+        image_arn: None,
+        image_version: Some("1.0.3/1".into()),
+        fingerprint: None,
+        tests: None,
+        expected_baseline: "AWS-DebianDefaultPatchBaseline".into(),
+    }
+}
+
+async fn run(fake: &Arc<Fake>) -> Result<Evidence, EvidenceError> {
+    collect_at(&fake.site(datetime!(2026-11-23 12:00 UTC)), &request()).await
+}
+
+/// Collects with one operation answering differently; the instance must be gone afterwards, once.
+async fn failing(instead: impl Fn(&str, usize, &str) -> Option<Answer> + Send + Sync + 'static) -> EvidenceError {
+    let fake = Arc::new(Fake::new(instead));
+    let error = run(&fake).await.unwrap_err();
+    assert_eq!(fake.count("TerminateInstances"), fake.count("RunInstances"), "{error}");
+    assert_eq!(fake.count("CreateTags"), 0, "no digest of what does not exist");
+    error
+}
+
+fn only(operation: &'static str, answer: Answer) -> impl Fn(&str, usize, &str) -> Option<Answer> + Send + Sync {
+    move |called, _, _| (called == operation).then(|| answer.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn evidence_tells_packages_changes_patches_and_attributes() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = dir.path().join("before.gz");
+    let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, b"bash\tamd64\t5.2-1\ncurl\tamd64\t8-1\n").unwrap();
+    std::fs::write(&before, packed.finish().unwrap()).unwrap();
+    let mut fake = Fake::new(|_, _, _| None);
+    fake.before = before.to_str().unwrap().to_owned();
+    fake.missing = vec![("curl.amd64", "8-1+deb12u1"), ("bash.amd64", "5.2-3")];
+    let fake = Arc::new(fake);
+
+    let evidence = run(&fake).await.unwrap();
+
+    let package = |name: &str, version: &str| InstalledPackage {
+        name: name.into(),
+        arch: "amd64".into(),
+        version: version.into(),
+    };
+    assert_eq!(evidence.packages, [package("bash", "5.2-2"), package("curl", "8-1")]);
+    let changes = evidence.changes.clone().unwrap();
+    assert_eq!(changes.len(), 1);
+    assert_eq!((changes[0].from.as_deref(), changes[0].to.as_deref()), (Some("5.2-1"), Some("5.2-2")));
+    let scan = evidence.patches.as_ref().unwrap();
+    assert_eq!((scan.baseline_id.rsplit('/').next(), scan.counts.missing), (Some("pb-09a5f8eb62bde80b1"), 2));
+    assert_eq!(scan.scanned_at, "2026-11-23T12:00:00Z");
+    let open: Vec<_> =
+        scan.open.iter().map(|i| (i.name.as_str(), i.installed.as_str(), i.available.as_deref())).collect();
+    assert_eq!(open, [("bash", "5.2-2", Some("5.2-3")), ("curl", "8-1", Some("8-1+deb12u1"))]);
+    assert!(scan.open.iter().all(|item| item.state == State::Missing));
+    assert!(evidence.image.imds_v2 && evidence.image.encrypted && !evidence.image.public);
+    assert_eq!(evidence.candidate.created_at, "2026-11-23T10:00:00Z");
+    assert!(fake.body("CreateTags").contains(&digest(&evidence).replace(':', "%3A")));
+    assert_eq!(fake.count("TerminateInstances"), 1);
+    let order = fake.body("RunInstances");
+    for part in ["ImageId=ami-1", "MetadataOptions.HttpTokens=required", "ClientToken=amiforge-", "UserData=I2Nsb3Vk"] {
+        assert!(order.contains(part), "{part} in {order}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_recorded_nothing_has_no_changes_to_tell() {
+    let evidence = run(&Arc::new(Fake::new(|_, _, _| None))).await.unwrap();
+    assert_eq!(evidence.changes, None);
+    assert_eq!(evidence.patches.unwrap().open, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_cannot_be_launched_starts_nothing() {
+    let error = failing(only("DescribeImages", ec2_error("InvalidAMIID.NotFound", "no"))).await;
+    assert!(matches!(error, EvidenceError::NoImage { .. }), "{error}");
+    let pending = "<DescribeImagesResponse><imagesSet><item><imageState>pending</imageState></item></imagesSet></DescribeImagesResponse>";
+    let error = failing(only("DescribeImages", (200, pending.into()))).await;
+    assert!(matches!(error, EvidenceError::ImageState { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_instance_is_ended_whatever_fails() {
+    let error = failing(only("SendCommand", self::error("InvalidDocument", "no such document"))).await;
+    assert!(error.to_string().contains("SendCommand in 111122223333/us-east-1: InvalidDocument"), "{error}");
+    let error = failing(only("DescribeInstanceInformation", (200, "{}".into()))).await;
+    assert!(matches!(error, EvidenceError::NotOnline { .. }) && error.exit_code() == 13, "{error}");
+    let ended = "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceState><name>terminated</name>\
+        </instanceState><stateReason><message>Client.InternalError</message></stateReason></item></instancesSet></item>\
+        </reservationSet></DescribeInstancesResponse>";
+    let error = failing(only("DescribeInstances", (200, ended.into()))).await;
+    assert!(error.to_string().ends_with("is terminated: Client.InternalError"), "{error}");
+    let windows = format!(
+        r#"{{"InstanceInformationList": [{{"InstanceId": "{INSTANCE}", "PingStatus": "Online", "PlatformType": "Windows"}}]}}"#
+    );
+    let error = failing(only("DescribeInstanceInformation", (200, windows))).await;
+    assert!(matches!(error, EvidenceError::Platform { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_that_failed_or_is_not_believed_is_an_error() {
+    let invocation = |status: &str, code: i32, stdout: &str| {
+        let answer = serde_json::json!({"Status": status, "StatusDetails": status, "ResponseCode": code,
+            "StandardOutputContent": stdout, "StandardErrorContent": ""});
+        only("GetCommandInvocation", (200, answer.to_string()))
+    };
+    let error = failing(invocation("Failed", 156, "one\ntwo\n")).await;
+    assert_eq!(
+        error.to_string(),
+        format!("the patch scan on instance {INSTANCE} ended with Failed (exit status 156): one\ntwo")
+    );
+    let error = failing(invocation("Success", 0, "E: Failed to fetch http://x")).await;
+    assert!(error.to_string().contains("a package source could not be read: E: Failed"), "{error}");
+    let error = failing(invocation("InProgress", -1, "")).await;
+    assert!(matches!(error, EvidenceError::CommandTimeout { .. }), "{error}");
+    let never = failing(only("GetCommandInvocation", self::error("InvocationDoesNotExist", ""))).await;
+    assert!(matches!(never, EvidenceError::Call(_)), "{never}");
+    let error = failing(only("DescribeInstancePatchStates", (200, r#"{"InstancePatchStates": []}"#.into()))).await;
+    assert!(matches!(error, EvidenceError::NoScanResult { .. }), "{error}");
+    let other = r#"{"BaselineIdentities": [{"BaselineId": "x/pb-09a5f8eb62bde80b1", "BaselineName": "AWS-Other"}]}"#;
+    let error = failing(only("DescribePatchBaselines", (200, other.into()))).await;
+    assert!(matches!(&error, EvidenceError::Baseline { used, .. } if used == "AWS-Other"), "{error}");
+    let unlisted = r#"{"Patches": [{"Title": "a.b:1", "KBId": "a.b", "Classification": "", "Severity": "", "State": "Failed", "InstalledTime": 0}]}"#;
+    let error = failing(only("DescribeInstancePatches", (200, unlisted.into()))).await;
+    assert!(error.to_string().contains("it counts 0 Failed and lists"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_was_cut_is_an_error() {
+    let cut = |operation: &str, _: usize, body: &str| {
+        let patch_scan = body.contains("PatchLinux");
+        let answer = r#"{"Status": "Success", "ResponseCode": 0, "StandardOutputContent": "amiforge-begin 9 "}"#;
+        (operation == "GetCommandInvocation" && !patch_scan).then(|| (200, answer.to_owned()))
+    };
+    let error = failing(cut).await;
+    assert!(matches!(error, EvidenceError::Transport { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_cannot_be_ended_is_told_of() {
+    let fake = Arc::new(Fake::new(only("TerminateInstances", ec2_error("UnauthorizedOperation", "no"))));
+    let error = run(&fake).await.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("instance {INSTANCE} could not be terminated")), "{error}");
+    assert_eq!((error.next().unwrap(), error.exit_code()), (format!("terminate {INSTANCE} by hand"), 12));
+    assert_eq!(fake.count("CreateTags"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_inspection_ends_its_instance() {
+    let fake = Arc::new(Fake::new(only("DescribeInstanceInformation", (200, "{}".into()))));
+    let cancelled = tokio::time::timeout(std::time::Duration::from_secs(20), run(&fake)).await;
+    assert!(cancelled.is_err());
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((fake.count("RunInstances"), fake.count("TerminateInstances")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_answer_was_lost_is_looked_up_and_ended() {
+    let found = format!(
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{INSTANCE}</instanceId></item>\
+         </instancesSet></item></reservationSet></DescribeInstancesResponse>"
+    );
+    let fake = Arc::new(Fake::new(move |operation, _, _| match operation {
+        "RunInstances" => Some((0, String::new())),
+        "DescribeInstances" => Some((200, found.clone())),
+        _ => None,
+    }));
+    let error = run(&fake).await.unwrap_err();
+    assert!(error.to_string().contains("connection reset by peer"), "{error}");
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fake.count("TerminateInstances"), 1);
+    assert!(fake.body("DescribeInstances").contains("client-token"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_instance_type_is_tried_when_one_is_not_to_be_had() {
+    let fake = Arc::new(Fake::new(|operation, nth, _| {
+        (operation == "RunInstances" && nth == 0).then(|| ec2_error("InsufficientInstanceCapacity", "none left"))
+    }));
+    let mut site = fake.site(datetime!(2026-11-23 12:00 UTC));
+    site.launch.instance_types = vec!["m7i.large".into(), "m6i.large".into()];
+    collect_at(&site, &request()).await.unwrap();
+    assert_eq!((fake.count("RunInstances"), fake.count("TerminateInstances")), (2, 1));
+    site.launch.instance_types.clear();
+    collect_at(&site, &request()).await.unwrap();
+}

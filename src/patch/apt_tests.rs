@@ -1,0 +1,456 @@
+use crate::patch::debian::{DebianFiles, ListFile, inventory};
+use crate::patch::{
+    Approval, Baseline, EvaluateError, Evaluation, Filter, FilterKey, Inventory, Level, Offer, OperatingSystem,
+    OtherOffers, Package, PackageSource, RejectedAction, Rule, State, evaluate, predefined,
+};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Positions of the sources of [`sources`].
+const MAIN: usize = 0;
+const SECURITY: usize = 1;
+const UNSIGNED: usize = 2;
+
+fn sources() -> Vec<PackageSource> {
+    let source = |suite: &str, codename: &str, trusted| PackageSource {
+        site: "deb.debian.org".into(),
+        suite: suite.into(),
+        codename: codename.into(),
+        label: "Debian".into(),
+        trusted,
+    };
+    vec![
+        source("oldstable", "bookworm", true),
+        source("oldstable-security", "bookworm-security", true),
+        source("third-security", "third", false),
+    ]
+}
+
+fn package(name: &str, version: &str) -> Package {
+    Package {
+        name: name.into(),
+        arch: "amd64".into(),
+        version: version.into(),
+        priority: "optional".into(),
+        section: "utils".into(),
+        source: name.into(),
+    }
+}
+
+fn offer(name: &str, version: &str, from: usize) -> Offer {
+    Offer { package: package(name, version), from }
+}
+
+fn image(installed: &[(&str, &str)], offered: Vec<Offer>) -> Inventory {
+    Inventory {
+        os_id: "debian".into(),
+        os_version: "12".into(),
+        os_codename: "bookworm".into(),
+        installed: installed.iter().map(|(name, version)| package(name, version)).collect(),
+        offered,
+        others: vec![],
+        sources: sources(),
+    }
+}
+
+fn debian() -> Baseline {
+    predefined("AWS-DebianDefaultPatchBaseline").unwrap()
+}
+
+/// Everything is approved, security or not.
+fn everything() -> Baseline {
+    let mut baseline = debian();
+    baseline.rules[0].enable_non_security = true;
+    baseline.rules[0].filters = vec![];
+    baseline
+}
+
+fn run(baseline: &Baseline, image: &Inventory) -> Evaluation {
+    evaluate(baseline, image, "Debian12").unwrap()
+}
+
+fn states(evaluation: &Evaluation) -> Vec<(&str, State)> {
+    evaluation.items.iter().map(|item| (item.name.as_str(), item.state)).collect()
+}
+
+#[test]
+fn a_newer_version_in_the_security_suite_is_missing_and_one_elsewhere_is_not() {
+    let image = image(
+        &[("bash", "5.2-1"), ("curl", "7.88-10"), ("vim", "9.0-1"), ("zlib", "1.2-1"), ("own", "1")],
+        vec![
+            offer("bash", "5.2-2", MAIN),
+            offer("curl", "7.88-10", MAIN),
+            offer("curl", "7.88-10+deb12u3", SECURITY),
+            offer("curl", "7.88-10+deb12u12", SECURITY),
+            offer("curl", "7.88-11", MAIN),
+            offer("vim", "9.0-1", SECURITY),
+            offer("zlib", "1.3-1", UNSIGNED),
+        ],
+    );
+    let evaluation = run(&debian(), &image);
+    assert_eq!(
+        states(&evaluation),
+        [
+            ("bash", State::InstalledOther),
+            ("curl", State::Missing),
+            ("own", State::InstalledOther),
+            ("vim", State::Installed),
+            ("zlib", State::InstalledOther),
+        ]
+    );
+    let curl = &evaluation.items[1];
+    assert_eq!(
+        curl.available.as_deref(),
+        Some("7.88-10+deb12u12"),
+        "the highest security version, ordered as dpkg does"
+    );
+    assert_eq!(
+        (curl.classification.as_str(), curl.severity.as_str(), curl.level.as_str()),
+        ("Security", "optional", "UNSPECIFIED")
+    );
+    assert_eq!((evaluation.counts.missing, evaluation.counts.installed, evaluation.counts.installed_other), (1, 1, 3));
+}
+
+#[test]
+fn a_version_that_is_also_in_the_security_suite_counts_as_security_wherever_else_it_is() {
+    let offers = vec![offer("bash", "5.2-2", MAIN), offer("bash", "5.2-2", SECURITY)];
+    assert_eq!(run(&debian(), &image(&[("bash", "5.2-1")], offers)).counts.missing, 1);
+}
+
+#[test]
+fn the_installed_version_newer_than_every_approved_one_is_other() {
+    let evaluation = run(&debian(), &image(&[("bash", "6.0-1")], vec![offer("bash", "5.2-2", SECURITY)]));
+    assert_eq!(states(&evaluation), [("bash", State::InstalledOther)]);
+}
+
+#[test]
+fn filters_look_at_priority_and_section_of_the_version_without_regard_to_case() {
+    let image = image(&[("bash", "1")], vec![offer("bash", "2", SECURITY)]);
+    let with = |key, value: &str| {
+        let mut baseline = debian();
+        baseline.rules[0].filters = vec![Filter { key, values: vec![value.into()] }];
+        run(&baseline, &image).counts.missing
+    };
+    assert_eq!(with(FilterKey::Priority, "OPTIONAL"), 1);
+    assert_eq!(with(FilterKey::Priority, "Required"), 0);
+    assert_eq!(with(FilterKey::Section, "Utils"), 1);
+    assert_eq!(with(FilterKey::Section, "universe/utils"), 0);
+    assert_eq!(with(FilterKey::Section, "*"), 1);
+    let mut global = debian();
+    global.global_filters = vec![Filter { key: FilterKey::Section, values: vec!["libs".into()] }];
+    assert_eq!(run(&global, &image).counts.missing, 0);
+    global.approved = vec!["bash".into()];
+    assert_eq!(run(&global, &image).counts.missing, 1, "the approved list passes by the global filters");
+}
+
+#[test]
+fn the_highest_level_of_the_rules_that_approve_is_reported() {
+    let image = image(&[("bash", "1")], vec![offer("bash", "2", SECURITY)]);
+    let rule = |level, non_security| Rule {
+        filters: vec![],
+        approval: Approval::AfterDays(0),
+        level,
+        enable_non_security: non_security,
+    };
+    let mut baseline = debian();
+    baseline.rules = vec![rule(Level::Low, false), rule(Level::High, true), rule(Level::Medium, false)];
+    assert_eq!(run(&baseline, &image).items[0].level, "HIGH");
+    baseline.approved = vec!["bash".into()];
+    baseline.approved_level = Level::Critical;
+    assert_eq!(run(&baseline, &image).items[0].level, "CRITICAL");
+}
+
+#[test]
+fn the_approved_list_needs_a_security_version_unless_told_otherwise() {
+    let image = image(&[("bash", "1")], vec![offer("bash", "2", MAIN)]);
+    let mut baseline = debian();
+    baseline.approved = vec!["ba*".into()];
+    assert_eq!(run(&baseline, &image).counts.missing, 0);
+    baseline.approved_non_security = true;
+    assert_eq!(run(&baseline, &image).counts.missing, 1);
+    baseline.rejected = vec!["bash".into()];
+    assert_eq!(run(&baseline, &image).counts.missing, 0, "rejection wins");
+}
+
+#[test]
+fn rejected_and_present_is_other_or_rejected_as_the_action_says() {
+    let image = image(&[("bash", "1"), ("curl", "1")], vec![offer("bash", "2", SECURITY)]);
+    let mut baseline = debian();
+    baseline.rejected = vec!["BASH".into()];
+    assert_eq!(states(&run(&baseline, &image))[0], ("bash", State::InstalledOther));
+    baseline.rejected_action = RejectedAction::Block;
+    let evaluation = run(&baseline, &image);
+    assert_eq!(states(&evaluation), [("bash", State::InstalledRejected), ("curl", State::InstalledOther)]);
+    assert_eq!(evaluation.counts.installed_rejected, 1);
+    baseline.rejected = vec!["bash.amd64:2".into()];
+    assert_eq!(
+        states(&run(&baseline, &image))[0],
+        ("bash", State::InstalledOther),
+        "only the newer version is rejected"
+    );
+}
+
+#[test]
+fn packages_are_told_apart_by_architecture_and_all_is_the_native_one() {
+    let mut image = image(&[("libc6", "1"), ("bash", "1"), ("docs", "1")], vec![offer("docs", "2", SECURITY)]);
+    let foreign = Package { arch: "i386".into(), ..package("libc6", "1") };
+    image.offered.push(Offer { package: Package { version: "2".into(), ..foreign.clone() }, from: SECURITY });
+    image.installed[2].arch = "all".into();
+    let evaluation = run(&debian(), &image);
+    assert_eq!(
+        states(&evaluation),
+        [("bash", State::InstalledOther), ("docs", State::Missing), ("libc6", State::InstalledOther)]
+    );
+    assert_eq!(evaluation.counts.not_applicable, 1, "libc6:i386 is approved and not installed");
+    image.installed.push(foreign);
+    let evaluation = run(&debian(), &image);
+    assert_eq!((evaluation.counts.missing, evaluation.counts.not_applicable), (2, 0));
+}
+
+#[test]
+fn approved_packages_that_are_not_installed_are_counted_once_and_not_listed() {
+    let mut image = image(&[("bash", "1")], vec![]);
+    let group = |priority: &str, from, packages: &str| OtherOffers {
+        priority: priority.into(),
+        section: "web".into(),
+        from,
+        packages: packages.into(),
+    };
+    image.others = vec![
+        group("optional", SECURITY, "curl amd64 1\ncurl amd64 2\nnginx amd64 1\ndocs all 1\n"),
+        group("extra", SECURITY, "docs amd64 2\n"),
+        group("optional", MAIN, "vim amd64 1\n"),
+        group("", SECURITY, "odd amd64 1\n"),
+    ];
+    let mut baseline = debian();
+    let evaluation = run(&baseline, &image);
+    assert_eq!((evaluation.counts.not_applicable, evaluation.items.len()), (3, 1));
+    baseline.rejected = vec!["nginx".into()];
+    assert_eq!(run(&baseline, &image).counts.not_applicable, 2);
+    baseline.approved = vec!["odd".into()];
+    assert_eq!(run(&baseline, &image).counts.not_applicable, 3);
+    assert_eq!(run(&everything(), &image).counts.not_applicable, 5);
+}
+
+#[test]
+fn nothing_to_compare_with_is_an_error_and_never_a_pass() {
+    let good = image(&[("bash", "1")], vec![offer("bash", "2", SECURITY)]);
+    let error = |baseline: &Baseline, change: &dyn Fn(&mut Inventory)| {
+        let mut image = good.clone();
+        change(&mut image);
+        evaluate(baseline, &image, "Debian12").unwrap_err()
+    };
+    assert_eq!(error(&debian(), &|i| i.installed.clear()), EvaluateError::NothingInstalled);
+    assert_eq!(error(&debian(), &|i| i.sources.clear()), EvaluateError::NoSources);
+    let untrusted = error(&debian(), &|i| i.sources.iter_mut().for_each(|s| s.trusted = false));
+    assert_eq!(untrusted, EvaluateError::NoTrustedSource { codename: "bookworm".into(), sources: 3 });
+    assert!(untrusted.to_string().contains("none of the 3 package sources"), "{untrusted}");
+    assert!(matches!(error(&debian(), &|i| i.os_codename = "trixie".into()), EvaluateError::NoTrustedSource { .. }));
+    assert!(matches!(error(&debian(), &|i| i.os_codename.clear()), EvaluateError::NoTrustedSource { .. }));
+    let only_main = |i: &mut Inventory| {
+        i.sources[SECURITY].suite = "oldstable-updates".into();
+    };
+    assert!(matches!(error(&debian(), &only_main), EvaluateError::NoSecuritySource { .. }));
+    let mut main = good.clone();
+    only_main(&mut main);
+    assert_eq!(run(&everything(), &main).counts.missing, 1);
+    assert!(matches!(error(&debian(), &|i| i.installed[0].version = "1.0-".into()), EvaluateError::Version { .. }));
+    assert!(matches!(
+        error(&debian(), &|i| i.offered[0].package.version = String::new()),
+        EvaluateError::Version { .. }
+    ));
+}
+
+#[test]
+fn a_baseline_that_cannot_apply_is_an_error() {
+    let image = image(&[("bash", "1")], vec![]);
+    let error = |baseline: &Baseline| evaluate(baseline, &image, "Debian12").unwrap_err();
+    let ubuntu = error(&predefined("AWS-UbuntuDefaultPatchBaseline").unwrap());
+    assert!(matches!(ubuntu, EvaluateError::OperatingSystem { operating_system: OperatingSystem::Ubuntu, .. }));
+    for name in ["AWS-AmazonLinux2023DefaultPatchBaseline", "AWS-DefaultPatchBaseline", "AWS-SuseDefaultPatchBaseline"]
+    {
+        assert!(matches!(error(&predefined(name).unwrap()), EvaluateError::Unsupported { .. }), "{name}");
+    }
+    let mut other = debian();
+    other.rules[0].filters.push(Filter { key: FilterKey::Product, values: vec!["Debian11".into()] });
+    assert!(matches!(error(&other), EvaluateError::Product { .. }));
+    other.rules[0].filters[1].values.push("debian12".into());
+    assert!(evaluate(&other, &image, "Debian12").is_ok());
+}
+
+const VERSIONS: [&str; 8] =
+    ["1.0-1", "1.0-1+deb12u1", "1.0-1+deb12u2", "1.0-1+deb12u10", "1.0-2", "1:0.9-1", "1.0-1~deb12u1", "1.0-10"];
+
+fn some_version() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(VERSIONS.as_slice())
+}
+
+fn some_image() -> impl Strategy<Value = Inventory> {
+    let name = prop::sample::select(vec!["a", "b", "c", "d", "e", "f"]);
+    let installed = prop::collection::btree_map(name.clone(), some_version(), 1..6);
+    let offers = prop::collection::vec((name, some_version(), 0_usize..3), 0..20);
+    (installed, offers).prop_map(|(installed, offers)| {
+        let installed: Vec<(&str, &str)> = installed.into_iter().collect();
+        image(&installed, offers.into_iter().map(|(name, version, from)| offer(name, version, from)).collect())
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_the_input_does_not_matter(image in some_image(), baseline in prop::bool::ANY) {
+        let baseline = if baseline { debian() } else { everything() };
+        let mut reversed = image.clone();
+        reversed.installed.reverse();
+        reversed.offered.reverse();
+        prop_assert_eq!(run(&baseline, &image), run(&baseline, &reversed));
+    }
+
+    #[test]
+    fn an_older_offer_changes_nothing(image in some_image(), which in 0_usize..6, from in 0_usize..3) {
+        let mut more = image.clone();
+        let name = more.installed[which % more.installed.len()].name.clone();
+        more.offered.push(offer(&name, "0.1-1", from));
+        prop_assert_eq!(run(&debian(), &image), run(&debian(), &more));
+    }
+
+    #[test]
+    fn missing_means_newer_and_installing_it_makes_it_installed(image in some_image()) {
+        let before = run(&debian(), &image);
+        let mut patched = image.clone();
+        for item in &before.items {
+            prop_assert_eq!(item.available.is_some(), item.state == State::Missing);
+            let Some(available) = &item.available else { continue };
+            prop_assert!(crate::patch::DebianVersion::compare(available, &item.installed).unwrap().is_gt());
+            patched.installed.iter_mut().find(|p| p.name == item.name).unwrap().version.clone_from(available);
+        }
+        let after = run(&debian(), &patched);
+        prop_assert_eq!(after.counts.missing, 0);
+        for item in before.items.iter().filter(|item| item.state == State::Missing) {
+            let now = after.items.iter().find(|i| i.name == item.name).unwrap();
+            prop_assert_eq!(now.state, State::Installed);
+        }
+        prop_assert_eq!(after.items.len(), before.items.len());
+    }
+}
+
+// What apt itself would upgrade.
+
+fn stanza(package: &Package, extra: &str) -> String {
+    let Package { name, arch, version, .. } = package;
+    format!(
+        "Package: {name}\n{extra}Version: {version}\nArchitecture: {arch}\nPriority: optional\nSection: utils\n\
+         Maintainer: Nobody <nobody@example.org>\nDescription: a package\n"
+    )
+}
+
+/// Writes a package database and package lists for apt into `dir`, and returns the same as texts for us.
+fn write_system(dir: &Path, installed: &[Package], offers: &[(Package, usize)]) -> DebianFiles {
+    let mut files = DebianFiles {
+        os_release: "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n".into(),
+        status: installed.iter().map(|p| stanza(p, "Status: install ok installed\n") + "\n").collect(),
+        ..DebianFiles::default()
+    };
+    for (index, suite) in ["bookworm", "bookworm-security"].into_iter().enumerate() {
+        let stem = format!("repo.example_debian_dists_{suite}_");
+        let mut packages = String::new();
+        for (package, _) in offers.iter().filter(|(_, from)| *from == index) {
+            let Package { name, arch, version, .. } = package;
+            let file = format!("Filename: pool/{name}_{version}_{arch}.deb\nSize: 1\nSHA256: {:064x}\n", 1);
+            packages += &(stanza(package, "") + &file + "\n");
+        }
+        let release = format!("Suite: {suite}\nCodename: {suite}\nArchitectures: amd64\nComponents: main\n");
+        for (name, text) in [("Release", release), ("main_binary-amd64_Packages", packages)] {
+            files.lists.push(ListFile { name: format!("{stem}{name}"), bytes: text.into_bytes() });
+        }
+    }
+    let sources = "deb [trusted=yes] http://repo.example/debian bookworm main\n\
+        deb [trusted=yes] http://repo.example/debian bookworm-security main\n";
+    files.trusted = crate::patch::debian::trusted_prefixes("sources.list", sources);
+    for folder in ["etc/apt/apt.conf.d", "etc/apt/preferences.d", "lists/partial", "cache/archives/partial"] {
+        std::fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    std::fs::write(dir.join("etc/apt/sources.list"), sources).unwrap();
+    std::fs::write(dir.join("status"), &files.status).unwrap();
+    for list in &files.lists {
+        std::fs::write(dir.join("lists").join(&list.name), &list.bytes).unwrap();
+    }
+    files
+}
+
+/// Name and new version of every package that `apt-get dist-upgrade` would install.
+fn apt_would_install(dir: &Path) -> BTreeSet<(String, String)> {
+    let option = |name: &str, value: &str| format!("-o{name}={value}");
+    let inside = |name: &str, path: &str| option(name, dir.join(path).to_str().unwrap());
+    let output = std::process::Command::new("apt-get")
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C")
+        .env("APT_CONFIG", "/dev/null")
+        .args(["-s", "dist-upgrade"])
+        .args([inside("Dir::Etc", "etc/apt"), inside("Dir::State", "."), inside("Dir::State::lists", "lists")])
+        .args([inside("Dir::State::status", "status"), inside("Dir::Cache", "cache")])
+        .args([option("APT::Architecture", "amd64"), option("APT::Architectures::", "amd64")])
+        .args([option("Debug::NoLocking", "true")])
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}\n{}", String::from_utf8_lossy(&output.stderr));
+    // `Inst bash [5.2-1] (5.2-2 Debian:bookworm [amd64])`. The same version built for another architecture is a
+    // replacement to apt and no patch to anybody.
+    let inst = |line: &str| {
+        let (name, rest) = line.strip_prefix("Inst ")?.split_once(" [")?;
+        let (old, rest) = rest.split_once("] (")?;
+        let (new, _) = rest.split_once(' ')?;
+        (old != new).then(|| (name.to_owned(), new.to_owned()))
+    };
+    stdout.lines().filter_map(inst).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn with_everything_approved_missing_is_what_apt_would_upgrade(
+        image in some_image(),
+        all in prop::collection::btree_set(prop::sample::select(vec!["a", "b", "c"]), 0..3),
+    ) {
+        let mut image = image;
+        // Packages for all architectures, some of which become native ones in a later version.
+        image.installed.iter_mut().filter(|p| all.contains(p.name.as_str())).for_each(|p| p.arch = "all".into());
+        let offers: Vec<_> = image.offered.iter().filter(|o| o.from != UNSIGNED).map(|o| (o.package.clone(), o.from)).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let files = write_system(dir.path(), &image.installed, &offers);
+        let evaluation = run(&everything(), &inventory(&files).unwrap());
+        let missing: BTreeSet<_> = evaluation
+            .items
+            .into_iter()
+            .filter_map(|item| Some((item.name, item.available?)))
+            .collect();
+        prop_assert_eq!(missing, apt_would_install(dir.path()));
+    }
+}
+
+#[test]
+fn apt_and_we_agree_on_a_system_with_something_to_upgrade() {
+    // The generated systems above may happen to need nothing; this one does.
+    let dir = tempfile::tempdir().unwrap();
+    let installed = [package("bash", "5.2-1"), package("curl", "7.88-10"), package("vim", "2:9.0-1")];
+    let offers = [
+        (package("bash", "5.2-1+deb12u1"), MAIN),
+        (package("curl", "7.88-10+deb12u9"), MAIN),
+        (package("curl", "7.88-10+deb12u12"), SECURITY),
+        (package("vim", "9.9-1"), SECURITY),
+        (package("nginx", "1.22-1"), SECURITY),
+    ];
+    let image = inventory(&write_system(dir.path(), &installed, &offers)).unwrap();
+    let upgrades = apt_would_install(dir.path());
+    let expected = [("bash", "5.2-1+deb12u1"), ("curl", "7.88-10+deb12u12")];
+    assert_eq!(upgrades, expected.map(|(name, version)| (name.to_owned(), version.to_owned())).into());
+    let all = run(&everything(), &image);
+    assert_eq!((all.counts.missing, all.counts.not_applicable), (2, 1));
+    let security = run(&debian(), &image);
+    let missing: Vec<_> =
+        security.items.iter().filter(|i| i.state == State::Missing).map(|i| i.name.as_str()).collect();
+    assert_eq!(missing, ["curl"]);
+}

@@ -1,0 +1,299 @@
+//! What should be in the account, from the project alone.
+
+use super::fingerprint::digest;
+use super::model::{ComponentContent, Desired, DesiredComponent, DesiredInfrastructure, DesiredRecipe};
+use crate::aws::{arch_name, tags};
+use crate::project::{AwsConfig, EnvironmentConfig, Project, Recipe};
+use crate::render::{RenderedComponent, RenderedRecipe};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Instance profile when the project names none: the name AWS's own guide gives it.
+const DEFAULT_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
+
+/// What should be there for one recipe and architecture. `parent_ami` is the AMI the recipe starts from: its id is
+/// part of the fingerprint, so a new parent image makes a new recipe version.
+#[must_use]
+pub fn desired(
+    project: &Project,
+    rendered: &RenderedRecipe,
+    recipe: &Recipe,
+    config: &EnvironmentConfig,
+    parent_ami: &str,
+) -> Desired {
+    let environment = environment_name(project, config);
+    let infrastructure = infrastructure(project, &environment, config);
+    let components: Vec<_> = rendered.components.iter().map(|component| self::component(project, component)).collect();
+    let recipe = self::recipe(project, rendered, recipe, parent_ami, &components, &infrastructure);
+    let (project, arch) = (project.name.clone(), arch_name(rendered.arch).to_owned());
+    Desired { project, environment, arch, components, recipe, infrastructure }
+}
+
+/// The name under which the project has these settings. Environments with equal settings are the same place.
+fn environment_name(project: &Project, config: &EnvironmentConfig) -> String {
+    let named = project.environments.iter().find(|(_, known)| *known == config);
+    named.map_or_else(|| "local".to_owned(), |(name, _)| name.clone())
+}
+
+fn component(project: &Project, rendered: &RenderedComponent) -> DesiredComponent {
+    let content = ComponentContent {
+        document: rendered.document.text.clone(),
+        description: rendered.description.clone(),
+        supported_os: rendered.supported_os.clone(),
+    };
+    let fingerprint = digest(&json!({
+        "schema": "amiforge.component/1",
+        "name": rendered.resource_name,
+        "platform": rendered.platform,
+        "document": content.document,
+        "description": content.description,
+        "supported_os": content.supported_os,
+    }));
+    let own = [(tags::COMPONENT, rendered.name.as_str()), (tags::FINGERPRINT, &fingerprint)];
+    DesiredComponent {
+        name: rendered.name.clone(),
+        resource_name: rendered.resource_name.clone(),
+        platform: rendered.platform.to_owned(),
+        content,
+        parameters: rendered.parameters.clone(),
+        tags: tagged(project, &own),
+        fingerprint,
+    }
+}
+
+fn recipe(
+    project: &Project,
+    rendered: &RenderedRecipe,
+    recipe: &Recipe,
+    parent_ami: &str,
+    components: &[DesiredComponent],
+    infrastructure: &DesiredInfrastructure,
+) -> DesiredRecipe {
+    let ami_tags = tagged(project, &[(tags::RECIPE, &rendered.recipe)]);
+    let working_directory = if rendered.platform == "Windows" { "C:/" } else { "/tmp" };
+    let used: Vec<_> = components
+        .iter()
+        .map(|component| json!({ "fingerprint": component.fingerprint, "parameters": component.parameters }))
+        .collect();
+    let fingerprint = digest(&json!({
+        "schema": "amiforge.recipe/1",
+        "name": rendered.resource_name,
+        "version": [recipe.version.0, recipe.version.1],
+        "description": rendered.description,
+        "platform": rendered.platform,
+        "parent": parent_ami,
+        "components": used,
+        "root_volume": {
+            "device": rendered.root_device,
+            "size_gib": recipe.root_volume.size_gib,
+            "type": recipe.root_volume.volume_type,
+            "encrypted": recipe.root_volume.encrypted,
+        },
+        "working_directory": working_directory,
+        "ami_tags": ami_tags,
+        // An initial RAM disk may fit the hardware it was made on, and the profile decides what a build can fetch.
+        "built_on": { "instance_types": infrastructure.instance_types, "profile": infrastructure.instance_profile },
+    }));
+    let own = [(tags::RECIPE, rendered.recipe.as_str()), (tags::FINGERPRINT, &fingerprint)];
+    DesiredRecipe {
+        name: rendered.recipe.clone(),
+        resource_name: rendered.resource_name.clone(),
+        version: recipe.version,
+        description: rendered.description.clone(),
+        platform: rendered.platform.to_owned(),
+        parent_ami: parent_ami.to_owned(),
+        root_device: rendered.root_device.to_owned(),
+        volume_gib: recipe.root_volume.size_gib,
+        volume_type: recipe.root_volume.volume_type.clone(),
+        encrypted: recipe.root_volume.encrypted,
+        working_directory: working_directory.to_owned(),
+        ami_tags,
+        tags: tagged(project, &own),
+        fingerprint,
+    }
+}
+
+fn infrastructure(project: &Project, environment: &str, config: &EnvironmentConfig) -> DesiredInfrastructure {
+    let name = format!("{}-{environment}", project.name);
+    let aws = match config {
+        EnvironmentConfig::Aws(aws) => Some(aws),
+        EnvironmentConfig::Local(_) => None,
+    };
+    let text = |field: fn(&AwsConfig) -> Option<&String>| aws.and_then(field).cloned();
+    let list = |field: fn(&AwsConfig) -> &Vec<String>| aws.map(field).cloned().unwrap_or_default();
+    let instance_types = list(|aws| &aws.instance_types);
+    let instance_profile = text(|aws| aws.instance_profile.as_ref()).unwrap_or_else(|| DEFAULT_PROFILE.to_owned());
+    let subnet = text(|aws| aws.subnet.as_ref());
+    let security_groups = list(|aws| &aws.security_groups);
+    let log_bucket = text(|aws| aws.log_bucket.as_ref());
+    let resource_tags = tagged(project, &[]);
+    let fingerprint = digest(&json!({
+        "schema": "amiforge.infrastructure/1",
+        "name": name,
+        "instance_types": instance_types,
+        "instance_profile": instance_profile,
+        "subnet": subnet,
+        "security_groups": security_groups,
+        "log_bucket": log_bucket,
+        "resource_tags": resource_tags,
+    }));
+    let tags = tagged(project, &[(tags::FINGERPRINT, &fingerprint)]);
+    DesiredInfrastructure {
+        name,
+        instance_types,
+        instance_profile,
+        subnet,
+        security_groups,
+        log_bucket,
+        resource_tags,
+        fingerprint,
+        tags,
+    }
+}
+
+/// The project's tags, the project's name, and `own`; amiforge's own keys win.
+fn tagged(project: &Project, own: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut all = project.tags.clone();
+    all.insert(tags::PROJECT.to_owned(), project.name.clone());
+    all.extend(own.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    all
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::diagnostic::{SourceFile, Span};
+    use crate::project::{Arch, Gates, LocalConfig, Os, Parent, ParentReference, Promote, RootVolume};
+
+    /// A project with one recipe whose components are `(name, document)`.
+    pub(in crate::plan) fn fixture(components: &[(&str, &str)]) -> (Project, RenderedRecipe, Recipe) {
+        let source = SourceFile::new("recipes/debian-12.yaml", "name: debian-12\n");
+        let recipe = Recipe {
+            name: "debian-12".into(),
+            os: Os::Debian12,
+            architectures: vec![Arch::X86_64],
+            version: (1, 0),
+            parent: Parent { reference: ParentReference::Ssm("/p".into()), local: None },
+            build: vec![],
+            test: vec![],
+            baseline: "AWS-DebianDefaultPatchBaseline".into(),
+            root_volume: RootVolume { size_gib: 8, volume_type: "gp3".into(), encrypted: true },
+            gates: Gates::default(),
+            promote: Promote { launch_template: "lt".into(), parameter: "/golden".into() },
+            source: source.clone(),
+            span: Span::default(),
+        };
+        let rendered = RenderedRecipe {
+            recipe: "debian-12".into(),
+            resource_name: "acme-debian-12-x86-64".into(),
+            os: Os::Debian12,
+            arch: Arch::X86_64,
+            platform: "Linux",
+            parent: ParentReference::Ssm("/p".into()),
+            components: components
+                .iter()
+                .map(|(name, text)| RenderedComponent {
+                    name: (*name).into(),
+                    resource_name: format!("acme-{name}"),
+                    test: false,
+                    platform: "Linux",
+                    supported_os: vec![],
+                    description: String::new(),
+                    document: SourceFile::new(format!("components/{name}.yaml"), *text),
+                    parameters: BTreeMap::new(),
+                })
+                .collect(),
+            description: "Debian 12".into(),
+            root_device: "/dev/xvda",
+        };
+        let project = Project {
+            root: "/p".into(),
+            name: "acme".into(),
+            environments: BTreeMap::from([("local".into(), local())]),
+            channels: vec![],
+            tags: BTreeMap::from([("owner".into(), "platform".into())]),
+            recipes: BTreeMap::new(),
+            components: BTreeMap::new(),
+            partials: BTreeMap::new(),
+            baselines: BTreeMap::new(),
+            warnings: vec![],
+        };
+        (project, rendered, recipe)
+    }
+
+    pub(in crate::plan) fn local() -> EnvironmentConfig {
+        EnvironmentConfig::Local(LocalConfig::default())
+    }
+
+    /// The desired state of [`fixture`] on a parent AMI.
+    pub(in crate::plan) fn of(components: &[(&str, &str)], parent: &str) -> Desired {
+        let (project, rendered, recipe) = fixture(components);
+        desired(&project, &rendered, &recipe, &local(), parent)
+    }
+
+    #[test]
+    fn every_input_changes_the_fingerprint_of_the_image() {
+        let base = of(&[("a", "one"), ("b", "two")], "ami-1").recipe.fingerprint;
+        assert_eq!(base, of(&[("a", "one"), ("b", "two")], "ami-1").recipe.fingerprint);
+        assert_ne!(base, of(&[("a", "ONE"), ("b", "two")], "ami-1").recipe.fingerprint, "a document");
+        assert_ne!(base, of(&[("b", "two"), ("a", "one")], "ami-1").recipe.fingerprint, "the order");
+        assert_ne!(base, of(&[("a", "one"), ("b", "two")], "ami-2").recipe.fingerprint, "the parent");
+        let (mut project, mut rendered, mut recipe) = fixture(&[("a", "one"), ("b", "two")]);
+        rendered.components[0].parameters.insert("scope".into(), "security".into());
+        assert_ne!(base, desired(&project, &rendered, &recipe, &local(), "ami-1").recipe.fingerprint, "a parameter");
+        rendered.components[0].parameters.clear();
+        recipe.root_volume.size_gib = 9;
+        assert_ne!(base, desired(&project, &rendered, &recipe, &local(), "ami-1").recipe.fingerprint, "the volume");
+        recipe.root_volume.size_gib = 8;
+        project.tags.insert("cost".into(), "1".into());
+        assert_ne!(base, desired(&project, &rendered, &recipe, &local(), "ami-1").recipe.fingerprint, "AMI tags");
+    }
+
+    #[test]
+    fn parameters_and_tags_are_no_part_of_a_component() {
+        let (mut project, mut rendered, recipe) = fixture(&[("a", "one")]);
+        let before = desired(&project, &rendered, &recipe, &local(), "ami-1");
+        rendered.components[0].parameters.insert("scope".into(), "security".into());
+        project.tags.clear();
+        let after = desired(&project, &rendered, &recipe, &local(), "ami-1");
+        assert_eq!(before.components[0].fingerprint, after.components[0].fingerprint);
+    }
+
+    #[test]
+    fn a_log_bucket_changes_the_infrastructure_and_not_the_image() {
+        let (mut project, rendered, recipe) = fixture(&[("a", "one")]);
+        let home = crate::project::Location { account: "111122223333".into(), region: "us-east-1".into() };
+        let mut aws = AwsConfig {
+            home,
+            role: None,
+            instance_types: vec!["m7i.large".into()],
+            instance_profile: None,
+            subnet: None,
+            security_groups: vec![],
+            log_bucket: None,
+            targets: vec![],
+        };
+        let mut make = |aws: &AwsConfig| {
+            project.environments.insert("prod".into(), EnvironmentConfig::Aws(aws.clone()));
+            desired(&project, &rendered, &recipe, &EnvironmentConfig::Aws(aws.clone()), "ami-1")
+        };
+        let before = make(&aws);
+        assert_eq!(before.infrastructure.name, "acme-prod");
+        aws.log_bucket = Some("logs".into());
+        let after = make(&aws);
+        assert_eq!(before.recipe.fingerprint, after.recipe.fingerprint);
+        assert_ne!(before.infrastructure.fingerprint, after.infrastructure.fingerprint);
+        aws.instance_types = vec!["m7g.large".into()];
+        assert_ne!(after.recipe.fingerprint, make(&aws).recipe.fingerprint);
+    }
+
+    #[test]
+    fn own_tags_win_over_the_projects() {
+        let (mut project, rendered, recipe) = fixture(&[("a", "one")]);
+        project.tags.insert(tags::PROJECT.into(), "other".into());
+        let made = desired(&project, &rendered, &recipe, &local(), "ami-1");
+        assert_eq!(made.components[0].tags[tags::PROJECT], "acme");
+        assert_eq!(made.recipe.tags[tags::FINGERPRINT], made.recipe.fingerprint);
+        assert_eq!(made.recipe.ami_tags["owner"], "platform");
+    }
+}

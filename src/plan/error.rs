@@ -1,0 +1,65 @@
+//! Why a plan could not be made or carried out.
+
+use super::model::Kind;
+use crate::aws::CallError;
+
+/// Why the account could not be read or a plan not be carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A component document is too long to be sent along.
+    #[error("component `{component}`: the document has {characters} characters, Image Builder takes at most {limit}")]
+    TooLong {
+        /// Component name.
+        component: String,
+        /// Its length.
+        characters: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Somebody else has made the version that was planned.
+    #[error("{} `{name}` {version}: somebody else has made this version with other content", kind.word())]
+    Conflict {
+        /// What.
+        kind: Kind,
+        /// Resource name.
+        name: String,
+        /// Version, or empty.
+        version: String,
+    },
+    /// A service answered without something it always answers.
+    #[error("{operation} answered without {what}")]
+    Answer {
+        /// The operation.
+        operation: &'static str,
+        /// What is missing.
+        what: &'static str,
+    },
+}
+
+impl PlanError {
+    /// What to do next.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::Call(call) => call.next(),
+            Self::TooLong { .. } => Some("split the component in two, or move large files out of it".into()),
+            Self::Conflict { .. } => Some("run the same command again: it plans anew from what is there now".into()),
+            Self::Answer { .. } => None,
+        }
+    }
+
+    /// The exit code of DESIGN section 9.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Call(call) => call.exit_code(),
+            Self::TooLong { .. } => 2,
+            Self::Conflict { .. } => 11,
+            Self::Answer { .. } => 1,
+        }
+    }
+}

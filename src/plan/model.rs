@@ -1,0 +1,333 @@
+//! What should be there, what is there, and what to do about it.
+
+use super::arn::Version;
+use crate::project::Location;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Schema of [`Plan`] as JSON.
+pub const SCHEMA: &str = "amiforge.plan/1";
+
+/// What should be there for one recipe and architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// Project name.
+    pub project: String,
+    /// Environment name.
+    pub environment: String,
+    /// `x86_64` or `arm64`.
+    pub arch: String,
+    /// Components in run order.
+    pub components: Vec<DesiredComponent>,
+    /// The image recipe.
+    pub recipe: DesiredRecipe,
+    /// The infrastructure configuration.
+    pub infrastructure: DesiredInfrastructure,
+}
+
+impl Desired {
+    /// The fingerprint of the image: the recipe's, which covers everything that goes in.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.recipe.fingerprint
+    }
+}
+
+/// A component as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredComponent {
+    /// Name in the project.
+    pub name: String,
+    /// Resource name.
+    pub resource_name: String,
+    /// `Linux` or `Windows`.
+    pub platform: String,
+    /// What makes up its content.
+    pub content: ComponentContent,
+    /// Parameter values the recipe passes: part of the recipe, not of the component.
+    pub parameters: BTreeMap<String, String>,
+    /// Over platform and content.
+    pub fingerprint: String,
+    /// Tags of the resource.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The parts of a component that a new version is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentContent {
+    /// The document's text.
+    pub document: String,
+    /// Description.
+    pub description: String,
+    /// OS prefixes; empty: not restricted.
+    pub supported_os: Vec<String>,
+}
+
+/// An image recipe as it should be. Its components are [`Desired::components`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredRecipe {
+    /// Name in the project.
+    pub name: String,
+    /// Resource name.
+    pub resource_name: String,
+    /// Major and minor number.
+    pub version: (u32, u32),
+    /// Description.
+    pub description: String,
+    /// `Linux` or `Windows`.
+    pub platform: String,
+    /// AMI id of the parent image.
+    pub parent_ami: String,
+    /// Device name of the root volume.
+    pub root_device: String,
+    /// Size of the root volume.
+    pub volume_gib: u32,
+    /// Type of the root volume.
+    pub volume_type: String,
+    /// Whether the root volume is encrypted.
+    pub encrypted: bool,
+    /// Working directory of components.
+    pub working_directory: String,
+    /// Tags of the AMIs it makes, without the fingerprint.
+    pub ami_tags: BTreeMap<String, String>,
+    /// Over all of the above, the components in order with their parameters, and the instance types it is built on.
+    pub fingerprint: String,
+    /// Tags of the resource.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The infrastructure configuration as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields of the same name in amiforge.yaml")]
+pub struct DesiredInfrastructure {
+    pub name: String,
+    pub instance_types: Vec<String>,
+    pub instance_profile: String,
+    pub subnet: Option<String>,
+    pub security_groups: Vec<String>,
+    pub log_bucket: Option<String>,
+    /// Tags of instances and volumes while they build.
+    pub resource_tags: BTreeMap<String, String>,
+    /// Over all of the above.
+    pub fingerprint: String,
+    /// Tags of the resource.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What is in the account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// Component versions by resource name, in any order. Old versions may be left out once one with the desired
+    /// fingerprint was seen; the highest version is always there.
+    pub components: BTreeMap<String, Vec<ObservedComponent>>,
+    /// Versions of the image recipe, in any order.
+    pub recipes: Vec<ObservedRecipe>,
+    /// The infrastructure configuration.
+    pub infrastructure: Option<ObservedInfrastructure>,
+    /// Image builds with the desired fingerprint, in any order.
+    pub images: Vec<ObservedImage>,
+}
+
+/// A component version that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedComponent {
+    /// Its version.
+    pub version: Version,
+    /// Build version ARN.
+    pub arn: String,
+    /// From its tag; absent when amiforge did not make it or it can no longer be used.
+    pub fingerprint: Option<String>,
+    /// Its content, read for the newest when that is not the desired one: to say what changed.
+    pub content: Option<ComponentContent>,
+}
+
+/// An image recipe version that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRecipe {
+    /// Its version.
+    pub version: Version,
+    /// Its ARN.
+    pub arn: String,
+    /// From its tag.
+    pub fingerprint: Option<String>,
+    /// Parent image as given.
+    pub parent_image: String,
+    /// Read for the newest when that is not the desired one.
+    pub content: Option<RecipeContent>,
+}
+
+/// The parts of a recipe version that explain a change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecipeContent {
+    /// Component build version ARNs in order, each with its parameters.
+    pub components: Vec<(String, BTreeMap<String, String>)>,
+}
+
+/// The infrastructure configuration that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedInfrastructure {
+    /// Its ARN.
+    pub arn: String,
+    /// From its tag.
+    pub fingerprint: Option<String>,
+}
+
+/// An image build with the desired fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedImage {
+    /// Image build version ARN.
+    pub arn: String,
+    /// `1.0.3/1`.
+    pub version: String,
+    /// As the service spells it, for example `AVAILABLE`.
+    pub status: String,
+    /// Its AMI in the home Region.
+    pub ami: Option<String>,
+}
+
+impl ObservedImage {
+    /// Whether it can be used.
+    #[must_use]
+    pub fn available(&self) -> bool {
+        self.status == "AVAILABLE" && self.ami.is_some()
+    }
+
+    /// Whether it is still being built. States this version does not know count as such: they have not ended.
+    #[must_use]
+    pub fn in_flight(&self) -> bool {
+        !matches!(self.status.as_str(), "AVAILABLE" | "FAILED" | "CANCELLED" | "DEPRECATED" | "DISABLED" | "DELETED")
+    }
+}
+
+/// What to do to have what is desired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// Project name.
+    pub project: String,
+    /// Environment name.
+    pub environment: String,
+    /// Recipe name.
+    pub recipe: String,
+    /// Architecture.
+    pub arch: String,
+    /// Fingerprint of the image, in full.
+    pub fingerprint: String,
+    /// Parent AMI.
+    pub parent_image: String,
+    /// One per component (in run order), recipe and infrastructure configuration, kept ones too.
+    pub changes: Vec<Change>,
+    /// What happens about the image.
+    pub image: ImagePlan,
+    /// What the changes lead to.
+    #[serde(skip)]
+    pub(crate) desired: Desired,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.publishes_nothing() && matches!(self.image, ImagePlan::Keep { .. })
+    }
+
+    /// Whether every resource is there already; an image build may still be needed.
+    #[must_use]
+    pub fn publishes_nothing(&self) -> bool {
+        self.changes.iter().all(|change| change.action == Action::Keep)
+    }
+
+    /// What should be there.
+    #[must_use]
+    pub fn desired(&self) -> &Desired {
+        &self.desired
+    }
+}
+
+/// One resource of a [`Plan`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What is done.
+    pub action: Action,
+    /// What it is done to.
+    pub kind: Kind,
+    /// Resource name.
+    pub name: String,
+    /// Version it has or gets; absent for what has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// First twelve digits of the fingerprint.
+    pub fingerprint: String,
+    /// Why.
+    pub reason: String,
+    /// ARN when it exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+}
+
+/// What is done to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// A new version is made.
+    Create,
+    /// It is changed in place (infrastructure configuration only).
+    Update,
+    /// It is there already.
+    Keep,
+}
+
+/// Kinds of resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "Image Builder's own nouns")]
+pub enum Kind {
+    Component,
+    Recipe,
+    Infrastructure,
+}
+
+impl Kind {
+    /// The noun in messages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Component => "component",
+            Self::Recipe => "image recipe",
+            Self::Infrastructure => "infrastructure configuration",
+        }
+    }
+}
+
+/// What happens about the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum ImagePlan {
+    /// It must be built.
+    Build {
+        /// Why.
+        reason: String,
+    },
+    /// A build of the same fingerprint is under way.
+    Join {
+        /// Image build version ARN.
+        arn: String,
+        /// Its state.
+        status: String,
+    },
+    /// It is there already.
+    Keep {
+        /// Image build version ARN.
+        arn: String,
+        /// `1.0.3/1`.
+        version: String,
+        /// AMI in the home Region.
+        ami: String,
+    },
+}
+
+/// Text that names a place in tokens.
+pub(super) fn place(location: &Location) -> String {
+    format!("{}/{}", location.account, location.region)
+}

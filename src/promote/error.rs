@@ -1,0 +1,235 @@
+//! Why a channel was not moved.
+
+use super::steps::Step;
+use crate::aws::CallError;
+use crate::aws::wait::TimedOut;
+
+/// Why one step failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The answer was not what it must be.
+    #[error("{0}")]
+    Refused(String),
+    /// What was written could not be read back in time.
+    #[error("{what} was written but does not show: {timed_out}")]
+    NotSeen {
+        /// What was written.
+        what: String,
+        /// How long it was waited.
+        timed_out: TimedOut,
+    },
+    /// Somebody else holds the lock.
+    #[error("locked by {holder} since {since}")]
+    Locked {
+        /// Host and process.
+        holder: String,
+        /// RFC 3339.
+        since: String,
+    },
+    /// Something changed between planning and locking.
+    #[error("{0} changed since it was looked at")]
+    Changed(&'static str),
+}
+
+/// Why a channel was not moved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PromoteError {
+    /// The project has no such channel.
+    #[error("the project has no channel `{channel}`; it has: {}", known.join(", "))]
+    UnknownChannel {
+        /// As asked for.
+        channel: String,
+        /// The project's, in order.
+        known: Vec<String>,
+    },
+    /// Targets this version cannot serve.
+    #[error("promotion reaches only the home account and Region so far, but the environment also has: {}", others.join(", "))]
+    UnsupportedTargets {
+        /// As `account/Region`.
+        others: Vec<String>,
+    },
+    /// The environment names no target.
+    #[error("the environment `{environment}` names no targets, so there is nothing to move")]
+    NoTargets {
+        /// The environment.
+        environment: String,
+    },
+    /// Evidence or verdicts do not allow it.
+    #[error("{ami} is not approved: {reason}")]
+    NotApproved {
+        /// The image.
+        ami: String,
+        /// Why.
+        reason: String,
+    },
+    /// A rule of the channel is not met.
+    #[error("channel `{channel}` does not take {ami} yet: {missing}")]
+    Rule {
+        /// The channel.
+        channel: String,
+        /// The image.
+        ami: String,
+        /// What is missing.
+        missing: String,
+    },
+    /// The AMI is gone or cannot be used.
+    #[error("{ami} cannot be used: {reason}")]
+    Image {
+        /// The image.
+        ami: String,
+        /// Why.
+        reason: String,
+    },
+    /// There is nothing to go back to.
+    #[error("channel `{channel}` has no earlier release to go back to")]
+    NoEarlier {
+        /// The channel.
+        channel: String,
+    },
+    /// Somebody else is at it.
+    #[error("channel `{channel}` is locked by {holder} since {since}")]
+    Locked {
+        /// The channel.
+        channel: String,
+        /// Host and process.
+        holder: String,
+        /// RFC 3339.
+        since: String,
+    },
+    /// An earlier promotion was cut off.
+    #[error("an earlier promotion of channel `{channel}` to {ami} was cut off ({holder}, {since})")]
+    CutOff {
+        /// The channel.
+        channel: String,
+        /// Where it was going.
+        ami: String,
+        /// Host and process.
+        holder: String,
+        /// RFC 3339.
+        since: String,
+    },
+    /// There is no cut-off promotion.
+    #[error("there is nothing to resume in channel `{channel}`")]
+    NothingToResume {
+        /// The channel.
+        channel: String,
+    },
+    /// A step failed and everything is as it was.
+    #[error("{}: {cause}{}", describe_failure(*step), if restored.is_empty() { "; nothing was changed" } else { "; everything is as it was before" })]
+    Failed {
+        /// The step.
+        step: Step,
+        /// Why.
+        cause: StepError,
+        /// What was put back, one line each.
+        restored: Vec<String>,
+    },
+    /// A step failed, and putting things back failed as well.
+    #[error("{}: {cause}; putting things back failed, too: {undo}", describe_failure(*step))]
+    Stuck {
+        /// The step.
+        step: Step,
+        /// Why.
+        cause: StepError,
+        /// Why it could not be put back.
+        undo: StepError,
+        /// What was put back, one line each.
+        restored: Vec<String>,
+    },
+    /// The channel was moved, but not everything was tidied up.
+    #[error("the channel was moved, but {}: {cause}", describe_failure(*step))]
+    Untidy {
+        /// The step.
+        step: Step,
+        /// Why.
+        cause: StepError,
+    },
+    /// A document of ours in a parameter cannot be read.
+    #[error("the parameter {parameter} holds something this version cannot read: {reason}")]
+    Unreadable {
+        /// Its name.
+        parameter: String,
+        /// Why.
+        reason: String,
+    },
+    /// A call failed before anything was begun.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// What did not work, as the beginning of a sentence.
+fn describe_failure(step: Step) -> &'static str {
+    match step {
+        Step::Lock => "the channel could not be locked",
+        Step::Verify => "the channel could not be looked at under the lock",
+        Step::Journal => "the journal could not be written",
+        Step::Distribute(_) => "the image could not be brought to its target",
+        Step::Stage(_) => "the launch template version could not be made",
+        Step::Prove(_) => "the image could not be proven to be launchable",
+        Step::Hold => "the lock was lost",
+        Step::FlipTemplate(_) => "the launch template's default could not be moved",
+        Step::FlipParameter(_) => "the parameter could not be written",
+        Step::Record => "the release could not be recorded",
+        Step::Clear => "the journal could not be removed",
+        Step::Unlock => "the lock could not be removed",
+    }
+}
+
+impl PromoteError {
+    /// What to do next.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::NotApproved { .. } => Some("run `amiforge validate` and look at the gates".into()),
+            Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => {
+                Some("run `amiforge promote --resume` for this recipe and channel".into())
+            }
+            Self::Locked { .. } => Some(
+                "wait until it is done; if that process is gone, run `amiforge promote --resume` for this recipe and channel"
+                    .into(),
+            ),
+            Self::UnsupportedTargets { .. } => {
+                Some("use an environment whose only target is its home account and Region".into())
+            }
+            Self::NoTargets { .. } => Some("add `targets` to the environment in amiforge.yaml".into()),
+            Self::Image { .. } => Some("build and validate a new image".into()),
+            Self::Failed { cause: StepError::Call(call), .. } | Self::Call(call) => call.next(),
+            Self::Failed { cause: StepError::Locked { .. } | StepError::Changed(_), .. } => {
+                Some("run the same command again".into())
+            }
+            Self::Unreadable { parameter, .. } => Some(format!("look at {parameter}; a newer amiforge may have written it")),
+            Self::UnknownChannel { .. }
+            | Self::Rule { .. }
+            | Self::NoEarlier { .. }
+            | Self::NothingToResume { .. }
+            | Self::Failed { .. } => None,
+        }
+    }
+
+    /// The exit code of DESIGN section 9.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::UnknownChannel { .. }
+            | Self::UnsupportedTargets { .. }
+            | Self::NoTargets { .. }
+            | Self::NoEarlier { .. }
+            | Self::NothingToResume { .. } => 2,
+            Self::NotApproved { .. } | Self::Rule { .. } => 8,
+            Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
+            Self::Image { .. } => 10,
+            Self::Locked { .. } => 11,
+            Self::Failed { cause, .. } => match cause {
+                StepError::Call(call) => call.exit_code(),
+                StepError::Locked { .. } | StepError::Changed(_) => 11,
+                StepError::NotSeen { .. } | StepError::Refused(_) => 1,
+            },
+            Self::Call(call) => call.exit_code(),
+            Self::Unreadable { .. } => 1,
+        }
+    }
+}

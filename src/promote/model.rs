@@ -1,0 +1,241 @@
+//! Releases, and what a promotion is made of.
+
+use crate::gate::Verdict;
+use crate::project::{AwsConfig, EnvironmentConfig, Location, Project, Target};
+use serde::{Deserialize, Serialize};
+
+/// Schema of [`Release`].
+pub(super) const RELEASE_SCHEMA: &str = "amiforge.release/1";
+/// Schema of [`Plan`] as journal.
+pub(super) const JOURNAL_SCHEMA: &str = "amiforge.journal/1";
+/// Schema of [`Lock`].
+pub(super) const LOCK_SCHEMA: &str = "amiforge.lock/1";
+
+/// What a channel points to: the document in the channel's parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the words of DESIGN section 2")]
+pub struct Release {
+    /// Always `amiforge.release/1`.
+    pub schema: String,
+    /// The promotion that made it.
+    pub id: String,
+    pub project: String,
+    pub recipe: String,
+    pub arch: String,
+    pub channel: String,
+    /// AMI id in the home Region: what identifies the release.
+    pub ami: String,
+    /// Image build version ARN.
+    pub image_arn: Option<String>,
+    /// For example `1.0.3/1`.
+    pub image_version: Option<String>,
+    /// Digest of the evidence it was approved by.
+    pub evidence: String,
+    /// Where its pointers stand.
+    pub targets: Vec<Placed>,
+    /// RFC 3339.
+    pub promoted_at: String,
+    /// Who: host and process.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The release before this one, without those before it: they are in the parameter's history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Box<Release>>,
+}
+
+/// A release at one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct Placed {
+    pub account: String,
+    pub region: String,
+    /// AMI id there.
+    pub ami: String,
+    pub launch_template: TemplatePointer,
+    pub parameter: ParameterPointer,
+}
+
+/// A launch template whose default version was moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct TemplatePointer {
+    pub name: String,
+    pub id: String,
+    /// The default version now.
+    pub version: i64,
+    /// The default version before; absent when the template was made.
+    pub previous: Option<i64>,
+}
+
+/// A parameter of type `aws:ec2:image` that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct ParameterPointer {
+    pub name: String,
+    /// The parameter's version.
+    pub version: i64,
+}
+
+/// Which channel is to be moved, by whom and why.
+#[derive(Debug, Clone)]
+pub struct Order<'a> {
+    /// The project: its name and channels.
+    pub project: &'a Project,
+    /// Recipe name.
+    pub recipe: &'a str,
+    /// `x86_64` or `arm64`.
+    pub arch: &'a str,
+    /// Channel name.
+    pub channel: &'a str,
+    /// Name of the launch template, filled in.
+    pub launch_template: String,
+    /// Name of the parameter, filled in.
+    pub parameter: String,
+    /// Why, for the record.
+    pub reason: String,
+    /// Who: host and process id, as text. Must differ between processes.
+    pub holder: String,
+}
+
+/// An image to promote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "as in Release")]
+pub struct Candidate {
+    /// AMI id in the home Region.
+    pub ami: String,
+    pub image_arn: Option<String>,
+    pub image_version: Option<String>,
+}
+
+/// The judgement a promotion rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Digest of the evidence: must be the one in the AMI's tag.
+    pub digest: String,
+    /// The gates' verdicts on it, as of now.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// One target's part of a promotion, with everything needed to undo it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct Move {
+    pub account: String,
+    pub region: String,
+    /// AMI id there.
+    pub ami: String,
+    pub launch_template: String,
+    /// Absent: there is no such launch template yet.
+    pub template_before: Option<TemplateBefore>,
+    pub parameter: String,
+    /// Absent: there is no such parameter yet.
+    pub parameter_before: Option<String>,
+    /// Instance type to prove launchability with when the launch template names none.
+    pub instance_type: String,
+}
+
+impl Move {
+    /// Account and Region.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        Location { account: self.account.clone(), region: self.region.clone() }
+    }
+}
+
+/// The launch template as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct TemplateBefore {
+    pub id: String,
+    /// Its default version: what new versions are based on, and what is put back.
+    pub default_version: i64,
+}
+
+/// A promotion as data; also the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Always `amiforge.journal/1`.
+    pub schema: String,
+    /// The release to be, without targets and previous release.
+    pub release: Release,
+    /// The release before, without the one before it.
+    pub previous: Option<Release>,
+    /// Digest that the AMI's tag must show; absent for a rollback, which an image that was validated again since must not
+    /// stand in the way of.
+    pub evidence_tag: Option<String>,
+    /// One per target.
+    pub moves: Vec<Move>,
+    /// The channel's record as it was, to the letter. Not in the journal, which has no room for it: `resume` reads it
+    /// from the record itself, which is the last to change.
+    #[serde(skip)]
+    pub(super) record_before: Option<String>,
+}
+
+/// What planning leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The channel is at that release, and every pointer too.
+    Nothing(Box<Release>),
+    /// This is to be done.
+    Go(Box<Plan>),
+}
+
+/// What a promotion or rollback led to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Promotion {
+    /// Always `amiforge.promotion/1`.
+    pub schema: &'static str,
+    /// Whether anything was moved.
+    pub changed: bool,
+    /// The channel.
+    pub channel: String,
+    /// What it points to now.
+    pub release: Release,
+}
+
+impl Promotion {
+    pub(super) fn unchanged(release: Release) -> Self {
+        Self { changed: false, ..Self::moved(release) }
+    }
+
+    pub(super) fn moved(release: Release) -> Self {
+        Self { schema: "amiforge.promotion/1", changed: true, channel: release.channel.clone(), release }
+    }
+}
+
+/// The document in a lock's parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lock {
+    pub(super) schema: String,
+    /// The promotion that holds it.
+    pub(super) id: String,
+    pub(super) holder: String,
+    /// RFC 3339.
+    pub(super) since: String,
+    /// RFC 3339: from then on it may be taken over.
+    pub(super) expires: String,
+}
+
+/// Targets that promotions of this version can serve: home only. Others are refused, never skipped.
+pub(super) fn home_only<'a>(home: &Location, targets: &'a [Target]) -> Result<(), Vec<&'a Location>> {
+    let others: Vec<_> = targets.iter().map(|target| &target.location).filter(|place| *place != home).collect();
+    if others.is_empty() { Ok(()) } else { Err(others) }
+}
+
+/// An instance type of the architecture, for a dry run.
+pub(super) fn instance_type(config: &EnvironmentConfig, arch: &str) -> String {
+    let configured = match config {
+        EnvironmentConfig::Aws(AwsConfig { instance_types, .. }) => instance_types.first().cloned(),
+        EnvironmentConfig::Local(_) => None,
+    };
+    configured.unwrap_or_else(|| if arch == "arm64" { "t4g.micro" } else { "t3.micro" }.to_owned())
+}

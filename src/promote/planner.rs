@@ -1,0 +1,184 @@
+//! From what is wanted and what is there to what is done. Pure.
+
+use super::error::PromoteError;
+use super::model::{
+    Approval, Candidate, Decision, JOURNAL_SCHEMA, Lock, Move, Order, Plan, RELEASE_SCHEMA, Release, home_only,
+    instance_type,
+};
+use super::rules;
+use super::state::State;
+use crate::clock::rfc3339;
+use crate::plan::digest;
+use crate::project::Channel;
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Digits of a promotion's id.
+const ID: usize = 16;
+
+/// Decides what is done. `approval` is absent for a rollback, which goes to what was approved before and is not held up
+/// by the rules of the channel.
+///
+/// # Errors
+/// Every reason not to promote.
+pub fn plan(
+    order: &Order<'_>,
+    candidate: &Candidate,
+    approval: Option<&Approval>,
+    state: &State,
+    now: OffsetDateTime,
+) -> Result<Decision, PromoteError> {
+    let channel = find_channel(order)?;
+    check_targets(state)?;
+    check_free(order, state, now)?;
+    if let Some(release) = already_there(order, &candidate.ami, state) {
+        return Ok(Decision::Nothing(Box::new(release)));
+    }
+    let ami = &candidate.ami;
+    check_image(ami, state)?;
+    if let Some(approval) = approval {
+        rules::approved(ami, approval, &state.image)?;
+        rules::channel(channel, ami, state.before.as_ref(), now)?;
+    }
+    let release = release(order, candidate, approval, state, now);
+    let evidence_tag = approval.map(|approval| approval.digest.clone());
+    let (record, record_before) = match &state.record {
+        Some((release, text)) => (Some(release.clone()), Some(text.clone())),
+        None => (None, None),
+    };
+    Ok(Decision::Go(Box::new(Plan {
+        schema: JOURNAL_SCHEMA.to_owned(),
+        previous: record.map(|record| Release { previous: None, ..record }),
+        evidence_tag,
+        moves: vec![home_move(order, ami, state)],
+        release,
+        record_before,
+    })))
+}
+
+pub(super) fn find_channel<'a>(order: &Order<'a>) -> Result<&'a Channel, PromoteError> {
+    let mut channels = order.project.channels.iter();
+    channels.find(|channel| channel.name == order.channel).ok_or_else(|| PromoteError::UnknownChannel {
+        channel: order.channel.to_owned(),
+        known: order.project.channels.iter().map(|channel| channel.name.clone()).collect(),
+    })
+}
+
+fn check_targets(state: &State) -> Result<(), PromoteError> {
+    if state.targets.is_empty() {
+        return Err(PromoteError::NoTargets { environment: state.environment.clone() });
+    }
+    home_only(&state.home, &state.targets).map_err(|others| PromoteError::UnsupportedTargets {
+        others: others.iter().map(|place| format!("{}/{}", place.account, place.region)).collect(),
+    })
+}
+
+/// No promotion is under way or left over. An expired lock without a journal is what a program left that died before it
+/// began or after it ended: the lock step takes it over.
+fn check_free(order: &Order<'_>, state: &State, now: OffsetDateTime) -> Result<(), PromoteError> {
+    let channel = order.channel.to_owned();
+    match (&state.journal, &state.lock) {
+        (Some(journal), lock) => {
+            let release = &journal.release;
+            let working = lock.as_ref().filter(|lock| lock.id != release.id && !expired(lock, now));
+            Err(match working {
+                Some(lock) => PromoteError::Locked { channel, holder: lock.holder.clone(), since: lock.since.clone() },
+                None => PromoteError::CutOff {
+                    channel,
+                    ami: release.ami.clone(),
+                    holder: release.by.clone(),
+                    since: release.promoted_at.clone(),
+                },
+            })
+        }
+        (None, Some(lock)) if !expired(lock, now) => {
+            Err(PromoteError::Locked { channel, holder: lock.holder.clone(), since: lock.since.clone() })
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// A time that cannot be read never counts as past.
+pub(super) fn expired(lock: &Lock, now: OffsetDateTime) -> bool {
+    OffsetDateTime::parse(&lock.expires, &Rfc3339).is_ok_and(|expires| expires < now)
+}
+
+/// The release, when the record says so and the pointers agree.
+fn already_there(order: &Order<'_>, ami: &String, state: &State) -> Option<Release> {
+    let (record, _) = state.record.as_ref()?;
+    let pointers = &state.pointers;
+    let there = record.ami == *ami
+        && pointers.template_ami.as_ref() == Some(ami)
+        && pointers.parameter.as_ref() == Some(ami)
+        && record
+            .targets
+            .iter()
+            .all(|one| one.launch_template.name == order.launch_template && one.parameter.name == order.parameter);
+    there.then(|| record.clone())
+}
+
+fn check_image(ami: &str, state: &State) -> Result<(), PromoteError> {
+    let reason = match state.image.state.as_deref() {
+        Some("available") => return Ok(()),
+        Some(other) => format!("its state is `{other}`"),
+        None => "there is no such AMI in the home account and Region".to_owned(),
+    };
+    Err(PromoteError::Image { ami: ami.to_owned(), reason })
+}
+
+fn release(
+    order: &Order<'_>,
+    candidate: &Candidate,
+    approval: Option<&Approval>,
+    state: &State,
+    now: OffsetDateTime,
+) -> Release {
+    let promoted_at = rfc3339(now);
+    let evidence = approval.map(|approval| approval.digest.clone()).or_else(|| state.image.evidence.clone());
+    let mut id = digest(&json!([
+        order.project.name,
+        order.recipe,
+        order.arch,
+        order.channel,
+        candidate.ami,
+        state.record.as_ref().map(|(record, _)| &record.id),
+        order.holder,
+        promoted_at,
+    ]));
+    id.truncate(ID);
+    Release {
+        schema: RELEASE_SCHEMA.to_owned(),
+        id,
+        project: order.project.name.clone(),
+        recipe: order.recipe.to_owned(),
+        arch: order.arch.to_owned(),
+        channel: order.channel.to_owned(),
+        ami: candidate.ami.clone(),
+        image_arn: candidate.image_arn.clone(),
+        image_version: candidate.image_version.clone(),
+        evidence: evidence.unwrap_or_default(),
+        targets: vec![],
+        promoted_at,
+        by: order.holder.clone(),
+        reason: order.reason.clone(),
+        previous: None,
+    }
+}
+
+fn home_move(order: &Order<'_>, ami: &str, state: &State) -> Move {
+    Move {
+        account: state.home.account.clone(),
+        region: state.home.region.clone(),
+        ami: ami.to_owned(),
+        launch_template: order.launch_template.clone(),
+        template_before: state.pointers.template.clone(),
+        parameter: order.parameter.clone(),
+        parameter_before: state.pointers.parameter.clone(),
+        instance_type: instance_type(&state.config, order.arch),
+    }
+}
+
+#[cfg(test)]
+#[path = "planner_tests.rs"]
+mod tests;

@@ -1,0 +1,320 @@
+use super::super::model::{ParameterPointer, Placed, TemplateBefore, TemplatePointer};
+use super::super::state::{Image, Pointers};
+use super::super::steps::{Step, Undo};
+use super::*;
+use crate::gate::{Verdict, VerdictStatus};
+use crate::project::{EnvironmentConfig, LocalConfig, Location, Project, Target};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use time::macros::datetime;
+
+const NOW: OffsetDateTime = datetime!(2026-01-10 12:00:00 UTC);
+
+fn channel(name: &str, after: Option<&str>, soak: Option<u64>, approval_required: bool) -> Channel {
+    Channel { name: name.into(), after: after.map(Into::into), soak: soak.map(Duration::from_secs), approval_required }
+}
+
+fn project() -> Project {
+    Project {
+        root: "/p".into(),
+        name: "acme".into(),
+        environments: BTreeMap::new(),
+        channels: vec![
+            channel("candidate", None, None, false),
+            channel("staging", Some("candidate"), Some(3600), false),
+            channel("production", Some("staging"), None, true),
+        ],
+        tags: BTreeMap::new(),
+        recipes: BTreeMap::new(),
+        components: BTreeMap::new(),
+        partials: BTreeMap::new(),
+        baselines: BTreeMap::new(),
+        warnings: vec![],
+    }
+}
+
+fn order<'a>(project: &'a Project, channel: &'a str) -> Order<'a> {
+    Order {
+        project,
+        recipe: "debian-12",
+        arch: "x86_64",
+        channel,
+        launch_template: "debian-12-x86_64".into(),
+        parameter: format!("/golden/debian-12/x86_64/{channel}"),
+        reason: "test".into(),
+        holder: "host/1".into(),
+    }
+}
+
+fn candidate(ami: &str) -> Candidate {
+    Candidate { ami: ami.into(), image_arn: None, image_version: Some("1.0.0/1".into()) }
+}
+
+fn home() -> Location {
+    Location { account: "000000000000".into(), region: "us-east-1".into() }
+}
+
+/// Nothing promoted yet, the candidate available with evidence `sha256:e`.
+fn empty() -> State {
+    State {
+        environment: "local".into(),
+        config: EnvironmentConfig::Local(LocalConfig::default()),
+        home: home(),
+        targets: vec![Target { location: home(), role: None }],
+        record: None,
+        journal: None,
+        lock: None,
+        before: None,
+        image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()) },
+        pointers: Pointers::default(),
+    }
+}
+
+fn approval() -> Approval {
+    Approval { digest: "sha256:e".into(), verdicts: vec![verdict(VerdictStatus::Pass)] }
+}
+
+fn verdict(status: VerdictStatus) -> Verdict {
+    Verdict { gate: "patches".into(), status, summary: "3 missing".into(), details: vec![] }
+}
+
+fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
+    Release {
+        schema: RELEASE_SCHEMA.into(),
+        id: "old".into(),
+        project: "acme".into(),
+        recipe: "debian-12".into(),
+        arch: "x86_64".into(),
+        channel: channel.into(),
+        ami: ami.into(),
+        image_arn: None,
+        image_version: Some("1.0.0/1".into()),
+        evidence: "sha256:e".into(),
+        targets: vec![Placed {
+            account: home().account,
+            region: home().region,
+            ami: ami.into(),
+            launch_template: TemplatePointer {
+                name: "debian-12-x86_64".into(),
+                id: "lt-1".into(),
+                version: 3,
+                previous: Some(2),
+            },
+            parameter: ParameterPointer { name: format!("/golden/debian-12/x86_64/{channel}"), version: 1 },
+        }],
+        promoted_at: promoted_at.into(),
+        by: "host/0".into(),
+        reason: "test".into(),
+        previous: None,
+    }
+}
+
+/// `ami` is in the channel and every pointer is at it.
+fn at(ami: &str) -> State {
+    State {
+        record: Some((released("candidate", ami, "2026-01-01T00:00:00Z"), "text".into())),
+        pointers: Pointers {
+            template: Some(TemplateBefore { id: "lt-1".into(), default_version: 3 }),
+            template_ami: Some(ami.into()),
+            parameter: Some(ami.into()),
+        },
+        ..empty()
+    }
+}
+
+fn go(channel: &str, state: &State, approval: &Approval) -> Result<Decision, PromoteError> {
+    let project = project();
+    plan(&order(&project, channel), &candidate("ami-2"), Some(approval), state, NOW)
+}
+
+fn refusal(channel: &str, state: &State, approval: &Approval) -> (String, u8) {
+    let error = go(channel, state, approval).unwrap_err();
+    (error.to_string(), error.exit_code())
+}
+
+fn planned(decision: Decision) -> Plan {
+    match decision {
+        Decision::Go(plan) => *plan,
+        Decision::Nothing(release) => panic!("nothing to do: {release:?}"),
+    }
+}
+
+#[test]
+fn the_steps_stand_in_the_designs_order_and_each_has_its_undo() {
+    let plan = planned(go("candidate", &at("ami-1"), &approval()).unwrap());
+    let steps = plan.steps();
+    assert_eq!(
+        steps,
+        [
+            Step::Lock,
+            Step::Verify,
+            Step::Journal,
+            Step::Distribute(0),
+            Step::Stage(0),
+            Step::Prove(0),
+            Step::Hold,
+            Step::FlipTemplate(0),
+            Step::FlipParameter(0),
+            Step::Record,
+            Step::Clear,
+            Step::Unlock
+        ]
+    );
+    let changing = |step: &Step| !matches!(step, Step::Verify | Step::Distribute(_) | Step::Prove(_) | Step::Hold);
+    for step in &steps {
+        assert_eq!(changing(step), step.undo() != Undo::Nothing, "{step:?}");
+        assert!(!step.describe(&plan).is_empty());
+    }
+}
+
+#[test]
+fn with_two_targets_nothing_is_flipped_before_everything_is_proven() {
+    let mut plan = planned(go("candidate", &at("ami-1"), &approval()).unwrap());
+    plan.moves.push(plan.moves[0].clone());
+    let steps = plan.steps();
+    let last = |wanted: fn(&Step) -> bool| steps.iter().rposition(wanted).unwrap();
+    let first = |wanted: fn(&Step) -> bool| steps.iter().position(wanted).unwrap();
+    assert!(last(|step| matches!(step, Step::Stage(_))) < first(|step| matches!(step, Step::Prove(_))));
+    assert!(last(|step| matches!(step, Step::Prove(_))) < first(|step| matches!(step, Step::FlipTemplate(_))));
+    assert!(last(|step| matches!(step, Step::FlipParameter(_))) < first(|step| matches!(step, Step::Record)));
+    assert_eq!(steps.iter().filter(|step| matches!(step, Step::FlipTemplate(_))).count(), 2);
+}
+
+#[test]
+fn the_plan_keeps_what_was_before_and_fits_a_parameter() {
+    let plan = planned(go("candidate", &at("ami-1"), &approval()).unwrap());
+    assert_eq!(plan.moves[0].template_before, Some(TemplateBefore { id: "lt-1".into(), default_version: 3 }));
+    assert_eq!(plan.moves[0].parameter_before.as_deref(), Some("ami-1"));
+    assert_eq!(plan.previous.as_ref().map(|release| release.ami.as_str()), Some("ami-1"));
+    let text = serde_json::to_string(&plan).unwrap();
+    assert!(text.len() < 4096, "{} bytes", text.len());
+    let read: Plan = serde_json::from_str(&text).unwrap();
+    assert_eq!(Plan { record_before: None, ..plan.clone() }, read);
+    assert_eq!(read.steps(), plan.steps());
+}
+
+#[test]
+fn a_channel_that_is_there_already_needs_nothing_not_even_approval() {
+    let nobody = Approval { digest: String::new(), verdicts: vec![] };
+    assert!(
+        matches!(go("candidate", &at("ami-2"), &nobody).unwrap(), Decision::Nothing(release) if release.ami == "ami-2")
+    );
+}
+
+#[test]
+fn a_pointer_that_was_moved_by_hand_is_moved_again() {
+    let mut state = at("ami-2");
+    state.pointers.parameter = Some("ami-9".into());
+    assert!(matches!(go("candidate", &state, &approval()).unwrap(), Decision::Go(_)));
+    let mut state = at("ami-2");
+    state.pointers.template_ami = Some("ami-9".into());
+    assert!(matches!(go("candidate", &state, &approval()).unwrap(), Decision::Go(_)));
+}
+
+#[test]
+fn only_fresh_passing_evidence_that_the_ami_carries_approves() {
+    let with = |digest: &str, verdicts: Vec<Verdict>| Approval { digest: digest.into(), verdicts };
+    let pass = || vec![verdict(VerdictStatus::Pass)];
+    for (approval, expected) in [
+        (with("", pass()), "there is no evidence"),
+        (with("sha256:other", pass()), "its tag names evidence sha256:e"),
+        (with("sha256:e", vec![]), "no gate was evaluated"),
+        (with("sha256:e", vec![verdict(VerdictStatus::Fail)]), "1 of 1 gates do not pass (patches: 3 missing)"),
+        (with("sha256:e", vec![verdict(VerdictStatus::Error)]), "1 of 1 gates"),
+        (with("sha256:e", vec![verdict(VerdictStatus::Pass), verdict(VerdictStatus::Stale)]), "1 of 2 gates"),
+    ] {
+        let (text, exit) = refusal("candidate", &empty(), &approval);
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(exit, 8);
+    }
+    let waived = with("sha256:e", vec![verdict(VerdictStatus::Waived)]);
+    assert!(go("candidate", &empty(), &waived).is_ok());
+    let mut untagged = empty();
+    untagged.image.evidence = None;
+    assert!(refusal("candidate", &untagged, &approval()).0.contains("carries no evidence"));
+}
+
+#[test]
+fn an_ami_that_is_gone_or_not_available_is_refused() {
+    for state in [None, Some("pending"), Some("disabled")] {
+        let mut there = empty();
+        there.image.state = state.map(Into::into);
+        assert_eq!(refusal("candidate", &there, &approval()).1, 10);
+    }
+}
+
+#[test]
+fn channels_hold_their_rules() {
+    let with = |before: Option<Release>| State { before, ..empty() };
+    let (text, exit) = refusal("staging", &with(None), &approval());
+    assert!(text.contains("must be in channel `candidate` first, which is empty"), "{text}");
+    assert_eq!(exit, 8);
+    let other = released("candidate", "ami-1", "2026-01-01T00:00:00Z");
+    assert!(refusal("staging", &with(Some(other)), &approval()).0.contains("which holds ami-1"));
+    let fresh = released("candidate", "ami-2", "2026-01-10T11:30:00Z");
+    let text = refusal("staging", &with(Some(fresh)), &approval()).0;
+    assert!(text.contains("(until 2026-01-10T12:30:00Z), it has been 30 min 00 s"), "{text}");
+    let unreadable = released("candidate", "ami-2", "yesterday");
+    assert!(refusal("staging", &with(Some(unreadable)), &approval()).0.contains("cannot be read"));
+    let future = released("candidate", "ami-2", "2027-01-01T00:00:00Z");
+    assert!(refusal("staging", &with(Some(future)), &approval()).0.contains("must soak"));
+    let soaked = released("candidate", "ami-2", "2026-01-10T11:00:00Z");
+    assert!(go("staging", &with(Some(soaked.clone())), &approval()).is_ok());
+    let text = refusal("production", &with(Some(soaked)), &approval()).0;
+    assert!(text.contains("a person must approve it"), "{text}");
+    assert_eq!(refusal("nightly", &empty(), &approval()).1, 2);
+}
+
+#[test]
+fn a_rollback_is_not_held_up_by_rules_or_gates() {
+    let project = project();
+    let decision = plan(&order(&project, "production"), &candidate("ami-2"), None, &empty(), NOW).unwrap();
+    assert_eq!(planned(decision).evidence_tag, None);
+}
+
+#[test]
+fn other_targets_are_refused_and_never_skipped() {
+    let mut state = empty();
+    state.targets.push(Target { location: Location { region: "eu-west-1".into(), ..home() }, role: None });
+    let (text, exit) = refusal("candidate", &state, &approval());
+    assert!(text.contains("000000000000/eu-west-1"), "{text}");
+    assert_eq!(exit, 2);
+    state.targets.clear();
+    assert_eq!(refusal("candidate", &state, &approval()).1, 2);
+}
+
+#[test]
+fn a_lock_refuses_until_it_expires_and_a_journal_until_it_is_resumed() {
+    let lock = |id: &str, expires: &str| Lock {
+        schema: "amiforge.lock/1".into(),
+        id: id.into(),
+        holder: "host/7".into(),
+        since: "2026-01-10T11:59:00Z".into(),
+        expires: expires.into(),
+    };
+    let (past, future) = ("2026-01-10T11:59:59Z", "2026-01-10T13:00:00Z");
+    let with = |journal: Option<Plan>, lock: Option<Lock>| State { journal, lock, ..empty() };
+    let (text, exit) = refusal("candidate", &with(None, Some(lock("x", future))), &approval());
+    assert_eq!((text.as_str(), exit), ("channel `candidate` is locked by host/7 since 2026-01-10T11:59:00Z", 11));
+    assert_eq!(refusal("candidate", &with(None, Some(lock("x", "soon"))), &approval()).1, 11);
+    assert!(go("candidate", &with(None, Some(lock("x", past))), &approval()).is_ok());
+
+    let journal = planned(go("candidate", &empty(), &approval()).unwrap());
+    let own = journal.release.id.clone();
+    assert_eq!(refusal("candidate", &with(Some(journal.clone()), None), &approval()).1, 9);
+    assert_eq!(refusal("candidate", &with(Some(journal.clone()), Some(lock(&own, future))), &approval()).1, 9);
+    assert_eq!(refusal("candidate", &with(Some(journal.clone()), Some(lock("x", future))), &approval()).1, 11);
+    assert_eq!(refusal("candidate", &with(Some(journal), Some(lock("x", past))), &approval()).1, 9);
+}
+
+#[test]
+fn promotions_of_the_same_release_at_other_times_have_other_ids() {
+    let project = project();
+    let id = |now: OffsetDateTime, holder: &str| {
+        let order = Order { holder: holder.into(), ..order(&project, "candidate") };
+        planned(plan(&order, &candidate("ami-2"), Some(&approval()), &empty(), now).unwrap()).release.id
+    };
+    assert_eq!(id(NOW, "host/1"), id(NOW, "host/1"));
+    assert_ne!(id(NOW, "host/1"), id(NOW, "host/2"));
+    assert_ne!(id(NOW, "host/1"), id(NOW + Duration::from_secs(1), "host/1"));
+}

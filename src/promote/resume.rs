@@ -1,0 +1,120 @@
+//! Finishes or undoes a promotion that was cut off, from its journal.
+
+use super::error::{PromoteError, StepError};
+use super::execute::Executor;
+use super::model::{Order, Plan, Promotion, Release};
+use super::planner::expired;
+use super::state::{Books, books};
+use super::steps::Step;
+use super::{names, store};
+use crate::aws::Cloud;
+use crate::event::Events;
+
+/// Which way to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// On to the release.
+    Finish,
+    /// Back to what was before.
+    Undo,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resumed {
+    /// The channel is at the release.
+    Finished(Promotion),
+    /// Everything is as it was before; the release is the one that was given up.
+    Undone {
+        /// What the promotion was going to.
+        release: Release,
+        /// What was put back, one line each.
+        restored: Vec<String>,
+    },
+    /// It had not begun: only its lock was there, and is removed.
+    NotBegun,
+}
+
+/// Finishes or undoes the cut-off promotion of a channel. The caller says by calling that the process which began it is
+/// gone; should it still run after all, it finds its lock taken before it changes anything in use.
+///
+/// # Errors
+/// When there is nothing to resume, somebody else has the channel now, or a step fails.
+pub async fn resume(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    direction: Direction,
+    events: &Events,
+) -> Result<Resumed, PromoteError> {
+    let (project, recipe, arch, channel) = (order.project.name.as_str(), order.recipe, order.arch, order.channel);
+    let Books { record, journal, lock } = books(cloud, project, recipe, arch, channel).await?;
+    let Some(mut plan) = journal else {
+        let Some(lock) = lock else {
+            return Err(PromoteError::NothingToResume { channel: channel.to_owned() });
+        };
+        store::delete(cloud, cloud.home(), &names::lock(project, recipe, arch, channel)).await?;
+        // The journal is removed after the record is written: then the promotion had happened.
+        let happened = record.map(|(release, _)| release).filter(|release| release.id == lock.id);
+        return Ok(happened.map_or(Resumed::NotBegun, |release| Resumed::Finished(Promotion::moved(release))));
+    };
+    if let Some(lock) = lock
+        && lock.id != plan.release.id
+    {
+        if !expired(&lock, cloud.clock().now()) {
+            return Err(PromoteError::Locked { channel: channel.to_owned(), holder: lock.holder, since: lock.since });
+        }
+        store::delete(cloud, cloud.home(), &names::lock(project, recipe, arch, channel)).await?;
+    }
+    match record {
+        Some((release, _)) if release.id == plan.release.id => {
+            Executor::new(cloud, &plan, events).tidy().await?;
+            return Ok(Resumed::Finished(Promotion::moved(release)));
+        }
+        // The record is still the old one, as it must be put back should finishing fail after it is written.
+        record => plan.record_before = record.map(|(_, text)| text),
+    }
+    let executor = Executor::new(cloud, &plan, events);
+    executor.lock().await.map_err(|cause| locking(channel, cause))?;
+    match direction {
+        Direction::Finish => finish(executor, &plan).await,
+        Direction::Undo => undo(&executor, &plan).await,
+    }
+}
+
+/// What resuming leaves out, because it was done: without them a failure now would leave lock and journal behind.
+const DONE: [Step; 3] = [Step::Lock, Step::Verify, Step::Journal];
+
+async fn finish(executor: Executor<'_>, plan: &Plan) -> Result<Resumed, PromoteError> {
+    let left: Vec<Step> = plan.steps().into_iter().filter(|step| !DONE.contains(step)).collect();
+    // Flips that were made before count as begun: when finishing fails, they are put back, too.
+    let begun: Vec<Step> = plan.steps().into_iter().take_while(|step| *step != Step::Record).collect();
+    executor.run(&left, &begun).await.map(Resumed::Finished)
+}
+
+async fn undo(executor: &Executor<'_>, plan: &Plan) -> Result<Resumed, PromoteError> {
+    let begun: Vec<Step> = plan.steps().into_iter().take_while(|step| *step != Step::Record).collect();
+    match executor.undo_all(&begun).await {
+        Ok(restored) => Ok(Resumed::Undone { release: plan.release.clone(), restored }),
+        Err((undo, restored)) => {
+            let cause = StepError::Refused("it was cut off".to_owned());
+            Err(PromoteError::Stuck { step: Step::Record, cause, undo, restored })
+        }
+    }
+}
+
+fn locking(channel: &str, cause: StepError) -> PromoteError {
+    match cause {
+        StepError::Locked { holder, since } => PromoteError::Locked { channel: channel.to_owned(), holder, since },
+        StepError::Call(call) => call.into(),
+        cause => PromoteError::Failed { step: Step::Lock, cause, restored: vec![] },
+    }
+}
+
+impl Executor<'_> {
+    /// Removes journal and lock of a promotion that has happened.
+    async fn tidy(&self) -> Result<(), PromoteError> {
+        let journal = store::delete(self.cloud, self.cloud.home(), &self.journal_name()).await;
+        journal.map_err(|cause| PromoteError::Untidy { step: Step::Clear, cause: cause.into() })?;
+        self.unlock().await.map_err(|cause| PromoteError::Untidy { step: Step::Unlock, cause })
+    }
+}

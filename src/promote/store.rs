@@ -1,0 +1,131 @@
+//! Parameters: the books of promotions, and the pointers themselves.
+
+use super::error::PromoteError;
+use super::model::{RELEASE_SCHEMA, Release};
+use crate::aws::{CallError, Cloud, tags};
+use crate::project::Location;
+use aws_sdk_ssm::types::{ParameterTier, ParameterType, Tag};
+use serde::de::DeserializeOwned;
+
+/// A parameter as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) value: String,
+    pub(crate) version: i64,
+}
+
+/// Data type of parameters that name an AMI: the service checks that it exists.
+const IMAGE: &str = "aws:ec2:image";
+
+/// The parameter, if it exists.
+pub(crate) async fn get(cloud: &Cloud, place: &Location, name: &str) -> Result<Option<Stored>, CallError> {
+    let answer = cloud.ssm(place).get_parameter().name(name).send().await;
+    let answer = answer.map_err(CallError::of("GetParameter", place));
+    if answer.as_ref().is_err_and(|error| error.fault.is(&["ParameterNotFound"])) {
+        return Ok(None);
+    }
+    let parameter = answer?.parameter;
+    Ok(parameter.and_then(|one| Some(Stored { value: one.value?, version: one.version })))
+}
+
+/// Writes one of our documents over what is there.
+pub(super) async fn put_document(cloud: &Cloud, name: &str, value: &str) -> Result<(), CallError> {
+    document(cloud, name, value, true).await
+}
+
+/// Writes one of our documents where there is none: `ParameterAlreadyExists` otherwise.
+pub(super) async fn create_document(cloud: &Cloud, name: &str, value: &str) -> Result<(), CallError> {
+    document(cloud, name, value, false).await
+}
+
+/// With intelligent tiering a document of more than 4096 characters becomes an advanced parameter by itself.
+async fn document(cloud: &Cloud, name: &str, value: &str, overwrite: bool) -> Result<(), CallError> {
+    let home = cloud.home();
+    let request = cloud
+        .ssm(home)
+        .put_parameter()
+        .name(name)
+        .value(value)
+        .r#type(ParameterType::String)
+        .tier(ParameterTier::IntelligentTiering)
+        .overwrite(overwrite);
+    request.send().await.map(drop).map_err(CallError::of("PutParameter", home))
+}
+
+/// Lets a parameter name an AMI; the version it gets. The check comes later: until it is over, and for good when it
+/// fails, the parameter shows its old value (patch-baselines.md 12.7).
+pub(super) async fn put_image(cloud: &Cloud, place: &Location, name: &str, ami: &str) -> Result<i64, CallError> {
+    let request = cloud
+        .ssm(place)
+        .put_parameter()
+        .name(name)
+        .value(ami)
+        .r#type(ParameterType::String)
+        .data_type(IMAGE)
+        .overwrite(true);
+    request.send().await.map(|answer| answer.version).map_err(CallError::of("PutParameter", place))
+}
+
+/// The same where there is no such parameter yet, with tags: the service takes tags only without overwriting.
+pub(super) async fn create_image(
+    cloud: &Cloud,
+    place: &Location,
+    name: &str,
+    ami: &str,
+    release: &Release,
+) -> Result<i64, CallError> {
+    let owned = [(tags::PROJECT, &release.project), (tags::RECIPE, &release.recipe)];
+    let request = cloud
+        .ssm(place)
+        .put_parameter()
+        .name(name)
+        .value(ami)
+        .r#type(ParameterType::String)
+        .data_type(IMAGE)
+        .overwrite(false)
+        // The builder refuses only tags without key or value, and these have both.
+        .set_tags(owned.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect());
+    let answer = request.send().await.map(|answer| answer.version).map_err(CallError::of("PutParameter", place));
+    match answer {
+        Err(error) if error.fault.is(&["ParameterAlreadyExists"]) => put_image(cloud, place, name, ami).await,
+        other => other,
+    }
+}
+
+/// Removes a parameter; it may be gone already.
+pub(super) async fn delete(cloud: &Cloud, place: &Location, name: &str) -> Result<(), CallError> {
+    let answer = cloud.ssm(place).delete_parameter().name(name).send().await;
+    match answer.map_err(CallError::of("DeleteParameter", place)) {
+        Err(error) if !error.fault.is(&["ParameterNotFound"]) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// All values a parameter has had, newest first.
+pub(super) async fn history(cloud: &Cloud, name: &str) -> Result<Vec<String>, CallError> {
+    let home = cloud.home();
+    let mut pages = cloud.ssm(home).get_parameter_history().name(name).into_paginator().send();
+    let mut all = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(CallError::of("GetParameterHistory", home))?;
+        all.extend(page.parameters.unwrap_or_default().into_iter().map(|one| (one.version, one.value)));
+    }
+    all.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+    Ok(all.into_iter().filter_map(|(_, value)| value).collect())
+}
+
+/// Reads a document of ours; one of another schema is an error, not nothing.
+pub(super) fn read<T: DeserializeOwned>(parameter: &str, text: &str, schema: &str) -> Result<T, PromoteError> {
+    let unreadable = |reason: String| PromoteError::Unreadable { parameter: parameter.to_owned(), reason };
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+    match value.get("schema").and_then(serde_json::Value::as_str) {
+        Some(found) if found == schema => {}
+        found => return Err(unreadable(format!("its schema is {found:?}, expected {schema:?}"))),
+    }
+    serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))
+}
+
+/// A channel's record.
+pub(crate) fn release(parameter: &str, text: &str) -> Result<Release, PromoteError> {
+    read(parameter, text, RELEASE_SCHEMA)
+}

@@ -1,0 +1,172 @@
+//! Launch templates: look, stage a version, move the default, remove.
+
+use super::error::StepError;
+use super::model::{Move, Plan};
+use crate::aws::{CallError, Cloud, tags};
+use crate::project::Location;
+use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData, ResourceType, Tag, TagSpecification};
+
+/// A launch template as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Template {
+    pub(super) id: String,
+    pub(super) default_version: i64,
+}
+
+/// A version that a promotion made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Staged {
+    pub(super) id: String,
+    pub(super) version: i64,
+    pub(super) ami: Option<String>,
+    pub(super) instance_type: Option<String>,
+}
+
+/// The template of that name, if it exists.
+pub(super) async fn find(cloud: &Cloud, place: &Location, name: &str) -> Result<Option<Template>, CallError> {
+    let answer = cloud.ec2(place).describe_launch_templates().launch_template_names(name).send().await;
+    let answer = answer.map_err(CallError::of("DescribeLaunchTemplates", place));
+    let absent = ["InvalidLaunchTemplateName.NotFoundException", "InvalidLaunchTemplateId.NotFound"];
+    if answer.as_ref().is_err_and(|error| error.fault.is(&absent)) {
+        return Ok(None);
+    }
+    let found = answer?.launch_templates.unwrap_or_default().into_iter().next();
+    Ok(found
+        .and_then(|one| Some(Template { id: one.launch_template_id?, default_version: one.default_version_number? })))
+}
+
+/// The AMI of the default version.
+pub(super) async fn default_ami(cloud: &Cloud, place: &Location, id: &str) -> Result<Option<String>, CallError> {
+    let request = cloud.ec2(place).describe_launch_template_versions().launch_template_id(id).versions("$Default");
+    let answer = request.send().await.map_err(CallError::of("DescribeLaunchTemplateVersions", place))?;
+    let version = answer.launch_template_versions.unwrap_or_default().into_iter().next();
+    Ok(version.and_then(|version| version.launch_template_data).and_then(|data| data.image_id))
+}
+
+/// What names a promotion's version among all versions: its description.
+fn description(plan: &Plan) -> String {
+    let version = plan.release.image_version.as_deref().unwrap_or("unversioned");
+    format!("amiforge {} {version} promotion {}", plan.release.recipe, plan.release.id)
+}
+
+/// The version this promotion has staged, if it has.
+pub(super) async fn staged(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Option<Staged>, CallError> {
+    let place = one.location();
+    let Some(template) = find(cloud, &place, &one.launch_template).await? else { return Ok(None) };
+    let wanted = description(plan);
+    let request = cloud.ec2(&place).describe_launch_template_versions().launch_template_id(&template.id);
+    let mut pages = request.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(CallError::of("DescribeLaunchTemplateVersions", &place))?;
+        let mut versions = page.launch_template_versions.unwrap_or_default().into_iter();
+        if let Some(found) = versions.find(|one| one.version_description.as_deref() == Some(wanted.as_str())) {
+            return Ok(of(&template.id, found));
+        }
+    }
+    Ok(None)
+}
+
+fn of(id: &str, version: LaunchTemplateVersion) -> Option<Staged> {
+    let number = version.version_number?;
+    let data = version.launch_template_data;
+    let instance_type = data.as_ref().and_then(|data| data.instance_type.as_ref()).map(|kind| kind.as_str().to_owned());
+    Some(Staged { id: id.to_owned(), version: number, ami: data.and_then(|data| data.image_id), instance_type })
+}
+
+/// Makes the version, or the template when there is none. A repetition finds what is there instead.
+pub(super) async fn stage(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Staged, StepError> {
+    if let Some(found) = staged(cloud, plan, one).await? {
+        return Ok(found);
+    }
+    let made = match &one.template_before {
+        Some(before) => add_version(cloud, plan, one, &before.id, before.default_version).await,
+        None => create(cloud, plan, one).await,
+    };
+    match made {
+        Err(error) if error.fault.may_have_been_applied() || error.fault.is(&TAKEN) => {
+            // A lost answer, or its repetition: look for what it made.
+            staged(cloud, plan, one).await?.ok_or(StepError::Call(error))
+        }
+        Err(error) => Err(error.into()),
+        Ok(()) => staged(cloud, plan, one).await?.ok_or_else(|| {
+            StepError::Refused(format!("launch template {} does not show its new version", one.launch_template))
+        }),
+    }
+}
+
+/// The name was taken, by us a moment ago or by somebody else.
+const TAKEN: [&str; 1] = ["InvalidLaunchTemplateName.AlreadyExistsException"];
+
+fn data(one: &Move) -> RequestLaunchTemplateData {
+    RequestLaunchTemplateData::builder().image_id(&one.ami).build()
+}
+
+/// Based on the default version, which is what is in use: on `$Latest` somebody may have tried something.
+async fn add_version(cloud: &Cloud, plan: &Plan, one: &Move, id: &str, source: i64) -> Result<(), CallError> {
+    let place = one.location();
+    let request = cloud
+        .ec2(&place)
+        .create_launch_template_version()
+        .launch_template_id(id)
+        .source_version(source.to_string())
+        .version_description(description(plan))
+        .launch_template_data(data(one))
+        .client_token(token(plan, one));
+    request.send().await.map(drop).map_err(CallError::of("CreateLaunchTemplateVersion", &place))
+}
+
+async fn create(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<(), CallError> {
+    let place = one.location();
+    let mut specification = TagSpecification::builder().resource_type(ResourceType::LaunchTemplate);
+    for (key, value) in [(tags::PROJECT, &plan.release.project), (tags::RECIPE, &plan.release.recipe)] {
+        specification = specification.tags(Tag::builder().key(key).value(value).build());
+    }
+    let request = cloud
+        .ec2(&place)
+        .create_launch_template()
+        .launch_template_name(&one.launch_template)
+        .version_description(description(plan))
+        .launch_template_data(data(one))
+        .tag_specifications(specification.build())
+        .client_token(token(plan, one));
+    request.send().await.map(drop).map_err(CallError::of("CreateLaunchTemplate", &place))
+}
+
+fn token(plan: &Plan, one: &Move) -> String {
+    crate::plan::token(&["stage", &plan.release.id, &one.account, &one.region, &one.launch_template])
+}
+
+/// Moves the default version. Without a client token on purpose: there and back again are calls of equal content.
+pub(super) async fn set_default(cloud: &Cloud, place: &Location, id: &str, version: i64) -> Result<(), CallError> {
+    let request = cloud.ec2(place).modify_launch_template().launch_template_id(id).default_version(version.to_string());
+    request.send().await.map(drop).map_err(CallError::of("ModifyLaunchTemplate", place))
+}
+
+/// Removes a version that is not the default.
+pub(super) async fn remove_version(cloud: &Cloud, place: &Location, id: &str, version: i64) -> Result<(), StepError> {
+    let request =
+        cloud.ec2(place).delete_launch_template_versions().launch_template_id(id).versions(version.to_string());
+    let answer = request.send().await.map_err(CallError::of("DeleteLaunchTemplateVersions", place))?;
+    // Failures of single versions stand in the answer. One that is gone already is no failure.
+    for failed in answer.unsuccessfully_deleted_launch_template_versions.unwrap_or_default() {
+        let code = failed.response_error.as_ref().and_then(|error| error.code.as_ref());
+        let code = code.map_or("unknown", |code| code.as_str()).to_owned();
+        if !matches!(code.as_str(), "launchTemplateVersionDoesNotExist" | "launchTemplateIdDoesNotExist") {
+            let message = failed.response_error.and_then(|error| error.message).unwrap_or_default();
+            return Err(StepError::Refused(format!(
+                "version {version} of {id} could not be removed: {code}: {message}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Removes a template with all its versions; it may be gone already.
+pub(super) async fn remove(cloud: &Cloud, place: &Location, id: &str) -> Result<(), CallError> {
+    let answer = cloud.ec2(place).delete_launch_template().launch_template_id(id).send().await;
+    let absent = ["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
+    match answer.map_err(CallError::of("DeleteLaunchTemplate", place)) {
+        Err(error) if !error.fault.is(&absent) => Err(error),
+        _ => Ok(()),
+    }
+}
