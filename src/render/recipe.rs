@@ -44,7 +44,7 @@ pub fn recipe(project: &Project, recipe: &Recipe, arch: Arch) -> Result<Rendered
         }),
         Ok(_) => Err(found),
         Err(diagnostic) => {
-            found.push(diagnostic);
+            found.push(*diagnostic);
             Err(found)
         }
     }
@@ -104,8 +104,8 @@ fn rendered(
     let variables = variables(project, recipe, used);
     let inputs = Inputs { variables: variables.clone(), parameters: &used.parameters, partials: &project.partials };
     let out = engine::render(&source.source, &inputs).map_err(|fault| match fault {
-        Fault::Template(diagnostic) => vec![diagnostic],
-        Fault::Parameter(problem, at) => vec![parameter_fault(recipe, used, &problem, at)],
+        Fault::Template(diagnostic) => vec![*diagnostic],
+        Fault::Parameter(problem, at) => vec![parameter_fault(recipe, used, &problem, *at)],
     })?;
     let name = format!("{} (rendered from {})", used.name, source.source.name);
     let text = SourceFile::new(name, out.text);
