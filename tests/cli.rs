@@ -95,8 +95,9 @@ fn broken_yaml_is_refused_where_it_breaks() {
 fn a_parameter_that_no_component_declares_is_refused() {
     let env = env();
     env.write("recipes/web.yaml", &RECIPE.replace("scope: security", "scoop: security"));
-    let text = refused(&env, 2);
+    let text = env.expect(2, &["plan", "web"]).stderr;
     assert!(text.contains("scoop"), "{text}");
+    assert!(!env.project().join(".amiforge").exists(), "something was created");
 }
 
 #[test]
@@ -131,7 +132,9 @@ fn lint_of_a_file_needs_no_project() {
 
 #[test]
 fn outside_of_a_project_the_error_says_how_to_make_one() {
-    let outcome = Env::new().expect(2, &["plan", "web"]);
+    // Elsewhere than the other tests: above target/ there is the project of this repository.
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let outcome = Env::new().expect(2, &["-C", &elsewhere.path().display().to_string(), "plan", "web"]);
     assert!(outcome.stderr.contains("amiforge init"), "{}", outcome.stderr);
 }
 

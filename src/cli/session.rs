@@ -162,6 +162,8 @@ pub fn arch(recipe: &Recipe, named: Option<&str>) -> Result<Arch, Failure> {
 pub async fn work<'a>(session: &'a Session, project: &'a Project, selection: &Selection) -> Result<Work<'a>, Failure> {
     let recipe = recipe(project, &selection.recipe)?;
     let arch = arch(recipe, selection.arch.as_deref())?;
+    // Nothing is opened, let alone created, for a recipe that cannot be rendered.
+    crate::render::recipe(project, recipe, arch)?;
     Ok(Work { cloud: session.cloud(project).await?, project, recipe, arch })
 }
 

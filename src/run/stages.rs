@@ -9,7 +9,7 @@ use crate::evidence::{self, CollectRequest, Evidence, EvidenceError};
 use crate::gate::{self, Verdict};
 use crate::plan::{self, Action, ImagePlan, Plan};
 use crate::project::{Arch, Channel, Project, Recipe};
-use crate::promote::{self, Promotion};
+
 use crate::render::{self, RenderedRecipe};
 use std::path::PathBuf;
 
