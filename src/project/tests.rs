@@ -439,6 +439,7 @@ fn init_writes_a_project_that_loads_and_never_overwrites() {
     assert_eq!(again.to_string(), "already there: recipes/debian-12.yaml, components/baseline-config.yaml");
     assert!(!dir.join("amiforge.yaml").exists());
     assert!(matches!(init(&dir, Some("Not A Name")), Err(InitError::Name { .. })));
+    assert_eq!(init(&folder.path().join("p"), None).unwrap().name, "golden-images");
 }
 
 #[test]
