@@ -189,12 +189,6 @@ impl Cloud {
         if self.is_local() { POLL_LOCAL } else { POLL_AWS }
     }
 
-    /// The local environment of this process, to be served to others; `None` for AWS.
-    #[must_use]
-    pub fn local(&self) -> Option<Arc<crate::local::Local>> {
-        self.0.embedded.as_ref().map(|embedded| Arc::clone(embedded.local()))
-    }
-
     /// Folder of the project.
     pub(super) fn root(&self) -> &Path {
         &self.0.root
@@ -203,6 +197,12 @@ impl Cloud {
     /// The local environment, when it is this machine's.
     pub(super) fn embedded(&self) -> Option<&Embedded> {
         self.0.embedded.as_ref()
+    }
+
+    /// The local environment itself, to serve it; nothing for AWS.
+    #[must_use]
+    pub fn local(&self) -> Option<Arc<crate::local::Local>> {
+        self.0.embedded.as_ref().map(Embedded::local)
     }
 
     /// Ends what runs in this process: instances and builds of the local environment. Nothing to do for AWS.

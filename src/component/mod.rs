@@ -1,6 +1,26 @@
 //! The component language: model, parser, expressions, action modules. Pure.
+//!
+//! [`parse`] reads a component document and collects everything that is wrong with it; [`modules`] is the one table of
+//! the 30 action modules that the parser, the runner and the documentation read; [`runnable`] names what the runner does
+//! not execute yet, so that it is refused and never skipped.
+//!
+//! Rule ids such as `S005` are those of reference/component-documents.md section 15; each entry of [`ENTRIES`] names its own.
 
-use crate::diagnostic::catalogue::Entry;
+mod catalogue;
+pub mod expression;
+pub mod model;
+pub mod modules;
+mod parse;
+mod resolve;
+mod runnable;
 
-/// What `amiforge explain` says about `C0xx`.
-pub const ENTRIES: &[Entry] = &[];
+pub use catalogue::ENTRIES;
+pub use expression::{Expression, Template};
+pub use model::{Document, Phase, Step};
+pub use parse::{Parsed, parse};
+pub use runnable::{executes, runnable};
+
+/// Whether a name may be given to a phase, step, parameter or constant: 3 to 128 letters, digits, `-` or `_`.
+pub fn is_name(text: &str) -> bool {
+    (3..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}

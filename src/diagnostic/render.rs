@@ -16,7 +16,7 @@ pub fn text(diagnostics: &[Diagnostic], color: bool) -> String {
         if !out.is_empty() {
             out.push('\n');
         }
-        let drawn = renderer.render(&[group(diagnostic)]).to_string();
+        let drawn = renderer.render(&[group(diagnostic)]);
         // The drawing pads the margin of empty lines; text that is compared and piped has no use for that.
         for line in drawn.lines() {
             out.push_str(if color { line } else { line.trim_end() });

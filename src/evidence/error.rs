@@ -31,7 +31,7 @@ pub enum EvidenceError {
         /// Its state.
         state: String,
     },
-    /// RunInstances answered without an instance.
+    /// `RunInstances` answered without an instance.
     #[error("no instance of {ami} was started, and no reason given")]
     NoInstance {
         /// AMI id.

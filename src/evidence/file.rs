@@ -71,6 +71,9 @@ impl FileError {
     }
 }
 
+/// Makes temporary files of this process differ, so that two writers of one candidate do not share one.
+static WRITES: AtomicU32 = AtomicU32::new(0);
+
 /// Writes the document below `dir`, replacing an older one of the same candidate, and returns its path.
 ///
 /// A reader sees the old or the new document, never a part: the text is written to a file beside it, synced, and renamed.
@@ -82,9 +85,8 @@ pub fn save(dir: &Path, evidence: &Evidence) -> Result<PathBuf, FileError> {
         .map_err(|error| FileError::Unreadable { path: path.clone(), reason: error.to_string() })?;
     text.push('\n');
     fs::create_dir_all(&folder).map_err(|source| io_error(&folder, source))?;
-    // Two writers of one candidate must not share the temporary file.
-    static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let unique = format!(".{}.{}.{}.tmp", candidate.ami, std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let count = WRITES.fetch_add(1, Ordering::Relaxed);
+    let unique = format!(".{}.{}.{count}.tmp", candidate.ami, std::process::id());
     let temporary = folder.join(unique);
     let written = write_synced(&temporary, text.as_bytes())
         .and_then(|()| fs::rename(&temporary, &path))

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// How far the service's clock may be ahead of ours before a time counts as one in the future.
-const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// The age of something that happened `at` (RFC 3339). `what` begins the sentence when it cannot be told.
 pub(super) fn age(what: &str, at: &str, now: OffsetDateTime) -> Result<Duration, String> {

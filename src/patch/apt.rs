@@ -43,7 +43,9 @@ pub(super) fn evaluate(baseline: &Baseline, inventory: &Inventory, product: &str
     items.sort_by(|a, b| (&a.name, &a.arch, &a.installed).cmp(&(&b.name, &b.arch, &b.installed)));
 
     let mut counts = Counts::default();
-    items.iter().for_each(|item| counts.add(item.state));
+    for item in &items {
+        counts.add(item.state);
+    }
     // What is left are packages that are installed in another architecture only.
     let mut absent: BTreeSet<Key> = BTreeSet::new();
     for (key, offered) in &offers {

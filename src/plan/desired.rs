@@ -214,6 +214,8 @@ pub(super) mod tests {
             tags: BTreeMap::from([("owner".into(), "platform".into())]),
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
+            partials: BTreeMap::new(),
+            warnings: vec![],
             baselines: BTreeMap::new(),
         };
         (project, rendered, recipe)

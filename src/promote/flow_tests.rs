@@ -60,6 +60,8 @@ impl House {
             tags: BTreeMap::new(),
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
+            partials: BTreeMap::new(),
+            warnings: vec![],
             baselines: BTreeMap::new(),
         };
         let house = Self { local, project, promotions: AtomicU64::new(0), cloud, _folder: folder };

@@ -27,6 +27,8 @@ fn project() -> Project {
         tags: BTreeMap::new(),
         recipes: BTreeMap::new(),
         components: BTreeMap::new(),
+        partials: BTreeMap::new(),
+        warnings: vec![],
         baselines: BTreeMap::new(),
     }
 }

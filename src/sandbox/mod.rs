@@ -2,6 +2,43 @@
 //!
 //! An instance is an overlay on read-only layers in its own namespaces, with one persistent init: this program,
 //! executed again. Jobs are sent to the init over a socket. Killing the init kills everything.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `instance` | the handle: start, run, reboot, stop, kill |
+//! | `probe`, `mode`, `subid` | what this machine permits, and the one command that mends it when it does not |
+//! | `launch`, `spawn` | the parent's half of a start: the process, the maps of the user namespace |
+//! | [`init`] | the child's half: namespaces, mounts, process 1, jobs |
+//! | `wire` | what the two halves say to each other |
+//! | [`layers`] | reading files through a stack of layers |
+//! | `tree` | removing, copying and capturing trees of files |
+//! | [`root`] | roots made by mmdebstrap; layers captured, removed and swept |
+//! | [`host`] | the package manager's settings of this machine, for the instances |
+//! | `sys` | the system calls that need `unsafe` |
+//!
+//! Where an instance differs from a machine: the kernel, its settings (`/proc/sys` is read-only) and the hardware are
+//! the host's; with [`Network::Host`] so are the network interfaces and ports; process 1 is ours, not the image's.
+
+mod error;
+pub mod host;
+pub mod init;
+mod instance;
+mod launch;
+pub mod layers;
+mod lines;
+mod mode;
+mod probe;
+pub mod root;
+mod spawn;
+mod subid;
+mod sys;
+mod tree;
+mod wire;
+
+pub use error::SandboxError;
+pub use instance::{Instance, Killer};
+pub use mode::Mode;
+pub use probe::probe;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -69,7 +106,7 @@ pub enum Job {
 }
 
 /// How a job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Exit {
     /// Exit code.
     Code(i32),
@@ -86,4 +123,24 @@ pub enum Line {
     Out(String),
     /// Standard error.
     Err(String),
+}
+
+/// The fixed environment of everything that runs inside. Nothing of the caller's environment is ever passed on: a
+/// `TMPDIR` of the host is enough to make a package's script fail.
+pub fn environment() -> BTreeMap<String, String> {
+    [
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/root"),
+        ("USER", "root"),
+        ("LOGNAME", "root"),
+        ("SHELL", "/bin/sh"),
+        ("TERM", "dumb"),
+        ("LC_ALL", "C.UTF-8"),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("NEEDRESTART_MODE", "a"),
+        ("container", "amiforge"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
 }

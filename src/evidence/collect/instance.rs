@@ -8,7 +8,7 @@ use crate::evidence::error::EvidenceError;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     Filter, HttpTokensState, IamInstanceProfileSpecification, InstanceMetadataOptionsRequest, InstanceStateName,
-    InstanceType, ResourceType, ShutdownBehavior, Tag, TagSpecification,
+    InstanceType, Reservation, ResourceType, ShutdownBehavior, Tag, TagSpecification,
 };
 use aws_sdk_ssm::types::{InstanceInformationStringFilter, PingStatus, PlatformType};
 use base64::Engine as _;
@@ -77,7 +77,7 @@ pub(super) async fn launch(site: &Site, request: &CollectRequest) -> Result<Runn
         });
         match task.await.map_err(|error| EvidenceError::Internal(error.to_string()))? {
             Err(EvidenceError::Call(error)) if error.fault.is(TRY_ANOTHER_TYPE) => {
-                last = Some(EvidenceError::Call(error))
+                last = Some(EvidenceError::Call(error));
             }
             Err(EvidenceError::Call(error)) if error.fault.may_have_been_applied() => {
                 end_by_token(site, &token).await;
@@ -128,7 +128,7 @@ fn order(site: &Site, request: &CollectRequest, token: &str) -> RunInstancesFlue
 async fn end_by_token(site: &Site, token: &str) {
     let filter = Filter::builder().name("client-token").values(token).build();
     let Ok(answer) = site.ec2.describe_instances().filters(filter).send().await else { return };
-    let instances = answer.reservations().iter().flat_map(|reservation| reservation.instances());
+    let instances = answer.reservations().iter().flat_map(Reservation::instances);
     for id in instances.filter_map(|instance| instance.instance_id()) {
         drop(Running { ec2: site.ec2.clone(), id: id.to_owned(), ended: false });
     }
@@ -183,7 +183,7 @@ impl Running {
                 return if error.fault.is(&["InvalidInstanceID.NotFound"]) { Ok(()) } else { Err(error.into()) };
             }
         };
-        let Some(instance) = answer.reservations().iter().flat_map(|reservation| reservation.instances()).next() else {
+        let Some(instance) = answer.reservations().iter().flat_map(Reservation::instances).next() else {
             return Ok(());
         };
         match instance.state().and_then(|state| state.name()) {

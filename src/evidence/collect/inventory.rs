@@ -70,17 +70,15 @@ fn parse(data: &[u8]) -> Result<Packages, String> {
 /// What differs, sorted by name and architecture. A package that is installed in several versions (kernels) is
 /// compared version by version.
 pub(super) fn changes(before: &[InstalledPackage], after: &[InstalledPackage]) -> Vec<PackageChange> {
-    let mut versions: BTreeMap<(&str, &str), (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
-    for package in before {
-        versions.entry((&package.name, &package.arch)).or_default().0.insert(&package.version);
-    }
-    for package in after {
-        versions.entry((&package.name, &package.arch)).or_default().1.insert(&package.version);
-    }
+    let (before, after) = (versions(before), versions(after));
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+    let none = BTreeSet::new();
     let mut changes = vec![];
-    for ((name, arch), (old, new)) in versions {
-        let removed: Vec<&str> = old.difference(&new).copied().collect();
-        let added: Vec<&str> = new.difference(&old).copied().collect();
+    for (name, arch) in keys {
+        let old = before.get(&(name, arch)).unwrap_or(&none);
+        let new = after.get(&(name, arch)).unwrap_or(&none);
+        let removed: Vec<&str> = old.difference(new).copied().collect();
+        let added: Vec<&str> = new.difference(old).copied().collect();
         let mut change = |from: Option<&str>, to: Option<&str>| {
             let (from, to) = (from.map(str::to_owned), to.map(str::to_owned));
             changes.push(PackageChange { name: name.to_owned(), arch: arch.to_owned(), from, to });
@@ -89,10 +87,24 @@ pub(super) fn changes(before: &[InstalledPackage], after: &[InstalledPackage]) -
             change(Some(from), Some(to));
             continue;
         }
-        removed.into_iter().for_each(|from| change(Some(from), None));
-        added.into_iter().for_each(|to| change(None, Some(to)));
+        for from in removed {
+            change(Some(from), None);
+        }
+        for to in added {
+            change(None, Some(to));
+        }
     }
     changes
+}
+
+/// The versions of every package, by name and architecture.
+fn versions(packages: &[InstalledPackage]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
+    let mut versions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for package in packages {
+        let key = (package.name.as_str(), package.arch.as_str());
+        versions.entry(key).or_default().insert(package.version.as_str());
+    }
+    versions
 }
 
 #[cfg(test)]

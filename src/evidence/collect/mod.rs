@@ -15,6 +15,7 @@ use crate::aws::Cloud;
 use crate::clock::rfc3339;
 use crate::event::{Events, Stage};
 use crate::project::Location;
+pub use image::recorded_digest;
 use instance::Running;
 use inventory::Packages;
 use site::Site;
@@ -64,8 +65,7 @@ async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Evidence, E
     let ended = instance.terminate(site).await;
     let (packages, before, patches) = match (observed, ended) {
         (Ok(observed), Ok(())) => observed,
-        (Ok(_), Err(error)) => return Err(error),
-        (Err(error), Ok(())) => return Err(error),
+        (Ok(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
         (Err(error), Err(left_over)) => {
             site.events.note(Stage::Validate, left_over.to_string());
             return Err(error);

@@ -157,7 +157,7 @@ mod tests {
         // Random enough not to be compressed below one slice.
         let long = "awk 'BEGIN { srand(1); for (i = 0; i < 4000; i++) print int(rand() * 1e9), int(rand() * 1e9) }'";
         let long = fetch(long).unwrap();
-        assert_eq!(long.iter().filter(|&&byte| byte == b'\n').count(), 4000);
+        assert_eq!(String::from_utf8(long).unwrap().lines().count(), 4000);
     }
 
     #[test]

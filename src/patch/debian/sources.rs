@@ -1,5 +1,7 @@
 //! Which sources an apt configuration declares trusted, whatever their signature.
 
+use std::fmt::Write as _;
+
 /// The prefixes of list file names whose sources are declared trusted in one file of apt's configuration
 /// (`sources.list`, `sources.list.d/*.list` and `*.sources`; `name` tells the two formats apart).
 #[must_use]
@@ -63,7 +65,10 @@ fn prefix(uri: &str, suite: &str) -> String {
             '/' => quoted.push('_'),
             // apt's list of characters that are quoted in file names.
             '\\' | '|' | '{' | '}' | '[' | ']' | '<' | '>' | '"' | '^' | '~' | '_' | '=' | '!' | '@' | '#' | '$'
-            | '%' | '&' | '*' => quoted.push_str(&format!("%{:02x}", u32::from(c))),
+            | '%' | '&' | '*' => {
+                // Writing to a String cannot fail.
+                let _ = write!(quoted, "%{:02x}", u32::from(c));
+            }
             _ => quoted.push(c),
         }
     }

@@ -1,0 +1,234 @@
+//! A component document as data.
+
+use super::expression::Template;
+use super::modules::Module;
+use crate::diagnostic::Span;
+use crate::yaml::Node;
+use std::time::Duration;
+
+/// A component document without errors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Its own name; not the name of the component resource.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether output is kept out of the logs.
+    pub disable_logging: bool,
+    /// Values the recipe may or must give.
+    pub parameters: Vec<Parameter>,
+    /// Values fixed in the document.
+    pub constants: Vec<Constant>,
+    /// What it does, in order.
+    pub phases: Vec<Phase>,
+}
+
+impl Document {
+    /// Whether its only phase is `test`, which makes the component a test component.
+    pub fn only_test(&self) -> bool {
+        matches!(self.phases.as_slice(), [phase] if phase.name == "test")
+    }
+
+    /// A phase.
+    pub fn phase(&self, name: &str) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.name == name)
+    }
+
+    /// All steps with their phases, in document order.
+    pub fn steps(&self) -> impl Iterator<Item = (&Phase, &Step)> {
+        self.phases.iter().flat_map(|phase| phase.steps.iter().map(move |step| (phase, step)))
+    }
+}
+
+/// A value that the recipe gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Its value when the recipe gives none; without one the recipe must.
+    pub default: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Where its name stands.
+    pub span: Span,
+}
+
+/// A value fixed in the document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constant {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Where its name stands.
+    pub span: Span,
+}
+
+/// The two halves of an image build that share nothing but the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// On the build instance: phases `build` and `validate`.
+    Build,
+    /// On an instance of the new image: phases `test` and `container-host-test`.
+    Test,
+}
+
+/// A phase.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phase {
+    /// Its name.
+    pub name: String,
+    /// Whether output is kept out of the logs.
+    pub disable_logging: bool,
+    /// Its steps, in order; at least one.
+    pub steps: Vec<Step>,
+    /// Where its name stands.
+    pub span: Span,
+}
+
+impl Phase {
+    /// The stage in which Image Builder runs it; `None` for phases that it never runs.
+    pub fn stage(&self) -> Option<Stage> {
+        stage(&self.name)
+    }
+}
+
+/// The stage in which Image Builder runs a phase of this name; `None` if it never does.
+pub fn stage(phase: &str) -> Option<Stage> {
+    match phase {
+        "build" | "validate" => Some(Stage::Build),
+        "test" | "container-host-test" => Some(Stage::Test),
+        _ => None,
+    }
+}
+
+/// What happens when the last attempt of a step has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Nothing further is run.
+    #[default]
+    Abort,
+    /// The rest is run, and the execution fails at its end.
+    Continue,
+    /// The rest is run, and the failure does not count.
+    Ignore,
+}
+
+impl OnFailure {
+    /// The words for it.
+    pub const NAMES: [&str; 3] = ["Abort", "Continue", "Ignore"];
+
+    /// Reads the word; letter case counts.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "Abort" => Some(Self::Abort),
+            "Continue" => Some(Self::Continue),
+            "Ignore" => Some(Self::Ignore),
+            _ => None,
+        }
+    }
+}
+
+/// The time limit of a step that gives none (reference/component-documents.md section 3).
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_hours(2);
+
+/// A step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub module: &'static Module,
+    /// Time limit of one attempt; `None` for no limit.
+    pub timeout: Option<Duration>,
+    /// What happens after the last failed attempt.
+    pub on_failure: OnFailure,
+    /// How often it is tried, at least 1.
+    pub max_attempts: u32,
+    /// Whether output is kept out of the logs.
+    pub disable_logging: bool,
+    /// One set of inputs for modules that take a mapping (none if left out), any number for those that take a list.
+    pub inputs: Vec<Item>,
+    /// The condition below `if` (or, for Assert, below `inputs`), not interpreted yet.
+    pub condition: Option<Raw>,
+    /// What stands below `loop`, not interpreted yet.
+    pub repeat: Option<Raw>,
+    /// Where its name stands.
+    pub span: Span,
+    /// Where the name of its action stands.
+    pub action_span: Span,
+}
+
+/// A part of the document kept as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raw {
+    /// Where its key stands.
+    pub key: Span,
+    /// What stands below.
+    pub node: Node,
+    /// The texts with expressions in it.
+    pub templates: Vec<Template>,
+}
+
+/// One set of inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// What is given, in document order.
+    pub fields: Vec<Field>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl Item {
+    /// The value of an input, if given.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.fields.iter().find(|field| field.name == name).map(|field| &field.value)
+    }
+}
+
+/// One input of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Where its name stands.
+    pub span: Span,
+    /// Its value.
+    pub value: Value,
+}
+
+/// The value of an input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Text, with expressions.
+    Text(Template),
+    /// A list of texts.
+    Texts(Vec<Template>),
+    /// A boolean.
+    Boolean(bool),
+    /// A whole number.
+    Count(u64),
+    /// Names and values.
+    Pairs(Vec<(String, Template)>),
+}
+
+impl Value {
+    /// All texts in it.
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Text(template) => vec![template],
+            Self::Texts(templates) => templates.iter().collect(),
+            Self::Pairs(pairs) => pairs.iter().map(|(_, template)| template).collect(),
+            Self::Boolean(_) | Self::Count(_) => vec![],
+        }
+    }
+}
+
+impl Step {
+    /// All texts with expressions: inputs, `loop`, `if`.
+    pub fn templates(&self) -> Vec<&Template> {
+        let inputs = self.inputs.iter().flat_map(|item| &item.fields).flat_map(|field| field.value.templates());
+        let raw = self.condition.iter().chain(&self.repeat).flat_map(|raw| &raw.templates);
+        inputs.chain(raw).collect()
+    }
+}

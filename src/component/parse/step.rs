@@ -1,0 +1,181 @@
+//! Steps: everything but their inputs.
+
+use super::context::Context;
+use super::{DraftStep, blocks, inputs};
+use crate::component::is_name;
+use crate::component::model::{DEFAULT_TIMEOUT, OnFailure, Step};
+use crate::component::modules::{self, Action, Module, Shape};
+use crate::diagnostic::{Diagnostic, Span, suggest};
+use crate::yaml::Node;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const KEYS: &[&str] =
+    &["name", "action", "if", "loop", "timeoutSeconds", "onFailure", "maxAttempts", "inputs", "disableLogging"];
+
+/// Reads the steps of a phase.
+pub fn read_all(context: &mut Context<'_>, phase: &str, items: &[Node]) -> Vec<DraftStep> {
+    let mut seen = BTreeMap::new();
+    items.iter().map(|item| read(context, phase, item, &mut seen)).collect()
+}
+
+fn read(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap<String, Span>) -> DraftStep {
+    let before = context.diagnostics.len();
+    if context.mapping(node, "a step", KEYS).is_none() {
+        return DraftStep { name: None, step: None, faulty: true };
+    }
+    let name = name(context, phase, node, seen);
+    let span = node.get("name").map_or(node.span, |name| name.span);
+    let step = body(context, phase, node, name.clone(), span);
+    let faulty = context.diagnostics.len() > before;
+    DraftStep { name, step, faulty }
+}
+
+/// The name of a step, also when it is refused.
+fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap<String, Span>) -> Option<String> {
+    let Some(value) = node.get("name") else {
+        context.push(
+            Diagnostic::error("C006", format!("a step of phase `{phase}` has no name"))
+                .at(context.source, node.span, "this one")
+                .help("add `name:`"),
+        );
+        return None;
+    };
+    let name = value.as_str().unwrap_or_default();
+    if !is_name(name) {
+        // The service's own words, so that a search finds them.
+        let message = format!(
+            "Invalid step name '{name}' in phase '{phase}'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_]."
+        );
+        let legal: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+        let diagnostic = Diagnostic::error("C006", message).at(context.source, value.span, "not a valid name");
+        context.push(if is_name(&legal) {
+            diagnostic.help(format!("for example `{legal}`"))
+        } else {
+            diagnostic.help("use 3 to 128 letters, digits, `-` and `_`")
+        });
+    } else if let Some(first) = seen.insert(name.to_owned(), value.span) {
+        context.push(
+            Diagnostic::error("C006", format!("there are two steps named `{name}` in phase `{phase}`"))
+                .at(context.source, value.span, "again here")
+                .also_at(context.source, first, "first here")
+                .help("give one of them another name"),
+        );
+    }
+    Some(name.to_owned())
+}
+
+fn body(context: &mut Context<'_>, phase: &str, node: &Node, name: Option<String>, span: Span) -> Option<Step> {
+    let shown = name.clone().unwrap_or_default();
+    let module = action(context, &shown, node);
+    let timeout = timeout(context, node, module);
+    let on_failure = on_failure(context, node);
+    let max_attempts = max_attempts(context, node);
+    let disable_logging = node.get("disableLogging").is_some_and(|node| context.boolean(node, "`disableLogging`"));
+    let condition = node.entry("if").map(|(key, value)| blocks::condition(context, key, value, true));
+    let repeat = node.entry("loop").map(|(key, value)| blocks::repeat(context, key, value));
+    let module = module?;
+    let action_span = node.get("action").map_or(span, |action| action.span);
+    let given = node.entry("inputs").filter(|(_, value)| !value.is_null());
+    let (condition, inputs) = match (module.shape, given) {
+        (Shape::Condition, Some((key, value))) => (Some(blocks::condition(context, key, value, false)), Vec::new()),
+        _ => (condition, inputs::read(context, &inputs::Place { phase, step: &shown, action_span }, module, given)),
+    };
+    Some(Step {
+        name: name?,
+        module,
+        timeout,
+        on_failure,
+        max_attempts,
+        disable_logging,
+        inputs,
+        condition,
+        repeat,
+        span,
+        action_span,
+    })
+}
+
+fn action(context: &mut Context<'_>, step: &str, node: &Node) -> Option<&'static Module> {
+    let Some(value) = node.get("action") else {
+        context.push(
+            Diagnostic::error("C010", format!("step `{step}` has no `action`"))
+                .at(context.source, node.span, "this step")
+                .help("add `action:` with the name of an action module, such as ExecuteBash"),
+        );
+        return None;
+    };
+    let name = value.as_str().unwrap_or_default();
+    let module = modules::find(name);
+    if module.is_none() {
+        let diagnostic = Diagnostic::error("C010", format!("unknown action `{name}`")).at(
+            context.source,
+            value.span,
+            "no action module has this name",
+        );
+        let names: Vec<&str> = modules::names().collect();
+        context.push(match suggest(name, &names) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help(format!("the action modules are {}", names.join(", "))),
+        });
+    }
+    module
+}
+
+/// A whole number; one in quotes is accepted with a warning.
+fn integer(context: &mut Context<'_>, node: &Node, what: &str) -> Option<i64> {
+    if let Some(number) = node.as_int() {
+        return Some(number);
+    }
+    let quoted = node.as_str().and_then(|text| text.trim().parse().ok());
+    if quoted.is_some() {
+        context.push(
+            Diagnostic::warning("C040", format!("{what} is a number, but this is written as text"))
+                .at(context.source, node.span, "a reader may refuse it")
+                .help("remove the quotes"),
+        );
+    }
+    quoted
+}
+
+fn timeout(context: &mut Context<'_>, node: &Node, module: Option<&Module>) -> Option<Duration> {
+    let Some((key, value)) = node.entry("timeoutSeconds") else { return Some(DEFAULT_TIMEOUT) };
+    if module.is_some_and(|module| module.action == Action::Reboot) {
+        context.error("C017", key.span, "`timeoutSeconds` is not supported on Reboot", "remove it");
+        return None;
+    }
+    match integer(context, value, "`timeoutSeconds`") {
+        Some(-1) => None,
+        Some(seconds) if seconds > 0 => Some(Duration::from_secs(seconds.unsigned_abs())),
+        _ => {
+            context.push(
+                Diagnostic::error("C014", "`timeoutSeconds` must be a whole number of seconds from 1, or -1")
+                    .at(context.source, value.span, format!("this is {}", value.describe()))
+                    .help("-1 means no limit"),
+            );
+            Some(DEFAULT_TIMEOUT)
+        }
+    }
+}
+
+fn on_failure(context: &mut Context<'_>, node: &Node) -> OnFailure {
+    let Some(value) = node.get("onFailure") else { return OnFailure::default() };
+    let text = value.as_str().unwrap_or_default();
+    OnFailure::parse(text).unwrap_or_else(|| {
+        inputs::not_a_choice(context, value, "`onFailure`", &OnFailure::NAMES);
+        OnFailure::default()
+    })
+}
+
+fn max_attempts(context: &mut Context<'_>, node: &Node) -> u32 {
+    let Some(value) = node.get("maxAttempts") else { return 1 };
+    let attempts = integer(context, value, "`maxAttempts`").and_then(|number| u32::try_from(number).ok());
+    attempts.filter(|attempts| *attempts >= 1).unwrap_or_else(|| {
+        context.push(
+            Diagnostic::error("C016", "`maxAttempts` must be a whole number from 1")
+                .at(context.source, value.span, format!("this is {}", value.describe()))
+                .help("it counts all attempts: 1 means that the step is not repeated"),
+        );
+        1
+    })
+}

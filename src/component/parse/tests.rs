@@ -1,0 +1,405 @@
+use super::*;
+use crate::component::expression::Template;
+use crate::component::model::{OnFailure, Value};
+use crate::component::runnable;
+use crate::diagnostic::render;
+use proptest::prelude::*;
+
+/// A document with these lines in front of `phases`, and these steps (without their first indentation) in phase `build`.
+fn document(head: &str, steps: &str) -> String {
+    let steps = steps.lines().flat_map(|line| ["      ", line, "\n"]).collect::<String>();
+    format!("schemaVersion: 1.0\n{head}phases:\n  - name: build\n    steps:\n{steps}")
+}
+
+fn read(text: &str) -> Parsed {
+    parse(&SourceFile::new("c.yaml", text))
+}
+
+fn places(diagnostics: &[Diagnostic]) -> Vec<String> {
+    let place = |diagnostic: &Diagnostic| diagnostic.place().unwrap().trim_start_matches("c.yaml:").to_owned();
+    diagnostics.iter().map(|diagnostic| format!("{} {}", diagnostic.code, place(diagnostic))).collect()
+}
+
+/// `code line:column` of everything reported.
+fn faults(text: &str) -> Vec<String> {
+    places(&read(text).diagnostics)
+}
+
+fn good(text: &str) -> Document {
+    let parsed = read(text);
+    assert_eq!(parsed.diagnostics, vec![], "{}", render::text(&parsed.diagnostics, false));
+    parsed.document.expect("no errors")
+}
+
+const FULL: &str = r#"name: InstallThing
+description: What it does
+schemaVersion: 1.0
+disableLogging: false
+parameters:
+  - Version:
+      type: string
+      default: "1.2.3"
+      description: Which one
+  - Mandatory: { type: string }
+constants:
+  - InstallDir:
+      type: string
+      value: /opt/thing
+phases:
+  - name: build
+    steps:
+      - name: InstallThing
+        action: ExecuteBash
+        timeoutSeconds: 600
+        onFailure: Ignore
+        maxAttempts: 3
+        inputs:
+          commands:
+            - 'install.sh --version "{{ Version }}" --dir "{{InstallDir}}"'
+            - echo done
+      - name: Write
+        action: CreateFile
+        timeoutSeconds: -1
+        inputs:
+          - path: "{{ build.InstallThing.outputs.stdout }}/x"
+            content: |
+              a {{ Version }}
+              b {{ Mandatory }}
+            permissions: 0644
+            overwrite: false
+      - name: Restart
+        action: Reboot
+  - name: validate
+    disableLogging: true
+    steps:
+      - name: Look
+        action: ExecuteBinary
+        inputs: { path: "{{ build.Write.inputs[0].path }}", arguments: [] }
+"#;
+
+#[test]
+fn a_document_becomes_data() {
+    let document = good(FULL);
+    assert_eq!(document.name.as_deref(), Some("InstallThing"));
+    assert_eq!(document.parameters[0].default.as_deref(), Some("1.2.3"));
+    assert_eq!((document.parameters[1].name.as_str(), document.parameters[1].default.as_deref()), ("Mandatory", None));
+    assert_eq!(document.constants[0].value, "/opt/thing");
+    let steps: Vec<_> = document.steps().map(|(phase, step)| format!("{}.{}", phase.name, step.name)).collect();
+    assert_eq!(steps, ["build.InstallThing", "build.Write", "build.Restart", "validate.Look"]);
+    let install = &document.phases[0].steps[0];
+    assert_eq!((install.on_failure, install.max_attempts), (OnFailure::Ignore, 3));
+    assert_eq!(install.timeout, Some(std::time::Duration::from_mins(10)));
+    let write = &document.phases[0].steps[1];
+    assert_eq!(write.timeout, None);
+    assert_eq!(write.inputs[0].get("overwrite"), Some(&Value::Boolean(false)));
+    let Some(Value::Text(permissions)) = write.inputs[0].get("permissions") else { panic!() };
+    assert_eq!(permissions.literal().as_deref(), Some("0644"));
+    assert!(document.phases[1].disable_logging && document.phases[0].steps[2].inputs.is_empty());
+    assert!(!document.only_test());
+    assert!(runnable(&document, &SourceFile::new("c.yaml", FULL)).is_empty());
+}
+
+#[test]
+fn expressions_are_located_inside_blocks() {
+    let document = good(FULL);
+    let places: Vec<&str> = document
+        .steps()
+        .flat_map(|(_, step)| step.templates())
+        .flat_map(Template::expressions)
+        .map(|(_, span)| &FULL[span.start..span.end])
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "{{ Version }}",
+            "{{InstallDir}}",
+            "{{ build.InstallThing.outputs.stdout }}",
+            "{{ Version }}",
+            "{{ Mandatory }}",
+            "{{ build.Write.inputs[0].path }}",
+        ]
+    );
+}
+
+#[test]
+fn json_and_all_spellings_of_the_version_are_read() {
+    let json = r#"{"schemaVersion": "1", "phases": [{"name": "test", "steps": [
+        {"name": "Run", "action": "ExecuteBash", "inputs": {"commands": ["true"]}}]}], "constants": []}"#;
+    assert!(good(json).only_test());
+    for version in ["1", "1.0", "\"1.0\""] {
+        good(&format!("schemaVersion: {version}\nphases: [{{name: test, steps: [{{name: Run, action: Reboot}}]}}]\n"));
+    }
+}
+
+#[test]
+fn faults_of_the_document_have_their_code_and_place() {
+    let run = "- { name: Run, action: Reboot }";
+    for (head, expected) in [
+        ("phases: []\n", "C001 1:1"),
+        ("schemaVersion: 2.0\nphases: [{name: test, steps: [{name: Run, action: Reboot}]}]\n", "C001 1:16"),
+        ("schemaVersion: 1.0\n", "C002 1:1"),
+        ("schemaVersion: 1.0\nphases:\n", "C002 2:1"),
+        ("schemaVersion: 1.0\nphases: {name: build}\n", "C002 2:9"),
+        ("- a\n", "C009 1:1"),
+    ] {
+        assert_eq!(faults(head).first().map(String::as_str), Some(expected), "{head}");
+    }
+    for (head, expected) in [
+        ("nmae: x\n", "C003 2:1"),
+        ("disableLogging: \"no\"\n", "C009 2:17"),
+        ("name: [a]\n", "C009 2:7"),
+        ("parameters: { Abc: { type: string } }\n", "C007 2:13"),
+        ("parameters:\n  - Abc: { type: string }\n    Def: { type: string }\n", "C007 3:5"),
+        ("parameters:\n  - Ab: { type: string }\n", "C007 3:5"),
+        ("parameters:\n  - Abc: { type: string }\nconstants:\n  - Abc: { type: string, value: x }\n", "C007 5:5"),
+        ("parameters:\n  - Abc: { type: Integer }\n", "C008 3:18"),
+        ("parameters:\n  - Abc: { default: x }\n", "C008 3:5"),
+        ("constants:\n  - Abc: { type: string }\n", "C008 3:5"),
+        ("parameters:\n  - Abc: { type: string, defualt: x }\n", "C003 3:26"),
+        ("parameters:\n  - Abc: { type: string, default: 1.10 }\n", "C040 3:35"),
+    ] {
+        assert_eq!(faults(&document(head, run)), [expected], "{head}");
+    }
+    let many: Vec<String> = (0..26).map(|n| format!("  - Name{n}: {{ type: string }}\n")).collect();
+    let many = many.concat();
+    assert_eq!(faults(&document(&format!("parameters:\n{many}"), run)), ["C007 28:5"]);
+}
+
+#[test]
+fn faults_of_phases_have_their_code_and_place() {
+    let one = |phases: &str| faults(&format!("schemaVersion: 1.0\nphases:\n{phases}"));
+    let steps = "    steps: [{ name: Run, action: Reboot }]\n";
+    assert_eq!(one(&format!("  - name: install\n{steps}")), ["C004 2:1"]);
+    assert_eq!(one(&format!("  - name: my phase\n{steps}  - name: build\n{steps}")), ["C005 3:11"]);
+    assert_eq!(one(&format!("  - name: build\n{steps}  - name: build\n{steps}")), ["C005 5:11"]);
+    assert_eq!(
+        one("  - steps: [{ name: Run, action: Reboot }]\n"),
+        ["C005 3:5", "C004 2:1"].into_iter().rev().collect::<Vec<_>>()
+    );
+    assert_eq!(one("  - name: build\n"), ["C009 3:11"]);
+    assert_eq!(one("  - name: build\n    steps: []\n"), ["C009 4:12"]);
+    assert_eq!(one(&format!("  - name: build\n{steps}    action: Reboot\n")), ["C003 5:5"]);
+}
+
+#[test]
+fn faults_of_steps_have_their_code_and_place() {
+    for (steps, expected) in [
+        ("- name: Loading ssh keys\n  action: Reboot", "C006 5:15"),
+        ("- action: Reboot", "C006 5:9"),
+        ("- { name: Run, action: Reboot }\n- { name: Run, action: Reboot }", "C006 6:17"),
+        ("- just text", "C009 5:9"),
+        ("- { name: Run, action: Reboot, retries: 2 }", "C003 5:38"),
+        ("- { name: Run, action: ExecuteBahs, inputs: { commands: [a] } }", "C010 5:30"),
+        ("- { name: Run }", "C010 5:9"),
+        ("- { name: Run, action: ExecuteBash }", "C011 5:30"),
+        ("- { name: Run, action: S3Download, inputs: [] }", "C011 5:42"),
+        ("- { name: Run, action: Assert }", "C011 5:30"),
+        ("- { name: Run, action: ExecuteBash, inputs: [{ commands: [a] }] }", "C012 5:51"),
+        ("- { name: Run, action: CreateFile, inputs: { path: /a } }", "C012 5:50"),
+        ("- { name: Run, action: ExecuteBash, inputs: { command: [a] } }", "C013 5:53"),
+        ("- { name: Run, action: ExecuteBash, inputs: { commands: a } }", "C013 5:63"),
+        ("- { name: Run, action: ExecuteBash, inputs: { commands: [] } }", "C013 5:63"),
+        ("- { name: Run, action: CreateFile, inputs: [{ content: a }] }", "C013 5:51"),
+        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, overwrite: \"yes\" }] }", "C013 5:74"),
+        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, permissions: u+x }] }", "C013 5:76"),
+        ("- { name: Run, action: Reboot, inputs: { delaySeconds: -1 } }", "C013 5:62"),
+        ("- { name: Run, action: Reboot, onFailure: abort }", "C015 5:49"),
+        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, encoding: latin1 }] }", "C015 5:73"),
+        ("- { name: Run, action: UpdateOS, timeoutSeconds: 0 }", "C014 5:56"),
+        ("- { name: Run, action: UpdateOS, timeoutSeconds: 1.5 }", "C014 5:56"),
+        ("- { name: Run, action: UpdateOS, timeoutSeconds: \"600\" }", "C040 5:56"),
+        ("- { name: Run, action: UpdateOS, maxAttempts: 0 }", "C016 5:53"),
+        ("- { name: Run, action: Reboot, timeoutSeconds: 60 }", "C017 5:38"),
+        ("- { name: Run, action: ExecutePowerShell, inputs: { commands: [a], file: b.ps1 } }", "C018 5:57"),
+        ("- { name: Run, action: WebDownload, inputs: [{ source: a, destination: b, checksum: c }] }", "C018 5:52"),
+        ("- { name: Run, action: Reboot, loop: { for: {}, forEach: [] } }", "C030 5:44"),
+        ("- { name: Run, action: Reboot, if: { stringEqual: a, value: b } }", "C031 5:44"),
+        ("- { name: Run, action: Reboot, if: { value: b } }", "C031 5:42"),
+        ("- { name: Run, action: Reboot, if: [a] }", "C031 5:42"),
+    ] {
+        assert_eq!(faults(&document("", steps)), [expected], "{steps}");
+    }
+}
+
+#[test]
+fn faults_of_expressions_have_their_code_and_place() {
+    let steps = "\
+- { name: First, action: ExecuteBash, inputs: { commands: ['true'] } }
+- { name: Files, action: ReadFile, inputs: [{ path: /a }, { path: /b }] }
+- name: Check
+  action: ExecuteBash
+  inputs:
+    commands:
+      - |
+        set -e
+        echo EXPRESSION
+- { name: Later, action: ExecuteBash, inputs: { commands: ['true'] } }";
+    let text = document("parameters: [{ Version: { type: string } }]\n", steps)
+        + "  - { name: test, steps: [{ name: Try, action: ExecuteBash, inputs: { commands: ['a'] } }] }\n";
+    for (expression, expected) in [
+        ("{{ Versoin }}", "C020"),
+        ("{{ biuld.First.outputs.stdout }}", "C020"),
+        ("{{ build.Frist.outputs.stdout }}", "C020"),
+        ("{{ build.First.outputs.stdotu }}", "C021"),
+        ("{{ build.First.inputs.command }}", "C021"),
+        ("{{ build.Files.inputs[0].encoding }}", "C021"),
+        ("{{ build.Files.inputs.path }}", "C022"),
+        ("{{ build.Files.outputs[2].content }}", "C022"),
+        ("{{ build.First.outputs[0].stdout }}", "C022"),
+        ("{{ test.Try.outputs.stdout }}", "C023"),
+        ("{{ build.Check.outputs.stdout }}", "C024"),
+        ("{{ build.Later.outputs.stdout }}", "C024"),
+        ("{{ .Field }}", "C025"),
+        ("{{ Version", "C025"),
+        ("{{ env: }}", "C025"),
+        ("{{ context:dat }}", "C026"),
+        ("{{ aws:imds:iam/info }}", "C026"),
+        ("{{ loop.value }}", "C027"),
+    ] {
+        assert_eq!(faults(&text.replace("EXPRESSION", expression)), [format!("{expected} 14:20")], "{expression}");
+    }
+    for expression in [
+        "{{ Version }}",
+        "{{build.First.outputs.stdout}}",
+        "{{ build.First.inputs.commands }}",
+        "{{ build.Files.outputs[1].content }}",
+        "{{ build.Files.outputs.content }}",
+        "{{ build.Files.inputs[1].path }}",
+        "}}",
+        "{{ context:date }}",
+        "{{ env:A(b) }}",
+    ] {
+        good(&text.replace("EXPRESSION", expression));
+    }
+}
+
+#[test]
+fn one_fault_is_reported_once() {
+    // A step that could not be read is not blamed again by those who refer to it.
+    let steps = "- { name: First, action: ExecuteBahs, inputs: { commands: ['true'] } }\n\
+                 - { name: Next, action: ExecuteBash, inputs: { commands: ['{{ build.First.outputs.foo }}'] } }";
+    assert_eq!(faults(&document("", steps)), ["C010 5:32"]);
+    let steps = "- { name: Next, action: ExecuteBash, inputs: { commands: ['{{ Version }}'] } }";
+    assert_eq!(faults(&document("parameters: { Version: { type: string } }\n", steps)), ["C007 2:13"]);
+}
+
+#[test]
+fn everything_is_reported_at_once() {
+    let text = document(
+        "nmae: x\n",
+        "- name: a b\n  action: Rebot\n  maxAttempts: none\n- { name: Run, action: ExecuteBash }",
+    );
+    assert_eq!(faults(&text), ["C003 2:1", "C006 6:15", "C010 7:17", "C016 8:22", "C011 9:30"]);
+}
+
+#[test]
+fn broken_yaml_is_reported_too() {
+    let parsed = read("phases:\n\t- name: build\n");
+    assert!(parsed.has_errors());
+    assert_eq!(places(&parsed.diagnostics), ["Y002 2:1"]);
+}
+
+#[test]
+fn messages_help() {
+    let text = document(
+        "parameters:\n  - Version: { type: string, default: '1' }\n",
+        "- name: Loading ssh keys\n  action: ExecuteBahs\n- { name: Fetch, action: S3Download, inputs: [] }\n\
+         - { name: Show, action: ExecuteBash, inputs: { commands: ['echo {{ Versoin }}'], timeout: 5 } }",
+    );
+    insta::assert_snapshot!(render::text(&read(&text).diagnostics, false), @r"
+    error[C006]: Invalid step name 'Loading ssh keys' in phase 'build'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_].
+     --> c.yaml:7:15
+      |
+    7 |       - name: Loading ssh keys
+      |               ^^^^^^^^^^^^^^^^ not a valid name
+      |
+      = help: for example `Loading-ssh-keys`
+
+    error[C010]: unknown action `ExecuteBahs`
+     --> c.yaml:8:17
+      |
+    8 |         action: ExecuteBahs
+      |                 ^^^^^^^^^^^ no action module has this name
+      |
+      = help: did you mean `ExecuteBash`?
+
+    error[C011]: Parsing step 'Fetch' in phase 'build' failed. Error: Action S3Download has no inputs; it requires an 'inputs'
+     --> c.yaml:9:44
+      |
+    9 |       - { name: Fetch, action: S3Download, inputs: [] }
+      |                                            ^^^^^^ without inputs there is nothing to do
+      |
+      = help: add `inputs:` with source, destination
+
+    error[C020]: no parameter or constant is named `Versoin`
+      --> c.yaml:10:71
+       |
+    10 |       - { name: Show, action: ExecuteBash, inputs: { commands: ['echo {{ Versoin }}'], timeout: 5 } }
+       |                                                                       ^^^^^^^^^^^^^ undeclared
+       |
+       = help: did you mean `Version`?
+
+    error[C013]: unknown key `timeout` in the inputs of ExecuteBash
+      --> c.yaml:10:88
+       |
+    10 |       - { name: Show, action: ExecuteBash, inputs: { commands: ['echo {{ Versoin }}'], timeout: 5 } }
+       |                                                                                        ^^^^^^^ not a known key
+       |
+       = help: known keys: commands
+    ");
+}
+
+#[test]
+fn what_is_not_executed_yet_is_named() {
+    let text = document(
+        "",
+        "- { name: Windows, action: ExecutePowerShell, inputs: { commands: [dir] } }\n\
+         - { name: Fetch, action: S3Download, inputs: [{ source: s3://a/b, destination: /b }] }\n\
+         - { name: Holds, action: Assert, inputs: { stringEquals: a, value: '{{ context:date }}' } }\n\
+         - name: Loop\n  action: ExecuteBash\n  if: { fileExists: /a }\n  loop: { forEach: [a] }\n  inputs: { commands: ['{{ loop.value }} {{ aws:ssm:/a }} {{ env:A }}'] }",
+    );
+    let source = SourceFile::new("c.yaml", text.as_str());
+    let document = good(&text);
+    let refused = runnable(&document, &source);
+    assert!(refused.iter().all(|diagnostic| diagnostic.code == "C050"));
+    let what: Vec<_> =
+        refused.iter().map(|diagnostic| diagnostic.message.replace(" is not executed locally yet", "")).collect();
+    assert_eq!(
+        what,
+        [
+            "ExecutePowerShell, which needs Windows,",
+            "S3Download",
+            "Assert",
+            "a `context:` expression",
+            "`if`",
+            "`loop`",
+            "an `aws:ssm:` expression",
+            "an `env:` expression",
+        ]
+    );
+    assert_eq!(places(&refused[..2]), ["C050 5:34", "C050 6:32"]);
+}
+
+#[test]
+fn inputs_of_a_later_step_are_not_known_yet() {
+    let text = document(
+        "",
+        "- { name: Now, action: ExecuteBash, inputs: { commands: ['{{ build.Later.inputs.path }}'] } }\n\
+         - { name: Later, action: ExecuteBinary, inputs: { path: /bin/true } }",
+    );
+    let refused = runnable(&good(&text), &SourceFile::new("c.yaml", text.as_str()));
+    assert_eq!(places(&refused), ["C050 5:65"]);
+}
+
+proptest! {
+    #[test]
+    fn no_document_makes_it_panic(steps in prop::collection::vec(prop::sample::select(vec![
+        "- name: A b\n", "- name: Run\n", "  action: ExecuteBash\n", "  action: CreateFile\n", "  inputs:\n", "  inputs: []\n",
+        "    commands:\n", "      - 'a {{ build.Run.outputs.stdout }}'\n", "    - path: '{{'\n", "      content: {}\n",
+        "  timeoutSeconds: ~\n", "  if: {}\n", "  loop: x\n", "  onFailure: []\n", "- x\n", "-\n",
+    ]), 0..16)) {
+        let parsed = read(&document("parameters: [{}]\n", &steps.concat()));
+        prop_assert!(parsed.has_errors());
+        prop_assert!(parsed.diagnostics.iter().all(|diagnostic| diagnostic.primary.is_some()));
+    }
+}

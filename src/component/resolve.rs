@@ -1,0 +1,180 @@
+//! References: does what an expression names exist, and can it be known when the step runs?
+
+use super::expression::{Chain, Expression, Side, Template};
+use super::model::{Stage, Step, stage};
+use super::modules::Shape;
+use super::parse::{Draft, DraftPhase, DraftStep};
+use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
+use std::sync::Arc;
+
+/// Checks every expression of a document.
+pub fn check(diagnostics: &mut Vec<Diagnostic>, source: &Arc<SourceFile>, draft: &Draft) {
+    for (phase_number, phase) in draft.phases.iter().enumerate() {
+        for (step_number, step) in phase.steps.iter().enumerate() {
+            let Some(step) = &step.step else { continue };
+            let from = From { draft, source, phase, at: (phase_number, step_number), step };
+            for (expression, span) in step.templates().into_iter().flat_map(Template::expressions) {
+                diagnostics.extend(from.check(expression, span));
+            }
+        }
+    }
+}
+
+/// Where a reference is made from.
+struct From<'a> {
+    draft: &'a Draft,
+    source: &'a Arc<SourceFile>,
+    phase: &'a DraftPhase,
+    at: (usize, usize),
+    step: &'a Step,
+}
+
+/// The step a reference names: its position, phase and draft.
+struct Target<'a> {
+    at: (usize, usize),
+    phase: &'a DraftPhase,
+    draft: &'a DraftStep,
+}
+
+impl From<'_> {
+    fn check(&self, expression: &Expression, span: Span) -> Option<Diagnostic> {
+        match expression {
+            Expression::Name(name) => self.name(name, span),
+            Expression::Loop { name, field } => self.loop_variable(name, field, span),
+            Expression::Chain(chain) => self.chain(chain, span),
+            Expression::Ssm(_) | Expression::Imds(_) | Expression::Environment(_) | Expression::Context(_) => None,
+        }
+    }
+
+    fn error(&self, code: &'static str, span: Span, message: String, label: &str) -> Diagnostic {
+        Diagnostic::error(code, message).at(self.source, span, label)
+    }
+
+    fn name(&self, name: &str, span: Span) -> Option<Diagnostic> {
+        let document = &self.draft.document;
+        let parameters = document.parameters.iter().map(|parameter| parameter.name.as_str());
+        let names: Vec<&str> =
+            parameters.chain(document.constants.iter().map(|constant| constant.name.as_str())).collect();
+        if names.contains(&name) || !self.draft.names_known {
+            return None;
+        }
+        let message = format!("no parameter or constant is named `{name}`");
+        let diagnostic = self.error("C020", span, message, "undeclared");
+        Some(match suggest(name, &names) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help(format!("declare it: `parameters: [{{ {name}: {{ type: string }} }}]`")),
+        })
+    }
+
+    fn loop_variable(&self, name: &str, field: &str, span: Span) -> Option<Diagnostic> {
+        let Some(repeat) = &self.step.repeat else {
+            let message = format!("`{name}.{field}` is a loop variable, but step `{}` has no loop", self.step.name);
+            return Some(self.error("C027", span, message, "would stay as it is written"));
+        };
+        let own = repeat.node.get("name").and_then(|node| node.as_str());
+        if name == "loop" || own == Some(name) {
+            return None;
+        }
+        let message = format!("the loop of step `{}` is not named `{name}`", self.step.name);
+        Some(self.error("C027", span, message, "unknown loop").help("use `loop.value`, or the `name` of the loop"))
+    }
+
+    fn chain(&self, chain: &Chain, span: Span) -> Option<Diagnostic> {
+        let Some(Target { at, phase, draft }) = self.target(chain) else { return self.unknown(chain, span) };
+        if let (Some(here), Some(there)) = (stage(&self.phase.phase.name), stage(&phase.phase.name))
+            && here != there
+        {
+            let words = |stage| if stage == Stage::Build { "build" } else { "test" };
+            let message = format!(
+                "the {} stage knows nothing of step `{}` of the {} stage",
+                words(here),
+                chain.step,
+                words(there)
+            );
+            let diagnostic = self.error("C023", span, message, "runs on another instance");
+            return Some(diagnostic.help("keep what is needed in a file of the image, and read it there"));
+        }
+        if chain.side == Side::Outputs && at >= self.at {
+            let (message, label) = if at == self.at {
+                (format!("step `{}` cannot use its own outputs", chain.step), "not known before it has run")
+            } else {
+                (format!("step `{}` runs later than this one", chain.step), "not known yet")
+            };
+            return Some(self.error("C024", span, message, label));
+        }
+        let step = draft.step.as_ref().filter(|_| !draft.faulty)?;
+        self.value(chain, step, span)
+    }
+
+    /// The step a chain names.
+    fn target(&self, chain: &Chain) -> Option<Target<'_>> {
+        let phase_at = self.draft.phases.iter().position(|phase| phase.phase.name == chain.phase)?;
+        let phase = &self.draft.phases[phase_at];
+        let named = |step: &DraftStep| step.name.as_deref() == Some(chain.step.as_str());
+        let step_at = phase.steps.iter().position(named)?;
+        Some(Target { at: (phase_at, step_at), phase, draft: &phase.steps[step_at] })
+    }
+
+    /// Says which part of a chain names nothing; `None` if a step that could not be read may be meant.
+    fn unknown(&self, chain: &Chain, span: Span) -> Option<Diagnostic> {
+        let phases = &self.draft.phases;
+        let Some(phase) = phases.iter().find(|phase| phase.phase.name == chain.phase) else {
+            let names: Vec<&str> = phases.iter().map(|phase| phase.phase.name.as_str()).collect();
+            let message = format!("no phase is named `{}`", chain.phase);
+            return Some(near(self.error("C020", span, message, "unknown phase"), &chain.phase, &names));
+        };
+        if phase.steps.iter().any(|step| step.name.is_none()) {
+            return None;
+        }
+        let names: Vec<&str> = phase.steps.iter().filter_map(|step| step.name.as_deref()).collect();
+        let message = format!("phase `{}` has no step named `{}`", chain.phase, chain.step);
+        Some(near(self.error("C020", span, message, "unknown step"), &chain.step, &names))
+    }
+
+    /// Whether the step has the input or output.
+    fn value(&self, chain: &Chain, step: &Step, span: Span) -> Option<Diagnostic> {
+        let module = step.module;
+        let items = step.inputs.len();
+        match (module.shape, chain.index) {
+            (Shape::List, Some(index)) if index >= items && step.repeat.is_none() => {
+                let message = format!("step `{}` has {items} items of inputs, counted from 0", step.name);
+                return Some(self.error("C022", span, message, "index out of range"));
+            }
+            (Shape::List, None) if chain.side == Side::Inputs => {
+                let message = format!("step `{}` has a list of inputs: say which item is meant", step.name);
+                let diagnostic = self.error("C022", span, message, "index missing");
+                return Some(diagnostic.help(format!("write `inputs[0].{}`", chain.key)));
+            }
+            (Shape::Map | Shape::Condition, Some(_)) if module.output("executionId").is_none() => {
+                let message = format!("{} has one set of {}, not a list", module.name, chain.side.word());
+                let diagnostic = self.error("C022", span, message, "no index here");
+                return Some(diagnostic.help(format!("write `{}.{}`", chain.side.word(), chain.key)));
+            }
+            _ => {}
+        }
+        let (known, message): (Vec<&str>, String) = match chain.side {
+            Side::Outputs => (
+                module.outputs.iter().map(|output| output.name).collect(),
+                format!("{} has no output `{}`", module.name, chain.key),
+            ),
+            Side::Inputs => (
+                step.inputs
+                    .get(chain.index.unwrap_or(0))
+                    .map_or_else(Vec::new, |item| item.fields.iter().map(|field| field.name).collect()),
+                format!("step `{}` is given no input `{}`", step.name, chain.key),
+            ),
+        };
+        let label = format!("unknown {}", chain.side.word().trim_end_matches('s'));
+        (!known.contains(&chain.key.as_str()))
+            .then(|| near(self.error("C021", span, message, &label), &chain.key, &known))
+    }
+}
+
+/// Adds a suggestion, or all there is to choose from.
+fn near(diagnostic: Diagnostic, word: &str, known: &[&str]) -> Diagnostic {
+    match suggest(word, known) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => diagnostic.help("it has none at all"),
+        None => diagnostic.help(format!("there is {}", known.join(", "))),
+    }
+}

@@ -1,0 +1,185 @@
+//! A build from PENDING to AVAILABLE, on a thread of its own.
+
+use super::failure::{BuildError, Failed};
+use super::resolve::{self, Component};
+use super::stage::StageRun;
+use super::workflow::{self, WorkflowStatus};
+use super::{IMAGE, ImageRecord, ImageStatus, output};
+use crate::event::Stage;
+use crate::local::Local;
+use crate::local::records::Ami;
+use crate::local::store::{Scope, StoreError};
+use crate::local::wire::ServiceError;
+use serde_json::json;
+use std::sync::Arc;
+
+/// A build that runs.
+#[derive(Debug)]
+pub(super) struct Build<'a> {
+    pub(super) local: &'a Arc<Local>,
+    pub(super) scope: Scope,
+    /// As it was at the last change of state.
+    pub(super) image: ImageRecord,
+}
+
+/// Starts the thread of a build that has been recorded.
+pub(super) fn start(local: &Local, scope: &Scope, record: &ImageRecord) -> Result<(), ServiceError> {
+    let shared = &local.compute.shared;
+    shared.add_build(&record.arn);
+    let (image, scope) = (record.clone(), scope.clone());
+    let (arn, failed_scope) = (record.arn.clone(), scope.clone());
+    let spawned = local.compute.supervise().and_then(|()| {
+        local.compute.spawn("local-build", move |local| {
+            let arn = image.arn.clone();
+            Build { local, scope, image }.run();
+            local.compute.shared.remove_build(&arn);
+        })
+    });
+    spawned.or_else(|error| {
+        shared.remove_build(&arn);
+        let reason = format!("The build could not be started: {error}");
+        close(local, &failed_scope, &arn, ImageStatus::Failed, Some(&reason), None)?;
+        Err(ServiceError::new(500, "ServiceException", reason))
+    })
+}
+
+/// Writes the end of an image that has not ended yet.
+pub(in crate::local::compute) fn close(
+    local: &Local,
+    scope: &Scope,
+    arn: &str,
+    status: ImageStatus,
+    reason: Option<&str>,
+    failure: Option<serde_json::Value>,
+) -> Result<(), StoreError> {
+    local.store.write(|tx| {
+        let Some(mut record) = tx.get::<ImageRecord>(scope, IMAGE, arn)? else { return Ok(()) };
+        if !record.status.may_become(status) {
+            return Ok(());
+        }
+        record.status = status;
+        record.reason = reason.map(|reason| reason.chars().take(REASON_LIMIT).collect());
+        record.failure = failure;
+        tx.put(scope, IMAGE, arn, &record)
+    })
+}
+
+/// Characters of `state.reason`.
+const REASON_LIMIT: usize = 1_024;
+
+/// How many builds work at once; the others wait in PENDING.
+fn slots() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).max(2)
+}
+
+impl Build<'_> {
+    fn run(mut self) {
+        let arn = self.image.arn.clone();
+        let result = if self.local.compute.shared.take_slot(&arn, slots()) {
+            let result = self.work();
+            self.local.compute.shared.give_slot();
+            result
+        } else {
+            Err(BuildError::Cancelled)
+        };
+        let closed = match result {
+            Ok(()) => Ok(()),
+            // Whatever a build stumbles over after it was cancelled is a consequence of that.
+            Err(_) if self.local.compute.shared.is_cancelled(&arn) => self.end(ImageStatus::Cancelled, None, None),
+            Err(BuildError::Cancelled) => self.end(ImageStatus::Cancelled, None, None),
+            Err(BuildError::Failed(failed)) => {
+                let context = failed.context(self.image.status);
+                self.end(ImageStatus::Failed, Some(&failed.reason()), Some(context))
+            }
+            Err(BuildError::Service(error)) => {
+                let context = json!({"imageStatus": self.image.status.word()});
+                self.end(ImageStatus::Failed, Some(&error.message), Some(context))
+            }
+        };
+        if let Err(error) = closed {
+            tracing::error!(image = arn, %error, "the end of a build could not be recorded");
+        }
+    }
+
+    fn end(
+        &self,
+        status: ImageStatus,
+        reason: Option<&str>,
+        failure: Option<serde_json::Value>,
+    ) -> Result<(), StoreError> {
+        close(self.local, &self.scope, &self.image.arn, status, reason, failure)
+    }
+
+    fn work(&mut self) -> Result<(), BuildError> {
+        self.enter(ImageStatus::Creating)?;
+        let parent = resolve::parent(self.local, &self.scope, &self.image)?;
+        let components = resolve::components(self.local, &self.scope, &self.image)?;
+        self.enter(ImageStatus::Building)?;
+        let ami = self.build_stage(&parent, &components)?;
+        if self.image.tests_enabled {
+            self.enter(ImageStatus::Testing)?;
+            self.test_stage(&ami, &components)?;
+        }
+        self.enter(ImageStatus::Distributing)?;
+        self.image.ami = Some(output::output(&ami, &self.scope));
+        self.enter(ImageStatus::Available)
+    }
+
+    /// Moves the image to its next state, unless it was cancelled.
+    fn enter(&mut self, status: ImageStatus) -> Result<(), BuildError> {
+        if self.local.compute.shared.is_cancelled(&self.image.arn) {
+            return Err(BuildError::Cancelled);
+        }
+        let ami = self.image.ami.clone();
+        let (scope, arn) = (&self.scope, &self.image.arn);
+        self.image = self.local.store.write(|tx| {
+            // Read again: tags may have been changed, and a wish to cancel may have been written by another process.
+            let mut record = tx.get::<ImageRecord>(scope, IMAGE, arn)?.ok_or(BuildError::Cancelled)?;
+            if record.cancel_requested || !record.status.may_become(status) {
+                return Err(BuildError::Cancelled);
+            }
+            record.status = status;
+            record.ami = ami;
+            tx.put(scope, IMAGE, arn, &record)?;
+            Ok(record)
+        })?;
+        Ok(())
+    }
+
+    /// The workflow `build-image`: an AMI from the parent and the components' build and validate phases.
+    fn build_stage(&mut self, parent: &Ami, components: &[Component]) -> Result<Ami, BuildError> {
+        let mut stage = StageRun::begin(self, Stage::Build, "BUILD", 5)?;
+        let result = stage.build(parent, components);
+        stage.finish(result)
+    }
+
+    /// The workflow `test-image`: the components' test phases in a fresh instance of the new AMI.
+    fn test_stage(&mut self, ami: &Ami, components: &[Component]) -> Result<(), BuildError> {
+        let mut stage = StageRun::begin(self, Stage::Test, "TEST", 3)?;
+        let result = stage.test(ami, components);
+        stage.finish(result)
+    }
+}
+
+impl StageRun<'_> {
+    fn build(&mut self, parent: &Ami, components: &[Component]) -> Result<Ami, Failed> {
+        let live = self.launch(workflow::LAUNCH_BUILD, parent, "Build")?;
+        let task = ("BUILDING", ["build", "validate"].as_slice());
+        self.components(workflow::APPLY_BUILD, &live, components, task)?;
+        self.sanitize(workflow::SANITIZE, &live)?;
+        let ami = self.create_image(workflow::CREATE_IMAGE, parent)?;
+        self.terminate(workflow::TERMINATE_BUILD)?;
+        Ok(ami)
+    }
+
+    fn test(&mut self, ami: &Ami, components: &[Component]) -> Result<(), Failed> {
+        let live = self.launch(workflow::LAUNCH_TEST, ami, "Test")?;
+        self.components(workflow::APPLY_TEST, &live, components, ("TESTING", ["test"].as_slice()))?;
+        self.terminate(workflow::TERMINATE_TEST)
+    }
+}
+
+/// The end of a workflow as its record tells it.
+pub(super) const fn workflow_end(cancelled: bool) -> WorkflowStatus {
+    if cancelled { WorkflowStatus::Cancelled } else { WorkflowStatus::RollbackCompleted }
+}

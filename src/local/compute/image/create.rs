@@ -1,0 +1,261 @@
+//! `CreateImage`.
+
+use super::{IMAGE, ImageRecord, ImageStatus, build, version_arn};
+use crate::clock::rfc3339;
+use crate::local::Local;
+use crate::local::compute::{peer, process::Owner, request, token};
+use crate::local::service::Service;
+use crate::local::store::{Scope, Transaction};
+use crate::local::wire::{Caller, ServiceError};
+use serde_json::{Value, json};
+
+/// Concurrent builds per account and Region (image-builder.md section 16).
+const CONCURRENT_BUILDS: usize = 100;
+
+/// Minutes of the test stage when the request names none (the service's default).
+const DEFAULT_TEST_MINUTES: i64 = 720;
+
+/// `CreateImage`: records the image as PENDING and builds it on a thread.
+pub(in crate::local::compute) fn create_image(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Value, ServiceError> {
+    let token = request::text(body, "clientToken")
+        .ok_or_else(|| invalid("The value supplied for parameter 'clientToken' is not valid. It is required."))?;
+    if let Some(answer) = local.store.read(|tx| answered_before(tx, &caller.scope, token, body))? {
+        return Ok(answer);
+    }
+    let draft = draft(local, caller, body)?;
+    let (record, answer) = local.store.write(|tx| {
+        // Looked up again: another call with the same token may have been faster.
+        if let Some(answer) = answered_before(tx, &caller.scope, token, body)? {
+            return Ok((None, answer));
+        }
+        let record = number(tx, &caller.scope, draft)?;
+        let answer = json!({
+            "clientToken": token,
+            "imageBuildVersionArn": record.arn,
+            "latestVersionReferences": latest_references(&record.arn),
+        });
+        tx.put(&caller.scope, IMAGE, &record.arn, &record)?;
+        token::remember(tx, &caller.scope, "CreateImage", token, body, &answer)?;
+        Ok::<_, ServiceError>((Some(record), answer))
+    })?;
+    if let Some(record) = record {
+        build::start(local, &caller.scope, &record)?;
+    }
+    Ok(answer)
+}
+
+fn answered_before(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    token: &str,
+    body: &Value,
+) -> Result<Option<Value>, ServiceError> {
+    match token::look_up(tx, scope, "CreateImage", token, body)? {
+        token::Seen::New => Ok(None),
+        token::Seen::Before(answer) => Ok(Some(answer)),
+        token::Seen::Mismatch => Err(ServiceError::new(
+            400,
+            "IdempotentParameterMismatchException",
+            "You have specified a client token for an operation using parameter values that differ from a previous \
+             request that used the same client token.",
+        )),
+    }
+}
+
+fn invalid(message: &str) -> ServiceError {
+    ServiceError::new(400, "InvalidParameterValueException", message)
+}
+
+/// The record without its build number: everything that does not need the transaction.
+fn draft(local: &Local, caller: &Caller, body: &Value) -> Result<ImageRecord, ServiceError> {
+    refuse_what_is_missing(body)?;
+    let recipe_arn = required_arn(body, "imageRecipeArn")?;
+    let infrastructure_arn = required_arn(body, "infrastructureConfigurationArn")?;
+    let recipe = part(local, caller, "GetImageRecipe", "imageRecipe", ("imageRecipeArn", recipe_arn))?;
+    let infrastructure = part(
+        local,
+        caller,
+        "GetInfrastructureConfiguration",
+        "infrastructureConfiguration",
+        ("infrastructureConfigurationArn", infrastructure_arn),
+    )?;
+    let empty = json!({});
+    let tests = body.get("imageTestsConfiguration").unwrap_or(&empty);
+    let minutes = request::integer(tests, "timeoutMinutes").unwrap_or(DEFAULT_TEST_MINUTES);
+    if !(60..=1440).contains(&minutes) {
+        return Err(invalid("The value supplied for parameter 'imageTestsConfiguration.timeoutMinutes' is not valid."));
+    }
+    let owner = Owner::current().map_err(|error| ServiceError::new(500, "ServiceException", error.to_string()))?;
+    Ok(ImageRecord {
+        arn: image_arn(&recipe, recipe_arn)?,
+        name: request::text(&recipe, "name").unwrap_or_default().to_owned(),
+        version: request::text(&recipe, "version").unwrap_or_default().to_owned(),
+        build: 0,
+        status: ImageStatus::Pending,
+        reason: None,
+        failure: None,
+        recipe_arn: request::text(&recipe, "arn").unwrap_or(recipe_arn).to_owned(),
+        infrastructure_arn: infrastructure_arn.to_owned(),
+        recipe,
+        infrastructure,
+        tests_enabled: request::boolean(tests, "imageTestsEnabled").unwrap_or(true),
+        tests_timeout_minutes: minutes,
+        enhanced_metadata: request::boolean(body, "enhancedImageMetadataEnabled").unwrap_or(true),
+        os_version: String::new(),
+        created_at: rfc3339(caller.now),
+        tags: request::map(body, "tags"),
+        ami: None,
+        owner,
+        cancel_requested: false,
+    })
+}
+
+/// What the local environment cannot build is refused instead of left out.
+fn refuse_what_is_missing(body: &Value) -> Result<(), ServiceError> {
+    for key in ["containerRecipeArn", "distributionConfigurationArn", "imageScanningConfiguration"] {
+        if body.get(key).is_some_and(|value| !value.is_null()) {
+            let message = format!("The local environment does not support the parameter '{key}' of CreateImage.");
+            return Err(ServiceError::new(400, "InvalidRequestException", message));
+        }
+    }
+    if !request::items(body, "workflows").is_empty() {
+        let message = "The local environment runs the managed workflows only; leave the parameter 'workflows' out.";
+        return Err(ServiceError::new(400, "InvalidRequestException", message));
+    }
+    Ok(())
+}
+
+fn required_arn<'a>(body: &'a Value, key: &str) -> Result<&'a str, ServiceError> {
+    request::text(body, key)
+        .ok_or_else(|| invalid(&format!("The value supplied for parameter '{key}' is not valid. It is required.")))
+}
+
+/// One of the resources that the request names.
+///
+/// # Errors
+/// `ResourceNotFoundException` becomes `InvalidParameterValueException`: here it is a parameter that names nothing.
+fn part(
+    local: &Local,
+    caller: &Caller,
+    operation: &str,
+    key: &str,
+    (parameter, arn): (&str, &str),
+) -> Result<Value, ServiceError> {
+    let answer =
+        peer::call(local, caller, Service::ImageBuilder, operation, &json!({parameter: arn})).map_err(|error| {
+            if error.status >= 500 {
+                return error;
+            }
+            let message = format!("The value supplied for parameter '{parameter}' is not valid. {}", error.message);
+            invalid(&message)
+        })?;
+    answer
+        .get(key)
+        .cloned()
+        .ok_or_else(|| ServiceError::new(500, "ServiceException", format!("{operation} answered without {key}")))
+}
+
+/// `arn:…:image/name/version` from the recipe's ARN.
+fn image_arn(recipe: &Value, given: &str) -> Result<String, ServiceError> {
+    let arn = request::text(recipe, "arn").unwrap_or(given);
+    let image = arn.replacen(":image-recipe/", ":image/", 1);
+    if image == arn {
+        return Err(invalid("The value supplied for parameter 'imageRecipeArn' is not valid."));
+    }
+    Ok(image)
+}
+
+/// Gives the image its build number, when there is room for another build.
+fn number(tx: &Transaction<'_>, scope: &Scope, mut draft: ImageRecord) -> Result<ImageRecord, ServiceError> {
+    let images = tx.list::<ImageRecord>(scope, IMAGE, "")?;
+    let running = images.iter().filter(|(_, image)| !image.status.is_final()).count();
+    if running >= CONCURRENT_BUILDS {
+        let message = format!("You have reached the quota of {CONCURRENT_BUILDS} concurrent builds.");
+        return Err(ServiceError::new(402, "ServiceQuotaExceededException", message));
+    }
+    let version = draft.arn.clone();
+    let last = tx.get::<u32>(scope, BUILD_NUMBER, &version)?.unwrap_or(0);
+    draft.build = last + 1;
+    tx.put(scope, BUILD_NUMBER, &version, &draft.build)?;
+    draft.arn = format!("{version}/{}", draft.build);
+    Ok(draft)
+}
+
+/// Kind of the documents that keep the last build number of an image version: a number is not used again when its
+/// image is deleted.
+const BUILD_NUMBER: &str = "imagebuilder-image-build-number";
+
+/// `latestVersionReferences` of an image build version.
+pub(super) fn latest_references(arn: &str) -> Value {
+    let patch = version_arn(arn);
+    let (name, version) = patch.rsplit_once('/').unwrap_or((patch, ""));
+    let numbers: Vec<&str> = version.split('.').collect();
+    let (major, minor) = (numbers.first().unwrap_or(&"x"), numbers.get(1).unwrap_or(&"x"));
+    json!({
+        "latestVersionArn": format!("{name}/x.x.x"),
+        "latestMajorVersionArn": format!("{name}/{major}.x.x"),
+        "latestMinorVersionArn": format!("{name}/{major}.{minor}.x"),
+        "latestPatchVersionArn": patch,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::record;
+    use super::*;
+    use crate::local::store::Store;
+
+    fn draft() -> ImageRecord {
+        let mut draft = record("1.0.0", 0);
+        draft.arn = version_arn(&draft.arn).to_owned();
+        draft
+    }
+
+    #[test]
+    fn build_numbers_count_up_and_are_not_reused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db")).unwrap();
+        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+        let next = || -> String { store.write(|tx| number(tx, &scope, draft())).map(|image| image.arn).unwrap() };
+        assert!(next().ends_with("/1.0.0/1"));
+        assert!(next().ends_with("/1.0.0/2"));
+        // Nothing was stored under these ARNs, as after DeleteImage: the numbers are gone all the same.
+        assert!(next().ends_with("/1.0.0/3"));
+    }
+
+    #[test]
+    fn the_quota_counts_builds_that_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db")).unwrap();
+        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+        let refused: Result<ImageRecord, ServiceError> = store.write(|tx| {
+            for build in 1..=100 {
+                let image = record("2.0.0", build);
+                tx.put(&scope, IMAGE, &image.arn, &image)?;
+            }
+            number(tx, &scope, draft())
+        });
+        assert_eq!(refused.unwrap_err().code, "ServiceQuotaExceededException");
+    }
+
+    #[test]
+    fn references_name_every_granularity() {
+        let references = latest_references("arn:image/web/1.2.3/4");
+        assert_eq!(references["latestVersionArn"], "arn:image/web/x.x.x");
+        assert_eq!(references["latestMajorVersionArn"], "arn:image/web/1.x.x");
+        assert_eq!(references["latestMinorVersionArn"], "arn:image/web/1.2.x");
+        assert_eq!(references["latestPatchVersionArn"], "arn:image/web/1.2.3");
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused() {
+        let body = json!({"containerRecipeArn": "arn"});
+        assert_eq!(refuse_what_is_missing(&body).unwrap_err().code, "InvalidRequestException");
+        let body = json!({"workflows": [{"workflowArn": "arn"}]});
+        assert_eq!(refuse_what_is_missing(&body).unwrap_err().code, "InvalidRequestException");
+    }
+}

@@ -1,0 +1,274 @@
+//! `GetImage`, `ListImages`, `ListImageBuildVersions`, `CancelImageCreation`, `DeleteImage`.
+
+use super::create::latest_references;
+use super::{
+    IMAGE, ImageRecord, ImageStatus, WORKFLOW, WorkflowExecution, version_arn, version_matches, version_numbers,
+};
+use crate::local::Local;
+use crate::local::compute::request::{self, Filter};
+use crate::local::store::{Scope, Transaction};
+use crate::local::wire::{Caller, ServiceError};
+use serde_json::{Value, json};
+
+/// `GetImage`: a build version, or the newest build of a version, which may have wildcards.
+pub(in crate::local::compute) fn get_image(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Value, ServiceError> {
+    let arn = arn(body, "imageBuildVersionArn")?;
+    let record = local.store.read(|tx| find(tx, &caller.scope, arn))?;
+    Ok(json!({"image": image_json(&record), "latestVersionReferences": latest_references(&record.arn)}))
+}
+
+fn arn<'a>(body: &'a Value, key: &str) -> Result<&'a str, ServiceError> {
+    request::text(body, key).filter(|arn| arn.contains(":image/")).ok_or_else(|| {
+        let message = format!("The value supplied for parameter '{key}' is not valid.");
+        ServiceError::new(400, "InvalidParameterValueException", message)
+    })
+}
+
+fn not_found(arn: &str) -> ServiceError {
+    ServiceError::new(404, "ResourceNotFoundException", format!("The resource ARN '{arn}' does not exist."))
+}
+
+fn find(tx: &Transaction<'_>, scope: &Scope, arn: &str) -> Result<ImageRecord, ServiceError> {
+    if let Some(record) = tx.get::<ImageRecord>(scope, IMAGE, arn)? {
+        return Ok(record);
+    }
+    let (name, pattern) = arn.rsplit_once('/').ok_or_else(|| not_found(arn))?;
+    let images = tx.list::<ImageRecord>(scope, IMAGE, &format!("{name}/"))?;
+    images
+        .into_iter()
+        .map(|(_, image)| image)
+        .filter(|image| version_matches(pattern, &image.version))
+        .max_by_key(|image| (version_numbers(&image.version), image.build))
+        .ok_or_else(|| not_found(arn))
+}
+
+fn image_json(record: &ImageRecord) -> Value {
+    let mut image = summary_json(record);
+    image["imageRecipe"] = record.recipe.clone();
+    image["infrastructureConfiguration"] = record.infrastructure.clone();
+    image["imageTestsConfiguration"] =
+        json!({"imageTestsEnabled": record.tests_enabled, "timeoutMinutes": record.tests_timeout_minutes});
+    image["enhancedImageMetadataEnabled"] = json!(record.enhanced_metadata);
+    if let Some(fields) = image.as_object_mut() {
+        fields.remove("owner");
+    }
+    image
+}
+
+fn summary_json(record: &ImageRecord) -> Value {
+    let mut summary = json!({
+        "arn": record.arn,
+        "name": record.name,
+        "type": "AMI",
+        "version": format!("{}/{}", record.version, record.build),
+        "platform": "Linux",
+        "state": record.state_json(),
+        "owner": owner(&record.arn),
+        "dateCreated": record.created_at,
+        "outputResources": record.output_json(),
+        "tags": record.tags,
+        "buildType": "USER_INITIATED",
+        "imageSource": "CUSTOM",
+    });
+    if !record.os_version.is_empty() {
+        summary["osVersion"] = json!(record.os_version);
+    }
+    summary
+}
+
+fn owner(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap_or_default()
+}
+
+/// `ListImages`: image versions, one entry for all builds of each.
+pub(in crate::local::compute) fn list_images(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Value, ServiceError> {
+    let mut versions: Vec<Value> = Vec::new();
+    if matches!(request::text(body, "owner"), None | Some("Self")) {
+        for record in selected(local, caller, body, "")? {
+            let arn = version_arn(&record.arn).to_owned();
+            if versions.iter().any(|version| version["arn"] == json!(arn)) {
+                continue;
+            }
+            let mut version = summary_json(&record);
+            version["arn"] = json!(arn);
+            version["version"] = json!(record.version);
+            if let Some(fields) = version.as_object_mut() {
+                fields.retain(|key, _| !matches!(key.as_str(), "state" | "outputResources" | "tags"));
+            }
+            versions.push(version);
+        }
+    }
+    paged(body, versions, "imageVersionList")
+}
+
+/// `ListImageBuildVersions`: the builds of one version, or all.
+pub(in crate::local::compute) fn list_image_build_versions(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Value, ServiceError> {
+    let records = match request::text(body, "imageVersionArn") {
+        None => selected(local, caller, body, "")?,
+        Some(_) => {
+            let arn = arn(body, "imageVersionArn")?;
+            let (name, pattern) = arn.rsplit_once('/').ok_or_else(|| not_found(arn))?;
+            let mut records = selected(local, caller, body, &format!("{name}/"))?;
+            records.retain(|record| version_matches(pattern, &record.version));
+            records
+        }
+    };
+    paged(body, records.iter().map(summary_json).collect(), "imageSummaryList")
+}
+
+/// Images that pass the request's filters, ordered by name, version and build as numbers.
+fn selected(local: &Local, caller: &Caller, body: &Value, prefix: &str) -> Result<Vec<ImageRecord>, ServiceError> {
+    let filters = request::filters(body, "filters", "name", "values");
+    let records = local.store.read(|tx| tx.list::<ImageRecord>(&caller.scope, IMAGE, prefix))?;
+    let mut selected = Vec::new();
+    for (_, record) in records {
+        if matches(&record, &filters)? {
+            selected.push(record);
+        }
+    }
+    selected.sort_by_key(|record| (record.name.clone(), version_numbers(&record.version), record.build));
+    Ok(selected)
+}
+
+fn matches(record: &ImageRecord, filters: &[Filter]) -> Result<bool, ServiceError> {
+    for filter in filters {
+        let accepted = match filter.name.as_str() {
+            "name" => filter.values.contains(&record.name),
+            "version" => filter.values.iter().any(|value| {
+                version_matches(value, &record.version) || *value == format!("{}/{}", record.version, record.build)
+            }),
+            "platform" => filter.values.iter().any(|value| value == "Linux"),
+            "osVersion" => filter.values.contains(&record.os_version),
+            "type" => filter.values.iter().any(|value| value == "AMI"),
+            other => {
+                let message =
+                    format!("The value supplied for parameter 'filters' is not valid. '{other}' is no filter.");
+                return Err(ServiceError::new(400, "InvalidParameterValueException", message));
+            }
+        };
+        if !accepted {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// One page of a list, under `key`, with `nextToken`.
+pub(super) fn paged(body: &Value, items: Vec<Value>, key: &str) -> Result<Value, ServiceError> {
+    let size = request::page_size(body, "maxResults", 1..=25, "InvalidParameterValueException")?;
+    let token = request::text(body, "nextToken");
+    let (items, next) = request::page(items, token, size, "InvalidPaginationTokenException")?;
+    let mut answer = json!({key: items});
+    if let Some(next) = next {
+        answer["nextToken"] = json!(next);
+    }
+    Ok(answer)
+}
+
+/// `CancelImageCreation`. Asynchronous as in the service: the image is CANCELLED a moment later.
+pub(in crate::local::compute) fn cancel_image_creation(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Value, ServiceError> {
+    let arn = arn(body, "imageBuildVersionArn")?;
+    local.store.write(|tx| {
+        let mut record = tx.get::<ImageRecord>(&caller.scope, IMAGE, arn)?.ok_or_else(|| not_found(arn))?;
+        if record.status.is_final() {
+            let message = format!(
+                "The image creation can not be cancelled; the image '{arn}' is in the state '{}'.",
+                record.status.word()
+            );
+            return Err(ServiceError::new(400, "ResourceInUseException", message));
+        }
+        record.cancel_requested = true;
+        Ok(tx.put(&caller.scope, IMAGE, arn, &record)?)
+    })?;
+    // Nothing happens here when the build belongs to another process: that one sees the wish in the record.
+    local.compute.shared.cancel_build(arn);
+    Ok(json!({"clientToken": body.get("clientToken"), "imageBuildVersionArn": arn}))
+}
+
+/// `DeleteImage`: the record and its workflows, never the AMI.
+pub(in crate::local::compute) fn delete_image(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Value, ServiceError> {
+    let arn = arn(body, "imageBuildVersionArn")?;
+    local.store.write(|tx| {
+        let record = tx.get::<ImageRecord>(&caller.scope, IMAGE, arn)?.ok_or_else(|| not_found(arn))?;
+        if !matches!(record.status, ImageStatus::Available | ImageStatus::Failed | ImageStatus::Cancelled) {
+            let message = format!("The image '{arn}' has a running workflow.");
+            return Err(ServiceError::new(400, "ResourceDependencyException", message));
+        }
+        for (id, workflow) in tx.list::<WorkflowExecution>(&caller.scope, WORKFLOW, "")? {
+            if workflow.image_arn == arn {
+                tx.delete(&caller.scope, WORKFLOW, &id)?;
+            }
+        }
+        tx.delete(&caller.scope, IMAGE, arn)?;
+        Ok::<_, ServiceError>(())
+    })?;
+    Ok(json!({"imageBuildVersionArn": arn}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::record;
+    use super::*;
+    use crate::local::store::Store;
+
+    #[test]
+    fn the_newest_build_is_found_by_number_not_by_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db")).unwrap();
+        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+        let done: Result<(), ServiceError> = store.write(|tx| {
+            for (version, build) in [("1.0.9", 1), ("1.0.10", 9), ("1.0.10", 10), ("2.0.0", 1)] {
+                let image = record(version, build);
+                tx.put(&scope, IMAGE, &image.arn, &image)?;
+            }
+            let name = "arn:aws:imagebuilder:us-east-1:000000000000:image/web";
+            let found =
+                |arn: &str| find(tx, &scope, &format!("{name}/{arn}")).map(|image| (image.version, image.build));
+            assert_eq!(found("1.0.x")?, ("1.0.10".to_owned(), 10));
+            assert_eq!(found("1.0.10")?, ("1.0.10".to_owned(), 10));
+            assert_eq!(found("1.0.10/9")?, ("1.0.10".to_owned(), 9));
+            assert_eq!(found("x.x.x")?, ("2.0.0".to_owned(), 1));
+            assert_eq!(found("3.x.x").unwrap_err().code, "ResourceNotFoundException");
+            Ok(())
+        });
+        done.unwrap();
+    }
+
+    #[test]
+    fn filters_select_by_name_and_version() {
+        let image = record("1.0.3", 2);
+        let filter = |name: &str, value: &str| vec![Filter { name: name.into(), values: vec![value.into()] }];
+        assert!(matches(&image, &filter("name", "web")).unwrap());
+        assert!(matches(&image, &filter("version", "1.0.3")).unwrap());
+        assert!(matches(&image, &filter("version", "1.x.x")).unwrap());
+        assert!(!matches(&image, &filter("name", "we")).unwrap());
+        assert_eq!(matches(&image, &filter("colour", "x")).unwrap_err().code, "InvalidParameterValueException");
+    }
+
+    #[test]
+    fn get_image_has_the_recipe_and_no_owner() {
+        let image = image_json(&ImageRecord { recipe: json!({"name": "web"}), ..record("1.0.3", 2) });
+        assert_eq!((&image["imageRecipe"]["name"], &image["version"]), (&json!("web"), &json!("1.0.3/2")));
+        assert!(image.get("owner").is_none());
+    }
+}

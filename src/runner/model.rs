@@ -1,0 +1,159 @@
+//! What is asked of the runner, and what it answers.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One execution: documents in order, the phases to run in each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Names the execution; a re-run with the same id after a reboot resumes.
+    pub execution_id: String,
+    /// Documents in order.
+    pub documents: Vec<DocumentRequest>,
+    /// Phases to run, for example `build` and `validate`; document order decides, not this order.
+    pub phases: Vec<String>,
+    /// Directory (on this machine) in which state is kept across reboots.
+    pub state_directory: String,
+    /// Working directory of steps.
+    pub working_directory: String,
+    /// The whole environment of commands; nothing is inherited.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// One document of a [`Request`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DocumentRequest {
+    /// How it is named in results: a file name or component ARN.
+    pub name: String,
+    /// The YAML text.
+    pub text: String,
+    /// Parameter values.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// What the runner tells while it works. One JSON object per line on the wire.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum RunEvent {
+    /// A step begins (attempt counts from 1).
+    StepStarted {
+        /// The document.
+        document: String,
+        /// The phase.
+        phase: String,
+        /// The step.
+        step: String,
+        /// Its action module.
+        action: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+    },
+    /// A line of a step's output.
+    Output {
+        /// Where it was written to.
+        stream: Stream,
+        /// The line without its end.
+        line: String,
+    },
+    /// A step ended.
+    StepFinished {
+        /// The document.
+        document: String,
+        /// The phase.
+        phase: String,
+        /// The step.
+        step: String,
+        /// How it ended.
+        status: StepStatus,
+        /// How long its last attempt took.
+        seconds: f64,
+        /// Why it failed.
+        message: Option<String>,
+    },
+    /// The execution ended; always the last event.
+    Finished {
+        /// The result.
+        summary: Summary,
+    },
+}
+
+/// Which stream a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StepStatus {
+    /// It succeeded.
+    Success,
+    /// It failed.
+    Failed,
+    /// It failed and `onFailure: Ignore` said not to mind.
+    IgnoredFailure,
+    /// It did not run.
+    Skipped,
+    /// It ran out of time.
+    TimedOut,
+}
+
+/// The result of an execution, as awstoe prints it (component-documents.md 10.3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The execution.
+    pub execution_id: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Steps that failed.
+    pub failed_step_count: u32,
+    /// Steps that ran.
+    pub executed_step_count: u32,
+    /// Failures ignored.
+    pub ignored_failed_step_count: u32,
+    /// Steps skipped.
+    pub skipped_step_count: u32,
+    /// `Document <name> failed!` and why; empty on success.
+    pub failure_message: String,
+    /// The first step that failed.
+    pub failure: Option<StepFailure>,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RunStatus {
+    /// All steps succeeded or were ignored.
+    Success,
+    /// A step failed.
+    Failed,
+    /// A step ran out of time.
+    TimedOut,
+    /// The machine must be restarted and the same request run again.
+    RebootRequired,
+}
+
+/// The step that made an execution fail, with enough to explain it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepFailure {
+    /// The document.
+    pub document: String,
+    /// The phase.
+    pub phase: String,
+    /// The step.
+    pub step: String,
+    /// Its action module.
+    pub action: String,
+    /// One-based line of the step in the document.
+    pub line: usize,
+    /// Why: exit code, timeout, operating-system error.
+    pub message: String,
+    /// The last lines of its output, oldest first.
+    pub last_lines: Vec<String>,
+}

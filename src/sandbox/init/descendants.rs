@@ -1,0 +1,102 @@
+//! Killing everything that a job has started.
+//!
+//! A job's supervisor is a subreaper: whatever double-forks or detaches itself below it stays below it. So the
+//! descendants of the supervisor are exactly what the job has started, while daemons that earlier jobs have left
+//! running hang below process 1 and survive the timeout of a later job, as they would on a real machine (there too
+//! the agent kills the command, not the services). `kill(-1)` would be simpler but ends those as well; it stays the
+//! last resort for a job that forks faster than we can look, because the kernel does it in one sweep.
+
+use crate::sandbox::sys;
+use nix::poll::{PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// How often to look again; with a pause of a millisecond each, about two seconds.
+const ROUNDS: usize = 2000;
+
+/// Kills a supervisor and all that descends from it.
+pub(super) fn kill_all(supervisor: Pid) {
+    // It must not start the job in the very moment in which we look.
+    let _ = kill(supervisor, Signal::SIGSTOP);
+    let mut rounds = 0;
+    loop {
+        let alive = alive_below(supervisor);
+        if alive.is_empty() {
+            break;
+        }
+        if rounds == ROUNDS {
+            // Process 1 itself is exempt.
+            let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+            break;
+        }
+        for pid in alive {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        // The end of a process takes a moment; children it had just started become the supervisor's.
+        let _ = poll(&mut [], PollTimeout::from(1_u8));
+        // Those that have become ours are taken off the list.
+        while sys::reap(false).is_some() {}
+        rounds += 1;
+    }
+    let _ = kill(supervisor, Signal::SIGKILL);
+}
+
+fn alive_below(supervisor: Pid) -> BTreeSet<i32> {
+    let mut children: BTreeMap<i32, Vec<Process>> = BTreeMap::new();
+    for process in processes() {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut alive = BTreeSet::new();
+    let mut pending = vec![supervisor.as_raw()];
+    while let Some(parent) = pending.pop() {
+        for process in children.remove(&parent).unwrap_or_default() {
+            pending.push(process.pid);
+            if !process.dead {
+                alive.insert(process.pid);
+            }
+        }
+    }
+    alive
+}
+
+#[derive(Debug, PartialEq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    /// A zombie: it runs no more and cannot be killed again.
+    dead: bool,
+}
+
+fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
+        .filter_map(|entry| parse(&fs::read(entry.path().join("stat")).ok()?))
+        .collect()
+}
+
+/// `proc_pid_stat(5)`: `pid (name) state ppid …`; the name may contain anything, even `)` and spaces.
+fn parse(stat: &[u8]) -> Option<Process> {
+    let text = String::from_utf8_lossy(stat);
+    let (before, after) = (text.split_once(' ')?.0, text.rsplit_once(')')?.1);
+    let mut fields = after.split_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    Some(Process { pid: before.parse().ok()?, parent, dead: matches!(state, "Z" | "X") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_brackets_and_spaces_do_not_confuse() {
+        let process = parse(b"42 (a) b) S 7 42 42 0 -1").unwrap();
+        assert_eq!(process, Process { pid: 42, parent: 7, dead: false });
+        assert!(parse(b"43 (x) Z 1 1").unwrap().dead);
+        assert_eq!(parse(b""), None);
+        assert_eq!(parse(b"nonsense"), None);
+    }
+}

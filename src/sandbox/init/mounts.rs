@@ -1,0 +1,282 @@
+//! The file systems of an instance.
+
+use super::inject::InjectLayer;
+use crate::sandbox::sys;
+use crate::sandbox::tree;
+use crate::sandbox::wire::{Failure, InstanceSetup, Step};
+use nix::fcntl::OFlag;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::path::{Path, PathBuf};
+
+/// Device nodes of the host that every program may expect. New ones cannot be made in a user namespace, so the host's
+/// are bound.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Parts of /proc through which root, even in here, could change the host's kernel: ids are mapped to themselves when
+/// root runs us, and the kernel compares just those.
+const KERNEL: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
+
+/// The option string of mount(2) must fit into one page.
+const OPTIONS: usize = 4095;
+
+const BASIC_HOSTS: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// Makes the root of an instance and moves into it; returns notes for the user.
+pub(super) fn instance(setup: &InstanceSetup, body: &[u8]) -> Result<Vec<String>> {
+    make_private()?;
+    let mut stack = vec![upper_layer(setup)?];
+    stack.extend(setup.layers.iter().cloned());
+    let merged = setup.scratch.join("merged");
+    let plan = prepare(setup, body, &stack, &merged)?;
+    overlay(setup, &plan.inject, &merged)?;
+    let mut notes = Vec::new();
+    processes(&plan.proc)?;
+    kernel_objects(&plan.sys, &mut notes)?;
+    devices(&plan.dev)?;
+    fresh(&plan.tmp, "mode=1777")?;
+    fresh(&plan.run, "mode=755")?;
+    make_folder(&plan.run.join("lock"), 0o1777)?;
+    for (source, target) in &plan.binds {
+        show(source, target)?;
+    }
+    pivot(&merged)?;
+    if let (Some(place), Some(text)) = (&plan.resolver_place, &setup.resolver) {
+        write_fresh(place, text.as_bytes()).map_err(failed(Step::File, "write", place))?;
+    }
+    nix::unistd::sethostname(&setup.hostname).map_err(Failure::os(Step::Other, "set the host name"))?;
+    if setup.loopback_only {
+        sys::loopback_up().map_err(Failure::io(Step::Network, "bring the loopback interface up"))?;
+    }
+    Ok(notes)
+}
+
+/// The host's files as they are, with a /proc that fits the new pid namespace.
+pub(super) fn workshop() -> Result<Vec<String>> {
+    make_private()?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)
+        .map_err(Failure::os(Step::Proc, "mount a new /proc"))?;
+    Ok(Vec::new())
+}
+
+/// Where everything goes, on paths of the host, once the overlay is mounted.
+struct Places {
+    inject: PathBuf,
+    proc: PathBuf,
+    sys: PathBuf,
+    dev: PathBuf,
+    run: PathBuf,
+    tmp: PathBuf,
+    binds: Vec<(PathBuf, PathBuf)>,
+    /// Inside: where resolv.conf leads to when that is on a fresh file system.
+    resolver_place: Option<PathBuf>,
+}
+
+fn make_private() -> Result<()> {
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
+        .map_err(Failure::os(Step::Mount, "keep mounts to ourselves"))
+}
+
+/// The upper layer; when new, its root looks like the image's.
+fn upper_layer(setup: &InstanceSetup) -> Result<PathBuf> {
+    let upper = setup.scratch.join("upper");
+    if !upper.exists() {
+        let top = setup.layers.first().ok_or_else(|| Failure::other("find the image", "it has no layer"))?;
+        let like = fs::metadata(top).map_err(failed(Step::File, "read", top))?;
+        make_folder(&upper, like.mode() & 0o7777)?;
+        lchown(&upper, Some(like.uid()), Some(like.gid())).map_err(failed(Step::File, "give away", &upper))?;
+    }
+    Ok(upper)
+}
+
+fn prepare(setup: &InstanceSetup, body: &[u8], stack: &[PathBuf], merged: &Path) -> Result<Places> {
+    let folder = setup.scratch.join("inject");
+    let mut layer = InjectLayer::new(folder.clone(), stack).map_err(failed(Step::File, "make", &folder))?;
+    let mut rest = body;
+    for file in &setup.inject {
+        let (content, after) = rest.split_at_checked(file.length).unwrap_or((rest, &[]));
+        rest = after;
+        layer.file(&file.path, file.mode, content).map_err(failed(Step::File, "inject", &file.path))?;
+    }
+    let hosts = Path::new("/etc/hosts");
+    layer.default_file(hosts, 0o644, BASIC_HOSTS).map_err(failed(Step::File, "inject", hosts))?;
+    let mut resolver_place = None;
+    if let Some(text) = &setup.resolver {
+        let path = Path::new("/etc/resolv.conf");
+        resolver_place = layer.file_behind(path, 0o644, text.as_bytes()).map_err(failed(Step::File, "inject", path))?;
+    }
+    let mut place = |path: &Path, is_folder: bool| {
+        let inside = layer.mount_point(path, is_folder).map_err(failed(Step::File, "make room for", path))?;
+        Ok(merged.join(inside.strip_prefix("/").unwrap_or(&inside)))
+    };
+    let places = |layer_place: &mut dyn FnMut(&Path, bool) -> Result<PathBuf>| -> Result<Places> {
+        let mut binds = Vec::new();
+        for path in &setup.bind {
+            binds.push((path.clone(), layer_place(path, path.is_dir())?));
+        }
+        Ok(Places {
+            inject: folder.clone(),
+            proc: layer_place(Path::new("/proc"), true)?,
+            sys: layer_place(Path::new("/sys"), true)?,
+            dev: layer_place(Path::new("/dev"), true)?,
+            run: layer_place(Path::new("/run"), true)?,
+            tmp: layer_place(Path::new("/tmp"), true)?,
+            binds,
+            resolver_place,
+        })
+    };
+    let places = places(&mut place)?;
+    layer.finish().map_err(failed(Step::File, "finish", &folder))?;
+    Ok(places)
+}
+
+/// Mounts the layers. They are named by descriptors and not by paths: no character in a path needs escaping, and
+/// many more fit into the option string.
+fn overlay(setup: &InstanceSetup, inject: &Path, merged: &Path) -> Result<()> {
+    let work = setup.scratch.join("work");
+    // An overlay mounted `volatile` leaves a mark in its work folder that forbids to use it again.
+    tree::remove_if_there(&work).map_err(failed(Step::File, "remove", &work))?;
+    make_folder(&work, 0o700)?;
+    if !merged.exists() {
+        make_folder(merged, 0o755)?;
+    }
+    let lower: Vec<OwnedFd> =
+        std::iter::once(inject).chain(setup.layers.iter().map(PathBuf::as_path)).map(hold).collect::<Result<_>>()?;
+    let (upper, work) = (hold(&setup.scratch.join("upper"))?, hold(&work)?);
+    let name = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let lower: Vec<String> = lower.iter().map(name).collect();
+    let options =
+        format!("lowerdir={},upperdir={},workdir={},userxattr,volatile", lower.join(":"), name(&upper), name(&work));
+    if options.len() > OPTIONS {
+        return Err(Failure::other("mount the layers", format!("{} layers are too many", setup.layers.len())));
+    }
+    mount(Some("overlay"), merged, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+        .map_err(Failure::os(Step::Overlay, "mount the layers as an overlay"))
+}
+
+fn hold(folder: &Path) -> Result<OwnedFd> {
+    nix::fcntl::open(folder, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| failed(Step::File, "open", folder)(errno.into()))
+}
+
+fn processes(proc: &Path) -> Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), proc, Some("proc"), flags, None::<&str>).map_err(Failure::os(Step::Proc, "mount /proc"))?;
+    for name in KERNEL {
+        let path = proc.join(name);
+        if path.exists() {
+            bind(&path, &path)?;
+            sys::mount_read_only(&path, false).map_err(failed(Step::Mount, "make read-only", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The host's /sys, read-only, without its control groups. Where that is not to be had (Linux before 5.12), an empty one.
+fn kernel_objects(sys: &Path, notes: &mut Vec<String>) -> Result<()> {
+    let shown = bind(Path::new("/sys"), sys)
+        .and_then(|()| sys::mount_read_only(sys, true).map_err(failed(Step::Mount, "make read-only", sys)));
+    if let Err(failure) = shown {
+        // A writable one must not stay.
+        let _ = umount2(sys, MntFlags::MNT_DETACH);
+        notes.push(format!("/sys is empty inside ({}: {})", failure.what, failure.reason));
+        return empty(sys);
+    }
+    let groups = sys.join("fs/cgroup");
+    if groups.is_dir() { empty(&groups) } else { Ok(()) }
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some("mode=755,size=4k"))
+        .map_err(|errno| failed(Step::Mount, "cover", folder)(errno.into()))
+}
+
+fn devices(dev: &Path) -> Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    let mounted = |what: &str, errno| failed(Step::Mount, what, dev)(io::Error::from(errno));
+    mount(Some("tmpfs"), dev, Some("tmpfs"), flags, Some("mode=755")).map_err(|errno| mounted("mount", errno))?;
+    for name in DEVICES {
+        let node = dev.join(name);
+        File::create(&node).map_err(failed(Step::File, "make", &node))?;
+        bind(&Path::new("/dev").join(name), &node)?;
+    }
+    let links =
+        [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("ptmx", "pts/ptmx")];
+    for (name, target) in links {
+        symlink(target, dev.join(name)).map_err(failed(Step::File, "link", &dev.join(name)))?;
+    }
+    make_folder(&dev.join("pts"), 0o755)?;
+    // Group 5 is `tty` in every distribution.
+    let options = "newinstance,ptmxmode=0666,mode=0620,gid=5";
+    mount(Some("devpts"), &dev.join("pts"), Some("devpts"), flags, Some(options))
+        .map_err(|errno| mounted("mount terminals in", errno))?;
+    make_folder(&dev.join("shm"), 0o1777)?;
+    fresh(&dev.join("shm"), "mode=1777")
+}
+
+/// An empty file system in memory.
+fn fresh(folder: &Path, options: &str) -> Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some(options))
+        .map_err(|errno| failed(Step::Mount, "mount memory at", folder)(errno.into()))
+}
+
+fn bind(source: &Path, target: &Path) -> Result<()> {
+    mount(Some(source), target, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
+        .map_err(|errno| failed(Step::Mount, "bind", source)(errno.into()))
+}
+
+/// Shows something of the host, read-only.
+fn show(source: &Path, target: &Path) -> Result<()> {
+    if !target.exists() {
+        // On one of the fresh file systems; everywhere else the inject layer has made room.
+        let (folder, is_folder) = (target.parent().unwrap_or(target), source.is_dir());
+        fs::create_dir_all(if is_folder { target } else { folder }).map_err(failed(
+            Step::File,
+            "make room for",
+            target,
+        ))?;
+        if !is_folder {
+            File::create(target).map_err(failed(Step::File, "make room for", target))?;
+        }
+    }
+    bind(source, target)?;
+    sys::mount_read_only(target, true).map_err(failed(Step::Mount, "bind read-only", target))
+}
+
+/// Makes `root` the root and drops the old one: `pivot_root(2)`, the section on `pivot_root(".", ".")`.
+fn pivot(root: &Path) -> Result<()> {
+    let step = |errno| failed(Step::Mount, "change the root to", root)(io::Error::from(errno));
+    nix::unistd::chdir(root).map_err(step)?;
+    nix::unistd::pivot_root(".", ".").map_err(step)?;
+    umount2(".", MntFlags::MNT_DETACH).map_err(step)?;
+    nix::unistd::chdir("/").map_err(step)
+}
+
+fn make_folder(path: &Path, mode: u32) -> Result<()> {
+    fs::create_dir_all(path).and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode))).map_err(failed(
+        Step::File,
+        "make the folder",
+        path,
+    ))
+}
+
+fn write_fresh(place: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(place, content)
+}
+
+fn failed(step: Step, what: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    Failure::io(step, format!("{what} {}", path.display()))
+}

@@ -1,0 +1,248 @@
+//! The parent's half of a start: from a fresh process to an init that is ready for jobs.
+
+use super::lines::Splitter;
+use super::mode::Mode;
+use super::spawn;
+use super::sys;
+use super::wire::{self, Failure, Operation, Reply, Request, Setup};
+use super::{Exit, Line, SandboxError};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::Pid;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::Child;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a step of the start may take; milliseconds are usual.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long to wait for the end of killed namespaces; processes in uninterruptible sleep can delay it.
+const BURIAL: u16 = 20_000;
+
+/// The processes behind an instance that a killer aims at.
+#[derive(Debug, Default)]
+pub(super) struct Target {
+    /// Set by a kill from outside; nothing may be started any more.
+    closed: bool,
+    /// The process we have started, outside of the namespaces. It ends after process 1.
+    outer: Option<OwnedFd>,
+    /// Process 1 inside.
+    first: Option<OwnedFd>,
+}
+
+/// Shared by an instance and its killers.
+pub(super) type SharedTarget = Arc<Mutex<Target>>;
+
+/// A running init.
+#[derive(Debug)]
+pub(super) struct Chain {
+    socket: UnixStream,
+    /// Process 1 of the instance as the host numbers it.
+    pub(super) pid: Pid,
+    pub(super) notes: Vec<String>,
+    child: Child,
+    target: SharedTarget,
+}
+
+/// Why a start failed: the init said so, or the parent's side did not work.
+#[derive(Debug)]
+pub(super) enum LaunchError {
+    Failed(Failure),
+    Other(SandboxError),
+}
+
+impl From<SandboxError> for LaunchError {
+    fn from(error: SandboxError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<LaunchError> for SandboxError {
+    fn from(error: LaunchError) -> Self {
+        match error {
+            LaunchError::Failed(failure) => Self::Start { step: failure.what, reason: failure.reason },
+            LaunchError::Other(error) => error,
+        }
+    }
+}
+
+/// A child whose end we see to, whatever happens on the way.
+struct Newborn {
+    child: Option<Child>,
+    target: SharedTarget,
+}
+
+impl Drop for Newborn {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            end(&self.target, &mut child);
+        }
+    }
+}
+
+/// Starts an init for `setup` and waits until it is ready for jobs.
+pub(super) fn launch(mode: &Mode, setup: Setup, body: &[u8], target: &SharedTarget) -> Result<Chain, LaunchError> {
+    let (mut newborn, mut socket) = begin(mode, setup, body, target)?;
+    let Reply::Started { pid } = hear(&mut socket)? else { return Err(unexpected("instead of its number")) };
+    let pid = Pid::from_raw(pid);
+    let first = sys::pidfd_open(pid).map_err(start_error("take hold of process 1"))?;
+    lock(target).first = Some(first);
+    tell(&mut socket, &Request::Go, &[])?;
+    let Reply::Up { notes } = hear(&mut socket)? else { return Err(unexpected("instead of being ready")) };
+    // Jobs may be silent for as long as they like.
+    socket.set_read_timeout(None).map_err(start_error("set up the socket"))?;
+    if lock(target).closed {
+        return Err(SandboxError::Gone.into());
+    }
+    let Some(child) = newborn.child.take() else { return Err(SandboxError::Gone.into()) };
+    Ok(Chain { socket, pid, notes, child, target: Arc::clone(target) })
+}
+
+/// Has a single operation done inside a user namespace.
+pub(super) fn operate(mode: &Mode, operation: Operation) -> Result<(), SandboxError> {
+    let target = SharedTarget::default();
+    let (_newborn, mut socket) = begin(mode, Setup::Operation(operation), &[], &target)?;
+    socket.set_read_timeout(None).map_err(start_error("set up the socket"))?;
+    match hear(&mut socket)? {
+        Reply::Done(_) => Ok(()),
+        other => Err(unexpected(&format!("instead of being done: {other:?}")).into()),
+    }
+}
+
+fn begin(mode: &Mode, setup: Setup, body: &[u8], target: &SharedTarget) -> Result<(Newborn, UnixStream), LaunchError> {
+    let (child, mut socket) = spawn::spawn().map_err(start_error("start a copy of this program"))?;
+    let outer = Pid::from_raw(child.id().cast_signed());
+    let newborn = Newborn { child: Some(child), target: Arc::clone(target) };
+    {
+        let mut target = lock(target);
+        // The child is ours and not yet waited for: its number cannot have been given to another process.
+        target.outer = Some(sys::pidfd_open(outer).map_err(start_error("take hold of the new process"))?);
+        target.first = None;
+        if target.closed {
+            return Err(SandboxError::Gone.into());
+        }
+    }
+    socket.set_read_timeout(Some(PATIENCE)).map_err(start_error("set up the socket"))?;
+    tell(&mut socket, &Request::Begin(setup), body)?;
+    let Reply::Unshared = hear(&mut socket)? else { return Err(unexpected("instead of its namespaces")) };
+    mode.write_maps(outer)?;
+    tell(&mut socket, &Request::Mapped, &[])?;
+    Ok((newborn, socket))
+}
+
+fn tell(socket: &mut UnixStream, request: &Request, body: &[u8]) -> Result<(), LaunchError> {
+    match wire::send(socket, request, body) {
+        Ok(()) => Ok(()),
+        // It has ended. Why, it may have said before.
+        Err(error) => match wire::receive::<Reply>(socket) {
+            Ok(Some((Reply::Failed(failure), _))) => Err(LaunchError::Failed(failure)),
+            _ => Err(start_error("speak to the init")(error).into()),
+        },
+    }
+}
+
+fn hear(socket: &mut UnixStream) -> Result<Reply, LaunchError> {
+    match wire::receive::<Reply>(socket) {
+        Ok(Some((Reply::Failed(failure), _))) => Err(LaunchError::Failed(failure)),
+        Ok(Some((reply, _))) => Ok(reply),
+        Ok(None) => Err(SandboxError::Start {
+            step: "listen to the init".into(),
+            reason: "it ended without a word (does the program call sandbox::init::main first?)".into(),
+        }
+        .into()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SandboxError::Start {
+            step: "listen to the init".into(),
+            reason: format!("no answer within {} seconds", PATIENCE.as_secs()),
+        }
+        .into()),
+        Err(error) => Err(start_error("listen to the init")(error).into()),
+    }
+}
+
+fn unexpected(what: &str) -> LaunchError {
+    SandboxError::Protocol(what.to_owned()).into()
+}
+
+fn start_error(step: &str) -> impl FnOnce(io::Error) -> SandboxError {
+    let step = step.to_owned();
+    move |error| SandboxError::Start { step, reason: error.to_string() }
+}
+
+impl Chain {
+    /// Has the init do something and hands on the output as it comes; blocks until it is done.
+    pub(super) fn perform(
+        &mut self,
+        request: &Request,
+        body: &[u8],
+        on_line: &mut dyn FnMut(Line),
+    ) -> Result<Exit, SandboxError> {
+        // Whatever goes wrong with the socket, the init at its other end is no more.
+        wire::send(&mut self.socket, request, body).map_err(|_| SandboxError::Gone)?;
+        let (mut out, mut err) = (Splitter::default(), Splitter::default());
+        loop {
+            match wire::receive::<Reply>(&mut self.socket) {
+                Ok(Some((Reply::Out, bytes))) => out.feed(&bytes, &mut |text| on_line(Line::Out(text))),
+                Ok(Some((Reply::Err, bytes))) => err.feed(&bytes, &mut |text| on_line(Line::Err(text))),
+                Ok(Some((Reply::Done(exit), _))) => {
+                    out.finish(&mut |text| on_line(Line::Out(text)));
+                    err.finish(&mut |text| on_line(Line::Err(text)));
+                    return Ok(exit);
+                }
+                Ok(Some((other, _))) => return Err(SandboxError::Protocol(format!("{other:?} during a job"))),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(SandboxError::Protocol(error.to_string()));
+                }
+                Ok(None) | Err(_) => return Err(SandboxError::Gone),
+            }
+        }
+    }
+
+    /// Kills everything and returns when nothing of it is left.
+    pub(super) fn end(mut self) {
+        end(&self.target, &mut self.child);
+    }
+}
+
+fn end(target: &SharedTarget, child: &mut Child) {
+    kill(target);
+    // Without pidfds nothing was aimed at; the child itself is always ours to kill.
+    let _ = child.kill();
+    let _ = child.wait();
+    let mut target = lock(target);
+    target.first = None;
+    target.outer = None;
+}
+
+/// Kills process 1, and with it everything in its pid namespace; returns when all of it has ended.
+fn kill(target: &SharedTarget) {
+    let target = lock(target);
+    match (&target.first, &target.outer) {
+        // Process 1 ends last in its namespace, the outer process waits for process 1: its end is the end of all.
+        (Some(first), Some(outer)) => {
+            let _ = sys::pidfd_kill(first);
+            await_end(outer);
+        }
+        (None, Some(outer)) => {
+            let _ = sys::pidfd_kill(outer);
+            await_end(outer);
+        }
+        _ => {}
+    }
+}
+
+/// As [`kill`], for good: whatever is being started at this moment is not finished.
+pub(super) fn close(target: &SharedTarget) {
+    lock(target).closed = true;
+    kill(target);
+}
+
+fn await_end(pidfd: &OwnedFd) {
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    while poll(&mut fds, PollTimeout::from(BURIAL)) == Err(nix::errno::Errno::EINTR) {}
+}
+
+fn lock(target: &SharedTarget) -> std::sync::MutexGuard<'_, Target> {
+    target.lock().unwrap_or_else(PoisonError::into_inner)
+}

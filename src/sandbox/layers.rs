@@ -1,0 +1,266 @@
+//! Reading files through a stack of layers, as an overlay would show them, without mounting one.
+
+use super::sys;
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+
+/// Symbolic links followed on one path; `MAXSYMLINKS` of Linux.
+const LINKS: usize = 40;
+
+/// Reads a file through stacked layers, topmost first. Whiteouts and opaque folders are honoured; symbolic links are
+/// followed inside of the layers and never out of them. `None` when there is no such file.
+///
+/// # Errors
+/// Too many symbolic links; a folder in its place; whatever reading answers, for example permission denied for a file
+/// that belongs to a subordinate id.
+pub fn read_file(layers: &[PathBuf], path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match resolve(layers, path, true)?.node {
+        None => Ok(None),
+        Some(Node::Folder { .. }) => Err(io::Error::new(ErrorKind::IsADirectory, "is a folder")),
+        Some(Node::File { path, metadata }) if metadata.is_file() => fs::read(path).map(Some),
+        Some(Node::File { .. }) => Err(io::Error::new(ErrorKind::InvalidInput, "is not a regular file")),
+    }
+}
+
+/// What a stack of layers has at a path.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    /// Anything that is no folder; where it lies on this machine.
+    File { path: PathBuf, metadata: Metadata },
+    /// A folder: the places it is merged of, topmost first, and the metadata of the topmost.
+    Folder { places: Vec<PathBuf>, metadata: Metadata },
+}
+
+impl Node {
+    /// The metadata an instance would see.
+    pub(super) fn metadata(&self) -> &Metadata {
+        match self {
+            Self::File { metadata, .. } | Self::Folder { metadata, .. } => metadata,
+        }
+    }
+}
+
+/// A path without symbolic links, and what is there.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// Absolute, as seen inside.
+    pub(super) path: PathBuf,
+    pub(super) node: Option<Node>,
+}
+
+/// Follows a path through the layers; with `follow_last` a symbolic link at its end too. What is missing is taken
+/// literally.
+pub(super) fn resolve(layers: &[PathBuf], path: &Path, follow_last: bool) -> io::Result<Resolved> {
+    let root = root(layers)?;
+    let mut trail: Vec<(OsString, Option<Node>)> = Vec::new();
+    let mut pending: VecDeque<OsString> = names(path).collect();
+    let mut links = 0;
+    while let Some(name) = pending.pop_front() {
+        if name == ".." {
+            trail.pop();
+            continue;
+        }
+        let here = trail.last().map_or(Some(&root), |(_, node)| node.as_ref());
+        let node = match here {
+            Some(Node::Folder { places, .. }) => child(places, &name)?,
+            _ => None,
+        };
+        match &node {
+            Some(Node::File { path, metadata }) if metadata.is_symlink() && (follow_last || !pending.is_empty()) => {
+                links += 1;
+                if links > LINKS {
+                    return Err(io::Error::from_raw_os_error(nix::libc::ELOOP));
+                }
+                let target = fs::read_link(path)?;
+                if target.is_absolute() {
+                    trail.clear();
+                }
+                for name in names(&target).collect::<Vec<_>>().into_iter().rev() {
+                    pending.push_front(name);
+                }
+            }
+            _ => trail.push((name, node)),
+        }
+    }
+    let path = trail.iter().fold(PathBuf::from("/"), |path, (name, _)| path.join(name));
+    let node = trail.pop().map_or(Some(root), |(_, node)| node);
+    Ok(Resolved { path, node })
+}
+
+fn names(path: &Path) -> impl Iterator<Item = OsString> + '_ {
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    })
+}
+
+fn root(layers: &[PathBuf]) -> io::Result<Node> {
+    let mut places = Vec::new();
+    let mut metadata = None;
+    for layer in layers {
+        // The layer's own path may lead over symbolic links: it is the host's.
+        let found = fs::metadata(layer)?;
+        if !found.is_dir() {
+            return Err(io::Error::new(ErrorKind::NotADirectory, format!("{} is not a folder", layer.display())));
+        }
+        metadata.get_or_insert(found);
+        places.push(layer.clone());
+    }
+    match metadata {
+        Some(metadata) => Ok(Node::Folder { places, metadata }),
+        None => Err(io::Error::new(ErrorKind::InvalidInput, "there is no layer")),
+    }
+}
+
+/// One name in a folder that is merged of `places`.
+fn child(places: &[PathBuf], name: &OsStr) -> io::Result<Option<Node>> {
+    let mut merged: Option<(Vec<PathBuf>, Metadata)> = None;
+    for place in places {
+        let path = place.join(name);
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
+            Err(error) => return Err(error),
+        };
+        if metadata.is_dir() {
+            let last = is_opaque(&path)?;
+            merged.get_or_insert_with(|| (Vec::new(), metadata)).0.push(path);
+            if last {
+                break;
+            }
+        } else if merged.is_some() || is_whiteout(&metadata) {
+            // A folder above hides it; or it says that there is nothing, here and below.
+            break;
+        } else {
+            return Ok(Some(Node::File { path, metadata }));
+        }
+    }
+    Ok(merged.map(|(places, metadata)| Node::Folder { places, metadata }))
+}
+
+/// An overlay marks a removed file with a character device 0:0.
+pub(super) fn is_whiteout(metadata: &Metadata) -> bool {
+    metadata.file_type().is_char_device() && metadata.rdev() == 0
+}
+
+/// Names of the attribute that hides what lower layers have in a folder: of overlays mounted by users, and by root.
+pub(super) const OPAQUE: [&str; 2] = ["user.overlay.opaque", "trusted.overlay.opaque"];
+
+fn is_opaque(folder: &Path) -> io::Result<bool> {
+    for name in OPAQUE {
+        if sys::attribute(folder, name)?.as_deref() == Some(b"y") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    struct Stack {
+        _folder: tempfile::TempDir,
+        layers: Vec<PathBuf>,
+    }
+
+    impl Stack {
+        fn new(layers: usize) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let layers: Vec<PathBuf> = (0..layers).map(|number| folder.path().join(number.to_string())).collect();
+            for layer in &layers {
+                fs::create_dir(layer).unwrap();
+            }
+            Self { _folder: folder, layers }
+        }
+
+        fn write(&self, layer: usize, path: &str, content: &str) -> &Self {
+            let path = self.layers[layer].join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+            self
+        }
+
+        fn link(&self, layer: usize, path: &str, target: &str) -> &Self {
+            let path = self.layers[layer].join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            symlink(target, path).unwrap();
+            self
+        }
+
+        fn read(&self, path: &str) -> Option<String> {
+            self.try_read(path).unwrap()
+        }
+
+        fn try_read(&self, path: &str) -> io::Result<Option<String>> {
+            Ok(read_file(&self.layers, Path::new(path))?.map(|bytes| String::from_utf8(bytes).unwrap()))
+        }
+    }
+
+    #[test]
+    fn the_topmost_file_wins_and_folders_are_merged() {
+        let stack = Stack::new(2);
+        stack.write(0, "etc/a", "top").write(1, "etc/a", "base").write(1, "etc/b", "base");
+        assert_eq!(stack.read("/etc/a").as_deref(), Some("top"));
+        assert_eq!(stack.read("etc/b").as_deref(), Some("base"));
+        assert_eq!(stack.read("/etc/c"), None);
+        assert_eq!(stack.read("/etc/a/below"), None);
+        assert!(stack.try_read("/etc").is_err());
+    }
+
+    #[test]
+    fn a_file_above_a_folder_and_a_folder_above_a_file_hide_it() {
+        let stack = Stack::new(2);
+        stack.write(0, "x", "file").write(1, "x/y", "hidden").write(0, "d/n", "new").write(1, "d", "old file");
+        assert_eq!(stack.read("/x/y"), None);
+        assert_eq!(stack.read("/d/n").as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn links_are_followed_inside_only() {
+        let stack = Stack::new(2);
+        stack.write(1, "usr/lib/os-release", "ID=debian").link(1, "etc/os-release", "../usr/lib/os-release");
+        stack.link(1, "lib", "usr/lib").link(0, "etc/abs", "/lib/os-release");
+        stack.link(0, "etc/out", "../../../../../../../../etc/passwd").link(0, "etc/passwd2", "/etc/passwd");
+        stack.link(0, "loop", "loop");
+        assert_eq!(stack.read("/etc/os-release").as_deref(), Some("ID=debian"));
+        assert_eq!(stack.read("/etc/abs").as_deref(), Some("ID=debian"));
+        assert_eq!(stack.read("/lib/../lib/os-release").as_deref(), Some("ID=debian"));
+        assert_eq!(stack.read("/etc/out"), None);
+        assert_eq!(stack.read("/etc/passwd2"), None);
+        assert!(stack.try_read("/loop").is_err());
+    }
+
+    #[test]
+    fn paths_are_resolved_even_where_nothing_is() {
+        let stack = Stack::new(1);
+        stack.write(0, "usr/sbin/x", "").link(0, "sbin", "usr/sbin").link(0, "etc/resolv.conf", "../run/r/stub");
+        let path = |path: &str, follow| resolve(&stack.layers, Path::new(path), follow).unwrap().path;
+        assert_eq!(path("/sbin/policy-rc.d", false), Path::new("/usr/sbin/policy-rc.d"));
+        assert_eq!(path("/etc/resolv.conf", true), Path::new("/run/r/stub"));
+        assert_eq!(path("/etc/resolv.conf", false), Path::new("/etc/resolv.conf"));
+        assert_eq!(path("/", true), Path::new("/"));
+    }
+
+    #[test]
+    fn opaque_folders_end_the_merge() {
+        let stack = Stack::new(2);
+        stack.write(0, "var/lists/new", "new").write(1, "var/lists/old", "old");
+        assert_eq!(stack.read("/var/lists/old").as_deref(), Some("old"));
+        sys::set_attribute(&stack.layers[0].join("var/lists"), OPAQUE[0], b"y").unwrap();
+        assert_eq!(stack.read("/var/lists/old"), None);
+        assert_eq!(stack.read("/var/lists/new").as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn no_layer_and_a_layer_that_is_not_there_are_errors() {
+        assert!(read_file(&[], Path::new("/x")).is_err());
+        assert!(read_file(&[PathBuf::from("/nonexistent-layer")], Path::new("/x")).is_err());
+    }
+}

@@ -1,0 +1,97 @@
+//! Package mirrors: which one this machine uses, and where security updates are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The Debian project's own default: what its installer and debootstrap use when nothing else is said.
+const DEFAULT: &str = "http://deb.debian.org/debian";
+
+/// The name of the archive, in its path.
+const ARCHIVE: &str = "debian";
+
+/// The mirror of Debian that this machine's apt uses, else the project's default.
+pub(super) fn of_this_machine() -> String {
+    let folder = Path::new("/etc/apt/sources.list.d");
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.push("/etc/apt/sources.list".into());
+    files.sort();
+    let sources = files.iter().filter_map(|path| {
+        let deb822 = path.extension().is_some_and(|extension| extension == "sources");
+        Some((deb822, fs::read_to_string(path).ok()?))
+    });
+    sources.into_iter().find_map(|(deb822, text)| find(&text, deb822)).unwrap_or_else(|| DEFAULT.to_owned())
+}
+
+/// The first mirror of the main archive in the text of an apt source, of either format (sources.list(5)).
+fn find(text: &str, deb822: bool) -> Option<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let words = lines.filter_map(|line| match line.split_once(char::is_whitespace)? {
+        (key, rest) if deb822 && key.eq_ignore_ascii_case("uris:") => Some(rest),
+        ("deb", rest) if !deb822 => Some(rest),
+        _ => None,
+    });
+    words
+        .flat_map(str::split_whitespace)
+        .find(|word| is_archive(word))
+        .map(|word| word.trim_end_matches('/').to_owned())
+}
+
+/// A place that can be fetched from by any program (not `mirror+file:` or `cdrom:`) and whose path names the archive.
+fn is_archive(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    ["http", "https", "file"].contains(&scheme) && rest.split('/').skip(host_parts(uri) - 1).any(|part| part == ARCHIVE)
+}
+
+/// How many of the parts between slashes come before the path: `scheme:`, nothing and the host, or only `scheme:`.
+fn host_parts(uri: &str) -> usize {
+    if uri.contains("://") { 3 } else { 1 }
+}
+
+/// Where the security updates of a mirror are: beside the archive, under the name of its own (as on every full
+/// mirror). A mirror that does not name the archive has all suites in one place.
+pub(super) fn security(mirror: &str) -> String {
+    let mut parts: Vec<&str> = mirror.trim_end_matches('/').split('/').collect();
+    let replaced = "debian-security";
+    match parts.iter_mut().skip(host_parts(mirror)).rev().find(|part| **part == ARCHIVE) {
+        Some(part) => *part = replaced,
+        None => return mirror.to_owned(),
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirrors_are_found_in_both_formats() {
+        let deb822 = "# URIs: http://comment/debian\nTypes: deb\nURIs: http://m.example/debian/\nSuites: bookworm\n";
+        assert_eq!(find(deb822, true).as_deref(), Some("http://m.example/debian"));
+        let security_first = "URIs: http://m.example/debian-security\n\nURIs: https://n.example/pub/debian\n";
+        assert_eq!(find(security_first, true).as_deref(), Some("https://n.example/pub/debian"));
+        let list = "# deb http://c.example/debian x\ndeb-src http://s.example/debian x main\n\
+                    deb [signed-by=/usr/share/debian/k] http://l.example/debian bookworm main\n";
+        assert_eq!(find(list, false).as_deref(), Some("http://l.example/debian"));
+    }
+
+    #[test]
+    fn other_archives_are_not_mirrors_of_debian() {
+        for text in
+            ["deb http://u.example/ubuntu jammy main", "deb mirror+file:/etc/apt/debian bookworm main", "", "deb"]
+        {
+            assert_eq!(find(text, false), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn security_updates_are_beside_the_archive() {
+        assert_eq!(security("http://m.example/debian/"), "http://m.example/debian-security");
+        assert_eq!(
+            security("https://s.example/archive/debian/2025Z"),
+            "https://s.example/archive/debian-security/2025Z"
+        );
+        assert_eq!(security("file:/srv/repo"), "file:/srv/repo");
+        assert_eq!(security("http://debian"), "http://debian");
+    }
+}

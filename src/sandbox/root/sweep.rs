@@ -1,0 +1,73 @@
+//! Removing what dead processes have left.
+
+use crate::sandbox::SandboxError;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Name of the file in a folder that its process holds locked. The kernel releases it with the process, however that
+/// ends, and no number of a process can be mistaken for another's.
+const LOCK: &str = "lock";
+
+/// Removes the scratch folders and half-made roots in `folder` whose process is no more, and returns them. Folders
+/// without a lock file are nobody's and stay; a missing `folder` has nothing in it.
+pub fn sweep(folder: &Path) -> Result<Vec<PathBuf>, SandboxError> {
+    let read = SandboxError::file("cannot read", folder);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(read(error)),
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    let mut removed = Vec::new();
+    for path in paths {
+        // Held until the folder is gone: two sweepers do not get into each other's way.
+        let Some(_lock) = lock_of_the_dead(&path) else { continue };
+        super::remove(&path)?;
+        removed.push(path);
+    }
+    Ok(removed)
+}
+
+fn lock_of_the_dead(folder: &Path) -> Option<Flock<File>> {
+    let file = File::options().read(true).open(folder.join(LOCK)).ok()?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+}
+
+/// Makes a folder and marks it as in use by this process.
+pub(super) fn claim(folder: &Path) -> Result<Flock<File>, SandboxError> {
+    fs::create_dir_all(folder).map_err(SandboxError::file("cannot make the folder", folder))?;
+    let path = folder.join(LOCK);
+    let file = File::options().create(true).append(true).open(&path);
+    let file = file.map_err(SandboxError::file("cannot open", &path))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        Errno::EWOULDBLOCK => {
+            SandboxError::Spec(format!("the folder {} is in use by another instance", folder.display()))
+        }
+        errno => SandboxError::file("cannot lock", &path)(errno.into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_dead_have_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let alive = claim(&path("alive")).unwrap();
+        drop(claim(&path("dead")).unwrap());
+        fs::write(path("dead").join("file"), "x").unwrap();
+        fs::create_dir(path("nobody's")).unwrap();
+        assert_eq!(sweep(folder.path()).unwrap(), [path("dead")]);
+        assert!(path("alive").exists() && path("nobody's").exists() && !path("dead").exists());
+        assert!(claim(&path("alive")).unwrap_err().to_string().contains("in use"));
+        drop(alive);
+        assert_eq!(sweep(folder.path()).unwrap(), [path("alive")]);
+        assert!(sweep(&path("absent")).unwrap().is_empty());
+    }
+}

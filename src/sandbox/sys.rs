@@ -1,0 +1,205 @@
+//! The system calls that have no safe wrapper, each in the smallest possible function.
+
+use super::Exit;
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::{ForkResult, Pid};
+use std::ffi::{CString, c_int, c_uint};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Forks. Only for processes with a single thread: the init is one from its first instruction on.
+#[expect(unsafe_code, reason = "fork is unsafe because other threads may hold locks; the init has no other thread")]
+pub(super) fn fork() -> nix::Result<ForkResult> {
+    // SAFETY: the calling process is the sandbox init or a child of it, all single-threaded.
+    unsafe { nix::unistd::fork() }
+}
+
+/// Ends a forked child at once, without running what the parent has registered for its own exit.
+#[expect(unsafe_code, reason = "_exit has no safe wrapper; it cannot be misused")]
+pub(super) fn leave(code: i32) -> ! {
+    // SAFETY: _exit takes any value and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Puts every signal back to its default action and unblocks all, as a program expects it at its start.
+#[expect(unsafe_code, reason = "setting SIG_DFL installs no handler")]
+pub(super) fn default_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL is no handler of ours; refusals (SIGKILL, the C library's own) are without consequence.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let _ = nix::sys::signal::SigSet::all().thread_unblock();
+}
+
+/// Closes every file descriptor from 3 on but `keep`.
+pub(super) fn close_all_but(keep: Option<RawFd>) {
+    match keep.and_then(|fd| c_uint::try_from(fd).ok()) {
+        Some(fd) => {
+            close_range(3, fd.saturating_sub(1));
+            close_range(fd + 1, c_uint::MAX);
+        }
+        None => close_range(3, c_uint::MAX),
+    }
+}
+
+/// Closes the descriptors 0 to 2 and all others.
+pub(super) fn close_everything() {
+    close_range(0, c_uint::MAX);
+}
+
+#[expect(unsafe_code, reason = "close_range has no safe wrapper")]
+fn close_range(first: c_uint, last: c_uint) {
+    if first > last {
+        return;
+    }
+    // SAFETY: only called in a forked child that ends or executes another program without touching, or dropping,
+    // any of the descriptors closed here.
+    let _ = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+}
+
+/// Waits for any child; without `block` only for one that has ended already. `None` when there is none (any more).
+#[expect(unsafe_code, reason = "nix reports a child killed by a real-time signal as an error and loses which it was")]
+pub(super) fn reap(block: bool) -> Option<(Pid, Exit)> {
+    let mut status: c_int = 0;
+    loop {
+        let flags = if block { 0 } else { libc::WNOHANG };
+        // SAFETY: status outlives the call.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, flags) };
+        match pid {
+            -1 if Errno::last() == Errno::EINTR => {}
+            -1 | 0 => return None,
+            pid if libc::WIFSIGNALED(status) => {
+                return Some((Pid::from_raw(pid), Exit::Signal(libc::WTERMSIG(status))));
+            }
+            pid => return Some((Pid::from_raw(pid), Exit::Code(libc::WEXITSTATUS(status)))),
+        }
+    }
+}
+
+/// Ends this process as another one has ended.
+#[expect(unsafe_code, reason = "real-time signals have no name in nix")]
+pub(super) fn leave_like(exit: Exit) -> ! {
+    match exit {
+        Exit::Code(code) => leave(code),
+        Exit::Signal(signal) => {
+            let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+            default_signals();
+            // SAFETY: raise takes any number.
+            unsafe { libc::raise(signal) };
+            leave(128 + signal)
+        }
+        Exit::TimedOut => leave(124),
+    }
+}
+
+/// A descriptor of a process that stays with it, whatever happens to its number.
+#[expect(unsafe_code, reason = "pidfd_open has no safe wrapper")]
+pub(super) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers and returns a new descriptor (close-on-exec) or -1.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sends SIGKILL to the process behind a pidfd.
+#[expect(unsafe_code, reason = "pidfd_send_signal has no safe wrapper")]
+pub(super) fn pidfd_kill(pidfd: &impl AsFd) -> io::Result<()> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: a null siginfo is allowed and means "as kill(2) would".
+    let answer = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, fd, libc::SIGKILL, std::ptr::null::<libc::siginfo_t>(), 0)
+    };
+    Ok(Errno::result(answer).map(drop)?)
+}
+
+/// Makes the mount at `path`, and with `recursive` all below it, read-only. Linux 5.12.
+#[expect(unsafe_code, reason = "mount_setattr has no safe wrapper")]
+pub(super) fn mount_read_only(path: &Path, recursive: bool) -> io::Result<()> {
+    let path = c_path(path)?;
+    let attributes = libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: path is terminated, attributes outlives the call and its true size is given.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    Ok(Errno::result(answer).map(drop)?)
+}
+
+/// Brings the loopback interface of the current network namespace up.
+#[expect(unsafe_code, reason = "the interface ioctls have no safe wrapper")]
+pub(super) fn loopback_up() -> io::Result<()> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    // SAFETY: an all-zero ifreq is a valid value of this plain C structure.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = from.cast_signed() as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags =
+        libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING).map_err(io::Error::other)?;
+    // SAFETY: SIOCSIFFLAGS reads an ifreq with name and flags, which request is.
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };
+    Ok(Errno::result(answer).map(drop)?)
+}
+
+/// An extended attribute of a path itself, not of what it points to; `None` when it has none of that name.
+#[expect(unsafe_code, reason = "lgetxattr has no safe wrapper")]
+pub(super) fn attribute(path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let (path, name) = (c_path(path)?, c_text(name)?);
+    let mut value = vec![0_u8; 65_536]; // XATTR_SIZE_MAX: no value can be longer
+    // SAFETY: both strings are terminated and the buffer has the length given.
+    let length = unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
+    match Errno::result(length) {
+        Ok(length) => {
+            value.truncate(usize::try_from(length).unwrap_or(0));
+            Ok(Some(value))
+        }
+        Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// The names of the extended attributes of a path itself.
+#[expect(unsafe_code, reason = "llistxattr has no safe wrapper")]
+pub(super) fn attributes(path: &Path) -> io::Result<Vec<String>> {
+    let path = c_path(path)?;
+    let mut names = vec![0_u8; 65_536]; // XATTR_LIST_MAX
+    // SAFETY: the path is terminated and the buffer has the length given.
+    let length = unsafe { libc::llistxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
+    let length = match Errno::result(length) {
+        Ok(length) => usize::try_from(length).unwrap_or(0),
+        Err(Errno::EOPNOTSUPP) => 0,
+        Err(errno) => return Err(errno.into()),
+    };
+    let names = names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
+/// Sets an extended attribute of a path itself.
+#[expect(unsafe_code, reason = "lsetxattr has no safe wrapper")]
+pub(super) fn set_attribute(path: &Path, name: &str, value: &[u8]) -> io::Result<()> {
+    let (path, name) = (c_path(path)?, c_text(name)?);
+    // SAFETY: both strings are terminated and the buffer has the length given.
+    let answer = unsafe { libc::lsetxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+    Ok(Errno::result(answer as c_int).map(drop)?)
+}
+
+/// A path for the system.
+pub(super) fn c_path(path: &Path) -> io::Result<CString> {
+    Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
+fn c_text(text: &str) -> io::Result<CString> {
+    Ok(CString::new(text)?)
+}

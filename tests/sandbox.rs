@@ -1,0 +1,82 @@
+//! The sandbox for real: instances, jobs, reboots, kills, package upgrades; as root and as an ordinary user.
+//!
+//! A program of its own and not libtest's, because the sandbox executes the running program again as its init.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::exit, reason = "a test program")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+#[path = "sandbox/bench.rs"]
+mod bench;
+#[path = "sandbox/builtin.rs"]
+mod builtin;
+#[path = "sandbox/ends.rs"]
+mod ends;
+#[path = "sandbox/files.rs"]
+mod files;
+#[path = "sandbox/jobs.rs"]
+mod jobs;
+#[path = "sandbox/packages.rs"]
+mod packages;
+#[path = "sandbox/user.rs"]
+mod user;
+#[path = "sandbox/walls.rs"]
+mod walls;
+
+use std::panic::catch_unwind;
+use std::time::Instant;
+
+/// A test: its name, and what fails by panicking.
+type Test = (&'static str, fn());
+
+fn main() {
+    if let Some(code) = amiforge::sandbox::init::main(builtin::handle) {
+        std::process::exit(code);
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["--victim", folder] => ends::victim(folder),
+        ["--on-overlay", folder] => files::on_overlay(folder),
+        ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
+        ["--list", ..] => all().iter().for_each(|(name, _)| println!("{name}: test")),
+        _ => run("", &all(), &words, &mut || ()),
+    }
+}
+
+fn all() -> Vec<Test> {
+    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, user::AS_ROOT].concat()
+}
+
+/// Runs what the words (a part of a name; flags are ignored) choose, and says it as libtest does.
+fn run(what: &str, tests: &[Test], words: &[&str], prepare: &mut dyn FnMut()) {
+    prepare();
+    let filters: Vec<&&str> = words.iter().filter(|word| !word.starts_with('-')).collect();
+    let chosen: Vec<&Test> = tests
+        .iter()
+        .filter(|(name, _)| filters.is_empty() || filters.iter().any(|word| name.contains(**word)))
+        .collect();
+    println!("\nrunning {} tests {what}", chosen.len());
+    let start = Instant::now();
+    let mut failed = Vec::new();
+    for (name, test) in &chosen {
+        let result = catch_unwind(test);
+        println!("test {name} ... {}", if result.is_ok() { "ok" } else { "FAILED" });
+        if result.is_err() {
+            failed.push(*name);
+        }
+    }
+    bench::clean();
+    let (passed, filtered) = (chosen.len() - failed.len(), tests.len() - chosen.len());
+    println!(
+        "\ntest result: {}. {passed} passed; {} failed; 0 ignored; 0 measured; {filtered} filtered out; finished in {:.2}s\n",
+        if failed.is_empty() { "ok" } else { "FAILED" },
+        failed.len(),
+        start.elapsed().as_secs_f64()
+    );
+    if !failed.is_empty() {
+        println!("failures: {}", failed.join(", "));
+        std::process::exit(101);
+    }
+}
