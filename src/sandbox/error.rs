@@ -92,5 +92,5 @@ impl SandboxError {
 }
 
 fn tail(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  | {line}")).collect()
+    lines.iter().flat_map(|line| ["\n  | ", line]).collect()
 }

@@ -60,8 +60,7 @@ fn is_wanted(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let Some(rest) = name.strip_prefix("acquire::") else { return false };
     match rest.split("::").collect::<Vec<_>>()[..] {
-        ["check-valid-until" | "check-date" | "retries"] => true,
-        [_, "proxy"] => true,
+        ["check-valid-until" | "check-date" | "retries"] | [_, "proxy"] => true,
         [_, "proxy", host] => !host.is_empty(),
         _ => false,
     }

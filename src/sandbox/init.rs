@@ -10,7 +10,7 @@
 //! C library nor the shell of the image matters.
 
 use super::Exit;
-use super::spawn::ARGUMENT;
+use super::spawn::{ARGUMENT, PARENT};
 use super::sys;
 use super::wire::{self, Failure, Operation, Reply, Request, Setup, Step};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -40,7 +40,7 @@ pub fn main(builtin: Builtin) -> Option<i32> {
     if arguments.next()? != ARGUMENT {
         return None;
     }
-    let parent = arguments.next().and_then(|text| text.to_str()?.parse().ok()).map(Pid::from_raw);
+    let parent = arguments.next().and_then(|text| text.to_str()?.strip_prefix(PARENT)?.parse().ok()).map(Pid::from_raw);
     Some(run(parent, builtin))
 }
 
@@ -50,7 +50,7 @@ fn run(parent: Option<Pid>, builtin: Builtin) -> i32 {
     sys::close_all_but(None);
     umask(Mode::from_bits_truncate(0o022));
     let Ok(mut socket) = take_socket() else { return 2 };
-    match prepare(&mut socket) {
+    match prepare(&mut socket, parent) {
         Ok((Setup::Operation(operation), _)) => operate(&mut socket, &operation),
         Ok((setup, body)) => first_process(socket, setup, &body, builtin),
         Err(failure) => fail(&mut socket, failure),
@@ -79,19 +79,18 @@ fn take_socket() -> io::Result<UnixStream> {
 }
 
 /// Hears what to become, makes the namespaces and becomes root in them.
-fn prepare(socket: &mut UnixStream) -> Result<(Setup, Vec<u8>), Failure> {
+fn prepare(socket: &mut UnixStream, parent: Option<Pid>) -> Result<(Setup, Vec<u8>), Failure> {
     let (setup, body) = match hear(socket)? {
         (Request::Begin(setup), body) => (setup, body),
         (other, _) => return Err(Failure::other("begin", format!("{other:?}"))),
     };
-    let parent = nix::unistd::getppid();
     unshare(namespaces(&setup)).map_err(Failure::os(Step::Unshare, "make namespaces"))?;
     tell(socket, &Reply::Unshared)?;
     let (Request::Mapped, _) = hear(socket)? else { return Err(Failure::other("map ids", "not told so")) };
     become_root().map_err(Failure::os(Step::Identity, "become root in the user namespace"))?;
     // A change of identity takes both back: the wish to die with the parent, and the right of our own user to look
     // into this process (/proc/PID/root).
-    die_with(Some(parent));
+    die_with(parent);
     prctl::set_dumpable(true).map_err(Failure::os(Step::Identity, "stay readable for the own user"))?;
     Ok((setup, body))
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a step of the start may take; milliseconds are usual.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long to wait for the end of killed namespaces; processes in uninterruptible sleep can delay it.
 const BURIAL: u16 = 20_000;
@@ -150,6 +150,11 @@ fn hear(socket: &mut UnixStream) -> Result<Reply, LaunchError> {
         Ok(None) => Err(SandboxError::Start {
             step: "listen to the init".into(),
             reason: "it ended without a word (does the program call sandbox::init::main first?)".into(),
+        }
+        .into()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SandboxError::Start {
+            step: "listen to the init".into(),
+            reason: format!("no answer within {} seconds", PATIENCE.as_secs()),
         }
         .into()),
         Err(error) => Err(start_error("listen to the init")(error).into()),

@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 pub(super) const WITHOUT: &str =
     "init, lint, render and plan need no instance, and neither does an environment that is an AWS account";
 
+/// What mends a container that forbids too much.
+pub(super) const PRIVILEGED: &str = "docker run --privileged … (or `privileged: true` in the CI job)";
+
 /// `CAP_SYS_ADMIN` in the masks of /proc/self/status; linux/capability.h.
 const CAP_SYS_ADMIN: u32 = 21;
 
@@ -78,7 +81,12 @@ impl Mode {
                 let map = format!("0 0 {IDENTITY}\n");
                 for file in ["uid_map", "gid_map"] {
                     let path = PathBuf::from(format!("/proc/{pid}/{file}"));
-                    fs::write(&path, &map).map_err(SandboxError::file("cannot write", &path))?;
+                    fs::write(&path, &map).map_err(|error| SandboxError::Unavailable {
+                        missing: format!("the first {IDENTITY} user and group ids"),
+                        reason: format!("cannot write {}: {error} (a container that has fewer?)", path.display()),
+                        mend: PRIVILEGED.into(),
+                        without: WITHOUT.into(),
+                    })?;
                 }
                 Ok(())
             }
@@ -103,7 +111,12 @@ fn map_with(program: &Path, pid: Pid, own: u32, (start, count): (u64, u64)) -> R
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(SandboxError::Start { step: format!("map ids with {}", program.display()), reason: said })
+    Err(SandboxError::Unavailable {
+        missing: "the right to map subordinate ids".into(),
+        reason: format!("{} said: {said}", program.display()),
+        mend: format!("sudo chmod u+s {0}/newuidmap {0}/newgidmap", program.parent().unwrap_or(program).display()),
+        without: WITHOUT.into(),
+    })
 }
 
 fn root(status: &str) -> Result<Mode, SandboxError> {
@@ -113,7 +126,7 @@ fn root(status: &str) -> Result<Mode, SandboxError> {
     Err(SandboxError::Unavailable {
         missing: "the capability CAP_SYS_ADMIN".into(),
         reason: "this process is root without the right to make mounts, as in an ordinary container".into(),
-        mend: "docker run --privileged … (or `privileged: true` in the CI job)".into(),
+        mend: PRIVILEGED.into(),
         without: WITHOUT.into(),
     })
 }

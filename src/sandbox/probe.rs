@@ -1,7 +1,7 @@
 //! What this machine permits, found out by doing it.
 
 use super::launch::LaunchError;
-use super::mode::{Mode, WITHOUT};
+use super::mode::{Mode, PRIVILEGED, WITHOUT};
 use super::wire::{Failure, Step};
 use super::{Instance, Network, SandboxError, Spec, root};
 use nix::errno::Errno;
@@ -89,7 +89,7 @@ fn advise(failure: Failure, facts: &Facts) -> SandboxError {
         Step::Unshare | Step::Identity | Step::Overlay | Step::Mount | Step::Network if refused => {
             let missing = "the permission to make namespaces and mounts";
             if facts.root {
-                unavailable(missing, "docker run --privileged … (or `privileged: true` in the CI job)".into())
+                unavailable(missing, PRIVILEGED.into())
             } else if facts.forbidden {
                 unavailable(missing, "sudo sysctl -w kernel.unprivileged_userns_clone=1".into())
             } else if facts.apparmor {
@@ -99,10 +99,7 @@ fn advise(failure: Failure, facts: &Facts) -> SandboxError {
                 unavailable(missing, format!("sudo {} …", facts.program.display()))
             }
         }
-        Step::Proc if refused => unavailable(
-            "a whole /proc",
-            "docker run --privileged … (parts of /proc are hidden here, which forbids a new one)".into(),
-        ),
+        Step::Proc if refused => unavailable("a /proc of which nothing is hidden", PRIVILEGED.into()),
         Step::Overlay if matches!(errno, Some(Errno::ENODEV)) => {
             unavailable("the overlay file system", "sudo modprobe overlay".into())
         }
@@ -138,7 +135,7 @@ mod tests {
             (Step::Unshare, Errno::EPERM, Facts { forbidden: true, ..user() }, "unprivileged_userns_clone=1"),
             (Step::Mount, Errno::EACCES, Facts { apparmor: true, ..user() }, "apparmor_restrict_unprivileged_userns=0"),
             (Step::Unshare, Errno::EPERM, Facts { root: true, ..user() }, "--privileged"),
-            (Step::Proc, Errno::EPERM, Facts { root: true, ..user() }, "a whole /proc"),
+            (Step::Proc, Errno::EPERM, Facts { root: true, ..user() }, "of which nothing is hidden"),
             (Step::Overlay, Errno::ENODEV, user(), "modprobe overlay"),
             (Step::Overlay, Errno::EINVAL, user(), "5.11"),
         ];

@@ -12,6 +12,10 @@ use std::thread;
 /// Argument by which a copy of this program knows that it is an init. Private: no user ever types it.
 pub(super) const ARGUMENT: &str = "__amiforge-sandbox-init";
 
+/// Before the number of the parent. It looks like an option so that a program which knows nothing of all this (a test
+/// binary without [`init::main`](super::init::main)) refuses it at once.
+pub(super) const PARENT: &str = "--parent=";
+
 type Answer = io::Result<(Child, UnixStream)>;
 
 /// Starts a copy of this program as an init and returns it with our end of the socket.
@@ -43,7 +47,7 @@ fn start() -> Answer {
     let (ours, theirs) = UnixStream::pair()?;
     let child = Command::new("/proc/self/exe")
         .arg0(ARGUMENT)
-        .args([ARGUMENT, &std::process::id().to_string()])
+        .args([ARGUMENT, &format!("{PARENT}{}", std::process::id())])
         .env_clear()
         .envs(super::environment())
         .current_dir("/")

@@ -37,6 +37,9 @@ pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
 
 /// Turns the upper layer of a stopped instance into a layer of an image at `destination`: by renaming on the same file
 /// system, else by copying. What belongs in no image, and `drop` (paths inside), is left out.
+///
+/// Nothing is forced to the disk: that would take seconds on a busy machine, for every image. What a power cut within
+/// the next half minute destroys can be built again.
 pub(super) fn capture(upper: &Path, destination: &Path, drop: &[String]) -> Result<(), SandboxError> {
     clean(upper, drop).map_err(SandboxError::file("cannot clean", upper))?;
     let failed = || SandboxError::file("cannot make the layer", destination);
@@ -56,6 +59,11 @@ pub(super) fn capture(upper: &Path, destination: &Path, drop: &[String]) -> Resu
     }
     copied.map_err(failed())?;
     remove(upper)
+}
+
+/// Has the file system of a tree write everything to the disk.
+pub(super) fn write_out(tree: &Path) -> io::Result<()> {
+    Ok(nix::unistd::syncfs(fs::File::open(tree)?)?)
 }
 
 fn clean(upper: &Path, drop: &[String]) -> io::Result<()> {

@@ -44,13 +44,9 @@ pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
             writeln!(out, "connected").unwrap();
             0
         }
-        "upper-half" => {
-            let mut stop = 0_u64;
-            while rest == "for ever" {
-                stop = stop.wrapping_add(1);
-            }
-            i32::try_from(stop).unwrap_or(0)
-        }
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
         other => panic!("unknown verb {other}"),
     }
 }

@@ -49,7 +49,7 @@ fn stop_and_drop_leave_nothing() {
 }
 
 fn inits_of_this_process() -> bool {
-    let argument = format!("__amiforge-sandbox-init {} ", std::process::id());
+    let argument = format!("__amiforge-sandbox-init --parent={} ", std::process::id());
     !bench::processes_with(&argument).is_empty()
 }
 

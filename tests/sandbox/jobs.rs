@@ -100,7 +100,7 @@ fn builtins_run_our_own_code() {
     assert_eq!(run(&instance, &builtin("run echo from a child; exit 3")).exit, Exit::Code(3));
     let sockets = run(&instance, &builtin("descriptors")).out;
     assert!(sockets.iter().all(|link| !link.contains("socket")), "{sockets:?}");
-    let endless = Job::Builtin { payload: "upper-half for ever".into(), timeout: Some(Duration::from_millis(200)) };
+    let endless = Job::Builtin { payload: "spin".into(), timeout: Some(Duration::from_millis(200)) };
     assert_eq!(run(&instance, &endless).exit, Exit::TimedOut);
 }
 

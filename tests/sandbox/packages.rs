@@ -20,8 +20,7 @@ pub fn outdated_root() -> (PathBuf, repo::Repo) {
     support::root::clone_from_host(&root, &[]);
     let cloned = start.elapsed();
     let repository = repo::write(&folder);
-    repository.use_in(&root);
-    repository.install_first_versions(&root);
+    repository.make_outdated(&root);
     println!("    root cloned in {cloned:?}, repository in {:?}", start.elapsed().saturating_sub(cloned));
     (root, repository)
 }

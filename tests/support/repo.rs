@@ -221,23 +221,29 @@ impl Repo {
         fs::write(folder.join("fixture.list"), self.sources()).unwrap();
     }
 
-    /// Installs version 1 of the packages into a root, as dpkg would have, without running it.
-    pub fn install_first_versions(&self, root: &Path) {
-        let status = root.join("var/lib/dpkg/status");
-        let mut text = fs::read_to_string(&status).unwrap();
-        for package in archive_suite().iter().filter(|package| package.name != NOT_INSTALLED.0) {
-            install(package, root);
-            let control = package.control();
-            let (first, rest) = control.split_once('\n').unwrap();
-            let _ = write!(text, "{first}\nStatus: install ok installed\n{rest}");
-            if package.name == "amifix-conf" {
-                let sum = md5_of_conf(root);
-                let _ = write!(text, "Conffiles:\n /etc/amifix.conf {sum}\n");
-            }
-            text.push('\n');
-        }
-        fs::write(status, text).unwrap();
+    /// Makes a root an outdated one: version 1 of the packages is installed, this repository is its only source.
+    pub fn make_outdated(&self, root: &Path) {
+        self.use_in(root);
+        install_first_versions(root);
     }
+}
+
+/// Installs version 1 of the packages into a root, as dpkg would have, without running it.
+pub fn install_first_versions(root: &Path) {
+    let status = root.join("var/lib/dpkg/status");
+    let mut text = fs::read_to_string(&status).unwrap();
+    for package in archive_suite().iter().filter(|package| package.name != NOT_INSTALLED.0) {
+        install(package, root);
+        let control = package.control();
+        let (first, rest) = control.split_once('\n').unwrap();
+        let _ = write!(text, "{first}\nStatus: install ok installed\n{rest}");
+        if package.name == "amifix-conf" {
+            let sum = md5_of_conf(root);
+            let _ = write!(text, "Conffiles:\n /etc/amifix.conf {sum}\n");
+        }
+        text.push('\n');
+    }
+    fs::write(status, text).unwrap();
 }
 
 fn install(package: &Package, root: &Path) {

@@ -57,7 +57,7 @@ pub fn clone_from_host(root: &Path, extra: &[&str]) {
     merged_folders(root);
     let mut copier = Copier { root: root.to_owned(), links: BTreeMap::new(), owner: nix::unistd::geteuid().is_root() };
     for package in &packages {
-        for path in database.files(package) {
+        for path in files_of(package) {
             copier.copy(Path::new(&path));
         }
     }
@@ -132,12 +132,6 @@ impl Database {
         chosen
     }
 
-    fn files(&self, package: &str) -> Vec<String> {
-        let path = info_files(package).into_iter().find(|path| path.extension().is_some_and(|end| end == "list"));
-        let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
-    }
-
     /// A database with the chosen packages and their whole stanzas: with less than that, apt takes an installed
     /// version for another than the same one of a repository.
     fn write(&self, root: &Path, packages: &BTreeSet<String>) {
@@ -162,6 +156,13 @@ impl Database {
         let ours: String = ours.map(|line| format!("{line}\n")).collect();
         fs::write(folder.join("triggers/File"), ours).unwrap();
     }
+}
+
+/// What a package has installed, in its own order.
+fn files_of(package: &str) -> Vec<String> {
+    let path = info_files(package).into_iter().find(|path| path.extension().is_some_and(|end| end == "list"));
+    let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
 }
 
 fn native_architecture() -> String {
@@ -223,7 +224,7 @@ impl Copier {
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).unwrap();
         }
-        let made = if metadata.is_dir() { self.folder(&target) } else { self.file(path, &target, &metadata) };
+        let made = if metadata.is_dir() { make_folder(&target) } else { self.file(path, &target, &metadata) };
         if made && self.owner {
             lchown(&target, Some(metadata.uid()), Some(metadata.gid())).unwrap();
         }
@@ -231,12 +232,6 @@ impl Copier {
             // After the owner: a change of owner takes set-user-id bits away.
             fs::set_permissions(&target, fs::Permissions::from_mode(metadata.mode() & 0o7777)).unwrap();
         }
-    }
-
-    fn folder(&self, target: &Path) -> bool {
-        // `/lib` and its like are links here.
-        fs::create_dir_all(target).unwrap();
-        !fs::symlink_metadata(target).unwrap().is_symlink()
     }
 
     fn file(&mut self, path: &Path, target: &Path, metadata: &Metadata) -> bool {
@@ -259,6 +254,12 @@ impl Copier {
         }
         true
     }
+}
+
+fn make_folder(target: &Path) -> bool {
+    // `/lib` and its like are links here.
+    fs::create_dir_all(target).unwrap();
+    !fs::symlink_metadata(target).unwrap().is_symlink()
 }
 
 /// The system's users and groups, without those of people, and without a password for anyone.

@@ -77,7 +77,7 @@ fn processes() -> Vec<Process> {
         .collect()
 }
 
-/// proc_pid_stat(5): `pid (name) state ppid …`; the name may contain anything, even `)` and spaces.
+/// `proc_pid_stat(5)`: `pid (name) state ppid …`; the name may contain anything, even `)` and spaces.
 fn parse(stat: &[u8]) -> Option<Process> {
     let text = String::from_utf8_lossy(stat);
     let (before, after) = (text.split_once(' ')?.0, text.rsplit_once(')')?.1);

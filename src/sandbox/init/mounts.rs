@@ -253,7 +253,7 @@ fn show(source: &Path, target: &Path) -> Result<()> {
     sys::mount_read_only(target, true).map_err(failed(Step::Mount, "bind read-only", target))
 }
 
-/// Makes `root` the root and drops the old one: pivot_root(2), "pivot_root(".", ".")".
+/// Makes `root` the root and drops the old one: `pivot_root(2)`, the section on `pivot_root(".", ".")`.
 fn pivot(root: &Path) -> Result<()> {
     let step = |errno| failed(Step::Mount, "change the root to", root)(io::Error::from(errno));
     nix::unistd::chdir(root).map_err(step)?;

@@ -17,11 +17,11 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// Bytes read from a job at once.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 16 * 1024;
 
 /// Reads after the end of a job: what it had written is in the pipes, which hold at most a mebibyte. A daemon that
 /// keeps writing must not keep us from saying that the job has ended.
-const LAST_READS: usize = 16;
+const LAST_READS: usize = 64;
 
 /// What process 1 holds.
 pub(super) struct Init<'a> {

@@ -158,6 +158,8 @@ fn arguments(spec: &BootstrapSpec, mmdebstrap: &Path, mirror: &str, root: &Path)
         "--mode=root".into(),
         "--variant=minbase".into(),
         "--format=directory".into(),
+        // It would be refused, and said so on every run; no package of Debian needs it.
+        "--skip=chroot/mount/sys".into(),
         format!("--architectures={architecture}"),
     ];
     if !spec.packages.is_empty() {
@@ -218,6 +220,8 @@ pub(in crate::sandbox) fn finish(root: &Path, sources: &str) -> Result<(), Sandb
 
 /// Moves a finished root to its place. Should another process have been faster, its root is as good as ours.
 fn publish(root: &Path, destination: &Path) -> Result<(), SandboxError> {
+    // It is kept for long and used often, and took its time: what a power cut leaves must be whole.
+    tree::write_out(root).map_err(SandboxError::file("cannot write out", root))?;
     match fs::rename(root, destination) {
         Err(_) if destination.join("etc").is_dir() => Ok(()),
         result => result.map_err(SandboxError::file("cannot move the root to", destination)),
