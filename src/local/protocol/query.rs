@@ -176,7 +176,7 @@ mod tests {
     fn errors_escape_what_they_quote() {
         let response = ec2_fault(&ServiceError::new(400, "InvalidID", "no <b> & \"c\""), "r-1");
         let body = String::from_utf8(response.body().to_vec()).unwrap();
-        assert!(body.contains("<Message>no &lt;b&gt; &amp; &quot;c&quot;</Message>"), "{body}");
+        assert!(body.contains("<Message>no &lt;b&gt; &amp; \"c\"</Message>"), "{body}");
         assert!(body.contains("<RequestID>r-1</RequestID>"));
     }
 }

@@ -1,0 +1,49 @@
+use super::{Bench, code};
+use crate::local::Fault;
+use serde_json::{Value, json};
+
+fn put(bench: &Bench, value: &str) -> Result<Value, super::Refusal> {
+    bench.ssm("PutParameter", &json!({ "Name": "a", "Type": "String", "Value": value, "Overwrite": true }))
+}
+
+fn value(bench: &Bench) -> Option<String> {
+    let answer = bench.ssm("GetParameter", &json!({ "Name": "a" })).ok()?;
+    Some(answer["Parameter"]["Value"].as_str().unwrap().to_owned())
+}
+
+fn once(bench: &Bench, fault: Fault) {
+    bench.local.set_faults(Some(Box::new(move |_, _, nth| (nth == 1).then_some(fault))));
+}
+
+#[test]
+fn each_service_throttles_in_its_own_words() {
+    let bench = Bench::new();
+    bench.local.set_faults(Some(Box::new(|_, _, _| Some(Fault::Throttle))));
+    let refusal = bench.builder("ListComponents", &json!({})).unwrap_err();
+    assert_eq!((refusal.status, &*refusal.code), (429, "CallRateLimitExceededException"));
+    assert_eq!(code(bench.ec2("Action=DescribeImages")), "RequestLimitExceeded");
+    assert_eq!(code(put(&bench, "1")), "ThrottlingException");
+}
+
+#[test]
+fn a_failed_call_does_nothing_and_a_lost_answer_did_the_work() {
+    let bench = Bench::new();
+    once(&bench, Fault::Fail);
+    assert_eq!(put(&bench, "1").unwrap_err().status, 500);
+    assert_eq!(value(&bench), None);
+    once(&bench, Fault::LoseResponse);
+    assert_eq!(code(put(&bench, "2")), "InternalServerError");
+    assert_eq!(value(&bench).unwrap(), "2");
+}
+
+#[test]
+fn after_a_stop_nothing_happens_any_more() {
+    let bench = Bench::new();
+    for (fault, expected) in [(Fault::Stop, None), (Fault::StopAfter, Some("1"))] {
+        once(&bench, fault);
+        assert!(put(&bench, "1").is_err());
+        assert!(put(&bench, "2").is_err());
+        bench.local.set_faults(None);
+        assert_eq!(value(&bench).as_deref(), expected);
+    }
+}
