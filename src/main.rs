@@ -1,5 +1,11 @@
 //! The `amiforge` command: arguments, logging, exit code; nothing else.
 
-fn main() {
-    println!("{}", env!("CARGO_PKG_VERSION"));
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // An instance's init is this program, executed again; it must not get as far as argument parsing.
+    if let Some(code) = amiforge::sandbox::init::main(amiforge::runner::serve) {
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
+    ExitCode::from(amiforge::cli::main(std::env::args_os()))
 }

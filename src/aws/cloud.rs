@@ -198,6 +198,12 @@ impl Cloud {
         self.0.embedded.as_ref()
     }
 
+    /// The local environment itself, to serve it; nothing for AWS.
+    #[must_use]
+    pub fn local(&self) -> Option<Arc<crate::local::Local>> {
+        self.0.embedded.as_ref().map(Embedded::local)
+    }
+
     /// Ends what runs in this process: instances and builds of the local environment. Nothing to do for AWS.
     pub async fn shutdown(&self) {
         if let Some(embedded) = &self.0.embedded {

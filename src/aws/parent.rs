@@ -23,16 +23,53 @@ impl Cloud {
         local: Option<&LocalParent>,
         events: &Events,
     ) -> Result<String, AwsError> {
+        if self.is_local() && local.is_none() {
+            return Err(AwsError::NoLocalParent { recipe: rendered.recipe.clone() });
+        }
         if let (Some(embedded), ParentReference::Ssm(parameter)) = (self.embedded(), &rendered.parent) {
-            let Some(local) = local else {
-                return Err(AwsError::NoLocalParent { recipe: rendered.recipe.clone() });
-            };
-            let arch = arch_name(rendered.arch);
-            let name = format!("{}-parent-{arch}", rendered.recipe);
+            let (name, arch, local) = self.local_parent(rendered, local)?;
             let events = events.clone();
             let say = move |text: String| events.progress(Stage::Parent, text);
-            return embedded.parent(&name, parameter, arch, self.absolute(local), say).await;
+            return embedded.parent(&name, parameter, arch, local, say).await;
         }
+        self.find_parent(rendered).await
+    }
+
+    /// The AMI id that [`Cloud::prepare_parent`] leads to, without making anything: for a plan.
+    ///
+    /// A recipe without a `local` source can be planned in the local environment though not built: there the reference
+    /// itself stands for the AMI.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be used, in AWS; in the local environment when the recipe cannot be built there.
+    pub async fn parent_id(
+        &self,
+        rendered: &RenderedRecipe,
+        local: Option<&LocalParent>,
+    ) -> Result<String, AwsError> {
+        if self.is_local() && local.is_none() {
+            return Ok(reference(rendered));
+        }
+        if let (Some(embedded), ParentReference::Ssm(parameter)) = (self.embedded(), &rendered.parent) {
+            let (name, arch, local) = self.local_parent(rendered, local)?;
+            return embedded.parent_id(&name, parameter, arch, local).await;
+        }
+        self.find_parent(rendered).await
+    }
+
+    fn local_parent(
+        &self,
+        rendered: &RenderedRecipe,
+        local: Option<&LocalParent>,
+    ) -> Result<(String, &'static str, LocalParent), AwsError> {
+        let Some(local) = local else {
+            return Err(AwsError::NoLocalParent { recipe: rendered.recipe.clone() });
+        };
+        let arch = arch_name(rendered.arch);
+        Ok((format!("{}-parent-{arch}", rendered.recipe), arch, self.absolute(local)))
+    }
+
+    async fn find_parent(&self, rendered: &RenderedRecipe) -> Result<String, AwsError> {
         let ami = match &rendered.parent {
             ParentReference::Ami(ami) => ami.clone(),
             ParentReference::Ssm(name) => self.parent_parameter(rendered, name).await?,
@@ -96,10 +133,14 @@ impl Cloud {
     }
 }
 
-fn unusable(rendered: &RenderedRecipe, reason: &str) -> AwsError {
-    let reference = match &rendered.parent {
+/// The parent image as Image Builder spells it.
+fn reference(rendered: &RenderedRecipe) -> String {
+    match &rendered.parent {
         ParentReference::Ssm(name) => format!("ssm:{name}"),
         ParentReference::Ami(text) | ParentReference::Image(text) => text.clone(),
-    };
-    AwsError::Parent { recipe: rendered.recipe.clone(), reference, reason: reason.to_owned() }
+    }
+}
+
+fn unusable(rendered: &RenderedRecipe, reason: &str) -> AwsError {
+    AwsError::Parent { recipe: rendered.recipe.clone(), reference: reference(rendered), reason: reason.to_owned() }
 }

@@ -1,1 +1,191 @@
-//! What app teams do with a channel.
+//! What app teams do with channels: resolve one to an AMI, list them.
+
+use crate::aws::{CallError, Cloud, arch_name};
+use crate::diagnostic::Diagnostic;
+use crate::project::{Arch, Project, Recipe};
+use crate::promote::{PromoteError, Release, get_parameter, read_release, record_name};
+fn promote_name(t: &str, _r: &Recipe, _a: Arch, _c: &str) -> Result<String, Diagnostic> {
+    Ok(t.to_owned())
+}
+use aws_sdk_ec2::types::ImageState;
+use serde::Serialize;
+
+/// Why a channel gives no AMI.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumeError {
+    /// The project has no such channel.
+    #[error("the project has no channel `{channel}`; it has: {}", known.join(", "))]
+    UnknownChannel {
+        /// As asked for.
+        channel: String,
+        /// The project's, in order.
+        known: Vec<String>,
+    },
+    /// Nothing was promoted there yet.
+    #[error("nothing is promoted to channel `{channel}` of {recipe} ({arch}) yet: there is no parameter {parameter}")]
+    Empty {
+        /// Recipe.
+        recipe: String,
+        /// Architecture.
+        arch: String,
+        /// Channel.
+        channel: String,
+        /// The pointer's name.
+        parameter: String,
+    },
+    /// The pointer points to an AMI that cannot be launched.
+    #[error("parameter {parameter} points to {ami}, which {state}")]
+    Dangling {
+        /// The pointer's name.
+        parameter: String,
+        /// What it holds.
+        ami: String,
+        /// What is wrong with it.
+        state: String,
+    },
+    /// The parameter's name cannot be made.
+    #[error("{}", .0.message)]
+    Name(Box<Diagnostic>),
+    /// A record cannot be read.
+    #[error(transparent)]
+    Record(#[from] PromoteError),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl ConsumeError {
+    /// What to do next.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::Empty { recipe, channel, .. } => {
+                Some(format!("promote a release: amiforge promote {recipe} --channel {channel}"))
+            }
+            Self::Dangling { .. } => Some("roll the channel back, or promote a release that is there".into()),
+            Self::Record(error) => error.next(),
+            Self::Call(call) => call.next(),
+            Self::UnknownChannel { .. } | Self::Name(_) => None,
+        }
+    }
+
+    /// The exit code of DESIGN section 9.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::UnknownChannel { .. } | Self::Name(_) => 2,
+            Self::Empty { .. } => 8,
+            Self::Dangling { .. } => 10,
+            Self::Record(error) => error.exit_code(),
+            Self::Call(call) => call.exit_code(),
+        }
+    }
+}
+
+/// The AMI id that a channel points to, in the home Region. It is read from the pointer that users of the channel read,
+/// and it is there and available.
+///
+/// # Errors
+/// When the channel is unknown, empty, or points to an AMI that cannot be launched.
+pub async fn resolve(
+    cloud: &Cloud,
+    project: &Project,
+    recipe: &Recipe,
+    arch: Arch,
+    channel: &str,
+) -> Result<String, ConsumeError> {
+    if !project.channels.iter().any(|known| known.name == channel) {
+        let known = project.channels.iter().map(|known| known.name.clone()).collect();
+        return Err(ConsumeError::UnknownChannel { channel: channel.to_owned(), known });
+    }
+    let parameter = promote_name(&recipe.promote.parameter, recipe, arch, channel);
+    let parameter = parameter.map_err(|diagnostic| ConsumeError::Name(Box::new(diagnostic)))?;
+    let Some(stored) = get_parameter(cloud, cloud.home(), &parameter).await? else {
+        return Err(ConsumeError::Empty {
+            recipe: recipe.name.clone(),
+            arch: arch_name(arch).to_owned(),
+            channel: channel.to_owned(),
+            parameter,
+        });
+    };
+    check(cloud, parameter, stored.value).await
+}
+
+async fn check(cloud: &Cloud, parameter: String, ami: String) -> Result<String, ConsumeError> {
+    let dangling = |ami: String, state: &str| ConsumeError::Dangling { parameter, ami, state: state.to_owned() };
+    if !ami.starts_with("ami-") {
+        return Err(dangling(ami, "is not an AMI id"));
+    }
+    let answer = cloud.ec2(cloud.home()).describe_images().image_ids(&ami).send().await;
+    let answer = answer.map_err(CallError::of("DescribeImages", cloud.home()));
+    let absent = ["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed"];
+    if answer.as_ref().is_err_and(|error| error.fault.is(&absent)) {
+        return Err(dangling(ami, "does not exist or is not shared with this account"));
+    }
+    match answer?.images.unwrap_or_default().into_iter().next().map(|image| image.state) {
+        Some(Some(ImageState::Available)) => Ok(ami),
+        Some(state) => {
+            let state = state.map_or_else(|| "unknown".to_owned(), |state| state.as_str().to_owned());
+            Err(dangling(ami, &format!("is `{state}`, not available")))
+        }
+        None => Err(dangling(ami, "does not exist or is not shared with this account")),
+    }
+}
+
+/// One channel of one recipe and architecture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelEntry {
+    /// Recipe name.
+    pub recipe: String,
+    /// Architecture.
+    pub arch: String,
+    /// Channel name.
+    pub channel: String,
+    /// What it points to; absent when nothing was promoted yet.
+    pub release: Option<Release>,
+}
+
+/// All channels; a slice of [`ChannelEntry`] with a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listing {
+    /// Always `amiforge.channels/1`.
+    pub schema: &'static str,
+    /// By recipe, architecture, and channel in the project's order.
+    pub channels: Vec<ChannelEntry>,
+}
+
+impl std::ops::Deref for Listing {
+    type Target = [ChannelEntry];
+
+    fn deref(&self) -> &[ChannelEntry] {
+        &self.channels
+    }
+}
+
+/// Every channel with its release, of one recipe or of all.
+///
+/// # Errors
+/// When a call fails or a record cannot be read: a channel that cannot be looked at is never shown as empty.
+pub async fn channels(cloud: &Cloud, project: &Project, only: Option<&Recipe>) -> Result<Listing, ConsumeError> {
+    let mut channels = Vec::new();
+    for recipe in project.recipes.values().filter(|recipe| only.is_none_or(|only| only.name == recipe.name)) {
+        for arch in &recipe.architectures {
+            for channel in &project.channels {
+                let arch = arch_name(*arch);
+                let name = record_name(&project.name, &recipe.name, arch, &channel.name);
+                let release = match get_parameter(cloud, cloud.home(), &name).await? {
+                    Some(stored) => Some(read_release(&name, &stored.value)?),
+                    None => None,
+                };
+                channels.push(ChannelEntry {
+                    recipe: recipe.name.clone(),
+                    arch: arch.to_owned(),
+                    channel: channel.name.clone(),
+                    release,
+                });
+            }
+        }
+    }
+    Ok(Listing { schema: "amiforge.channels/1", channels })
+}

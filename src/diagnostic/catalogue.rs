@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// One code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// The code: `Y0xx` YAML, `P0xx` project files, `C0xx` component documents, `R0xx` rendering.
+    /// The code: `A0xx` exit codes, `B0xx` patch baselines, `Y0xx` YAML, `P0xx` project files, `C0xx` component documents, `R0xx` rendering.
     pub code: &'static str,
     /// What is wrong, in a few words.
     pub title: &'static str,
@@ -17,7 +17,11 @@ pub struct Entry {
 
 /// The rooms that report diagnostics, one line each.
 const ROOMS: &[&[Entry]] = &[
-    crate::component::ENTRIES, //
+    crate::cli::codes::ENTRIES,
+    crate::component::ENTRIES,
+    crate::patch::ENTRIES,
+    crate::project::ENTRIES,
+    crate::render::ENTRIES,
     crate::yaml::ENTRIES,
 ];
 
@@ -46,7 +50,7 @@ mod tests {
         assert!(!all().is_empty());
         for entry in all() {
             let (letter, digits) = entry.code.split_at(1);
-            assert!(["Y", "P", "C", "R"].contains(&letter), "{}", entry.code);
+            assert!(["A", "B", "C", "P", "R", "Y"].contains(&letter), "{}", entry.code);
             assert!(digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit()), "{}", entry.code);
             assert!(!entry.title.is_empty() && entry.explanation.len() > 40, "{} says too little", entry.code);
         }

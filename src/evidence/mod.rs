@@ -12,7 +12,7 @@ pub mod file;
 mod model;
 
 pub use canonical::digest;
-pub use collect::{CollectRequest, collect};
+pub use collect::{CollectRequest, collect, recorded_digest};
 pub use error::EvidenceError;
 pub use model::{
     Candidate, Evidence, Finding, ImageAttributes, InstalledPackage, PackageChange, PatchScan, SCHEMA, TestResult,

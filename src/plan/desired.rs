@@ -214,7 +214,9 @@ pub(super) mod tests {
             tags: BTreeMap::from([("owner".into(), "platform".into())]),
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
+            partials: BTreeMap::new(),
             baselines: BTreeMap::new(),
+            warnings: vec![],
         };
         (project, rendered, recipe)
     }

@@ -1,5 +1,28 @@
-//! `amiforge.yaml`, recipes, baselines, waivers: read, checked, located (file, line, column).
+//! `amiforge.yaml`, recipes, baselines: read, checked, located (file, line, column).
+//!
+//! [`load`] reads a whole project and reports every fault of every file together. Unknown keys are errors with a
+//! suggestion, everything has a default worth having, and what a later version will do is refused by this one, never
+//! passed over. Files that come with amiforge are in [`builtin`]; components of the project take their place by name.
 
+pub mod builtin;
+pub(crate) mod check;
+mod codes;
+mod duration;
+mod fields;
+mod gates;
+mod init;
+mod load;
 mod model;
+pub mod names;
+mod os;
+mod parent;
+mod recipe;
+mod settings;
+#[cfg(test)]
+mod tests;
 
+pub use codes::ENTRIES;
+pub use init::{InitError, InitReport, init};
+pub use load::{PROJECT_FILE, find, load};
 pub use model::*;
+pub use os::Family;

@@ -1,4 +1,4 @@
-use crate::diagnostic::{SourceFile, Span};
+use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,8 +21,12 @@ pub struct Project {
     pub recipes: BTreeMap<String, Recipe>,
     /// Component sources by name: the project's own shadow the built-in ones.
     pub components: BTreeMap<String, ComponentSource>,
+    /// Pieces that templates include with `{{> name}}`, by name; the project's own shadow the built-in ones.
+    pub partials: BTreeMap<String, Arc<SourceFile>>,
     /// Patch baselines of `baselines/` by name (JSON or YAML text as read).
     pub baselines: BTreeMap<String, Arc<SourceFile>>,
+    /// What is doubtful but not refused; errors never get this far.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Where work runs.

@@ -27,7 +27,9 @@ fn project() -> Project {
         tags: BTreeMap::new(),
         recipes: BTreeMap::new(),
         components: BTreeMap::new(),
+        partials: BTreeMap::new(),
         baselines: BTreeMap::new(),
+        warnings: vec![],
     }
 }
 

@@ -1,4 +1,22 @@
 //! Handlebars: components and recipes from templates and parameters. Strict mode, no HTML escaping.
+//!
+//! Only templates are rendered; in a plain component document the braces belong to the component runner. Templates have both:
+//! `{{ os }}` is the template's, `\{{ build.Step.outputs.stdout }}` comes out as the runner's without the backslash. That
+//! spelling was chosen over raw blocks because a forgotten backslash is an unknown name and so an error, while an expression of
+//! the template inside a raw block would silently stay text. How to write a template is told at the top of
+//! `templates/components/patch-linux.yaml.hbs`.
+
+mod codes;
+mod engine;
+mod helpers;
+mod recipe;
+mod targets;
+#[cfg(test)]
+mod tests;
+
+pub use codes::ENTRIES;
+pub use recipe::recipe;
+pub use targets::promote_name;
 
 use crate::diagnostic::SourceFile;
 use crate::project::{Arch, Os, ParentReference};

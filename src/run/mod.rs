@@ -1,1 +1,84 @@
 //! All of it in one go, each stage through the room that owns it.
+//!
+//! DESIGN gives the verbs one call into the library each. The calls that need more than one room (a build publishes
+//! first, a promotion needs verdicts) live here, so that `run` and the single verbs do the same work.
+
+mod channel;
+mod error;
+pub mod lint;
+mod stages;
+
+pub use error::RunError;
+pub use stages::{Candidate, Judged, Work};
+
+use crate::build::Built;
+use crate::event::Events;
+use crate::evidence::Evidence;
+use crate::gate::Verdict;
+use crate::plan::Plan;
+use crate::promote::Promotion;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What a run has made or found.
+#[derive(Debug, Serialize)]
+pub struct RunReport {
+    /// Always `amiforge.run/1`.
+    pub schema: &'static str,
+    /// Project name.
+    pub project: String,
+    /// Recipe name.
+    pub recipe: String,
+    /// Architecture.
+    pub arch: String,
+    /// Environment name.
+    pub environment: String,
+    /// Home Region.
+    pub region: String,
+    /// Whether anything was created or moved.
+    pub changed: bool,
+    /// What was planned.
+    pub plan: Plan,
+    /// The image.
+    pub image: Built,
+    /// What is known of it.
+    pub evidence: Evidence,
+    /// Digest of the evidence.
+    pub digest: String,
+    /// Where the evidence lies.
+    pub evidence_file: PathBuf,
+    /// The gates' verdicts.
+    pub verdicts: Vec<Verdict>,
+    /// Where it was promoted to.
+    pub promotion: Promotion,
+}
+
+/// Runs every stage for one image and moves the first channel.
+///
+/// # Errors
+/// The first stage that fails ends the run; what it had made stays and is found by the next run.
+pub async fn all(work: &Work<'_>, fresh: bool, events: &Events) -> Result<RunReport, RunError> {
+    let rendered = work.check(events)?;
+    let plan = work.plan(&rendered, fresh, events).await?;
+    let image = work.build(&rendered, &plan, fresh, events).await?;
+    let judged = work.validate(&image, &plan.fingerprint, events).await?;
+    let channel = work.first_channel()?;
+    let promotion = work.promote(&image, &judged, channel, events).await?;
+    let changed = !plan.is_empty() || !image.reused || !judged.reused || promotion.changed;
+    Ok(RunReport {
+        schema: "amiforge.run/1",
+        project: work.project.name.clone(),
+        recipe: work.recipe.name.clone(),
+        arch: work.arch.name().to_owned(),
+        environment: work.cloud.environment().to_owned(),
+        region: work.cloud.home().region.clone(),
+        changed,
+        plan,
+        image,
+        digest: judged.digest,
+        evidence: judged.evidence,
+        evidence_file: judged.file,
+        verdicts: judged.verdicts,
+        promotion,
+    })
+}

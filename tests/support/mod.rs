@@ -4,5 +4,6 @@
 #![allow(dead_code, clippy::format_collect, reason = "each test binary uses a part of it; the texts are short")]
 
 pub mod archive;
+pub mod fixture;
 pub mod repo;
 pub mod root;

@@ -1,10 +1,11 @@
 //! The AMI itself: its attributes, and the tag with the digest of its evidence.
 
 use super::site::Site;
-use crate::aws::tags;
+use crate::aws::{CallError, Cloud, tags};
 use crate::clock::rfc3339;
 use crate::evidence::error::EvidenceError;
 use crate::evidence::model::ImageAttributes;
+use crate::project::Location;
 use aws_sdk_ec2::types::{Image, ImdsSupportValues, Tag};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -54,6 +55,15 @@ pub(super) async fn tag(site: &Site, ami: &str, digest: &str) -> Result<(), Evid
     let tag = Tag::builder().key(tags::EVIDENCE).value(digest).build();
     site.ec2.create_tags().resources(ami).tags(tag).send().await.map_err(site.fault("CreateTags"))?;
     Ok(())
+}
+
+/// The digest that stands on an image; nothing when it was never validated.
+pub async fn recorded_digest(cloud: &Cloud, place: &Location, ami: &str) -> Result<Option<String>, EvidenceError> {
+    let answer = cloud.ec2(place).describe_images().image_ids(ami).send().await;
+    let answer = answer.map_err(CallError::of("DescribeImages", place))?;
+    let found = answer.images().first().map(Image::tags).unwrap_or_default();
+    let tag = found.iter().find(|tag| tag.key() == Some(tags::EVIDENCE));
+    Ok(tag.and_then(Tag::value).map(ToOwned::to_owned))
 }
 
 #[cfg(test)]

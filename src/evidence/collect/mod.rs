@@ -15,6 +15,7 @@ use crate::aws::Cloud;
 use crate::clock::rfc3339;
 use crate::event::{Events, Stage};
 use crate::project::Location;
+pub use image::recorded_digest;
 use instance::Running;
 use inventory::Packages;
 use site::Site;

@@ -76,15 +76,26 @@ impl Local {
         }
         Ok(ami.id)
     }
+
+    /// The id of the AMI that [`Local::ensure_parent`] leads to; nothing is made.
+    ///
+    /// # Errors
+    /// When a folder is not a usable root.
+    pub fn parent_id(&self, spec: &ParentSpec) -> Result<String, LocalError> {
+        let root = match &spec.source {
+            LocalParent::Bootstrap { release, packages } => wanted(self, spec, release, packages).0,
+            LocalParent::Directory { path } => directory(path)?,
+        };
+        Ok(ami_id(&root))
+    }
 }
 
-fn bootstrapped(
-    local: &Local,
-    spec: &ParentSpec,
-    release: &str,
-    packages: &[String],
-    on_line: &dyn Fn(String),
-) -> Result<Root, LocalError> {
+fn ami_id(root: &Root) -> String {
+    format!("ami-{}", &root.key[..17])
+}
+
+/// What a bootstrapped parent is made of, and where it lies once it is made.
+fn wanted(local: &Local, spec: &ParentSpec, release: &str, packages: &[String]) -> (Root, BootstrapSpec) {
     let packages: BTreeSet<&String> = packages.iter().collect();
     let packages: Vec<String> = packages.into_iter().cloned().collect();
     let mirror = local.config.mirror.clone();
@@ -98,6 +109,17 @@ fn bootstrapped(
         architecture: spec.arch.clone(),
         destination: root.folder.clone(),
     };
+    (root, wanted)
+}
+
+fn bootstrapped(
+    local: &Local,
+    spec: &ParentSpec,
+    release: &str,
+    packages: &[String],
+    on_line: &dyn Fn(String),
+) -> Result<Root, LocalError> {
+    let (root, wanted) = wanted(local, spec, release, packages);
     // Held while the root is made: another process that wants it waits here instead of making it, too.
     let lock = lock(&root.folder)?;
     if !root.folder.is_dir() {
@@ -186,7 +208,7 @@ fn digest(parts: &[&str]) -> String {
 
 fn ami(local: &Local, spec: &ParentSpec, root: &Root) -> Ami {
     Ami {
-        id: format!("ami-{}", &root.key[..17]),
+        id: ami_id(root),
         name: format!("{}-{}", spec.name, &root.key[..8]),
         description: root.description.clone(),
         owner: PUBLISHER.to_owned(),

@@ -1,0 +1,121 @@
+//! What the command line accepts. The doc comments are the help.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+use super::verb;
+
+/// Golden images on AWS: from a short recipe to a patched, tested, validated and promoted AMI.
+#[derive(Debug, Parser)]
+#[command(name = "amiforge", version, max_term_width = 110, propagate_version = true)]
+#[command(after_help = "The default environment is `local`: it builds on this machine and needs no AWS account.\n\
+    Exit codes: 0 done · 1 unexpected · 2 usage or project file · 3 lint findings · 4 plan has changes · 5 build failed ·\n\
+    6 tests failed · 7 a gate failed · 8 evidence missing or stale · 9 partly done · 10 drift · 11 locked ·\n\
+    12 credentials · 13 timed out · 130 interrupted. `amiforge explain A005` says more about one.")]
+pub struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Project folder; the nearest folder upwards with an amiforge.yaml when absent.
+    #[arg(long, short = 'C', global = true, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// Environment of amiforge.yaml to work in.
+    #[arg(long, short = 'e', global = true, default_value = "local", env = "AMIFORGE_ENVIRONMENT")]
+    pub environment: String,
+    /// How progress is shown on stderr.
+    #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+    /// Colour: `auto` follows the terminal and NO_COLOR.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Where parent roots are cached; $XDG_CACHE_HOME/amiforge or ~/.cache/amiforge when absent.
+    #[arg(long, global = true, value_name = "DIR", env = "AMIFORGE_CACHE")]
+    pub cache: Option<PathBuf>,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// Bars on a terminal, plain lines elsewhere.
+    Auto,
+    /// Live bars.
+    Bars,
+    /// One line per event.
+    Plain,
+    /// One JSON object per event.
+    Ndjson,
+    /// Nothing.
+    None,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How a result is printed on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON document that names its schema.
+    Json,
+}
+
+/// Which image a verb is about.
+#[derive(Debug, Clone, Args)]
+pub struct Selection {
+    /// Recipe name.
+    pub recipe: String,
+    /// CPU architecture; needed when the recipe has more than one.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a project folder to start from.
+    Init(verb::init::InitArgs),
+    /// Check project files and components without touching any environment.
+    Lint(verb::lint::LintArgs),
+    /// Print the component documents and the recipe as they would be created.
+    Render(verb::render::RenderArgs),
+    /// Say what would be created, and why. Changes nothing.
+    Plan(verb::plan::PlanArgs),
+    /// Create the components, the recipe and the infrastructure configuration of the plan.
+    Publish(verb::publish::PublishArgs),
+    /// Build and test the image (publishes first what is missing).
+    Build(verb::build::BuildArgs),
+    /// Capture evidence on a fresh instance of the candidate and evaluate the gates.
+    Validate(verb::validate::ValidateArgs),
+    /// Move a channel to the validated candidate.
+    Promote(verb::promote::PromoteArgs),
+    /// Move a channel back to its previous release.
+    Rollback(verb::rollback::RollbackArgs),
+    /// Print the AMI id a channel points at, and nothing else.
+    Resolve(verb::resolve::ResolveArgs),
+    /// List channels and what they point at.
+    Channels(verb::channels::ChannelsArgs),
+    /// All of it in one go: check, plan, publish, build, test, validate, gate, promote to the first channel.
+    Run(verb::run::RunArgs),
+    /// The local environment itself.
+    #[command(subcommand)]
+    Local(verb::local::LocalVerb),
+    /// Explain a code of an error, a finding or an exit code.
+    Explain(verb::explain::ExplainArgs),
+}

@@ -1,0 +1,118 @@
+//! Errors of the library become what the user sees: one place decides exit codes and next steps.
+
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::aws::AwsError;
+use crate::build::BuildError;
+use crate::consume::ConsumeError;
+use crate::evidence::EvidenceError;
+use crate::gate::{Verdict, VerdictStatus};
+use crate::local::LocalError;
+use crate::plan::PlanError;
+use crate::project::InitError;
+use crate::promote::PromoteError;
+use crate::run::RunError;
+use std::error::Error;
+
+/// The error's own words and those of its causes, without repeating what a message already holds.
+fn sentence(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The exit of a code that a room's error names.
+fn exit(code: u8) -> Exit {
+    Exit::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Unexpected)
+}
+
+macro_rules! from_error {
+    ($($error:ty),+ $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                let mut failure = Self::new(exit(error.exit_code()), sentence(&error));
+                failure.next.extend(error.next());
+                failure
+            }
+        }
+    )+};
+}
+
+from_error!(AwsError, PlanError, EvidenceError, PromoteError, ConsumeError);
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        let mut failure = Self::new(exit(error.exit_code()), sentence(&error));
+        failure.next.extend(error.next());
+        failure.evidence = error.last_lines().to_vec();
+        failure
+    }
+}
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Self {
+        Self::new(Exit::Unexpected, sentence(&error))
+    }
+}
+
+impl From<InitError> for Failure {
+    fn from(error: InitError) -> Self {
+        Self::new(Exit::Usage, sentence(&error))
+    }
+}
+
+/// The verdicts that do not pass, as lines.
+fn open_verdicts(verdicts: &[Verdict]) -> Vec<String> {
+    let open: Vec<Verdict> = verdicts.iter().filter(|verdict| verdict.status != VerdictStatus::Pass).cloned().collect();
+    crate::report::verdicts(&open).lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let text = sentence(&error);
+        match error {
+            RunError::Files(diagnostics) => Self::files(diagnostics),
+            RunError::Unreadable { .. } => Self::new(Exit::Usage, text),
+            RunError::NothingToCheck { .. } => Self::new(Exit::Usage, text)
+                .why("a check of nothing is not a pass")
+                .next("name a YAML or JSON document, or a folder that has one"),
+            RunError::Aws(error) => error.into(),
+            RunError::Plan(error) => error.into(),
+            RunError::Build(error) => error.into(),
+            RunError::Evidence(error) => error.into(),
+            RunError::Promote(error) => error.into(),
+            RunError::Gate { verdicts, .. } => {
+                Self::new(Exit::GateFailed, text)
+                    .showing(open_verdicts(&verdicts))
+                    .why("a gate that fails, errs or looks at stale evidence stops a promotion; no channel was touched")
+                    .next("mend the recipe or its components and run again; `amiforge explain A007` says more")
+            }
+            RunError::NotApproved { verdicts, recipe, .. } => Self::new(Exit::NoEvidence, text)
+                .showing(open_verdicts(&verdicts))
+                .why("only an image with passing, fresh evidence is promoted")
+                .next(format!("amiforge validate {recipe}")),
+            RunError::NoCandidate { recipe, .. } => Self::new(Exit::NoEvidence, text).next(format!("amiforge build {recipe}")),
+            RunError::NoEvidence { recipe, .. } => {
+                Self::new(Exit::NoEvidence, text)
+                    .why("only an image with passing, fresh evidence is promoted")
+                    .next(format!("amiforge validate {recipe}"))
+            }
+            RunError::Digest { recipe, .. } => {
+                Self::new(Exit::NoEvidence, text)
+                    .why("a file that was changed, or that is about an older validation, proves nothing")
+                    .next(format!("amiforge validate {recipe}"))
+            }
+            RunError::NoChannel { known, .. } => {
+                Self::new(Exit::Usage, text).next(format!("amiforge.yaml has: {}", known.join(", ")))
+            }
+        }
+    }
+}

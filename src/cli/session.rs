@@ -1,0 +1,185 @@
+//! What the verbs share: the project, the environment, where output goes.
+
+use super::args::{Color, Format, Global, Selection};
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::aws::{Cloud, Options};
+use crate::clock::Clock;
+use crate::event::Events;
+use crate::project::{self, Arch, Project, Recipe};
+use crate::run::Work;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use tokio::sync::OnceCell;
+
+/// One invocation of the program.
+#[derive(Debug)]
+pub struct Session {
+    /// Options of every verb.
+    pub global: Global,
+    /// Where progress goes.
+    pub events: Events,
+    cloud: OnceCell<Cloud>,
+}
+
+impl Session {
+    /// A session; nothing is opened yet.
+    #[must_use]
+    pub fn new(global: Global) -> Self {
+        let events = super::progress::sink(global.progress);
+        Self { global, events, cloud: OnceCell::new() }
+    }
+
+    /// The project folder: `--project`, or the nearest one upwards.
+    pub fn root(&self) -> Result<PathBuf, Failure> {
+        let start = match &self.global.project {
+            Some(directory) => directory.clone(),
+            None => std::env::current_dir()?,
+        };
+        let missing = || {
+            Failure::new(Exit::Usage, format!("there is no amiforge.yaml in {} or above it", start.display()))
+                .why("every verb but `init`, `lint` of files and `explain` works on a project")
+                .next("amiforge init")
+        };
+        if self.global.project.is_some() {
+            return if start.join("amiforge.yaml").is_file() { Ok(start) } else { Err(missing()) };
+        }
+        project::find(&start).ok_or_else(missing)
+    }
+
+    /// The checked project.
+    pub fn project(&self) -> Result<Project, Failure> {
+        Ok(project::load(&self.root()?)?)
+    }
+
+    /// The environment, connected once.
+    pub async fn cloud(&self, project: &Project) -> Result<&Cloud, Failure> {
+        self.cloud
+            .get_or_try_init(|| async {
+                let options = Options {
+                    clock: Clock::system(),
+                    events: self.events.clone(),
+                    state: project.root.join(".amiforge"),
+                    cache: self.cache()?,
+                };
+                Ok(Cloud::connect(project, &self.global.environment, options).await?)
+            })
+            .await
+    }
+
+    /// Ends what this process runs in the local environment.
+    pub async fn shutdown(&self) {
+        if let Some(cloud) = self.cloud.get() {
+            cloud.shutdown().await;
+        }
+    }
+
+    fn cache(&self) -> Result<PathBuf, Failure> {
+        if let Some(directory) = &self.global.cache {
+            return Ok(std::path::absolute(directory)?);
+        }
+        let base = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        base.map(|base| base.join("amiforge")).ok_or_else(|| {
+            Failure::new(Exit::Usage, "there is no place for the cache of parent images")
+                .why("neither HOME nor XDG_CACHE_HOME is set")
+                .next("name a folder with --cache DIR")
+        })
+    }
+
+    /// Whether stderr gets colour.
+    #[must_use]
+    pub fn color_err(&self) -> bool {
+        wants_color(self.global.color, std::io::stderr().is_terminal())
+    }
+
+    /// Whether stdout gets colour.
+    #[must_use]
+    pub fn color_out(&self) -> bool {
+        wants_color(self.global.color, std::io::stdout().is_terminal())
+    }
+}
+
+fn wants_color(choice: Color, terminal: bool) -> bool {
+    match choice {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    }
+}
+
+/// Writes the result to stdout. A reader that has gone away is not an error of ours.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints `value` as JSON or `text` for people.
+pub fn print_as<T: serde::Serialize>(format: Format, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    match format {
+        Format::Text => print(&text()),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(value)
+                .map_err(|error| Failure::new(Exit::Unexpected, format!("the result cannot be written as JSON: {error}")))?;
+            print(&format!("{json}\n"))
+        }
+    }
+}
+
+/// The recipe of that name.
+pub fn recipe<'a>(project: &'a Project, name: &str) -> Result<&'a Recipe, Failure> {
+    project.recipes.get(name).ok_or_else(|| {
+        let failure = Failure::new(Exit::Usage, format!("the project has no recipe `{name}`"));
+        let known: Vec<&str> = project.recipes.keys().map(String::as_str).collect();
+        match crate::diagnostic::suggest(name, known.iter().copied()) {
+            Some(close) => failure.next(format!("did you mean `{close}`?")),
+            None => failure.next(format!("recipes/ has: {}", known.join(", "))),
+        }
+    })
+}
+
+/// The architecture to work on: the one named, or the only one of the recipe.
+pub fn arch(recipe: &Recipe, named: Option<&str>) -> Result<Arch, Failure> {
+    let all: Vec<&str> = recipe.architectures.iter().map(|arch| arch.name()).collect();
+    match (named, recipe.architectures.as_slice()) {
+        (None, [only]) => Ok(*only),
+        (None, _) => Err(Failure::new(Exit::Usage, format!("recipe `{}` has more than one architecture", recipe.name))
+            .next(format!("add --arch with one of: {}", all.join(", ")))),
+        (Some(name), list) => list.iter().copied().find(|arch| arch.name() == name).ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("recipe `{}` is not built for `{name}`", recipe.name))
+                .next(format!("its architectures: {}", all.join(", ")))
+        }),
+    }
+}
+
+/// The image a selection names, in the session's environment.
+pub async fn work<'a>(session: &'a Session, project: &'a Project, selection: &Selection) -> Result<Work<'a>, Failure> {
+    let recipe = recipe(project, &selection.recipe)?;
+    let arch = arch(recipe, selection.arch.as_deref())?;
+    // Nothing is opened, let alone created, for a recipe that cannot be rendered.
+    crate::render::recipe(project, recipe, arch)?;
+    Ok(Work { cloud: session.cloud(project).await?, project, recipe, arch })
+}
+
+/// Asks before something that users will notice. Without a terminal only `--yes` is consent.
+pub async fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let refused = |why: &str| Failure::new(Exit::Usage, "not confirmed, nothing was changed").why(why).next("--yes says it in advance");
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(refused("there is no terminal to ask on"));
+    }
+    write!(std::io::stderr().lock(), "{question} [y/N] ")?;
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    let answer = answer.await.map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))??;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(refused("the answer was not yes")) }
+}

@@ -1,0 +1,40 @@
+//! `amiforge local serve`
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session::{Session, print};
+use crate::local;
+use clap::Subcommand;
+use tokio::net::TcpListener;
+
+/// Verbs of the local environment.
+#[derive(Debug, Subcommand)]
+pub enum LocalVerb {
+    /// Serve the local environment on a loopback port, for the AWS CLI, boto3 or Terraform.
+    Serve(ServeArgs),
+}
+
+/// Arguments of `local serve`.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Port on 127.0.0.1; 0 lets the system choose.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+}
+
+pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Failure> {
+    let LocalVerb::Serve(args) = verb;
+    let project = session.project()?;
+    let cloud = session.cloud(&project).await?;
+    let Some(environment) = cloud.local() else {
+        return Err(Failure::new(Exit::Usage, "only the local environment can be served").next("leave --environment out"));
+    };
+    let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
+        Failure::new(Exit::Unexpected, format!("127.0.0.1:{} cannot be listened on: {error}", args.port))
+            .next("--port 0 lets the system choose a free port")
+    })?;
+    let port = listener.local_addr()?.port();
+    print(&crate::report::serving(port))?;
+    local::serve(environment, listener, std::future::pending()).await?;
+    Ok(Exit::Done)
+}

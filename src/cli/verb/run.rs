@@ -1,0 +1,27 @@
+//! `amiforge run`
+
+use crate::cli::args::{Format, Selection};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session::{Session, print_as, work};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub(crate) image: Selection,
+    /// Build again although nothing changed: patch day, when only the package sources have something new.
+    #[arg(long)]
+    pub fresh: bool,
+    /// How the closing block is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<Exit, Failure> {
+    let project = session.project()?;
+    let work = work(session, &project, &args.image).await?;
+    let report = crate::run::all(&work, args.fresh, &session.events).await?;
+    print_as(args.format, &report, || crate::report::closing(&report))?;
+    Ok(Exit::Done)
+}

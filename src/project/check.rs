@@ -1,0 +1,206 @@
+//! What can only be told by looking at several files: components that do not exist or do not fit, baselines, names that
+//! become the same.
+
+use super::{ComponentUse, Project, Recipe, codes, names};
+use crate::component::{self, Document};
+use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
+use crate::patch;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The two lists of a recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Under `build`.
+    Build,
+    /// Under `test`.
+    Test,
+}
+
+/// The components of a recipe with the list they stand in, in run order.
+pub(crate) fn stages(recipe: &Recipe) -> impl Iterator<Item = (&ComponentUse, Stage)> {
+    let build = recipe.build.iter().map(|used| (used, Stage::Build));
+    build.chain(recipe.test.iter().map(|used| (used, Stage::Test)))
+}
+
+/// All checks across files.
+pub(super) fn project(project: &Project, found: &mut Vec<Diagnostic>) {
+    let documents = documents(project, found);
+    for recipe in project.recipes.values() {
+        for (used, stage) in stages(recipe) {
+            if !project.components.contains_key(&used.name) {
+                found.push(unknown_component(project, recipe, used));
+            } else if let Some(document) = documents.get(used.name.as_str()) {
+                found.extend(fits(document, used, stage, &recipe.source));
+            }
+        }
+    }
+    baselines(project, found);
+    collisions(project, found);
+    platforms(project, found);
+}
+
+/// Every plain component, parsed. Templates are parsed when they are rendered; their braces mean something else here.
+fn documents<'a>(project: &'a Project, found: &mut Vec<Diagnostic>) -> BTreeMap<&'a str, Document> {
+    let mut documents = BTreeMap::new();
+    for (name, component) in project.components.iter().filter(|(_, component)| !component.template) {
+        let parsed = component::parse(&component.source);
+        found.extend(parsed.diagnostics);
+        if let Some(document) = parsed.document {
+            documents.insert(name.as_str(), document);
+        }
+    }
+    documents
+}
+
+fn unknown_component(project: &Project, recipe: &Recipe, used: &ComponentUse) -> Diagnostic {
+    // The project's own come first: among equally near names they are the likelier ones.
+    let (built_in, own): (Vec<&str>, Vec<&str>) =
+        project.components.keys().map(String::as_str).partition(|name| project.is_built_in(name));
+    let near = suggest(&used.name, own.iter().chain(&built_in).copied());
+    let label = near.map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{near}`?"));
+    let mut diagnostic = Diagnostic::error(codes::UNKNOWN_COMPONENT, format!("there is no component `{}`", used.name))
+        .at(&recipe.source, used.span, label);
+    if !own.is_empty() {
+        diagnostic = diagnostic.help(format!("components of the project: {}", own.join(", ")));
+    }
+    if !built_in.is_empty() {
+        diagnostic = diagnostic.help(format!("components that come with amiforge: {}", built_in.join(", ")));
+    }
+    diagnostic
+}
+
+/// Whether a component does anything in the stage it is used in, and whether the parameters fit.
+pub(crate) fn fits(
+    document: &Document,
+    used: &ComponentUse,
+    stage: Stage,
+    recipe: &Arc<SourceFile>,
+) -> Vec<Diagnostic> {
+    let mut found = vec![];
+    let name = &used.name;
+    let has = |phases: &[&str]| phases.iter().any(|phase| document.phase(phase).is_some());
+    let wrong = match stage {
+        Stage::Build if !has(&["build", "validate"]) => Some(("neither a build nor a validate phase", "build", "test")),
+        Stage::Test if !has(&["test"]) => Some(("no test phase", "test", "build")),
+        _ => None,
+    };
+    if let Some((lacks, here, there)) = wrong {
+        let message = format!("`{name}` has {lacks} and would do nothing under `{here}`");
+        let diagnostic = Diagnostic::error(codes::STAGE, message).at(recipe, used.span, "would do nothing");
+        found.push(diagnostic.help(format!("move it to `{there}`, or give it the phase")));
+    }
+    let declared: Vec<&str> = document.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    for given in used.parameters.keys().filter(|given| !declared.contains(&given.as_str())) {
+        found.push(undeclared(name, given, &declared, used.span, recipe));
+    }
+    for parameter in document.parameters.iter().filter(|parameter| parameter.default.is_none()) {
+        if !used.parameters.contains_key(&parameter.name) {
+            let message = format!("`{name}` needs the parameter `{}`", parameter.name);
+            let diagnostic =
+                Diagnostic::error(codes::PARAMETER, message).at(recipe, used.span, "a parameter is missing");
+            found.push(diagnostic.help(format!("write `- {name}: {{ {}: ... }}`", parameter.name)));
+        }
+    }
+    found
+}
+
+/// A parameter the component does not know.
+pub(crate) fn undeclared(
+    component: &str,
+    given: &str,
+    declared: &[&str],
+    span: Span,
+    recipe: &Arc<SourceFile>,
+) -> Diagnostic {
+    let message = format!("`{component}` has no parameter `{given}`");
+    let near = suggest(given, declared.iter().copied());
+    let label = near.map_or_else(|| "passes an unknown parameter".to_owned(), |near| format!("did you mean `{near}`?"));
+    let known = if declared.is_empty() { "it has none".to_owned() } else { format!("it has: {}", declared.join(", ")) };
+    Diagnostic::error(codes::PARAMETER, message).at(recipe, span, label).help(known)
+}
+
+/// Baseline files have to be readable baselines, and recipes have to name one that exists.
+fn baselines(project: &Project, found: &mut Vec<Diagnostic>) {
+    for source in project.baselines.values() {
+        if let Err(faults) = patch::parse_baseline(source) {
+            found.extend(faults);
+        }
+    }
+    for recipe in project.recipes.values() {
+        let name = &recipe.baseline;
+        if project.baselines.contains_key(name) || patch::predefined(name).is_some() {
+            continue;
+        }
+        let own = project.baselines.keys().map(String::as_str);
+        let near = suggest(name, own.chain(patch::all_predefined().iter().map(|baseline| baseline.name.as_str())));
+        let label = near.map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{near}`?"));
+        let message = format!("there is no patch baseline `{name}`");
+        found.push(
+            Diagnostic::error(codes::UNKNOWN_BASELINE, message)
+                .at(&recipe.source, value_span(&recipe.source, "baseline").unwrap_or(recipe.span), label)
+                .help("name an AWS-owned baseline, or a file in baselines/ without its ending"),
+        );
+    }
+}
+
+/// Where the value of a top-level key stands.
+fn value_span(source: &Arc<SourceFile>, key: &str) -> Option<Span> {
+    crate::yaml::parse(source).ok()?.get(key).map(|node| node.span)
+}
+
+/// Names that differ in the project and are the same in Image Builder.
+fn collisions(project: &Project, found: &mut Vec<Diagnostic>) {
+    let mut recipes: BTreeMap<String, &Recipe> = BTreeMap::new();
+    let mut components: BTreeMap<String, String> = project
+        .components
+        .iter()
+        .filter(|(_, component)| !component.template)
+        .map(|(name, _)| (names::component_resource(&project.name, name), format!("component `{name}`")))
+        .collect();
+    for recipe in project.recipes.values() {
+        for arch in &recipe.architectures {
+            let resource = names::recipe_resource(&project.name, &recipe.name, *arch);
+            if let Some(other) = recipes.insert(resource.clone(), recipe) {
+                let message = format!("recipes `{}` and `{}` are both called `{resource}`", other.name, recipe.name);
+                let diagnostic = Diagnostic::error(codes::COLLISION, message);
+                found.push(diagnostic.at(&recipe.source, recipe.span, "the second one").help("rename one of them"));
+            }
+        }
+        for (used, _) in stages(recipe) {
+            if !project.components.get(&used.name).is_some_and(|component| component.template) {
+                continue;
+            }
+            let resource = names::rendered_component_resource(&project.name, &recipe.name, &used.name);
+            let what = format!("`{}` of recipe `{}`", used.name, recipe.name);
+            if let Some(other) = components.insert(resource.clone(), what.clone()) {
+                let message = format!("{other} and {what} are both called `{resource}`");
+                let diagnostic = Diagnostic::error(codes::COLLISION, message);
+                found.push(diagnostic.at(&recipe.source, used.span, "the second one").help("rename one of them"));
+            }
+        }
+    }
+}
+
+/// A plain component is one resource and has one platform.
+fn platforms(project: &Project, found: &mut Vec<Diagnostic>) {
+    let mut first: BTreeMap<&str, &Recipe> = BTreeMap::new();
+    for recipe in project.recipes.values() {
+        for (used, _) in stages(recipe) {
+            if project.components.get(&used.name).is_none_or(|component| component.template) {
+                continue;
+            }
+            let before = *first.entry(&used.name).or_insert(recipe);
+            if before.os.platform() != recipe.os.platform() {
+                let message =
+                    format!("`{}` is used for {} and for {}", used.name, before.os.platform(), recipe.os.platform());
+                found.push(
+                    Diagnostic::error(codes::PLATFORM, message)
+                        .at(&recipe.source, used.span, format!("{} here", recipe.os.platform()))
+                        .note(format!("recipe `{}` uses it for {}", before.name, before.os.platform()))
+                        .help("make it two components"),
+                );
+            }
+        }
+    }
+}

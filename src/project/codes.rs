@@ -1,0 +1,172 @@
+//! The codes of this room, and what `amiforge explain` says about them.
+
+use crate::diagnostic::catalogue::Entry;
+
+pub(super) const UNREADABLE: &str = "P001";
+pub(super) const UNKNOWN_KEY: &str = "P002";
+pub(super) const WRONG_TYPE: &str = "P003";
+pub(super) const MISSING: &str = "P004";
+pub(super) const NOT_ALLOWED: &str = "P005";
+pub(super) const DURATION: &str = "P006";
+pub(super) const VERSION: &str = "P007";
+pub(super) const UNKNOWN_COMPONENT: &str = "P008";
+pub(super) const TWICE: &str = "P009";
+pub(super) const TOO_MANY: &str = "P010";
+pub(super) const CHANNEL_ORDER: &str = "P011";
+pub(super) const FILE_NAME: &str = "P012";
+pub(super) const NAME: &str = "P013";
+pub(super) const LOCATION: &str = "P014";
+pub(super) const NOT_YET: &str = "P015";
+pub(super) const NO_GATE: &str = "P016";
+pub(crate) const STAGE: &str = "P017";
+pub(super) const UNKNOWN_BASELINE: &str = "P018";
+pub(crate) const PARAMETER: &str = "P019";
+pub(super) const COLLISION: &str = "P020";
+pub(super) const PARENT: &str = "P021";
+pub(super) const PLATFORM: &str = "P022";
+
+/// The entries of the P codes.
+pub const ENTRIES: &[Entry] = &[
+    Entry {
+        code: UNREADABLE,
+        title: "a file of the project cannot be read",
+        explanation: "A project is a folder with amiforge.yaml. Every file that belongs to it has to be readable and in \
+                      UTF-8, because a file that cannot be read might hold exactly the rule that matters. `amiforge init` \
+                      writes a first project.",
+    },
+    Entry {
+        code: UNKNOWN_KEY,
+        title: "unknown key",
+        explanation: "The key is not one amiforge knows at this place. It is refused and not ignored, because a misspelled \
+                      key would silently leave its default in force. The message lists the keys that are known here.",
+    },
+    Entry {
+        code: WRONG_TYPE,
+        title: "wrong type of value",
+        explanation: "Another kind of value is expected here: text, a whole number, true or false, a list or a mapping. Text \
+                      that looks like a number, a boolean or nothing has to stand in quotes, because YAML readers change it \
+                      otherwise: 1.10 becomes 1.1, 012 becomes 10, no becomes false.",
+    },
+    Entry {
+        code: MISSING,
+        title: "a key is missing",
+        explanation: "The key has no default that would be right for everybody. In a recipe these are `os` and `parent`; in \
+                      amiforge.yaml it is `project`, and for an environment on AWS `home` with account and region.",
+    },
+    Entry {
+        code: NOT_ALLOWED,
+        title: "the value is not one of those allowed",
+        explanation: "The value stands in a fixed set or range, which the message names: operating systems, architectures, \
+                      volume types, severities, sizes. Spelling counts, letter case too.",
+    },
+    Entry {
+        code: DURATION,
+        title: "not a duration",
+        explanation: "Durations are numbers with units, larger ones first and each once: 90m, 24h, 14d, 1h30m, 2w. Units are \
+                      w, d, h, m and s. A bare number is refused because its unit would be a guess.",
+    },
+    Entry {
+        code: VERSION,
+        title: "not a version",
+        explanation: "`version` is the major and minor number of the image as text in quotes, for example \"1.0\". The third \
+                      number follows the content by itself. Without quotes YAML reads 1.10 as the number 1.1, and version \
+                      1.10 would become 1.1 again without anybody noticing. Both numbers are below 2^30, as in Image Builder.",
+    },
+    Entry {
+        code: UNKNOWN_COMPONENT,
+        title: "unknown component",
+        explanation: "The name under `build` or `test` is neither a component of the project (components/NAME.yaml or \
+                      templates/components/NAME.yaml.hbs) nor one that comes with amiforge.",
+    },
+    Entry {
+        code: TWICE,
+        title: "the same thing stands here twice",
+        explanation: "Image Builder refuses a recipe that names a component more than once, in the build and the test stage \
+                      taken together; architectures, targets and file names are equally unique. Merge the two, or give the \
+                      second one a name of its own.",
+    },
+    Entry {
+        code: TOO_MANY,
+        title: "more than 20 components",
+        explanation: "Image Builder allows 20 components in a recipe (quota \"components per recipe\"), build and test \
+                      together. Several short components can be one document with several steps.",
+    },
+    Entry {
+        code: CHANNEL_ORDER,
+        title: "a channel follows one that does not come before it",
+        explanation: "Channels stand in the order in which a release moves through them; `after` names an earlier one. \
+                      `soak` says how long a release stays in that earlier channel first and needs `after`.",
+    },
+    Entry {
+        code: FILE_NAME,
+        title: "the name differs from the file's name",
+        explanation: "A recipe is found by its file: recipes/NAME.yaml holds the recipe NAME. If both could differ, commands \
+                      and messages would speak of two things.",
+    },
+    Entry {
+        code: NAME,
+        title: "the name cannot be used",
+        explanation: "Names become part of Image Builder resource names (3 to 128 characters; the service turns them to lower \
+                      case and blanks and underscores to hyphens, so that two spellings would collide), of tags and of \
+                      parameter paths. amiforge takes lower-case letters, digits and hyphens, in recipe names dots too, \
+                      beginning and ending with a letter or digit.",
+    },
+    Entry {
+        code: LOCATION,
+        title: "not an account or not a Region",
+        explanation: "An account is twelve digits in quotes (without them YAML readers drop leading zeros or read octal); a \
+                      Region is written like us-east-1.",
+    },
+    Entry {
+        code: NOT_YET,
+        title: "not supported yet",
+        explanation: "The key is part of the design but this version cannot act on it. It is refused because a waiver, a hook \
+                      or an override that is silently ignored would change what an approval means.",
+    },
+    Entry {
+        code: NO_GATE,
+        title: "no gate, or a gate nothing can pass",
+        explanation: "At least one gate has to be present: a promotion without any check would be an approval of nothing. \
+                      Likewise `tests: required` needs a component under `test`. Leave `gates` out to get the defaults: no \
+                      missing and no rejected patches, scanned within 24h, tests required, at most 14 days old.",
+    },
+    Entry {
+        code: STAGE,
+        title: "component in the wrong stage",
+        explanation: "Image Builder derives from its phases what a component is: one with only a `test` phase is a test \
+                      component and does nothing in the build stage; one without a `test` phase does nothing in the test \
+                      stage. A step that looks done and never ran is worse than an error.",
+    },
+    Entry {
+        code: UNKNOWN_BASELINE,
+        title: "unknown patch baseline",
+        explanation: "`baseline` names an AWS-owned baseline (AWS-DebianDefaultPatchBaseline, ...) or a file in baselines/ \
+                      without its ending. Left out, it is the AWS-owned baseline of the operating system.",
+    },
+    Entry {
+        code: PARAMETER,
+        title: "parameters do not fit the component",
+        explanation: "A recipe may only pass parameters that the component declares, and has to pass those without a default; \
+                      the service refuses the recipe otherwise. A value has at most 1,024 characters and all values of a \
+                      recipe together at most 25 KB.",
+    },
+    Entry {
+        code: COLLISION,
+        title: "two things get the same name",
+        explanation: "Two files define the same component, or two names become the same resource name: Image Builder turns \
+                      names to lower case and underscores and blanks to hyphens, and amiforge turns dots to hyphens.",
+    },
+    Entry {
+        code: PARENT,
+        title: "the parent image is not well described",
+        explanation: "`parent` has exactly one of `ssm` (a parameter name that begins with a slash), `ami` (ami-...) or \
+                      `image` (an Image Builder image ARN), and may have `local` with either `bootstrap` (a release name, \
+                      Debian only) or `directory`. An AMI id belongs to one architecture.",
+    },
+    Entry {
+        code: PLATFORM,
+        title: "one component for Linux and Windows",
+        explanation: "A component resource has one platform. A component document that recipes of both platforms use would \
+                      have to be two resources with the same name.",
+    },
+];

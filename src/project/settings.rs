@@ -1,0 +1,302 @@
+//! `amiforge.yaml`: the project's name, its environments, channels and tags.
+
+use super::fields::{Fields, Findings, text};
+use super::{AwsConfig, Channel, EnvironmentConfig, LocalConfig, Location, Target, codes, names};
+use crate::diagnostic::{SourceFile, Span};
+use crate::yaml::{self, Node};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The instance profile the Image Builder documentation has everybody create.
+const INSTANCE_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
+
+/// What `amiforge.yaml` says.
+pub(super) struct Settings {
+    pub name: String,
+    pub environments: BTreeMap<String, EnvironmentConfig>,
+    pub channels: Vec<Channel>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Reads `amiforge.yaml`; what is wrong is added to `out`, and what could be read is returned all the same.
+pub(super) fn read(source: &Arc<SourceFile>, out: &mut Findings) -> Settings {
+    let mut settings = Settings {
+        name: String::new(),
+        environments: BTreeMap::from([("local".to_owned(), EnvironmentConfig::Local(LocalConfig::default()))]),
+        channels: vec![channel("candidate")],
+        tags: BTreeMap::new(),
+    };
+    let root = match yaml::parse(source) {
+        Ok(root) => root,
+        Err(found) => {
+            out.list.extend(found);
+            return settings;
+        }
+    };
+    let Some(mut fields) = Fields::new(&root, "", false, out) else { return settings };
+    if let Some(node) = fields.required("project", out) {
+        settings.name = name(node, "project", false, out).unwrap_or_default();
+    }
+    if let Some(node) = fields.take("environments") {
+        environments(node, &mut settings.environments, out);
+    }
+    if let Some(node) = fields.take("channels") {
+        settings.channels = channels(node, out);
+    }
+    if let Some(node) = fields.take("tags") {
+        settings.tags = tags(node, out);
+    }
+    fields.finish(out);
+    settings
+}
+
+/// A name that becomes part of resource names.
+pub(super) fn name(node: &Node, what: &str, dots: bool, out: &mut Findings) -> Option<String> {
+    let name = text(node, what, out)?;
+    check_name(&name, node.span, what, dots, out).then_some(name)
+}
+
+/// Whether a name can be used; says why if not.
+pub(super) fn check_name(name: &str, span: Span, what: &str, dots: bool, out: &mut Findings) -> bool {
+    let Some(why) = names::fault(name, dots) else { return true };
+    let near = names::nearest(name, dots);
+    let found =
+        out.error(codes::NAME, span, format!("`{name}` cannot be used as `{what}`: {why}"), "not a usable name");
+    if near != name && names::fault(&near, dots).is_none() {
+        found.help.push(format!("for example `{near}`"));
+    }
+    false
+}
+
+fn environments(node: &Node, into: &mut BTreeMap<String, EnvironmentConfig>, out: &mut Findings) {
+    let Some(entries) = Fields::new(node, "environments", true, out).and(node.entries()) else { return };
+    for (key, value) in entries {
+        let Some(name) = name(key, "environment", false, out) else { continue };
+        let config = if name == "local" {
+            local(value, out).map(EnvironmentConfig::Local)
+        } else {
+            aws(&name, value, out).map(EnvironmentConfig::Aws)
+        };
+        if let Some(config) = config {
+            into.insert(name, config);
+        }
+    }
+}
+
+fn local(node: &Node, out: &mut Findings) -> Option<LocalConfig> {
+    let mut fields = Fields::new(node, "environments.local", true, out)?;
+    let config = LocalConfig {
+        mirror: fields.text("mirror", out),
+        bind: fields.texts("bind", out).into_iter().map(|(path, _)| PathBuf::from(path)).collect(),
+    };
+    fields.finish(out);
+    Some(config)
+}
+
+fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
+    let mut fields = Fields::new(node, &format!("environments.{name}"), false, out)?;
+    let (home, role) = match fields.required("home", out) {
+        Some(home) => read_home(home, &fields.path("home"), out),
+        None => (None, None),
+    };
+    let mut config = AwsConfig {
+        home: home.clone().unwrap_or(Location { account: String::new(), region: String::new() }),
+        role: role.clone(),
+        instance_types: vec![],
+        instance_profile: Some(INSTANCE_PROFILE.to_owned()),
+        subnet: None,
+        security_groups: vec![],
+        log_bucket: None,
+        targets: home.iter().map(|home| Target { location: home.clone(), role: role.clone() }).collect(),
+    };
+    if let Some(node) = fields.take("infrastructure") {
+        infrastructure(node, &fields.path("infrastructure"), &mut config, out);
+    }
+    let path = fields.path("targets");
+    if let Some(node) = fields.take("targets") {
+        config.targets = targets(node, &path, out);
+    }
+    fields.finish(out);
+    home.is_some().then_some(config)
+}
+
+fn read_home(node: &Node, path: &str, out: &mut Findings) -> (Option<Location>, Option<String>) {
+    let Some(mut fields) = Fields::new(node, path, false, out) else { return (None, None) };
+    let account = account(&mut fields, out);
+    let region = fields.required("region", out).and_then(|node| region(node, &fields.path("region"), out));
+    let role = fields.text("role", out);
+    fields.finish(out);
+    (account.zip(region).map(|(account, region)| Location { account, region }), role)
+}
+
+fn infrastructure(node: &Node, path: &str, config: &mut AwsConfig, out: &mut Findings) {
+    let Some(mut fields) = Fields::new(node, path, true, out) else { return };
+    config.instance_types = fields.texts("instance_types", out).into_iter().map(|(text, _)| text).collect();
+    if let Some(profile) = fields.text("instance_profile", out) {
+        config.instance_profile = Some(profile);
+    }
+    config.subnet = fields.text("subnet", out);
+    config.security_groups = fields.texts("security_groups", out).into_iter().map(|(text, _)| text).collect();
+    config.log_bucket = fields.text("log_bucket", out);
+    // A subnet requires security groups (image-builder.md 8); groups alone belong to an unknown network.
+    if config.subnet.is_some() == config.security_groups.is_empty() {
+        let (has, lacks) =
+            if config.subnet.is_some() { ("subnet", "security_groups") } else { ("security_groups", "subnet") };
+        let span = node.entry(has).map_or(node.span, |(key, _)| key.span);
+        let message = format!("`{}` needs `{}`", fields.path(has), fields.path(lacks));
+        let found = out.error(codes::MISSING, span, message, format!("`{lacks}` is missing"));
+        found.help.push("give both, or neither to build in the default network".to_owned());
+    }
+    fields.finish(out);
+}
+
+fn targets(node: &Node, path: &str, out: &mut Findings) -> Vec<Target> {
+    let Some(items) = node.items() else {
+        out.wrong_type(path, "a list", node);
+        return vec![];
+    };
+    if items.is_empty() {
+        let found = out.error(codes::MISSING, node.span, format!("`{path}` is empty"), "no target");
+        found.help.push("leave it out to promote in the home account and Region only".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    let mut targets = vec![];
+    for item in items {
+        let Some(mut fields) = Fields::new(item, path, false, out) else { continue };
+        let account = account(&mut fields, out);
+        let role = fields.text("role", out);
+        let regions_path = fields.path("regions");
+        let regions = fields.required("regions", out);
+        fields.finish(out);
+        for node in regions.map(|node| list(node, &regions_path, out)).unwrap_or_default() {
+            let (Some(region), Some(account)) = (region(node, &regions_path, out), account.clone()) else { continue };
+            let location = Location { account, region };
+            if seen.insert(location.clone()) {
+                targets.push(Target { location, role: role.clone() });
+            } else {
+                let message = format!("{} in account {} is a target twice", location.region, location.account);
+                out.error(codes::TWICE, node.span, message, "again here");
+            }
+        }
+    }
+    targets
+}
+
+/// The items of a list that may not be empty.
+fn list<'a>(node: &'a Node, path: &str, out: &mut Findings) -> &'a [Node] {
+    match node.items() {
+        Some([]) => {
+            out.error(codes::MISSING, node.span, format!("`{path}` is empty"), "nothing in it");
+            &[]
+        }
+        Some(items) => items,
+        None => {
+            out.wrong_type(path, "a list", node);
+            &[]
+        }
+    }
+}
+
+fn account(fields: &mut Fields<'_>, out: &mut Findings) -> Option<String> {
+    let node = fields.required("account", out)?;
+    let path = fields.path("account");
+    let text = text(node, &path, out)?;
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(text);
+    }
+    out.error(codes::LOCATION, node.span, format!("`{text}` is not an account: twelve digits are"), "not an account");
+    None
+}
+
+fn region(node: &Node, path: &str, out: &mut Findings) -> Option<String> {
+    let text = text(node, path, out)?;
+    // `[a-z]{2,}(-[a-z]+)+-[0-9]+`, the pattern of the service's own models (image-builder.md 2.2).
+    let parts: Vec<&str> = text.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let fits = parts.len() >= 3
+        && parts[0].len() >= 2
+        && parts[..parts.len() - 1].iter().all(letters)
+        && parts.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()));
+    if fits {
+        return Some(text);
+    }
+    let found = out.error(codes::LOCATION, node.span, format!("`{text}` is not a Region"), "not a Region");
+    found.help.push("for example us-east-1".to_owned());
+    None
+}
+
+fn channel(name: &str) -> Channel {
+    Channel { name: name.to_owned(), after: None, soak: None, approval_required: false }
+}
+
+fn channels(node: &Node, out: &mut Findings) -> Vec<Channel> {
+    let mut channels: Vec<Channel> = vec![];
+    let Some(entries) = Fields::new(node, "channels", false, out).and(node.entries()) else { return channels };
+    if entries.is_empty() {
+        let found = out.error(codes::MISSING, node.span, "`channels` is empty", "no channel");
+        found.help.push("leave it out to get one channel, `candidate`".to_owned());
+    }
+    for (key, value) in entries {
+        let Some(name) = name(key, "channel", false, out) else { continue };
+        let Some(mut fields) = Fields::new(value, &format!("channels.{name}"), true, out) else { continue };
+        let mut read = channel(&name);
+        if let Some(after) = fields.take("after") {
+            read.after = text(after, &fields.path("after"), out);
+            check_after(read.after.as_deref(), after.span, &name, &channels, entries, out);
+        }
+        read.soak = fields.duration("soak", out);
+        if let (Some(_), None, Some((soak, _))) = (read.soak, &read.after, value.entry("soak")) {
+            let message = format!("`channels.{name}.soak` has no meaning without `after`");
+            let found = out.error(codes::CHANNEL_ORDER, soak.span, message, "in which channel?");
+            found.help.push("add `after` with the channel a release has to stay in first".to_owned());
+        }
+        read.approval_required = fields.choice("approval", &["required", "none"], out) == Some("required");
+        fields.finish(out);
+        channels.push(read);
+    }
+    channels
+}
+
+/// `after` has to name a channel that stands before this one.
+fn check_after(
+    after: Option<&str>,
+    span: Span,
+    name: &str,
+    before: &[Channel],
+    all: &[(Node, Node)],
+    out: &mut Findings,
+) {
+    let Some(after) = after else { return };
+    if before.iter().any(|channel| channel.name == after) {
+        return;
+    }
+    let known: Vec<&str> = before.iter().map(|channel| channel.name.as_str()).collect();
+    if after == name || all.iter().any(|(key, _)| key.as_str() == Some(after)) {
+        let message = format!("channel `{name}` cannot follow `{after}`, which does not stand before it");
+        out.error(codes::CHANNEL_ORDER, span, message, "not an earlier channel");
+    } else {
+        let message = format!("channel `{name}` follows `{after}`, which does not exist");
+        out.unknown(codes::CHANNEL_ORDER, span, message, after, &known);
+    }
+}
+
+fn tags(node: &Node, out: &mut Findings) -> BTreeMap<String, String> {
+    let mut tags = BTreeMap::new();
+    let Some(entries) = Fields::new(node, "tags", true, out).and(node.entries()) else { return tags };
+    for (key, value) in entries {
+        let Some(name) = text(key, "tags", out) else { continue };
+        let Some(value_text) = text(value, &format!("tags.{name}"), out) else { continue };
+        // `aws:` belongs to AWS; ours say what a resource is and must not be spoofed. Limits of the tagging API.
+        if ["aws:", "amiforge:"].iter().any(|reserved| name.starts_with(reserved)) {
+            let message = format!("the tag `{name}` is reserved");
+            out.error(codes::NOT_ALLOWED, key.span, message, "tags beginning with aws: or amiforge: are reserved");
+        } else if name.is_empty() || name.chars().count() > 128 || value_text.chars().count() > 256 {
+            let message = "a tag has a key of 1 to 128 and a value of at most 256 characters";
+            out.error(codes::NOT_ALLOWED, key.span, message, "too long or empty");
+        } else {
+            tags.insert(name, value_text);
+        }
+    }
+    tags
+}

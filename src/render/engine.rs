@@ -1,0 +1,173 @@
+//! One rendering: strict Handlebars without HTML escaping, its errors turned into located diagnostics.
+
+use super::{codes, helpers};
+use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
+use handlebars::{Handlebars, RenderErrorReason, TemplateError, TemplateErrorReason, no_escape};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Says how an expression for the runner is written; the most likely reason of an unknown name.
+const BACKSLASH: &str = "an expression for the component runner is written with a backslash in front: \\{{ ... }}";
+
+/// Everything a template can use.
+pub(super) struct Inputs<'a> {
+    /// Names and their values.
+    pub variables: BTreeMap<&'static str, String>,
+    /// What the recipe passes, for the helper `parameter`.
+    pub parameters: &'a BTreeMap<String, String>,
+    /// Pieces to include, by name.
+    pub partials: &'a BTreeMap<String, Arc<SourceFile>>,
+}
+
+/// What came out.
+pub(super) struct Rendered {
+    /// The text.
+    pub text: String,
+    /// The parameters the template asked for.
+    pub asked: BTreeSet<String>,
+}
+
+/// Why nothing came out.
+pub(super) enum Fault {
+    /// The template is wrong.
+    Template(Diagnostic),
+    /// What the recipe passes is wrong: a sentence, and the place in the template that asked.
+    Parameter(String, Diagnostic),
+}
+
+/// Renders a template. The same inputs give the same bytes.
+pub(super) fn render(source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Rendered, Fault> {
+    let asked = Arc::new(Mutex::new(helpers::Asked::default()));
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(no_escape);
+    helpers::register(&mut registry, inputs.parameters, &asked);
+
+    let mut sources = BTreeMap::from([("", source)]);
+    sources.extend(inputs.partials.iter().map(|(name, source)| (name.as_str(), source)));
+    for (name, source) in &sources {
+        registry
+            .register_template_string(name, &source.text)
+            .map_err(|error| Fault::Template(syntax(&error, source)))?;
+    }
+    if let Some(diagnostic) = circle(&sources) {
+        return Err(Fault::Template(diagnostic));
+    }
+    let result = registry.render("", &inputs.variables);
+    let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+    match result {
+        Ok(text) => Ok(Rendered { text, asked: std::mem::take(&mut asked.names) }),
+        Err(error) => {
+            let name = error.template_name.as_deref().unwrap_or_default();
+            let source = sources.get(name).copied().unwrap_or(source);
+            let span = place(source, error.line_no, error.column_no);
+            let diagnostic = explain(error.reason(), source, span, inputs);
+            Err(match asked.problem.take() {
+                Some(problem) => Fault::Parameter(problem, diagnostic),
+                None => Fault::Template(diagnostic),
+            })
+        }
+    }
+}
+
+fn syntax(error: &TemplateError, source: &Arc<SourceFile>) -> Diagnostic {
+    let (line, column) = error.pos().unzip();
+    let why = match error.reason() {
+        // The parser lists the rules of its grammar here, which says nothing to anybody who does not know it.
+        TemplateErrorReason::InvalidSyntax(_) => {
+            "an expression or block is not closed, or not one Handlebars knows".to_owned()
+        }
+        other => first_line(&other.to_string()).to_owned(),
+    };
+    Diagnostic::error(codes::SYNTAX, format!("the template does not parse: {why}"))
+        .at(source, place(source, line, column), "at the latest here")
+        .help(BACKSLASH)
+}
+
+fn explain(reason: &RenderErrorReason, source: &Arc<SourceFile>, span: Span, inputs: &Inputs<'_>) -> Diagnostic {
+    let unknown = |what: &str, word: &str, known: Vec<&str>| {
+        let near = suggest(word, known.iter().copied());
+        let label = near.map_or_else(|| "not known".to_owned(), |near| format!("did you mean `{near}`?"));
+        Diagnostic::error(codes::UNKNOWN_NAME, format!("`{word}` is not {what}"))
+            .at(source, span, label)
+            .help(format!("known: {}", known.join(", ")))
+    };
+    let variables = || inputs.variables.keys().copied().collect();
+    match reason {
+        RenderErrorReason::MissingVariable(name) => {
+            unknown("a name templates know", name.as_deref().unwrap_or("this"), variables()).help(BACKSLASH)
+        }
+        RenderErrorReason::HelperNotFound(name) => {
+            unknown("a helper or a name templates know", name, variables()).help(BACKSLASH)
+        }
+        RenderErrorReason::PartialNotFound(name) => {
+            unknown("a partial", name, inputs.partials.keys().map(String::as_str).collect())
+        }
+        RenderErrorReason::TemplateError(error) => syntax(error, source),
+        other => Diagnostic::error(codes::HELPER, first_line(&other.to_string()).to_owned()).at(source, span, "here"),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// Handlebars counts lines and columns from one; the place is the expression that starts there, else the line.
+fn place(source: &SourceFile, line: Option<usize>, column: Option<usize>) -> Span {
+    let Some(line) = line else { return Span::default() };
+    let start: usize = source.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let text = source.text[start..].lines().next().unwrap_or_default();
+    let column = column.unwrap_or(1).saturating_sub(1);
+    let from = text.char_indices().nth(column).map_or(text.len(), |(offset, _)| offset);
+    let from = if text[from..].trim().is_empty() { 0 } else { from };
+    let length = match text[from..].find("}}") {
+        Some(end) if text[from..].starts_with("{{") => end + 2,
+        _ => text[from..].trim_end().len(),
+    };
+    Span::new(start + from, start + from + length)
+}
+
+/// Partials that include each other without end; the renderer would use up the stack.
+fn circle(sources: &BTreeMap<&str, &Arc<SourceFile>>) -> Option<Diagnostic> {
+    fn walk<'a>(
+        name: &'a str,
+        sources: &BTreeMap<&'a str, &'a Arc<SourceFile>>,
+        path: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<Diagnostic> {
+        let source = *sources.get(name)?;
+        if !done.insert(name) {
+            return None;
+        }
+        path.push(name);
+        for (offset, included) in includes(&source.text) {
+            if path.contains(&included) {
+                let message = format!("the partial `{included}` includes itself");
+                let span = Span::new(offset, offset + included.len());
+                return Some(Diagnostic::error(codes::SYNTAX, message).at(source, span, "would never end"));
+            }
+            if let Some(found) = walk(included, sources, path, done) {
+                return Some(found);
+            }
+        }
+        path.pop();
+        None
+    }
+    let mut done = BTreeSet::new();
+    sources.keys().find_map(|name| walk(name, sources, &mut vec![], &mut done))
+}
+
+/// The names of partials a text includes, with their offsets; what stands in a comment does not count.
+fn includes(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let opened = ["{{>", "{{~>", "{{#>"].into_iter().flat_map(|open| text.match_indices(open));
+    let commented = |offset: usize| {
+        let before = &text[..offset];
+        before.rfind("{{!--").is_some_and(|start| !before[start..].contains("--}}"))
+    };
+    opened.filter(move |(offset, _)| !commented(*offset)).map(|(offset, open)| {
+        let rest = &text[offset + open.len()..];
+        let skipped = rest.len() - rest.trim_start().len();
+        let end = |c: char| c.is_whitespace() || c == '}' || c == '~';
+        (offset + open.len() + skipped, rest.trim_start().split(end).next().unwrap_or_default())
+    })
+}

@@ -1,0 +1,405 @@
+use super::*;
+use crate::diagnostic::Diagnostic;
+use crate::project::{self, Project, builtin};
+use std::path::Path;
+use std::process::Command;
+
+fn repository() -> Project {
+    project::load(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// A project with one template and one recipe that uses it.
+fn project_with(template: &str, use_: &str, more: &[(&str, &str)]) -> Result<Project, Vec<Diagnostic>> {
+    let recipe = format!("os: debian-12\nparent: {{ ssm: /p }}\nbuild:\n  - {use_}\ntest: [boots]\n");
+    let mut files = vec![
+        ("amiforge.yaml", "project: acme\n"),
+        ("recipes/web.yaml", recipe.as_str()),
+        ("templates/components/own.yaml.hbs", template),
+    ];
+    files.extend(more);
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    project::load(folder.path())
+}
+
+/// A document whose only command is given.
+fn document(command: &str) -> String {
+    format!(
+        "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: RunIt\n        action: ExecuteBash\n        \
+         timeoutSeconds: 60\n        inputs:\n          commands:\n            - |\n              {command}\n"
+    )
+}
+
+fn render_own(template: &str, use_: &str) -> Result<RenderedRecipe, Vec<Diagnostic>> {
+    let project = project_with(template, use_, &[]).unwrap();
+    recipe(&project, &project.recipes["web"], Arch::X86_64)
+}
+
+/// `code place message` of each, with the help.
+fn shown(found: &[Diagnostic]) -> String {
+    let line = |diagnostic: &Diagnostic| {
+        let help: String = diagnostic.help.iter().map(|help| format!("\n  help: {help}")).collect();
+        format!("{} {} {}{help}", diagnostic.code, diagnostic.place().unwrap_or_default(), diagnostic.message)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn faults(template: &str, use_: &str) -> String {
+    shown(&render_own(template, use_).unwrap_err())
+}
+
+#[test]
+fn every_recipe_renders_for_every_architecture_and_twice_the_same() {
+    let project = repository();
+    for found in project.recipes.values() {
+        for arch in &found.architectures {
+            let rendered = recipe(&project, found, *arch).unwrap_or_else(|found| panic!("{}", shown(&found)));
+            assert_eq!(rendered.components.len(), found.build.len() + found.test.len());
+            for component in &rendered.components {
+                let text = &component.document.text;
+                // The API takes 16,000 characters inline (component-documents.md 13).
+                assert!(text.chars().count() <= 16_000, "{}: {}", component.name, text.chars().count());
+                let parsed = crate::component::parse(&component.document);
+                assert_eq!(shown(&parsed.diagnostics), "", "{}", component.document.name);
+                assert_eq!(parsed.document.unwrap().only_test(), component.test, "{}", component.name);
+                assert!(!component.description.is_empty());
+            }
+            let again = recipe(&project, found, *arch).unwrap();
+            let texts =
+                |recipe: &RenderedRecipe| recipe.components.iter().map(|c| c.document.text.clone()).collect::<Vec<_>>();
+            assert_eq!(texts(&rendered), texts(&again));
+        }
+    }
+}
+
+#[test]
+fn what_runs_on_this_machine_uses_nothing_the_runner_lacks() {
+    let project = repository();
+    for name in ["debian-12", "debian-13"] {
+        let rendered = recipe(&project, &project.recipes[name], Arch::X86_64).unwrap();
+        for component in &rendered.components {
+            let document = crate::component::parse(&component.document).document.unwrap();
+            assert_eq!(shown(&crate::component::runnable(&document, &component.document)), "");
+        }
+    }
+}
+
+#[test]
+fn shell_scripts_of_the_shipped_components_parse() {
+    let project = repository();
+    for found in project.recipes.values().filter(|recipe| recipe.os.platform() == "Linux") {
+        let rendered = recipe(&project, found, Arch::X86_64).unwrap();
+        for component in &rendered.components {
+            let tree = crate::yaml::parse(&component.document).unwrap();
+            for script in scripts(&tree) {
+                assert!(script.starts_with("set -euo pipefail\n"), "{}: {script}", component.document.name);
+                let out = Command::new("bash").args(["-n", "-c", &script]).output().unwrap();
+                assert!(out.status.success(), "{}: {}", component.document.name, String::from_utf8_lossy(&out.stderr));
+            }
+        }
+    }
+}
+
+/// The texts below every `commands` key.
+fn scripts(node: &crate::yaml::Node) -> Vec<String> {
+    let mut found = vec![];
+    for (key, value) in node.entries().unwrap_or_default() {
+        if key.as_str() == Some("commands") {
+            found.extend(value.items().unwrap_or_default().iter().filter_map(|item| item.as_str().map(str::to_owned)));
+        } else {
+            found.extend(scripts(value));
+        }
+    }
+    found.extend(node.items().unwrap_or_default().iter().flat_map(scripts));
+    found
+}
+
+#[test]
+fn names_parents_and_supported_systems() {
+    let project = repository();
+    let debian = recipe(&project, &project.recipes["debian-12"], Arch::X86_64).unwrap();
+    assert_eq!(debian.resource_name, "amiforge-demo-debian-12-x86-64");
+    assert_eq!(debian.parent, ParentReference::Ssm("/aws/service/debian/release/12/latest/amd64".into()));
+    assert_eq!((debian.platform, debian.root_device), ("Linux", "/dev/xvda"));
+    let lines: Vec<String> = debian
+        .components
+        .iter()
+        .map(|c| format!("{} test={} os={:?} {}", c.resource_name, c.test, c.supported_os, c.document.name))
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    amiforge-demo-debian-12-patch-linux test=false os=["Debian 12"] patch-linux (rendered from templates/components/patch-linux.yaml.hbs)
+    amiforge-demo-baseline-config test=false os=[] components/baseline-config.yaml
+    amiforge-demo-boots test=true os=[] components/boots.yaml
+    amiforge-demo-debian-12-patched test=true os=["Debian 12"] patched (rendered from templates/components/patched.yaml.hbs)
+    amiforge-demo-hygiene test=true os=[] components/hygiene.yaml
+    "#);
+    let amazon = recipe(&project, &project.recipes["amazon-linux-2023"], Arch::Arm64).unwrap();
+    let parameter = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
+    assert_eq!(amazon.parent, ParentReference::Ssm(parameter.into()));
+    let wrong = recipe(&project, &project.recipes["debian-12"], Arch::Arm64).unwrap_err();
+    assert_eq!((wrong[0].code, wrong[0].place().as_deref()), ("R007", Some("recipes/debian-12.yaml:2:7")));
+}
+
+#[test]
+fn both_kinds_of_braces() {
+    let template = "parameters:\n  - Port: { type: string, default: \"80\" }\n".to_owned()
+        + &document("echo {{ os }} \"\\{{ Port }}\" }}");
+    let rendered = render_own(&template, "own: { Port: 8080 }").unwrap();
+    let component = &rendered.components[0];
+    assert!(component.document.text.contains("echo debian-12 \"{{ Port }}\" }}\n"), "{}", component.document.text);
+    assert_eq!(component.parameters["Port"], "8080");
+    assert_eq!(component.document.name, "own (rendered from templates/components/own.yaml.hbs)");
+}
+
+#[test]
+fn parameters_of_templates() {
+    let template = document(
+        "echo {{ sh (parameter \"word\") }} {{#if (eq (parameter \"mode\" default=\"slow\" one_of=\"slow fast\") \"fast\")}}F{{else}}S{{/if}}",
+    );
+    let rendered = render_own(&template, "own: { word: \"it's\", mode: fast }").unwrap();
+    assert!(rendered.components[0].document.text.contains("echo 'it'\\''s' F\n"));
+    assert!(rendered.components[0].parameters.is_empty(), "used up by the template");
+    insta::assert_snapshot!(faults(&template, "own"), @"R004 recipes/web.yaml:4:5 `own`: the parameter `word` is missing");
+    insta::assert_snapshot!(faults(&template, "own: { word: w, mode: fats }"), @"R004 recipes/web.yaml:4:5 `own`: the parameter `mode` cannot be `fats`, only one of: slow, fast");
+    insta::assert_snapshot!(faults(&template, "own: { word: w, mood: fast }"), @r"
+    P019 recipes/web.yaml:4:5 `own` has no parameter `mood`
+      help: it has: mode, word
+    ");
+}
+
+#[test]
+fn faults_of_templates_have_a_place() {
+    insta::assert_snapshot!(faults(&document("echo {{ oss }}"), "own"), @r"
+    R002 templates/components/own.yaml.hbs:11:20 `oss` is not a name templates know
+      help: known: component, os, os_family, os_version, package_manager, platform, project, recipe
+      help: an expression for the component runner is written with a backslash in front: \{{ ... }}
+    ");
+    insta::assert_snapshot!(faults(&document("echo {{ build.RunIt.outputs.stdout }}"), "own"), @r"
+    R002 templates/components/own.yaml.hbs:11:20 `build.RunIt.outputs.stdout` is not a name templates know
+      help: known: component, os, os_family, os_version, package_manager, platform, project, recipe
+      help: an expression for the component runner is written with a backslash in front: \{{ ... }}
+    ");
+    insta::assert_snapshot!(faults(&document("{{#if os}}x{{/if}}"), "own"), @r#"R003 templates/components/own.yaml.hbs:11:15 `if` takes a comparison, for example (eq os "debian-12")"#);
+    insta::assert_snapshot!(faults(&document("{{#if oss}}x{{/if}}"), "own"), @r"
+    R002 templates/components/own.yaml.hbs:11:15 `oss` is not a name templates know
+      help: known: component, os, os_family, os_version, package_manager, platform, project, recipe
+      help: an expression for the component runner is written with a backslash in front: \{{ ... }}
+    ");
+    insta::assert_snapshot!(faults(&document("{{#if (eq os \"x\")}}x"), "own"), @r"
+    R001 templates/components/own.yaml.hbs:12:1 the template does not parse: an expression or block is not closed, or not one Handlebars knows
+      help: an expression for the component runner is written with a backslash in front: \{{ ... }}
+    ");
+    insta::assert_snapshot!(faults(&document("{{ upper os }}"), "own"), @r"
+    R002 templates/components/own.yaml.hbs:11:15 `upper` is not a helper or a name templates know
+      help: known: component, os, os_family, os_version, package_manager, platform, project, recipe
+      help: an expression for the component runner is written with a backslash in front: \{{ ... }}
+    ");
+    insta::assert_snapshot!(faults(&document("{{> apt-security-updates.sh}}"), "own"), @r"
+    R002 templates/components/own.yaml.hbs:11:15 `apt-security-updates.sh` is not a partial
+      help: known: apt-security-upgrades.sh
+    ");
+    insta::assert_snapshot!(faults(&document("{{ parameter \"x\" defualt=\"y\" }}"), "own"), @"R003 templates/components/own.yaml.hbs:11:15 `parameter` knows default and one_of, not `defualt`");
+}
+
+#[test]
+fn a_rendered_document_is_read_back() {
+    let fault = faults(&document("true").replace("ExecuteBash", "ExecuteBahs"), "own");
+    assert!(fault.starts_with("C"), "{fault}");
+    assert!(fault.contains("own (rendered from templates/components/own.yaml.hbs):6:17"), "{fault}");
+    assert!(fault.contains("help: the text was rendered: correct it in templates/components/own.yaml.hbs"), "{fault}");
+    let stage = faults(&document("true").replace("name: build", "name: test"), "own");
+    assert!(stage.starts_with("P017 recipes/web.yaml:4:5"), "{stage}");
+    let reserved = "constants:\n  - recipe: { type: string, value: x }\n".to_owned() + &document("echo \\{{ recipe }}");
+    assert!(faults(&reserved, "own").starts_with("R005 own (rendered from"), "{}", faults(&reserved, "own"));
+}
+
+#[test]
+fn partials_keep_the_indentation_and_may_not_go_in_circles() {
+    let template = document("{{> greet}}");
+    let more = [("templates/partials/greet.hbs", "{{!-- {{> greet}} --}}\nif true; then\n  echo {{ os }}\nfi\n")];
+    let project = project_with(&template, "own", &more).unwrap();
+    let rendered = recipe(&project, &project.recipes["web"], Arch::X86_64).unwrap();
+    let expected = "              if true; then\n                echo debian-12\n              fi\n";
+    assert!(rendered.components[0].document.text.contains(expected), "{}", rendered.components[0].document.text);
+    let more = [("templates/partials/greet.hbs", "{{> meet}}"), ("templates/partials/meet.hbs", "x {{> greet}}")];
+    let project = project_with(&template, "own", &more).unwrap();
+    let found = recipe(&project, &project.recipes["web"], Arch::X86_64).unwrap_err();
+    assert_eq!((found[0].code, found[0].place().as_deref()), ("R001", Some("templates/partials/meet.hbs:1:7")));
+    let more = [("templates/partials/greet.hbs", "one\n  {{ oss }}")];
+    let project = project_with(&template, "own", &more).unwrap();
+    let found = recipe(&project, &project.recipes["web"], Arch::X86_64).unwrap_err();
+    assert_eq!((found[0].code, found[0].place().as_deref()), ("R002", Some("templates/partials/greet.hbs:2:3")));
+}
+
+#[test]
+fn promotion_names() {
+    let project = repository();
+    let debian = &project.recipes["debian-12"];
+    let name = |template: &str| promote_name(template, debian, Arch::X86_64, "staging");
+    assert_eq!(name("/golden/{{ name }}/{{ arch }}/{{ channel }}").unwrap(), "/golden/debian-12/x86_64/staging");
+    assert_eq!(name("plain").unwrap(), "plain");
+    let wrong = name("{{ nam }}").unwrap_err();
+    assert_eq!((wrong.code, wrong.message.as_str()), ("R002", "`nam` is not a name templates know"));
+    assert_eq!(name("{{ name").unwrap_err().code, "R001");
+
+    let target = |promote: &str| {
+        let text = builtin::FILES.iter().find(|file| file.path == "recipes/debian-12.yaml").unwrap().text;
+        let start = text.find("promote:").unwrap();
+        let recipe_text = format!("{}{promote}\n", &text[..start]);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("recipes")).unwrap();
+        std::fs::write(
+            folder.path().join("amiforge.yaml"),
+            "project: acme\nchannels: { dev: {}, prod: { after: dev } }\n",
+        )
+        .unwrap();
+        std::fs::write(folder.path().join("recipes/debian-12.yaml"), recipe_text).unwrap();
+        let project = project::load(folder.path()).unwrap();
+        let found = recipe(&project, &project.recipes["debian-12"], Arch::X86_64).err().unwrap_or_default();
+        found.iter().map(|d| (d.code, d.place().unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(target(""), []);
+    for promote in [
+        "promote: { parameter: \"/golden/{{ name }}\" }",
+        "promote: { parameter: \"golden/{{ channel }}\" }",
+        "promote: { parameter: \"/aws/{{ channel }}\" }",
+        "promote: { parameter: \"/a b/{{ channel }}\" }",
+        "promote: { launch_template: \"{{ name }} x\" }",
+    ] {
+        let found = target(promote);
+        assert_eq!((found.len(), found[0].0), (1, "R006"), "{promote}");
+    }
+}
+
+#[test]
+fn every_code_is_used_here() {
+    let text = include_str!("tests.rs");
+    for entry in ENTRIES {
+        assert!(text.contains(entry.code), "{} is not tested", entry.code);
+    }
+}
+
+/// Texts that one or the other reader takes for something else than text.
+const TRAPS: &[&str] = &[
+    "",
+    " ",
+    "y",
+    "Y",
+    "yes",
+    "NO",
+    "on",
+    "Off",
+    "true",
+    "null",
+    "~",
+    "1",
+    "0o17",
+    "017",
+    "0x1F",
+    "1_000",
+    "1.10",
+    "1e3",
+    ".inf",
+    "-.INF",
+    ".NaN",
+    "12:30",
+    "190:20:30",
+    "2024-01-01",
+    "=",
+    "<<",
+    "- a",
+    "? a",
+    "a: b",
+    "a #b",
+    "#",
+    "&a",
+    "*a",
+    "!tag",
+    "|",
+    ">",
+    "%x",
+    "@x",
+    "`x",
+    "{a: b}",
+    "[a]",
+    "'",
+    "\"",
+    "\\",
+    "{{ x }}",
+    "a\nb",
+    "\n",
+    "a\tb",
+    "\r\n",
+    "\u{85}",
+    "\u{2028}",
+    "\u{2029}",
+    "\u{feff}x",
+    "\u{0}",
+    "\u{7f}",
+    "\u{1f600}",
+    "ß",
+    " leading",
+    "trailing ",
+    "---",
+    "...",
+    "\u{ffff}",
+];
+
+fn yaml_reads_back(text: &str) {
+    let quoted = helpers::yaml(text);
+    assert!(!quoted.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']), "{quoted}");
+    let read: serde_yaml::Value = serde_yaml::from_str(&format!("key: {quoted}\n")).unwrap();
+    assert_eq!(read["key"].as_str(), Some(text), "{quoted}");
+    let source = SourceFile::new("x", format!("key: {quoted}\n"));
+    let tree = crate::yaml::parse(&source).unwrap();
+    let node = tree.get("key").unwrap();
+    assert_eq!((node.as_str(), node.is_typed()), (Some(text), false), "{quoted}");
+}
+
+fn sh_reads_back(text: &str) {
+    let Ok(word) = helpers::sh(text) else {
+        assert!(text.chars().any(|c| c.is_control() || "\u{2028}\u{2029}\u{feff}".contains(c)), "{text:?}");
+        return;
+    };
+    let out = Command::new("sh").args(["-c", &format!("printf %s {word}")]).output().unwrap();
+    assert_eq!(String::from_utf8(out.stdout).unwrap(), text);
+}
+
+#[test]
+fn traps_are_written_safely() {
+    for text in TRAPS {
+        yaml_reads_back(text);
+        sh_reads_back(text);
+    }
+    for text in ["$HOME", "`id`", "$(id)", "a b", "*", "-n", "'; rm -rf / #", "''", "\\"] {
+        sh_reads_back(text);
+        assert!(helpers::sh(text).is_ok());
+    }
+    assert!(helpers::sh("a\nb").is_err() && helpers::sh("\0").is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_survives_yaml(text in "\\PC{0,20}|[\\x00-\\x7f\u{80}-\u{a0}\u{2020}-\u{2030}]{0,20}") {
+        yaml_reads_back(&text);
+    }
+
+    #[test]
+    fn any_template_is_answered_without_a_panic(text in "(\\{\\{|\\}\\}|[#/> a-z\"\\\\\n]){0,12}") {
+        let (parameters, partials) = (BTreeMap::new(), BTreeMap::new());
+        let inputs = engine::Inputs { variables: BTreeMap::new(), parameters: &parameters, partials: &partials };
+        let _ = engine::render(&SourceFile::new("x", text), &inputs);
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_text_survives_the_shell(text in "\\PC{0,20}|[ -~]{0,20}") {
+        sh_reads_back(&text);
+    }
+}

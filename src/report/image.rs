@@ -1,0 +1,191 @@
+//! Reports about images: plan, verdicts, channels, and the closing block of a run.
+
+use crate::consume::Listing;
+use crate::evidence::PackageChange;
+use crate::gate::{Verdict, VerdictStatus};
+use crate::plan::{Action, Change, ImagePlan, Plan};
+use crate::run::RunReport;
+use std::fmt::Write as _;
+
+/// How many patched packages the closing block names before it counts the rest.
+const PACKAGES: usize = 30;
+
+/// What `plan` prints.
+#[must_use]
+pub fn plan(plan: &Plan) -> String {
+    let mut text = format!(
+        "plan for {} ({}) in environment {}\n  parent image {}, fingerprint {}\n\n",
+        plan.recipe,
+        plan.arch,
+        plan.environment,
+        plan.parent_image,
+        short(&plan.fingerprint)
+    );
+    for change in &plan.changes {
+        let _ = writeln!(text, "  {}", change_line(change));
+    }
+    let _ = writeln!(text, "  {}", image_line(&plan.image));
+    let created = plan.changes.iter().filter(|change| change.action == Action::Create).count();
+    let updated = plan.changes.iter().filter(|change| change.action == Action::Update).count();
+    let kept = plan.changes.len() - created - updated;
+    let _ = match (plan.is_empty(), plan.publishes_nothing()) {
+        (true, _) => writeln!(text, "\nNothing to do: everything is there already."),
+        (false, true) => writeln!(text, "\nThe resources are there already; the image is not."),
+        (false, false) => writeln!(text, "\n{created} to create, {updated} to update, {kept} kept."),
+    };
+    text
+}
+
+/// One line of a plan: what is done to which resource, and why.
+#[must_use]
+pub fn change_line(change: &Change) -> String {
+    let sign = match change.action {
+        Action::Create => '+',
+        Action::Update => '~',
+        Action::Keep => '=',
+    };
+    let version = change.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    format!("{sign} {} {}{version}  [{}]  {}", change.kind.word(), change.name, change.fingerprint, change.reason)
+}
+
+fn image_line(image: &ImagePlan) -> String {
+    match image {
+        ImagePlan::Build { reason } => format!("+ image  {reason}"),
+        ImagePlan::Join { arn, status } => format!("~ image  joins the build under way: {arn} ({status})"),
+        ImagePlan::Keep { version, ami, .. } => format!("= image {version}  {ami} has this fingerprint"),
+    }
+}
+
+/// The gates' verdicts, one line each, details indented below those that do not pass.
+#[must_use]
+pub fn verdicts(verdicts: &[Verdict]) -> String {
+    let mut text = String::new();
+    for verdict in verdicts {
+        let _ = writeln!(text, "  {:<6} {:<16} {}", word(verdict.status), verdict.gate, verdict.summary);
+        if verdict.status != VerdictStatus::Pass {
+            for detail in &verdict.details {
+                let _ = writeln!(text, "         {:<16} {detail}", "");
+            }
+        }
+    }
+    text
+}
+
+/// The word of a status.
+#[must_use]
+pub fn word(status: VerdictStatus) -> &'static str {
+    match status {
+        VerdictStatus::Pass => "pass",
+        VerdictStatus::Fail => "FAIL",
+        VerdictStatus::Waived => "waived",
+        VerdictStatus::Error => "ERROR",
+        VerdictStatus::Stale => "STALE",
+    }
+}
+
+/// What `channels` prints: one line per recipe, architecture and channel.
+#[must_use]
+pub fn channels(listing: &Listing) -> String {
+    let mut text = String::new();
+    for entry in &listing.channels {
+        let image = format!("{} ({})", entry.recipe, entry.arch);
+        let _ = match &entry.release {
+            Some(release) => writeln!(
+                text,
+                "{image:<28} {:<12} {}  {}  since {}",
+                entry.channel,
+                release.ami,
+                release.image_version.as_deref().unwrap_or("-"),
+                release.promoted_at
+            ),
+            None => writeln!(text, "{image:<28} {:<12} nothing promoted yet", entry.channel),
+        };
+    }
+    text
+}
+
+/// The closing block of a run: what was made and where, what was patched, how to look further and how to undo.
+#[must_use]
+pub fn closing(report: &RunReport) -> String {
+    let mut text = String::new();
+    let region = &report.region;
+    let _ = if report.changed {
+        writeln!(text, "{} ({}) is in channel {}", report.recipe, report.arch, report.promotion.channel)
+    } else {
+        writeln!(text, "Nothing to do: {} ({}) is unchanged, nothing was created", report.recipe, report.arch)
+    };
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<16} {value}");
+    };
+    row("AMI", &format!("{region}: {}", report.image.ami));
+    row("image version", &format!("{}  {}", report.image.image_version, report.image.image_arn));
+    for (name, value) in super::verbs::pointers(&report.promotion.release) {
+        row(name, &value);
+    }
+    row("evidence", &format!("{}  {}", report.evidence_file.display(), short(&report.digest)));
+    text.push_str("  gates\n");
+    for line in verdicts(&report.verdicts).lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    text.push_str(&packages(report.evidence.changes.as_deref()));
+    let arch = if report.arch == "x86_64" { String::new() } else { format!(" --arch {}", report.arch) };
+    let (recipe, channel) = (&report.recipe, &report.promotion.channel);
+    let _ = writeln!(text, "next");
+    let _ = writeln!(text, "  amiforge resolve {recipe} --channel {channel}{arch}      prints the AMI id");
+    let _ = writeln!(text, "  amiforge rollback {recipe} --channel {channel}{arch}     moves the channel back");
+    let _ = writeln!(text, "  amiforge channels {recipe}                     shows where every channel points");
+    let _ = writeln!(text, "  amiforge local serve                           lets the AWS CLI look at all of it");
+    text
+}
+
+/// The packages the build changed, from → to.
+fn packages(changes: Option<&[PackageChange]>) -> String {
+    let Some(changes) = changes else {
+        return "  patched          unknown: the image did not record what it had before\n".to_owned();
+    };
+    let patched: Vec<&PackageChange> = changes.iter().filter(|change| change.from.is_some() && change.to.is_some()).collect();
+    let added = changes.iter().filter(|change| change.from.is_none()).count();
+    let removed = changes.iter().filter(|change| change.to.is_none()).count();
+    let mut text = format!("  patched          {} packages, {added} added, {removed} removed\n", patched.len());
+    for change in patched.iter().take(PACKAGES) {
+        let (from, to) = (change.from.as_deref().unwrap_or("-"), change.to.as_deref().unwrap_or("-"));
+        let _ = writeln!(text, "    {:<24} {from} → {to}", change.name);
+    }
+    if patched.len() > PACKAGES {
+        let _ = writeln!(text, "    … and {} more in the evidence", patched.len() - PACKAGES);
+    }
+    text
+}
+
+/// The first twelve digits of a digest, with its algorithm if it names one.
+fn short(digest: &str) -> String {
+    let (algorithm, digits) = digest.split_once(':').map_or(("", digest), |(algorithm, digits)| (algorithm, digits));
+    let digits: String = digits.chars().take(12).collect();
+    if algorithm.is_empty() { digits } else { format!("{algorithm}:{digits}…") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(from: Option<&str>, to: Option<&str>) -> PackageChange {
+        PackageChange { name: "openssl".into(), arch: "amd64".into(), from: from.map(Into::into), to: to.map(Into::into) }
+    }
+
+    #[test]
+    fn patched_packages_are_named_from_and_to_and_others_counted() {
+        let text = packages(Some(&[change(Some("1"), Some("2")), change(None, Some("1")), change(Some("3"), None)]));
+        assert_eq!(text, "  patched          1 packages, 1 added, 1 removed\n    openssl                  1 → 2\n");
+    }
+
+    #[test]
+    fn an_image_that_recorded_nothing_is_not_an_image_without_patches() {
+        assert!(packages(None).contains("unknown"));
+    }
+
+    #[test]
+    fn digests_are_cut_to_twelve_digits() {
+        assert_eq!(short("sha256:0123456789abcdef"), "sha256:0123456789ab…");
+        assert_eq!(short("0123456789abcdef"), "0123456789ab");
+    }
+}

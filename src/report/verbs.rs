@@ -1,0 +1,120 @@
+//! What the single verbs print when they are done: what was made, and the next command.
+
+use crate::build::Built;
+use crate::evidence::Evidence;
+use crate::gate::Verdict;
+use crate::plan::Published;
+use crate::promote::{Placed, Promotion, Release, Resumed};
+use crate::run::Judged;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// What `publish` prints.
+#[must_use]
+pub fn published(published: &Published) -> String {
+    let mut text = match published.changed {
+        0 => "Nothing to do: everything was published already.\n".to_owned(),
+        1 => "1 resource created.\n".to_owned(),
+        count => format!("{count} resources created.\n"),
+    };
+    for arn in &published.components {
+        let _ = writeln!(text, "  {arn}");
+    }
+    let _ = writeln!(text, "  {}\n  {}", published.recipe, published.infrastructure);
+    text
+}
+
+/// What `build` prints.
+#[must_use]
+pub fn built(built: &Built, recipe: &str) -> String {
+    let how = if built.reused { "is there already" } else { "was built" };
+    let tests = match &built.tests {
+        Some(tests) if tests.passed => format!("passed, {} steps", tests.executed_steps),
+        Some(tests) => format!("FAILED: {}", tests.message),
+        None => "none ran".to_owned(),
+    };
+    format!(
+        "image {} {how}\n  AMI      {}\n  image    {}\n  tests    {tests}\nnext: amiforge validate {recipe}\n",
+        built.image_version, built.ami, built.image_arn
+    )
+}
+
+/// What `validate` prints.
+#[derive(Debug, Serialize)]
+pub struct Validated<'a> {
+    schema: &'static str,
+    digest: &'a str,
+    evidence_file: &'a PathBuf,
+    verdicts: &'a [Verdict],
+    evidence: &'a Evidence,
+}
+
+impl<'a> Validated<'a> {
+    /// The report of a validation.
+    #[must_use]
+    pub fn new(judged: &'a Judged) -> Self {
+        Self {
+            schema: "amiforge.validated/1",
+            digest: &judged.digest,
+            evidence_file: &judged.file,
+            verdicts: &judged.verdicts,
+            evidence: &judged.evidence,
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!(
+            "{} passes\n{}  evidence {}  {}\nnext: amiforge promote {}\n",
+            self.evidence.candidate.ami,
+            super::verdicts(self.verdicts),
+            self.evidence_file.display(),
+            self.digest,
+            self.evidence.candidate.recipe
+        )
+    }
+}
+
+/// What `promote` and `rollback` print.
+#[must_use]
+pub fn promoted(promotion: &Promotion) -> String {
+    let release = &promotion.release;
+    let how = if promotion.changed { "now points at" } else { "points already at" };
+    let mut text = format!("channel {} {how} {}\n", promotion.channel, release.ami);
+    for (name, value) in pointers(release) {
+        let _ = writeln!(text, "  {name:<16} {value}");
+    }
+    let _ = writeln!(text, "undo: amiforge rollback {} --channel {}", release.recipe, promotion.channel);
+    text
+}
+
+/// What `promote --resume` prints.
+#[must_use]
+pub fn resumed(resumed: &Resumed, channel: &str) -> String {
+    match resumed {
+        Resumed::Finished(promotion) => format!("finished\n{}", promoted(promotion)),
+        Resumed::NotBegun => format!("channel {channel}: the promotion had not begun, its lock is removed\n"),
+        Resumed::Undone { release, restored } => {
+            let mut text = format!("channel {channel}: the promotion to {} is undone\n", release.ami);
+            for line in restored {
+                let _ = writeln!(text, "  {line}");
+            }
+            text
+        }
+    }
+}
+
+/// The launch template and the parameter of every target.
+pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
+    let target = |placed: &Placed| {
+        let (template, region) = (&placed.launch_template, &placed.region);
+        let parameter = &placed.parameter;
+        [
+            ("launch template", format!("{region}: {} {} default version {}", template.name, template.id, template.version)),
+            ("parameter", format!("{region}: {} (version {})", parameter.name, parameter.version)),
+        ]
+    };
+    release.targets.iter().flat_map(target).collect()
+}

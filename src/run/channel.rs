@@ -1,0 +1,96 @@
+//! Channels: promotion, resumption and rollback of one image.
+
+use super::error::RunError;
+use super::stages::{Judged, Work};
+use crate::build::Built;
+use crate::event::{Ending, Events, Stage};
+use crate::gate;
+use crate::project::Channel;
+use crate::promote::{self, Approval, Candidate, Direction, Order, Promotion, Resumed};
+use crate::render;
+
+impl Work<'_> {
+    /// Evidence from before, if its digest stands on the AMI and every gate passes now.
+    pub async fn approved(&self, ami: &str) -> Result<Judged, RunError> {
+        let judged = self.known(ami).await?;
+        if gate::approved(&judged.verdicts) {
+            return Ok(judged);
+        }
+        Err(RunError::NotApproved { ami: ami.to_owned(), recipe: self.recipe.name.clone(), verdicts: judged.verdicts })
+    }
+
+    /// Moves a channel to an image.
+    pub async fn promote(
+        &self,
+        built: &Built,
+        judged: &Judged,
+        channel: &Channel,
+        events: &Events,
+    ) -> Result<Promotion, RunError> {
+        events.started(Stage::Promote, format!("channel {}", channel.name));
+        let candidate = Candidate {
+            ami: built.ami.clone(),
+            image_arn: Some(built.image_arn.clone()),
+            image_version: Some(built.image_version.clone()),
+        };
+        let approval = Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() };
+        let moved = match self.order(channel, "promoted") {
+            Ok(order) => promote::promote(self.cloud, &order, &candidate, &approval, events).await.map_err(RunError::from),
+            Err(error) => Err(error),
+        };
+        told(events, moved)
+    }
+
+    /// Finishes or undoes a promotion that was cut off.
+    pub async fn resume(&self, channel: &Channel, direction: Direction, events: &Events) -> Result<Resumed, RunError> {
+        let order = self.order(channel, "resumed")?;
+        Ok(promote::resume(self.cloud, &order, direction, events).await?)
+    }
+
+    /// Moves a channel back to its previous release.
+    pub async fn rollback(&self, channel: &Channel, events: &Events) -> Result<Promotion, RunError> {
+        events.started(Stage::Promote, format!("channel {}, back", channel.name));
+        let moved = match self.order(channel, "rolled back") {
+            Ok(order) => promote::rollback(self.cloud, &order, events).await.map_err(RunError::from),
+            Err(error) => Err(error),
+        };
+        told(events, moved)
+    }
+
+    fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
+        let name = |template: &str| {
+            render::promote_name(template, self.recipe, self.arch, &channel.name).map_err(|error| RunError::Files(vec![error]))
+        };
+        Ok(Order {
+            project: self.project,
+            recipe: &self.recipe.name,
+            arch: self.arch.name(),
+            channel: &channel.name,
+            launch_template: name(&self.recipe.promote.launch_template)?,
+            parameter: name(&self.recipe.promote.parameter)?,
+            reason: reason.to_owned(),
+            holder: holder(),
+        })
+    }
+}
+
+/// Who we are, for locks: host and process.
+fn holder() -> String {
+    let host = nix::unistd::gethostname().map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned());
+    format!("{host}, process {}", std::process::id())
+}
+
+fn told(events: &Events, moved: Result<Promotion, RunError>) -> Result<Promotion, RunError> {
+    match &moved {
+        Ok(promotion) if promotion.changed => {
+            let message = format!("channel {} points at {}", promotion.channel, promotion.release.ami);
+            events.finished(Stage::Promote, Ending::Done, message);
+        }
+        Ok(promotion) => {
+            let message = format!("channel {} points at {} already", promotion.channel, promotion.release.ami);
+            events.finished(Stage::Promote, Ending::Unchanged, message);
+        }
+        Err(error) => events.finished(Stage::Promote, Ending::Failed, error.to_string()),
+    }
+    moved
+}

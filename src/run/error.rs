@@ -1,0 +1,111 @@
+//! Why a run ended before its end.
+
+use crate::aws::AwsError;
+use crate::build::BuildError;
+use crate::diagnostic::Diagnostic;
+use crate::evidence::EvidenceError;
+use crate::gate::Verdict;
+use crate::plan::PlanError;
+use crate::promote::PromoteError;
+use std::path::PathBuf;
+
+/// Why a stage failed. Each room's own error, and what only the way between the rooms can say.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Project files.
+    #[error("the project's files cannot be used")]
+    Files(Vec<Diagnostic>),
+    /// A path cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder without a component document was to be checked.
+    #[error("there is no component document in {}", path.display())]
+    NothingToCheck {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The environment.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// Planning or publishing.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Building or testing.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Collecting or reading evidence.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// A gate did not pass.
+    #[error("{} of {} gates did not pass for {ami}", failing(verdicts), verdicts.len())]
+    Gate {
+        /// The image.
+        ami: String,
+        /// All verdicts.
+        verdicts: Vec<Verdict>,
+    },
+    /// The evidence from before does not pass any more.
+    #[error("{} of {} gates do not pass for {ami} with the evidence there is", failing(verdicts), verdicts.len())]
+    NotApproved {
+        /// The image.
+        ami: String,
+        /// Recipe.
+        recipe: String,
+        /// All verdicts.
+        verdicts: Vec<Verdict>,
+    },
+    /// Nothing to validate or promote.
+    #[error("there is no image of recipe `{recipe}` ({arch}) with the fingerprint of the project's files")]
+    NoCandidate {
+        /// Recipe.
+        recipe: String,
+        /// Architecture.
+        arch: String,
+    },
+    /// Nothing known about the image.
+    #[error("there is no evidence about {ami}")]
+    NoEvidence {
+        /// The image.
+        ami: String,
+        /// Recipe.
+        recipe: String,
+    },
+    /// The file about the image is not the one whose digest stands on it.
+    #[error("the evidence about {ami} has digest {digest}, the image is tagged with {}", recorded.as_deref().unwrap_or("none"))]
+    Digest {
+        /// The image.
+        ami: String,
+        /// Recipe.
+        recipe: String,
+        /// Digest of the file.
+        digest: String,
+        /// What the tag says.
+        recorded: Option<String>,
+    },
+    /// The project has no such channel.
+    #[error("the project has no channel `{name}`")]
+    NoChannel {
+        /// As asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Moving the channel.
+    #[error(transparent)]
+    Promote(#[from] PromoteError),
+}
+
+fn failing(verdicts: &[Verdict]) -> usize {
+    verdicts.iter().filter(|verdict| !crate::gate::approved(std::slice::from_ref(verdict))).count()
+}
+
+impl From<Vec<Diagnostic>> for RunError {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Files(diagnostics)
+    }
+}

@@ -1,0 +1,273 @@
+//! The stages, one function each: what more than one verb does.
+
+use super::error::RunError;
+use crate::aws::Cloud;
+use crate::build::{self, BuildOptions, Built};
+use crate::diagnostic::Diagnostic;
+use crate::event::{Ending, Events, Stage};
+use crate::evidence::{self, CollectRequest, Evidence, EvidenceError};
+use crate::gate::{self, Verdict};
+use crate::plan::{self, Action, ImagePlan, Plan};
+use crate::project::{Arch, Channel, Project, Recipe};
+
+use crate::render::{self, RenderedRecipe};
+use std::path::PathBuf;
+
+/// One image to work on: a recipe for one architecture, in one environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'a> {
+    /// The environment.
+    pub cloud: &'a Cloud,
+    /// The project.
+    pub project: &'a Project,
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// The architecture.
+    pub arch: Arch,
+}
+
+/// An image to validate.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// AMI id in the home Region.
+    pub ami: String,
+    /// What built it; absent for an AMI that amiforge did not build.
+    pub built: Option<Built>,
+    /// Fingerprint of what went into it, if it was built.
+    pub fingerprint: Option<String>,
+}
+
+/// What is known of an image, and what the gates say about it.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// Its digest.
+    pub digest: String,
+    /// Where it lies.
+    pub file: PathBuf,
+    /// The gates' verdicts, now.
+    pub verdicts: Vec<Verdict>,
+    /// Whether evidence from before was used.
+    pub reused: bool,
+}
+
+impl Candidate {
+    /// An image that this project has built.
+    #[must_use]
+    pub fn built(built: &Built, fingerprint: &str) -> Self {
+        Self { ami: built.ami.clone(), built: Some(built.clone()), fingerprint: Some(fingerprint.to_owned()) }
+    }
+
+    /// An AMI that is only known by its id.
+    #[must_use]
+    pub fn foreign(ami: String) -> Self {
+        Self { ami, built: None, fingerprint: None }
+    }
+}
+
+impl Work<'_> {
+    /// Renders the recipe and checks every document of it.
+    pub fn check(&self, events: &Events) -> Result<RenderedRecipe, RunError> {
+        events.started(Stage::Check, format!("recipe {} ({})", self.recipe.name, self.arch.name()));
+        let rendered = failing(events, Stage::Check, render::recipe(self.project, self.recipe, self.arch))?;
+        let count = rendered.components.len();
+        let message = format!("recipe {} and {count} components read, checked, rendered", self.recipe.name);
+        events.finished(Stage::Check, Ending::Done, message);
+        Ok(rendered)
+    }
+
+    /// Compares what should be there with what is there. Creates nothing, not even the parent image.
+    pub async fn plan(&self, rendered: &RenderedRecipe, fresh: bool, events: &Events) -> Result<Plan, RunError> {
+        events.started(Stage::Plan, format!("comparing with environment {}", self.cloud.environment()));
+        let plan = failing(events, Stage::Plan, self.compare(rendered).await)?;
+        for change in plan.changes.iter().filter(|change| change.action != Action::Keep) {
+            events.note(Stage::Plan, crate::report::change_line(change));
+        }
+        let (ending, message) = match (&plan.image, fresh) {
+            (ImagePlan::Keep { version, ami, .. }, false) if plan.is_empty() => {
+                (Ending::Unchanged, format!("nothing to create: image {version} is {ami}"))
+            }
+            (ImagePlan::Keep { version, .. }, true) => (Ending::Done, format!("image {version} is built again, as asked")),
+            (ImagePlan::Join { arn, .. }, _) => (Ending::Done, format!("joins the build under way: {arn}")),
+            _ => (Ending::Done, format!("{} resources to create, image to build", creations(&plan))),
+        };
+        events.finished(Stage::Plan, ending, message);
+        Ok(plan)
+    }
+
+    async fn compare(&self, rendered: &RenderedRecipe) -> Result<Plan, RunError> {
+        let parent = self.cloud.parent_id(rendered, self.recipe.parent.local.as_ref()).await?;
+        let desired = plan::desired(self.project, rendered, self.recipe, self.cloud.config(), &parent);
+        let observed = plan::observe(self.cloud, &desired).await?;
+        Ok(plan::diff(&desired, &observed))
+    }
+
+    /// Makes or finds the parent image.
+    pub async fn parent(&self, rendered: &RenderedRecipe, events: &Events) -> Result<String, RunError> {
+        events.started(Stage::Parent, format!("parent image of {}", self.recipe.name));
+        let parent = self.cloud.prepare_parent(rendered, self.recipe.parent.local.as_ref(), events).await;
+        let parent = failing(events, Stage::Parent, parent)?;
+        events.finished(Stage::Parent, Ending::Done, format!("parent image {parent}"));
+        Ok(parent)
+    }
+
+    /// Creates what the plan says is missing.
+    pub async fn publish(&self, plan: &Plan, events: &Events) -> Result<plan::Published, RunError> {
+        let wanted = !plan.publishes_nothing();
+        if wanted {
+            events.started(Stage::Publish, "creating components and recipe");
+        }
+        let published = failing(events, Stage::Publish, plan::publish(self.cloud, plan, events).await)?;
+        if wanted {
+            events.finished(Stage::Publish, Ending::Done, format!("{} resources created", published.changed));
+        }
+        Ok(published)
+    }
+
+    /// An image with the plan's fingerprint: the one that is there, or a new build of it with its test stage.
+    pub async fn build(
+        &self,
+        rendered: &RenderedRecipe,
+        plan: &Plan,
+        fresh: bool,
+        events: &Events,
+    ) -> Result<Built, RunError> {
+        let needed = fresh || !plan.is_empty();
+        if needed {
+            self.parent(rendered, events).await?;
+        }
+        let published = self.publish(plan, events).await?;
+        Ok(build::ensure(self.cloud, plan, &published, BuildOptions { fresh, ..BuildOptions::default() }, events).await?)
+    }
+
+    /// The newest image that has the fingerprint of the project's files.
+    pub async fn candidate(&self, rendered: &RenderedRecipe) -> Result<(Built, String), RunError> {
+        let plan = self.compare(rendered).await?;
+        let found = build::find(self.cloud, &plan).await?;
+        found.map(|built| (built, plan.fingerprint)).ok_or_else(|| RunError::NoCandidate {
+            recipe: self.recipe.name.clone(),
+            arch: self.arch.name().to_owned(),
+        })
+    }
+
+    /// Evidence and verdicts about an image this project has built: from before when it still passes, else collected anew.
+    pub async fn validate(&self, built: &Built, fingerprint: &str, events: &Events) -> Result<Judged, RunError> {
+        if let Ok(judged) = self.known(&built.ami).await
+            && gate::approved(&judged.verdicts)
+        {
+            events.started(Stage::Validate, "evidence");
+            let message = format!("evidence of {} is still good", judged.evidence.collected_at);
+            events.finished(Stage::Validate, Ending::Unchanged, message);
+            return Self::judge(judged, &built.ami, events);
+        }
+        self.inspect(&Candidate::built(built, fingerprint), events).await
+    }
+
+    /// Collects evidence about an image on a fresh instance of it and evaluates the gates.
+    pub async fn inspect(&self, candidate: &Candidate, events: &Events) -> Result<Judged, RunError> {
+        events.started(Stage::Validate, format!("fresh instance of {}", candidate.ami));
+        let request = self.collect_request(candidate);
+        let collected = evidence::collect(self.cloud, &request, events).await;
+        let evidence = failing(events, Stage::Validate, collected)?;
+        let file = evidence::file::save(&self.evidence_folder(), &evidence).map_err(EvidenceError::from)?;
+        let counts = evidence.patches.as_ref().map(|scan| scan.counts).unwrap_or_default();
+        let message = format!(
+            "{} packages; patches: {} installed, {} missing, {} rejected",
+            evidence.packages.len(),
+            counts.installed,
+            counts.missing,
+            counts.installed_rejected
+        );
+        events.finished(Stage::Validate, Ending::Done, message);
+        let verdicts = gate::evaluate(&self.recipe.gates, &evidence, self.cloud.clock().now());
+        let digest = evidence::digest(&evidence);
+        Self::judge(Judged { evidence, digest, file, verdicts, reused: false }, &candidate.ami, events)
+    }
+
+    /// Tells the verdicts; whatever does not pass is an error.
+    fn judge(judged: Judged, ami: &str, events: &Events) -> Result<Judged, RunError> {
+        events.started(Stage::Gate, "gates");
+        for verdict in &judged.verdicts {
+            let line = format!("{} {}: {}", crate::report::word(verdict.status), verdict.gate, verdict.summary);
+            events.note(Stage::Gate, line);
+        }
+        if gate::approved(&judged.verdicts) {
+            let message = format!("all {} gates pass", judged.verdicts.len());
+            events.finished(Stage::Gate, Ending::Done, message);
+            return Ok(judged);
+        }
+        let error = RunError::Gate { ami: ami.to_owned(), verdicts: judged.verdicts };
+        failing(events, Stage::Gate, Err(error))
+    }
+
+    /// What is already known of an image, judged now. Only evidence whose digest stands on the AMI counts.
+    pub async fn known(&self, ami: &str) -> Result<Judged, RunError> {
+        let folder = self.evidence_folder();
+        let missing = || RunError::NoEvidence { ami: ami.to_owned(), recipe: self.recipe.name.clone() };
+        let evidence = evidence::file::load(&folder, ami).map_err(EvidenceError::from)?.ok_or_else(missing)?;
+        let digest = evidence::digest(&evidence);
+        let recorded = evidence::recorded_digest(self.cloud, self.cloud.home(), ami).await?;
+        if recorded.as_deref() != Some(&digest) {
+            return Err(RunError::Digest { ami: ami.to_owned(), recipe: self.recipe.name.clone(), digest, recorded });
+        }
+        let file = folder.join(&self.recipe.name).join(self.arch.name()).join(format!("{ami}.json"));
+        let verdicts = gate::evaluate(&self.recipe.gates, &evidence, self.cloud.clock().now());
+        Ok(Judged { evidence, digest, file, verdicts, reused: true })
+    }
+
+    /// The channel a run promotes to.
+    pub fn first_channel(&self) -> Result<&Channel, RunError> {
+        self.project.channels.first().ok_or_else(|| RunError::NoChannel { name: String::new(), known: vec![] })
+    }
+
+    /// The channel of that name.
+    pub fn channel(&self, name: &str) -> Result<&Channel, RunError> {
+        let mut channels = self.project.channels.iter();
+        channels.find(|channel| channel.name == name).ok_or_else(|| RunError::NoChannel {
+            name: name.to_owned(),
+            known: self.project.channels.iter().map(|channel| channel.name.clone()).collect(),
+        })
+    }
+
+    fn collect_request(&self, candidate: &Candidate) -> CollectRequest {
+        let built = candidate.built.as_ref();
+        CollectRequest {
+            location: self.cloud.home().clone(),
+            project: self.project.name.clone(),
+            recipe: self.recipe.name.clone(),
+            arch: self.arch.name().to_owned(),
+            ami: candidate.ami.clone(),
+            image_arn: built.map(|built| built.image_arn.clone()),
+            image_version: built.map(|built| built.image_version.clone()),
+            fingerprint: candidate.fingerprint.clone(),
+            tests: built.and_then(|built| built.tests.clone()),
+            expected_baseline: self.recipe.baseline.clone(),
+        }
+    }
+
+    fn evidence_folder(&self) -> PathBuf {
+        self.project.root.join(".amiforge/evidence")
+    }
+}
+
+fn creations(plan: &Plan) -> usize {
+    plan.changes.iter().filter(|change| change.action != Action::Keep).count()
+}
+
+/// Ends the stage on the screen when its work failed.
+fn failing<T, E: Into<RunError>>(events: &Events, stage: Stage, result: Result<T, E>) -> Result<T, RunError> {
+    result.map_err(|error| {
+        let error = error.into();
+        let message = match &error {
+            RunError::Files(diagnostics) => first_sentence(diagnostics),
+            other => other.to_string(),
+        };
+        events.finished(stage, Ending::Failed, message);
+        error
+    })
+}
+
+fn first_sentence(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.first().map_or_else(|| "the project's files cannot be used".to_owned(), |first| first.message.clone())
+}

@@ -1,0 +1,199 @@
+//! What a user sees when something is wrong with their files or their command line: a located error, the right exit code,
+//! and nothing created.
+
+mod harness;
+
+use harness::Env;
+
+const RECIPE: &str = "\
+name: web
+os: debian-12
+version: \"1.0\"
+parent:
+  ssm: /aws/service/debian/release/12/latest/{{ debian_arch }}
+  local: { bootstrap: bookworm }
+build:
+  - patch-linux: { scope: security }
+  - motd
+test: [boots]
+";
+
+const MOTD: &str = "\
+name: motd
+description: Says hello to whoever logs in
+schemaVersion: 1.0
+phases:
+  - name: build
+    steps:
+      - name: WriteMotd
+        action: CreateFile
+        inputs:
+          - path: /etc/motd
+            content: hello
+";
+
+fn env() -> Env {
+    let env = Env::new();
+    env.write("amiforge.yaml", "project: acme\n");
+    env.write("recipes/web.yaml", RECIPE);
+    env.write("components/motd.yaml", MOTD);
+    env
+}
+
+/// Runs `plan`, insists on the code, and that no state was made.
+fn refused(env: &Env, code: i32) -> String {
+    let outcome = env.expect(code, &["plan", "web"]);
+    assert_eq!(outcome.stdout, "", "errors do not belong on stdout");
+    assert!(!env.project().join(".amiforge").exists(), "something was created");
+    outcome.stderr
+}
+
+#[test]
+fn a_recipe_with_an_unknown_key_is_refused_with_a_suggestion() {
+    let env = env();
+    env.write("recipes/web.yaml", &RECIPE.replace("version:", "verson:"));
+    let text = refused(&env, 2);
+    assert!(text.contains("recipes/web.yaml:3:1"), "{text}");
+    assert!(text.contains("verson") && text.contains("did you mean `version`"), "{text}");
+}
+
+#[test]
+fn a_recipe_with_an_unknown_component_is_refused_with_a_suggestion() {
+    let env = env();
+    env.write("recipes/web.yaml", &RECIPE.replace("- motd", "- motdd"));
+    let text = refused(&env, 2);
+    assert!(text.contains("recipes/web.yaml:9:5"), "{text}");
+    assert!(text.contains("motdd") && text.contains("`motd`"), "{text}");
+}
+
+#[test]
+fn a_component_with_an_unknown_action_is_refused_with_a_suggestion() {
+    let env = env();
+    env.write("components/motd.yaml", &MOTD.replace("CreateFile", "CreatFile"));
+    let text = refused(&env, 3);
+    assert!(text.contains("components/motd.yaml:8:17"), "{text}");
+    assert!(text.contains("CreatFile") && text.contains("`CreateFile`"), "{text}");
+}
+
+#[test]
+fn a_wrong_type_is_refused_where_it_stands() {
+    let env = env();
+    env.write("recipes/web.yaml", &RECIPE.replace("test: [boots]", "test: boots"));
+    let text = refused(&env, 2);
+    assert!(text.contains("recipes/web.yaml:10:7"), "{text}");
+}
+
+#[test]
+fn broken_yaml_is_refused_where_it_breaks() {
+    let env = env();
+    env.write("recipes/web.yaml", &RECIPE.replace("build:", "build: ["));
+    let text = refused(&env, 2);
+    assert!(text.contains("recipes/web.yaml:"), "{text}");
+}
+
+#[test]
+fn a_parameter_that_no_component_declares_is_refused() {
+    let env = env();
+    env.write("recipes/web.yaml", &RECIPE.replace("scope: security", "scoop: security"));
+    let text = env.expect(2, &["plan", "web"]).stderr;
+    assert!(text.contains("scoop"), "{text}");
+    assert!(!env.project().join(".amiforge").exists(), "something was created");
+}
+
+#[test]
+fn errors_of_several_files_are_told_together() {
+    let env = env();
+    env.write("amiforge.yaml", "project: acme\nchanels: {}\n");
+    env.write("recipes/web.yaml", &RECIPE.replace("version:", "verson:"));
+    let text = refused(&env, 2);
+    assert!(text.contains("amiforge.yaml:2:1") && text.contains("recipes/web.yaml:3:1"), "{text}");
+}
+
+#[test]
+fn lint_ends_with_3_on_findings_and_0_without() {
+    let env = env();
+    let clean = env.expect(0, &["lint"]);
+    assert!(clean.stdout.contains("checked"), "{}", clean.stdout);
+    env.write("components/motd.yaml", &MOTD.replace("name: WriteMotd", "name: Write Motd"));
+    let found = env.expect(3, &["lint"]);
+    assert!(found.stderr.contains("components/motd.yaml:7:15"), "{}", found.stderr);
+    assert!(!env.project().join(".amiforge").exists(), "lint created something");
+}
+
+#[test]
+fn lint_of_a_file_needs_no_project() {
+    let env = Env::new();
+    env.write("motd.yaml", MOTD);
+    env.expect(0, &["lint", "motd.yaml"]);
+    env.write("motd.yaml", &MOTD.replace("action: CreateFile", "action: Nothing"));
+    env.expect(3, &["lint", "motd.yaml"]);
+    env.expect(2, &["lint", "absent.yaml"]);
+}
+
+#[test]
+fn outside_of_a_project_the_error_says_how_to_make_one() {
+    // Elsewhere than the other tests: above target/ there is the project of this repository.
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let outcome = Env::new().expect(2, &["-C", &elsewhere.path().display().to_string(), "plan", "web"]);
+    assert!(outcome.stderr.contains("amiforge init"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_unknown_recipe_channel_or_environment_is_refused() {
+    let env = env();
+    assert!(env.expect(2, &["plan", "wep"]).stderr.contains("did you mean `web`?"));
+    assert!(env.expect(2, &["resolve", "web", "--channel", "nowhere"]).stderr.contains("nowhere"));
+    assert!(env.expect(2, &["plan", "web", "-e", "moon"]).stderr.contains("moon"));
+}
+
+#[test]
+fn usage_errors_end_with_2_and_help_with_0() {
+    let env = Env::new();
+    env.expect(2, &["frobnicate"]);
+    env.expect(2, &[]);
+    assert!(env.expect(0, &["--help"]).stdout.contains("Exit codes"));
+    assert!(env.expect(0, &["--version"]).stdout.starts_with("amiforge "));
+}
+
+#[test]
+fn explain_knows_every_code_it_lists() {
+    let env = Env::new();
+    let list = env.expect(0, &["explain"]).stdout;
+    assert!(list.lines().count() > 30, "{list}");
+    for code in ["A005", "P001", "C001", "Y001"] {
+        assert!(env.expect(0, &["explain", code]).stdout.starts_with(code));
+    }
+    env.expect(2, &["explain", "Z999"]);
+}
+
+#[test]
+fn init_makes_a_project_that_lints_and_never_overwrites() {
+    let env = Env::new();
+    env.expect(0, &["init", "--name", "acme"]);
+    env.expect(0, &["lint"]);
+    let before = env.read("recipes/debian-12.yaml");
+    env.write("amiforge.yaml", "project: mine\n");
+    assert!(env.expect(2, &["init"]).stderr.contains("already there"));
+    assert_eq!(env.read("amiforge.yaml"), "project: mine\n");
+    assert_eq!(env.read("recipes/debian-12.yaml"), before);
+}
+
+#[test]
+fn render_prints_the_documents_for_every_operating_system() {
+    let env = Env::new();
+    let root = env!("CARGO_MANIFEST_DIR");
+    for recipe in ["debian-12", "debian-13", "ubuntu-24.04", "amazon-linux-2023", "rhel-9", "windows-server-2022"] {
+        let text = env.expect(0, &["-C", root, "render", recipe, "--arch", "x86_64"]).stdout;
+        assert!(text.contains("schemaVersion") && text.contains("# parent image"), "{text}");
+    }
+}
+
+#[test]
+fn missing_mmdebstrap_is_named_with_the_command_that_installs_it() {
+    let env = env();
+    // Only this program's own folder is on the PATH: no mmdebstrap, whatever the machine has.
+    let output = env.command(&["run", "web"]).env("PATH", env.base()).output().expect("the binary starts");
+    let text = env.normal(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("mmdebstrap") && text.contains("apt-get install mmdebstrap"), "{text}");
+}
