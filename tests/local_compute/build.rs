@@ -65,15 +65,15 @@ fn one_step(phase: &str, commands: &str) -> String {
     )
 }
 
-fn status(image: &Image) -> ImageStatus {
+pub fn status(image: &Image) -> ImageStatus {
     image.state().and_then(|state| state.status()).cloned().expect("a status")
 }
 
-fn reason(image: &Image) -> String {
+pub fn reason(image: &Image) -> String {
     image.state().and_then(|state| state.reason()).unwrap_or_default().to_owned()
 }
 
-fn workflows(world: &World, arn: &str) -> Vec<WorkflowExecutionMetadata> {
+pub fn workflows(world: &World, arn: &str) -> Vec<WorkflowExecutionMetadata> {
     let answer = world.wait(world.builder.list_workflow_executions().image_build_version_arn(arn).send());
     answer.expect("ListWorkflowExecutions").workflow_executions.unwrap_or_default()
 }
@@ -278,8 +278,13 @@ pub fn reboots() {
     world.assert_nothing_left();
 }
 
+/// A component that says that it runs and then takes its time.
+pub fn slow() -> String {
+    one_step("build", "echo started; sleep 600")
+}
+
 /// Waits until the component's own output says that it runs.
-fn running(world: &World, word: &str) {
+pub fn running(world: &World, word: &str) {
     world.until(|| {
         let events = world.events.lock().expect("events");
         events.iter().any(|event| matches!(event, Event::Output { line, .. } if line == word)).then_some(())
@@ -288,7 +293,7 @@ fn running(world: &World, word: &str) {
 
 pub fn cancel() {
     let world = World::new();
-    let arn = world.create("slow", &[&one_step("build", "echo started; sleep 600")]);
+    let arn = world.create("slow", &[&slow()]);
     running(&world, "started");
     let cancel = |token: &str| {
         world.wait(world.builder.cancel_image_creation().image_build_version_arn(&arn).client_token(token).send())
@@ -307,7 +312,7 @@ pub fn cancel() {
 pub fn shutdown() {
     let world = World::new();
     let idle = launch(&world, &world.parent());
-    let arn = world.create("slow", &[&one_step("build", "echo started; sleep 600")]);
+    let arn = world.create("slow", &[&slow()]);
     running(&world, "started");
     world.local.shutdown();
     assert_eq!(status(&world.image(&arn)), ImageStatus::Cancelled);
@@ -315,24 +320,4 @@ pub fn shutdown() {
     let state = answer.reservations()[0].instances()[0].state().and_then(|state| state.name()).expect("a state");
     assert_eq!(state.as_str(), "terminated");
     world.assert_nothing_left();
-}
-
-pub fn recover() {
-    let world = World::new();
-    let instance = launch(&world, &world.parent());
-    let arn = world.create("slow", &[&one_step("build", "echo started; sleep 600")]);
-    running(&world, "started");
-    // What a process that was killed leaves: records whose owner is no more. Its sandboxes end with it, as the tests
-    // of the sandbox show; here they are ended by hand.
-    world.pretend_owner_died(&[&instance, &arn]);
-    let next = world.reopen();
-    let image = next.image(&arn);
-    assert_eq!(status(&image), ImageStatus::Failed);
-    let reason = reason(&image);
-    assert!(reason.contains("ended while the image was BUILDING; start the build again."), "{reason}");
-    assert_eq!(workflows(&next, &arn)[0].status().map(|status| status.as_str()), Some("ROLLBACK_COMPLETED"));
-    let answer = next.wait(next.ec2.describe_instances().instance_ids(instance).send()).expect("DescribeInstances");
-    let found = &answer.reservations()[0].instances()[0];
-    assert_eq!(found.state().and_then(|state| state.name()).map(|name| name.as_str()), Some("terminated"));
-    world.local.shutdown();
 }

@@ -38,7 +38,7 @@ pub fn terminate(world: &World, instance: &str) {
     assert_eq!(state(world, instance), "terminated");
 }
 
-fn state(world: &World, instance: &str) -> String {
+pub fn state(world: &World, instance: &str) -> String {
     let answer = world.wait(world.ec2.describe_instances().instance_ids(instance).send()).expect("DescribeInstances");
     let instance = &answer.reservations()[0].instances()[0];
     instance.state().and_then(|state| state.name()).map(|name| name.as_str().to_owned()).unwrap_or_default()

@@ -30,31 +30,38 @@ pub struct World {
     pub ssm: aws_sdk_ssm::Client,
     pub events: Arc<Mutex<Vec<Event>>>,
     runtime: Arc<tokio::runtime::Runtime>,
-    folder: Arc<tempfile::TempDir>,
+    folder: PathBuf,
+    /// Removed with the last world on it.
+    own: Option<Arc<tempfile::TempDir>>,
 }
 
 impl World {
     pub fn new() -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a folder for the test"));
+        let own = Arc::new(tempfile::tempdir().expect("a folder for the test"));
+        Self { own: Some(Arc::clone(&own)), ..Self::at(own.path()) }
+    }
+
+    /// On a folder that somebody else removes.
+    pub fn at(folder: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         Self::open(folder, Arc::new(runtime.expect("a runtime")))
     }
 
     /// The same state, opened again, as another process would.
     pub fn reopen(&self) -> Self {
-        Self::open(Arc::clone(&self.folder), Arc::clone(&self.runtime))
+        Self { own: self.own.clone(), ..Self::open(&self.folder, Arc::clone(&self.runtime)) }
     }
 
-    fn open(folder: Arc<tempfile::TempDir>, runtime: Arc<tokio::runtime::Runtime>) -> Self {
+    fn open(folder: &Path, runtime: Arc<tokio::runtime::Runtime>) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
         let local = Local::open(Config {
-            state: folder.path().join("state"),
-            cache: folder.path().join("cache"),
+            state: folder.join("state"),
+            cache: folder.join("cache"),
             clock: Clock::system(),
             events: Events::new(move |event| sink.lock().expect("events").push(event)),
             mirror: None,
-            bind: vec![fixture().repo.folder.clone()],
+            bind: vec![fixture().repository.clone()],
         })
         .expect("the local environment opens");
         let client = in_process(&local);
@@ -79,12 +86,13 @@ impl World {
             local,
             events,
             runtime,
-            folder,
+            folder: folder.to_owned(),
+            own: None,
         }
     }
 
     pub fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.folder.join("state")
     }
 
     /// Waits for an answer of a client.
@@ -101,16 +109,6 @@ impl World {
             }
             assert!(begun.elapsed() < PATIENCE, "nothing happened in time");
             self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
-        }
-    }
-
-    /// Makes the records of instances and of a build those of a process that has ended.
-    pub fn pretend_owner_died(&self, ids: &[&str]) {
-        let database = rusqlite::Connection::open(self.state().join("local.sqlite")).expect("the database");
-        for id in ids {
-            let change = "UPDATE document SET body = json_set(body, '$.owner.started', 1) WHERE id = ?1 AND \
-                          json_extract(body, '$.owner.started') IS NOT NULL";
-            assert_eq!(database.execute(change, [id]).expect("the change"), 1, "{id}");
         }
     }
 
@@ -192,7 +190,7 @@ impl World {
     /// Nothing runs and nothing is mounted; no folder of an instance is left.
     pub fn assert_nothing_left(&self) {
         let state = self.state();
-        let instances = std::fs::read_dir(state.join("instances")).map(Iterator::count).unwrap_or(0);
+        let instances = std::fs::read_dir(state.join("instances")).map_or(0, Iterator::count);
         assert_eq!(instances, 0, "folders of instances are left");
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
         let ours = mounts.lines().find(|line| line.contains(&*state.to_string_lossy()));
