@@ -204,5 +204,5 @@ fn missing_mmdebstrap_is_named_with_the_command_that_installs_it() {
     let output = command.output().expect("unshare starts");
     let text = env.normal(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("mmdebstrap") && text.contains("apt-get install mmdebstrap"), "{text}");
+    assert!(text.contains("mmdebstrap") && text.contains("apt-get install -y mmdebstrap"), "{text}");
 }

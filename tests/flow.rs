@@ -320,7 +320,7 @@ fn the_aws_cli_lists_what_a_run_has_made() {
         .iter()
         .filter_map(|c| c["name"].as_str())
         .collect();
-    assert!(names.contains(&"acme-motd") && names.contains(&"acme-patch-linux"), "{names:?}");
+    assert!(names.contains(&"acme-motd") && names.contains(&"acme-web-patch-linux"), "{names:?}");
 
     let images = served.aws(&["imagebuilder", "list-images"]);
     let version = images["imageVersionList"][0]["arn"].as_str().expect("an image version");
@@ -335,7 +335,8 @@ fn the_aws_cli_lists_what_a_run_has_made() {
         described["Images"][0]["Tags"].as_array().expect("tags").iter().any(|tag| tag["Key"] == "amiforge:evidence")
     );
 
-    let versions = served.aws(&["ec2", "describe-launch-template-versions", "--launch-template-name", "web-x86_64"]);
+    let versions =
+        served.aws(&["ec2", "describe-launch-template-versions", "--launch-template-name", "web-x86_64-candidate"]);
     let default =
         versions["LaunchTemplateVersions"].as_array().expect("versions").iter().find(|v| v["DefaultVersion"] == true);
     assert_eq!(default.expect("a default version")["LaunchTemplateData"]["ImageId"], ami.as_str());

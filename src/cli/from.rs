@@ -59,7 +59,7 @@ impl From<BuildError> for Failure {
 
 impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
-        Self::new(Exit::Unexpected, sentence(&error))
+        Self::new(exit(error.exit_code()), sentence(&error))
     }
 }
 

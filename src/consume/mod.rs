@@ -4,9 +4,7 @@ use crate::aws::{CallError, Cloud, arch_name};
 use crate::diagnostic::Diagnostic;
 use crate::project::{Arch, Project, Recipe};
 use crate::promote::{PromoteError, Release, get_parameter, read_release, record_name};
-fn promote_name(t: &str, _r: &Recipe, _a: Arch, _c: &str) -> Result<String, Diagnostic> {
-    Ok(t.to_owned())
-}
+use crate::render::promote_name;
 use aws_sdk_ec2::types::ImageState;
 use serde::Serialize;
 

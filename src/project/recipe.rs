@@ -246,7 +246,7 @@ fn volume(node: &Node, os: Option<Os>, out: &mut Findings) -> RootVolume {
 
 fn promote_default() -> Promote {
     Promote {
-        launch_template: "{{ name }}-{{ arch }}".to_owned(),
+        launch_template: "{{ name }}-{{ arch }}-{{ channel }}".to_owned(),
         parameter: "/golden/{{ name }}/{{ arch }}/{{ channel }}".to_owned(),
     }
 }

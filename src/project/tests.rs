@@ -96,7 +96,7 @@ fn everything_has_a_default_worth_having() {
     assert!(recipe.gates.tests);
     assert_eq!(recipe.gates.max_age, Some(14 * day));
     assert_eq!((recipe.gates.image.as_ref(), recipe.gates.vulnerabilities.as_ref()), (None, None));
-    assert_eq!(recipe.promote.launch_template, "{{ name }}-{{ arch }}");
+    assert_eq!(recipe.promote.launch_template, "{{ name }}-{{ arch }}-{{ channel }}");
     assert_eq!(recipe.promote.parameter, "/golden/{{ name }}/{{ arch }}/{{ channel }}");
 }
 
@@ -138,7 +138,7 @@ gates:
   image: { imds_v2: true, encrypted: false }
   tests: required
   age: { max: 2w }
-promote: { launch_template: "{{ name }}", parameter: "/g/{{ name }}/{{ channel }}" }
+promote: { launch_template: "{{ name }}-{{ channel }}", parameter: "/g/{{ name }}/{{ channel }}" }
 "#;
     let own = "schemaVersion: 1.0\nparameters:\n  - Port: { type: string }\n  - Debug: { type: string, default: off }\nphases:\n  \
                - name: build\n    steps:\n      - name: RunIt\n        action: ExecuteBash\n        inputs:\n          commands:\n            \

@@ -73,23 +73,27 @@ fn relocate(mut diagnostic: Box<Diagnostic>, template: &str, recipe: &Recipe) ->
 /// Whether everything a promotion of this recipe would move has a usable name, for every channel.
 pub(super) fn check(project: &Project, recipe: &Recipe, arch: Arch) -> Vec<Diagnostic> {
     let mut found = vec![];
-    let mut parameters: BTreeMap<String, &str> = BTreeMap::new();
-    for channel in &project.channels {
-        let (template, parameter) = (&recipe.promote.launch_template, &recipe.promote.parameter);
-        match promote_name(template, recipe, arch, &channel.name) {
-            Ok(name) => found.extend(launch_template_fault(&name).map(|why| unusable(&name, template, recipe, why))),
-            Err(diagnostic) => found.push(diagnostic),
-        }
-        match promote_name(parameter, recipe, arch, &channel.name) {
-            Ok(name) => {
-                found.extend(parameter_fault(&name).map(|why| unusable(&name, parameter, recipe, why)));
-                if let Some(other) = parameters.insert(name.clone(), &channel.name) {
-                    let why = format!("channels `{other}` and `{}` would share it", channel.name);
-                    let help = "put {{ channel }} into `promote.parameter`";
-                    found.push(unusable(&name, parameter, recipe, &why).help(help));
+    let targets = [
+        ("launch_template", &recipe.promote.launch_template, launch_template_fault as fn(&str) -> Option<&'static str>),
+        ("parameter", &recipe.promote.parameter, parameter_fault),
+    ];
+    for (key, template, fault) in targets {
+        let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+        for channel in &project.channels {
+            let name = match promote_name(template, recipe, arch, &channel.name) {
+                Ok(name) => name,
+                Err(diagnostic) => {
+                    found.push(diagnostic);
+                    continue;
                 }
+            };
+            found.extend(fault(&name).map(|why| unusable(&name, template, recipe, why)));
+            // A shared pointer would move production whenever a candidate is promoted.
+            if let Some(other) = taken.insert(name.clone(), &channel.name) {
+                let why = format!("channels `{other}` and `{}` would share it", channel.name);
+                let help = format!("put {{{{ channel }}}} into `promote.{key}`");
+                found.push(unusable(&name, template, recipe, &why).help(help));
             }
-            Err(diagnostic) => found.push(diagnostic),
         }
     }
     // One fault of one template shows once, not once per channel.

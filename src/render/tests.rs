@@ -266,10 +266,11 @@ fn promotion_names() {
     assert_eq!(target(""), []);
     for promote in [
         "promote: { parameter: \"/golden/{{ name }}\" }",
+        "promote: { launch_template: \"{{ name }}\" }",
         "promote: { parameter: \"golden/{{ channel }}\" }",
         "promote: { parameter: \"/aws/{{ channel }}\" }",
         "promote: { parameter: \"/a b/{{ channel }}\" }",
-        "promote: { launch_template: \"{{ name }} x\" }",
+        "promote: { launch_template: \"{{ channel }} x\" }",
     ] {
         let found = target(promote);
         assert_eq!((found.len(), found[0].0), (1, "R006"), "{promote}");
