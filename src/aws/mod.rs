@@ -23,11 +23,3 @@ pub(crate) const ATTEMPTS: u64 = identity::ATTEMPTS as u64;
 pub use cloud::{Cloud, Options};
 pub use error::{AwsError, CallError};
 pub use fault::{ServiceFault, describe};
-
-/// EC2's spelling of an architecture.
-pub(crate) const fn arch_name(arch: crate::project::Arch) -> &'static str {
-    match arch {
-        crate::project::Arch::X86_64 => "x86_64",
-        crate::project::Arch::Arm64 => "arm64",
-    }
-}

@@ -1,6 +1,5 @@
 //! The parent image: found in AWS, made in the local environment.
 
-use super::arch_name;
 use super::cloud::Cloud;
 use super::error::{AwsError, CallError};
 use crate::event::{Events, Stage};
@@ -61,7 +60,7 @@ impl Cloud {
         let Some(local) = local else {
             return Err(AwsError::NoLocalParent { recipe: rendered.recipe.clone() });
         };
-        let arch = arch_name(rendered.arch);
+        let arch = rendered.arch.name();
         Ok((format!("{}-parent-{arch}", rendered.recipe), arch, self.absolute(local)))
     }
 
@@ -119,11 +118,8 @@ impl Cloud {
             return Err(unusable(rendered, &format!("{ami} is not available but `{state}`")));
         }
         let arch = image.architecture.map(|arch| arch.as_str().to_owned()).unwrap_or_default();
-        if arch != arch_name(rendered.arch) {
-            return Err(unusable(
-                rendered,
-                &format!("{ami} is for {arch}, the recipe for {}", arch_name(rendered.arch)),
-            ));
+        if arch != rendered.arch.name() {
+            return Err(unusable(rendered, &format!("{ami} is for {arch}, the recipe for {}", rendered.arch.name())));
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! What app teams do with channels: resolve one to an AMI, list them.
 
-use crate::aws::{CallError, Cloud, arch_name};
+use crate::aws::{CallError, Cloud};
 use crate::diagnostic::Diagnostic;
 use crate::project::{Arch, Project, Recipe};
-use crate::promote::{PromoteError, Release, get_parameter, read_release, record_name};
+use crate::promote::{PromoteError, Release, get_parameter, get_parameters, read_release, record_name};
 use crate::render::promote_name;
 use aws_sdk_ec2::types::ImageState;
 use serde::Serialize;
@@ -102,7 +102,7 @@ pub async fn resolve(
     let Some(stored) = get_parameter(cloud, cloud.home(), &parameter).await? else {
         return Err(ConsumeError::Empty {
             recipe: recipe.name.clone(),
-            arch: arch_name(arch).to_owned(),
+            arch: arch.name().to_owned(),
             channel: channel.to_owned(),
             parameter,
         });
@@ -166,24 +166,22 @@ impl std::ops::Deref for Listing {
 /// # Errors
 /// When a call fails or a record cannot be read: a channel that cannot be looked at is never shown as empty.
 pub async fn channels(cloud: &Cloud, project: &Project, only: Option<&Recipe>) -> Result<Listing, ConsumeError> {
-    let mut channels = Vec::new();
+    let mut entries = Vec::new();
     for recipe in project.recipes.values().filter(|recipe| only.is_none_or(|only| only.name == recipe.name)) {
-        for arch in &recipe.architectures {
+        for arch in recipe.architectures.iter().map(|arch| arch.name()) {
             for channel in &project.channels {
-                let arch = arch_name(*arch);
-                let name = record_name(&project.name, &recipe.name, arch, &channel.name);
-                let release = match get_parameter(cloud, cloud.home(), &name).await? {
-                    Some(stored) => Some(read_release(&name, &stored.value)?),
-                    None => None,
-                };
-                channels.push(ChannelEntry {
-                    recipe: recipe.name.clone(),
-                    arch: arch.to_owned(),
-                    channel: channel.name.clone(),
-                    release,
-                });
+                let parameter = record_name(&project.name, &recipe.name, arch, &channel.name);
+                let (recipe, arch, channel) = (recipe.name.clone(), arch.to_owned(), channel.name.clone());
+                entries.push((parameter, ChannelEntry { recipe, arch, channel, release: None }));
             }
         }
+    }
+    let names: Vec<String> = entries.iter().map(|(parameter, _)| parameter.clone()).collect();
+    let found = get_parameters(cloud, cloud.home(), &names).await?;
+    let mut channels = Vec::new();
+    for (parameter, entry) in entries {
+        let release = found.get(&parameter).map(|text| read_release(&parameter, text)).transpose()?;
+        channels.push(ChannelEntry { release, ..entry });
     }
     Ok(Listing { schema: "amiforge.channels/1", channels })
 }

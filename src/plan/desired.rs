@@ -2,7 +2,7 @@
 
 use super::fingerprint::digest;
 use super::model::{ComponentContent, Desired, DesiredComponent, DesiredInfrastructure, DesiredRecipe};
-use crate::aws::{arch_name, tags};
+use crate::aws::tags;
 use crate::project::{AwsConfig, EnvironmentConfig, Project, Recipe};
 use crate::render::{RenderedComponent, RenderedRecipe};
 use serde_json::json;
@@ -25,7 +25,7 @@ pub fn desired(
     let infrastructure = infrastructure(project, &environment, config);
     let components: Vec<_> = rendered.components.iter().map(|component| self::component(project, component)).collect();
     let recipe = self::recipe(project, rendered, recipe, parent_ami, &components, &infrastructure);
-    let (project, arch) = (project.name.clone(), arch_name(rendered.arch).to_owned());
+    let (project, arch) = (project.name.clone(), rendered.arch.name().to_owned());
     Desired { project, environment, arch, components, recipe, infrastructure }
 }
 

@@ -368,3 +368,7 @@ fn listed(items: &[String]) -> Option<Vec<String>> {
 fn map(tagged: &BTreeMap<String, String>) -> HashMap<String, String> {
     tagged.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;

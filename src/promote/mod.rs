@@ -35,7 +35,7 @@ pub use state::{State, observe};
 pub use steps::{Step, Undo};
 
 pub(crate) use names::record as record_name;
-pub(crate) use store::{get as get_parameter, release as read_release};
+pub(crate) use store::{get as get_parameter, get_many as get_parameters, release as read_release};
 
 use crate::aws::Cloud;
 use crate::event::Events;

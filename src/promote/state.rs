@@ -84,14 +84,17 @@ pub(super) async fn books(
     arch: &str,
     channel: &str,
 ) -> Result<Books, PromoteError> {
-    let journal = names::journal(project, recipe, arch, channel);
-    let journal = match store::get(cloud, cloud.home(), &journal).await? {
-        Some(stored) => Some(store::read(&journal, &stored.value, JOURNAL_SCHEMA)?),
-        None => None,
-    };
-    let record = record(cloud, project, recipe, arch, channel).await?;
-    let lock = lock(cloud, &names::lock(project, recipe, arch, channel)).await?;
-    Ok(Books { record, journal, lock })
+    let names = [names::journal, names::record, names::lock].map(|name| name(project, recipe, arch, channel));
+    let found = store::get_many(cloud, cloud.home(), &names).await?;
+    let [journal, record, lock] = &names;
+    let text = |name: &String| found.get(name).map(String::as_str);
+    Ok(Books {
+        journal: text(journal).map(|text| store::read(journal, text, JOURNAL_SCHEMA)).transpose()?,
+        record: text(record)
+            .map(|text| Ok::<_, PromoteError>((store::release(record, text)?, text.to_owned())))
+            .transpose()?,
+        lock: text(lock).map(|text| store::read(lock, text, LOCK_SCHEMA)).transpose()?,
+    })
 }
 
 pub(super) async fn lock(cloud: &Cloud, name: &str) -> Result<Option<Lock>, PromoteError> {

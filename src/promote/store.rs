@@ -6,6 +6,7 @@ use crate::aws::{CallError, Cloud, tags};
 use crate::project::Location;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, Tag};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 
 /// A parameter as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,25 @@ pub(crate) async fn get(cloud: &Cloud, place: &Location, name: &str) -> Result<O
     }
     let parameter = answer?.parameter;
     Ok(parameter.and_then(|one| Some(Stored { value: one.value?, version: one.version })))
+}
+
+/// Most names in one call.
+const AT_ONCE: usize = 10;
+
+/// Those of the parameters that exist, by name.
+pub(crate) async fn get_many(
+    cloud: &Cloud,
+    place: &Location,
+    names: &[String],
+) -> Result<BTreeMap<String, String>, CallError> {
+    let mut found = BTreeMap::new();
+    for chunk in names.chunks(AT_ONCE) {
+        let answer = cloud.ssm(place).get_parameters().set_names(Some(chunk.to_vec())).send().await;
+        let answer = answer.map_err(CallError::of("GetParameters", place))?;
+        let parameters = answer.parameters.unwrap_or_default().into_iter();
+        found.extend(parameters.filter_map(|one| Some((one.name?, one.value?))));
+    }
+    Ok(found)
 }
 
 /// Writes one of our documents over what is there.

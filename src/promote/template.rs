@@ -83,14 +83,12 @@ pub(super) async fn stage(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Stag
         None => create(cloud, plan, one).await,
     };
     match made {
+        // A lost answer, or its repetition: look for what it made.
         Err(error) if error.fault.may_have_been_applied() || error.fault.is(&TAKEN) => {
-            // A lost answer, or its repetition: look for what it made.
             staged(cloud, plan, one).await?.ok_or(StepError::Call(error))
         }
         Err(error) => Err(error.into()),
-        Ok(()) => staged(cloud, plan, one).await?.ok_or_else(|| {
-            StepError::Refused(format!("launch template {} does not show its new version", one.launch_template))
-        }),
+        Ok(made) => made.ok_or_else(|| StepError::Refused("the new version has no number".to_owned())),
     }
 }
 
@@ -102,7 +100,13 @@ fn data(one: &Move) -> RequestLaunchTemplateData {
 }
 
 /// Based on the default version, which is what is in use: on `$Latest` somebody may have tried something.
-async fn add_version(cloud: &Cloud, plan: &Plan, one: &Move, id: &str, source: i64) -> Result<(), CallError> {
+async fn add_version(
+    cloud: &Cloud,
+    plan: &Plan,
+    one: &Move,
+    id: &str,
+    source: i64,
+) -> Result<Option<Staged>, CallError> {
     let place = one.location();
     let request = cloud
         .ec2(&place)
@@ -112,10 +116,11 @@ async fn add_version(cloud: &Cloud, plan: &Plan, one: &Move, id: &str, source: i
         .version_description(description(plan))
         .launch_template_data(data(one))
         .client_token(token(plan, one));
-    request.send().await.map(drop).map_err(CallError::of("CreateLaunchTemplateVersion", &place))
+    let answer = request.send().await.map_err(CallError::of("CreateLaunchTemplateVersion", &place))?;
+    Ok(answer.launch_template_version.and_then(|version| of(id, version)))
 }
 
-async fn create(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<(), CallError> {
+async fn create(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Option<Staged>, CallError> {
     let place = one.location();
     let mut specification = TagSpecification::builder().resource_type(ResourceType::LaunchTemplate);
     for (key, value) in [(tags::PROJECT, &plan.release.project), (tags::RECIPE, &plan.release.recipe)] {
@@ -129,7 +134,9 @@ async fn create(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<(), CallError>
         .launch_template_data(data(one))
         .tag_specifications(specification.build())
         .client_token(token(plan, one));
-    request.send().await.map(drop).map_err(CallError::of("CreateLaunchTemplate", &place))
+    let answer = request.send().await.map_err(CallError::of("CreateLaunchTemplate", &place))?;
+    let made = answer.launch_template.and_then(|made| Some((made.launch_template_id?, made.latest_version_number?)));
+    Ok(made.map(|(id, version)| Staged { id, version, ami: Some(one.ami.clone()), instance_type: None }))
 }
 
 fn token(plan: &Plan, one: &Move) -> String {
