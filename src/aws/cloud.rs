@@ -100,7 +100,7 @@ impl Cloud {
         identities: Identities,
         embedded: Option<Embedded>,
     ) -> Self {
-        let imagebuilder = client!(aws_sdk_imagebuilder, &identities.settings(&home));
+        let imagebuilder = client!(aws_sdk_imagebuilder, identities, &home);
         Self(Arc::new(Inner {
             environment: environment.to_owned(),
             config: config.clone(),
@@ -140,8 +140,9 @@ impl Cloud {
         if let Some(found) = clients.get(place) {
             return found.clone();
         }
-        let settings = self.0.identities.settings(place);
-        let made = Clients { ec2: client!(aws_sdk_ec2, &settings), ssm: client!(aws_sdk_ssm, &settings) };
+        let identities = &self.0.identities;
+        let made =
+            Clients { ec2: client!(aws_sdk_ec2, identities, place), ssm: client!(aws_sdk_ssm, identities, place) };
         clients.insert(place.clone(), made.clone());
         made
     }
@@ -224,14 +225,18 @@ pub(crate) mod testing {
     /// Region of [`cloud`].
     pub(crate) const REGION: &str = crate::local::DEFAULT_REGION;
 
-    /// A cloud whose every request `handler` answers; its clock stands at 2026-01-02 03:04:05 UTC.
-    pub(crate) fn cloud(handler: Handler) -> Cloud {
+    /// A cloud whose every request `handler` answers, with a clock.
+    pub(crate) fn over(handler: Handler, clock: Clock) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };
-        let identities = Identities::in_process(home.clone(), ("key".into(), "secret".into()), handler);
+        let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
         let config = EnvironmentConfig::Local(LocalConfig::default());
         let targets = vec![Target { location: home.clone(), role: None }];
-        let clock = Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC));
         Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
+    }
+
+    /// A cloud whose every request `handler` answers; its clock stands at 2026-01-02 03:04:05 UTC.
+    pub(crate) fn cloud(handler: Handler) -> Cloud {
+        over(handler, Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC)))
     }
 }
 

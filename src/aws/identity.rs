@@ -10,13 +10,14 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_credential_types::{Credentials, provider};
+use aws_sdk_ssm::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_types::retry::RetryConfig;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Attempts per call, the first one included. Image Builder's throttle is slow to lift; with the SDK's exponential
 /// backoff (at most 20 s each) five attempts ride out about a minute.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 /// A single attempt that takes longer is given up: no call amiforge makes waits on the server's side.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Session name of assumed roles, as it stands in the accounts' audit trails.
@@ -27,6 +28,7 @@ const SESSION: &str = "amiforge";
 pub(super) struct Identities {
     known: BTreeMap<Location, SdkConfig>,
     home: Location,
+    retries: Option<RetryPartition>,
 }
 
 impl Identities {
@@ -39,7 +41,10 @@ impl Identities {
             .http_client(connector::client(handler))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .build();
-        Self { known: BTreeMap::from([(home.clone(), config)]), home }
+        // The SDK's budget of retries protects a service that many clients call, and is one for the whole process.
+        // There is nobody to protect here, and what one piece of work uses up must not change what another one sees.
+        let retries = RetryPartition::custom("in-process").token_bucket(TokenBucket::unlimited()).build();
+        Self { known: BTreeMap::from([(home.clone(), config)]), home, retries: Some(retries) }
     }
 
     /// The home place and every target, from the default credential chain and the roles the environment names.
@@ -76,7 +81,12 @@ impl Identities {
             let settings = assume(&base, &target.location, role).await;
             known.entry(target.location.clone()).or_insert(settings);
         }
-        Ok(Self { known, home: home.clone() })
+        Ok(Self { known, home: home.clone(), retries: None })
+    }
+
+    /// The budget of retries; the SDK's own when absent.
+    pub(super) fn retries(&self) -> Option<RetryPartition> {
+        self.retries.clone()
     }
 
     /// The configuration for a place. Other Regions of the home account share the home credentials; for any other
@@ -152,11 +162,11 @@ impl ProvideCredentials for Foreign {
 
 /// The configuration of a client: the place's, plus the classifier every client needs.
 macro_rules! client {
-    ($service:ident, $settings:expr) => {
-        $service::Client::from_conf(
-            $service::config::Builder::from($settings).retry_classifier($crate::aws::identity::rate_limit()).build(),
-        )
-    };
+    ($service:ident, $identities:expr, $place:expr) => {{
+        let mut builder = $service::config::Builder::from(&$identities.settings($place));
+        builder.set_retry_partition($identities.retries());
+        $service::Client::from_conf(builder.retry_classifier($crate::aws::identity::rate_limit()).build())
+    }};
 }
 pub(super) use client;
 

@@ -17,6 +17,9 @@ pub mod wait;
 
 #[cfg(test)]
 pub(crate) use cloud::testing;
+/// Attempts per call, for tests that let all of them fail.
+#[cfg(test)]
+pub(crate) const ATTEMPTS: u64 = identity::ATTEMPTS as u64;
 pub use cloud::{Cloud, Options};
 pub use error::{AwsError, CallError};
 pub use fault::{ServiceFault, describe};

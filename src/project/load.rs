@@ -126,7 +126,7 @@ fn folder(root: &Path, place: &str, endings: &[&str], found: &mut Vec<Diagnostic
             if let Some(source) = read_file(root, &path, found) {
                 files.push((stem.to_owned(), source));
             }
-        } else if name.ends_with(".yml") || name.ends_with(".yaml") || name.ends_with(".hbs") {
+        } else if let Some("yml" | "yaml" | "hbs") = Path::new(name).extension().and_then(|ending| ending.to_str()) {
             // It looks as if it belonged here; to pass over it would be to ignore what it says.
             let message = format!("`{path}` would not be read");
             found.push(

@@ -34,7 +34,7 @@ fn faults(files: &[(&str, &str)]) -> Vec<Diagnostic> {
 fn shown(found: &[Diagnostic]) -> String {
     let line = |diagnostic: &Diagnostic| {
         let label = diagnostic.primary.as_ref().map(|label| format!(" [{}]", label.message)).unwrap_or_default();
-        let help: String = diagnostic.help.iter().map(|help| format!("\n  help: {help}")).collect();
+        let help = diagnostic.help.iter().fold(String::new(), |all, help| all + "\n  help: " + help);
         format!("{} {} {}{label}{help}", diagnostic.code, diagnostic.place().unwrap_or_default(), diagnostic.message)
     };
     found.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -91,7 +91,7 @@ fn everything_has_a_default_worth_having() {
     assert_eq!((recipe.architectures.as_slice(), recipe.version), ([Arch::X86_64].as_slice(), (1, 0)));
     assert_eq!(recipe.baseline, "AWS-DebianDefaultPatchBaseline");
     assert_eq!(recipe.root_volume, RootVolume { size_gib: 8, volume_type: "gp3".into(), encrypted: true });
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     assert_eq!(recipe.gates.patches, Some(PatchGate { missing: 0, rejected: 0, scanned_within: day }));
     assert!(recipe.gates.tests);
     assert_eq!(recipe.gates.max_age, Some(14 * day));
@@ -158,14 +158,14 @@ promote: { launch_template: "{{ name }}", parameter: "/g/{{ name }}/{{ channel }
     assert_eq!((aws.subnet.as_deref(), aws.log_bucket.as_deref()), (Some("subnet-1"), Some("logs")));
     let EnvironmentConfig::Local(local) = &project.environments["local"] else { panic!("not local") };
     assert_eq!(local.bind, [Path::new("fixtures/repo")]);
-    assert_eq!(project.channels[2].soak, Some(Duration::from_secs(259_200)));
+    assert_eq!(project.channels[2].soak, Some(Duration::from_hours(72)));
     assert!(project.channels[2].approval_required && !project.channels[1].approval_required);
     let recipe = &project.recipes["web.2"];
     assert_eq!(recipe.version, (1, 10));
     // As written: no number is normalised, no word becomes a boolean.
     assert_eq!(recipe.build[1].parameters["Port"], "0080");
     assert_eq!(recipe.build[1].parameters["Debug"], "no");
-    assert_eq!(recipe.gates.patches.as_ref().unwrap().scanned_within, Duration::from_secs(5_400));
+    assert_eq!(recipe.gates.patches.as_ref().unwrap().scanned_within, Duration::from_mins(90));
     assert_eq!(recipe.gates.vulnerabilities.as_ref().unwrap().max_severity, "high");
     assert_eq!(
         recipe.parent.local,
@@ -439,6 +439,7 @@ fn init_writes_a_project_that_loads_and_never_overwrites() {
     assert_eq!(again.to_string(), "already there: recipes/debian-12.yaml, components/baseline-config.yaml");
     assert!(!dir.join("amiforge.yaml").exists());
     assert!(matches!(init(&dir, Some("Not A Name")), Err(InitError::Name { .. })));
+    assert_eq!(init(&folder.path().join("p"), None).unwrap().name, "golden-images");
 }
 
 #[test]

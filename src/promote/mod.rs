@@ -58,3 +58,7 @@ pub async fn promote(
         Decision::Go(plan) => execute(cloud, &plan, events).await,
     }
 }
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod flow_tests;

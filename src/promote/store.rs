@@ -92,12 +92,14 @@ pub(super) async fn create_image(
     }
 }
 
-/// Removes a parameter; it may be gone already.
+/// Removes a parameter; it may be gone already, also because the answer to an earlier attempt was lost.
 pub(super) async fn delete(cloud: &Cloud, place: &Location, name: &str) -> Result<(), CallError> {
     let answer = cloud.ssm(place).delete_parameter().name(name).send().await;
     match answer.map_err(CallError::of("DeleteParameter", place)) {
-        Err(error) if !error.fault.is(&["ParameterNotFound"]) => Err(error),
-        _ => Ok(()),
+        Ok(_) => Ok(()),
+        Err(error) if error.fault.is(&["ParameterNotFound"]) => Ok(()),
+        Err(error) if error.fault.may_have_been_applied() && get(cloud, place, name).await?.is_none() => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -30,9 +30,9 @@ pub(super) struct Rendered {
 /// Why nothing came out.
 pub(super) enum Fault {
     /// The template is wrong.
-    Template(Diagnostic),
+    Template(Box<Diagnostic>),
     /// What the recipe passes is wrong: a sentence, and the place in the template that asked.
-    Parameter(String, Diagnostic),
+    Parameter(String, Box<Diagnostic>),
 }
 
 /// Renders a template. The same inputs give the same bytes.
@@ -48,10 +48,10 @@ pub(super) fn render(source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Re
     for (name, source) in &sources {
         registry
             .register_template_string(name, &source.text)
-            .map_err(|error| Fault::Template(syntax(&error, source)))?;
+            .map_err(|error| Fault::Template(Box::new(syntax(&error, source))))?;
     }
     if let Some(diagnostic) = circle(&sources) {
-        return Err(Fault::Template(diagnostic));
+        return Err(Fault::Template(Box::new(diagnostic)));
     }
     let result = registry.render("", &inputs.variables);
     let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,7 @@ pub(super) fn render(source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Re
             let name = error.template_name.as_deref().unwrap_or_default();
             let source = sources.get(name).copied().unwrap_or(source);
             let span = place(source, error.line_no, error.column_no);
-            let diagnostic = explain(error.reason(), source, span, inputs);
+            let diagnostic = Box::new(explain(error.reason(), source, span, inputs));
             Err(match asked.problem.take() {
                 Some(problem) => Fault::Parameter(problem, diagnostic),
                 None => Fault::Template(diagnostic),

@@ -12,14 +12,15 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// One located diagnostic: a template that does not parse or uses an unknown name.
+#[expect(clippy::result_large_err, reason = "the caller wants the diagnostic itself, and this is not a hot path")]
 pub fn promote_name(template: &str, recipe: &Recipe, arch: Arch, channel: &str) -> Result<String, Diagnostic> {
     let mut variables = variables(recipe, arch);
     variables.insert("channel", channel.to_owned());
-    small(template, recipe, variables)
+    small(template, recipe, variables).map_err(|diagnostic| *diagnostic)
 }
 
 /// The parent's reference for one architecture.
-pub(super) fn parent(recipe: &Recipe, arch: Arch) -> Result<ParentReference, Diagnostic> {
+pub(super) fn parent(recipe: &Recipe, arch: Arch) -> Result<ParentReference, Box<Diagnostic>> {
     let fill = |text: &str| small(text, recipe, variables(recipe, arch));
     Ok(match &recipe.parent.reference {
         ParentReference::Ssm(text) => ParentReference::Ssm(fill(text)?),
@@ -38,7 +39,11 @@ fn variables(recipe: &Recipe, arch: Arch) -> BTreeMap<&'static str, String> {
 }
 
 /// Renders one line. The template is part of the recipe's file; errors are shown there.
-fn small(template: &str, recipe: &Recipe, variables: BTreeMap<&'static str, String>) -> Result<String, Diagnostic> {
+fn small(
+    template: &str,
+    recipe: &Recipe,
+    variables: BTreeMap<&'static str, String>,
+) -> Result<String, Box<Diagnostic>> {
     let (parameters, partials) = (BTreeMap::new(), BTreeMap::new());
     let source = SourceFile::new("template", template);
     let inputs = Inputs { variables, parameters: &parameters, partials: &partials };
@@ -51,7 +56,7 @@ fn small(template: &str, recipe: &Recipe, variables: BTreeMap<&'static str, Stri
 }
 
 /// Moves a place in the one-line template to where that line stands in the recipe.
-fn relocate(mut diagnostic: Diagnostic, template: &str, recipe: &Recipe) -> Diagnostic {
+fn relocate(mut diagnostic: Box<Diagnostic>, template: &str, recipe: &Recipe) -> Box<Diagnostic> {
     let start = recipe.source.text.find(template);
     if let Some(label) = &mut diagnostic.primary {
         label.span = match start {

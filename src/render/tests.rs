@@ -42,7 +42,7 @@ fn render_own(template: &str, use_: &str) -> Result<RenderedRecipe, Vec<Diagnost
 /// `code place message` of each, with the help.
 fn shown(found: &[Diagnostic]) -> String {
     let line = |diagnostic: &Diagnostic| {
-        let help: String = diagnostic.help.iter().map(|help| format!("\n  help: {help}")).collect();
+        let help = diagnostic.help.iter().fold(String::new(), |all, help| all + "\n  help: " + help);
         format!("{} {} {}{help}", diagnostic.code, diagnostic.place().unwrap_or_default(), diagnostic.message)
     };
     found.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -208,7 +208,7 @@ fn faults_of_templates_have_a_place() {
 #[test]
 fn a_rendered_document_is_read_back() {
     let fault = faults(&document("true").replace("ExecuteBash", "ExecuteBahs"), "own");
-    assert!(fault.starts_with("C"), "{fault}");
+    assert!(fault.starts_with('C'), "{fault}");
     assert!(fault.contains("own (rendered from templates/components/own.yaml.hbs):6:17"), "{fault}");
     assert!(fault.contains("help: the text was rendered: correct it in templates/components/own.yaml.hbs"), "{fault}");
     let stage = faults(&document("true").replace("name: build", "name: test"), "own");
@@ -236,6 +236,7 @@ fn partials_keep_the_indentation_and_may_not_go_in_circles() {
 }
 
 #[test]
+#[expect(clippy::result_large_err, reason = "the signature of promote_name")]
 fn promotion_names() {
     let project = repository();
     let debian = &project.recipes["debian-12"];

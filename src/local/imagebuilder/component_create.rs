@@ -1,4 +1,4 @@
-//! CreateComponent.
+//! Creating components.
 
 use super::super::Local;
 use super::super::input::Input;
@@ -27,7 +27,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
     let input = input(request);
     let wish = parse(&input, caller)?;
     let is_dry = input.flag("dryRun")?.unwrap_or(false);
-    let once = Once { operation: "CreateComponent", token: "clientToken", request, mismatch: MISMATCH };
+    let once = Once { operation: "CreateComponent", token: "clientToken", input: &input, mismatch: MISMATCH };
     local.store.write(|tx| {
         once.run(tx, caller, || {
             let record = next_build(tx, caller, &wish)?;

@@ -148,7 +148,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
     let once = Once {
         operation: "CreatePatchBaseline",
         token: "ClientToken",
-        request,
+        input: &input,
         mismatch: "IdempotentParameterMismatch",
     };
     local.store.write(|tx| {
