@@ -3,8 +3,8 @@
 use super::Options;
 use super::connector::Handler;
 use super::error::AwsError;
-use crate::local::{self, DEFAULT_ACCOUNT, DEFAULT_REGION, Local, LocalError};
 use crate::local::compute::ParentSpec;
+use crate::local::{self, DEFAULT_ACCOUNT, DEFAULT_REGION, Local, LocalError};
 use crate::project::{LocalConfig, LocalParent, Location, Project};
 use std::sync::Arc;
 

@@ -42,11 +42,7 @@ impl Cloud {
     ///
     /// # Errors
     /// When it is not there or cannot be used, in AWS; in the local environment when the recipe cannot be built there.
-    pub async fn parent_id(
-        &self,
-        rendered: &RenderedRecipe,
-        local: Option<&LocalParent>,
-    ) -> Result<String, AwsError> {
+    pub async fn parent_id(&self, rendered: &RenderedRecipe, local: Option<&LocalParent>) -> Result<String, AwsError> {
         if self.is_local() && local.is_none() {
             return Ok(reference(rendered));
         }

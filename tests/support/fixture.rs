@@ -25,7 +25,13 @@ pub fn parent(base: &Path) -> Parent {
     // A scan believes only suites of the image's own release; this image is of the synthetic one.
     let os = parent.root.join("usr/lib/os-release");
     let text = fs::read_to_string(&os).expect("os-release");
-    let renamed = text.lines().map(|line| if line.starts_with("VERSION_CODENAME=") { format!("VERSION_CODENAME={}", repo::RELEASE) } else { line.to_owned() });
+    let renamed = text.lines().map(|line| {
+        if line.starts_with("VERSION_CODENAME=") {
+            format!("VERSION_CODENAME={}", repo::RELEASE)
+        } else {
+            line.to_owned()
+        }
+    });
     fs::write(&os, renamed.map(|line| line + "\n").collect::<String>()).expect("os-release");
     parent
 }
