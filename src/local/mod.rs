@@ -2,7 +2,7 @@
 //!
 //! An HTTP request goes in and an HTTP response comes out ([`Local::handle`]), in the services' own wire protocols: rest-json
 //! for Image Builder, the query protocol for EC2 and STS, awsJson 1.1 for Systems Manager. The SDK's clients reach it in-process
-//! through an HTTP client of their own, other tools through [`serve`]. State is one SQLite file that processes share.
+//! through an HTTP client of their own, other tools through [`serve()`]. State is one SQLite file that processes share.
 //!
 //! | part | what it has |
 //! |---|---|
