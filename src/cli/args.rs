@@ -33,10 +33,10 @@ pub struct Global {
     /// How progress is shown on stderr.
     #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,
-    /// Colour: `auto` follows the terminal and NO_COLOR.
+    /// Colour: `auto` follows the terminal and `NO_COLOR`.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
-    /// Where parent roots are cached; $XDG_CACHE_HOME/amiforge or ~/.cache/amiforge when absent.
+    /// Where parent roots are cached; $`XDG_CACHE_HOME/amiforge` or ~/.cache/amiforge when absent.
     #[arg(long, global = true, value_name = "DIR", env = "AMIFORGE_CACHE")]
     pub cache: Option<PathBuf>,
 }
@@ -59,7 +59,7 @@ pub enum Progress {
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.
     Always,

@@ -90,11 +90,12 @@ async fn dispatch(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Publish(args) => verb::publish::run(session, &args).await,
         Verb::Build(args) => verb::build::run(session, &args).await,
         Verb::Validate(args) => verb::validate::run(session, &args).await,
-        Verb::Promote(args) => verb::promote::run(session, &args).await,
+        // The futures of the long verbs are large; on the heap they move cheaply.
+        Verb::Promote(args) => Box::pin(verb::promote::run(session, &args)).await,
         Verb::Rollback(args) => verb::rollback::run(session, &args).await,
         Verb::Resolve(args) => verb::resolve::run(session, &args).await,
         Verb::Channels(args) => verb::channels::run(session, &args).await,
-        Verb::Run(args) => verb::run::run(session, &args).await,
+        Verb::Run(args) => Box::pin(verb::run::run(session, &args)).await,
         Verb::Local(verb) => verb::local::run(session, verb).await,
     }
 }

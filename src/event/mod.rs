@@ -58,6 +58,7 @@ pub enum Ending {
 }
 
 /// Something that happened.
+#[allow(missing_docs, reason = "the fields are what the variants speak of")]
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// After this time somebody else may take over a lock that is still there. A promotion takes well under a minute.
-const LOCK_LIFE: Duration = Duration::from_secs(3600);
+const LOCK_LIFE: Duration = Duration::from_hours(1);
 /// How long it is waited for a pointer to show what was written.
-const READ_BACK: Duration = Duration::from_secs(60);
+const READ_BACK: Duration = Duration::from_mins(1);
 /// Longest time between two looks while reading back.
 const READ_EVERY: Duration = Duration::from_secs(2);
 

@@ -12,7 +12,6 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// One located diagnostic: a template that does not parse or uses an unknown name.
-#[expect(clippy::result_large_err, reason = "the caller wants the diagnostic itself, and this is not a hot path")]
 pub fn promote_name(template: &str, recipe: &Recipe, arch: Arch, channel: &str) -> Result<String, Diagnostic> {
     let mut variables = variables(recipe, arch);
     variables.insert("channel", channel.to_owned());

@@ -236,7 +236,6 @@ fn partials_keep_the_indentation_and_may_not_go_in_circles() {
 }
 
 #[test]
-#[expect(clippy::result_large_err, reason = "the signature of promote_name")]
 fn promotion_names() {
     let project = repository();
     let debian = &project.recipes["debian-12"];

@@ -14,8 +14,9 @@ pub struct ExplainArgs {
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {
-        let list: String = catalogue::all().iter().map(|entry| format!("{}  {}\n", entry.code, entry.title)).collect();
-        print(&list)?;
+        let lines: Vec<String> =
+            catalogue::all().iter().map(|entry| format!("{}  {}", entry.code, entry.title)).collect();
+        print(&(lines.join("\n") + "\n"))?;
         return Ok(Exit::Done);
     };
     let code = code.to_ascii_uppercase();

@@ -21,7 +21,7 @@ pub struct RunArgs {
 pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<Exit, Failure> {
     let project = session.project()?;
     let work = work(session, &project, &args.image).await?;
-    let report = crate::run::all(&work, args.fresh, &session.events).await?;
+    let report = Box::pin(crate::run::all(&work, args.fresh, &session.events)).await?;
     print_as(args.format, &report, || crate::report::closing(&report))?;
     Ok(Exit::Done)
 }
