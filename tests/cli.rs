@@ -191,9 +191,18 @@ fn render_prints_the_documents_for_every_operating_system() {
 #[test]
 fn missing_mmdebstrap_is_named_with_the_command_that_installs_it() {
     let env = env();
-    // Only this program's own folder is on the PATH: no mmdebstrap, whatever the machine has.
-    let output = env.command(&["run", "web"]).env("PATH", env.base()).output().expect("the binary starts");
+    // In a mount namespace of its own, with a whiteout where the program would be: /usr/bin without mmdebstrap.
+    let script = "mkdir \"$1/hide\" && mknod \"$1/hide/mmdebstrap\" c 0 0 && \
+        mount -t overlay overlay -o \"lowerdir=$1/hide:/usr/bin\" /usr/bin && exec \"$2\" run web";
+    let base = env.base().display().to_string();
+    let amiforge = env.command(&[]).get_program().to_owned();
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh", &base]).arg(amiforge).current_dir(env.project());
+    for (name, value) in env.command(&[]).get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let output = command.output().expect("unshare starts");
     let text = env.normal(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("mmdebstrap") && text.contains("apt-get install mmdebstrap"), "{text}");
+    assert!(text.contains("mmdebstrap") && text.contains("apt-get install -y mmdebstrap"), "{text}");
 }

@@ -46,7 +46,7 @@ impl Fixture {
                 parent.repository.display()
             ),
         );
-        env.write("recipes/web.yaml", &recipe(&parent.root, "[boots, motd]"));
+        env.write("recipes/web.yaml", &recipe(&parent.root, "[boots, patched]"));
         env.write("components/motd.yaml", MOTD);
         Self { env }
     }
@@ -65,7 +65,8 @@ impl Fixture {
         let mounts = std::fs::read_to_string("/proc/mounts").expect("the mount table");
         assert!(!mounts.contains(&base), "still mounted:\n{mounts}");
         let instances = self.env.project().join(".amiforge/local/instances");
-        let left: Vec<_> = std::fs::read_dir(instances).map(|dir| dir.flatten().map(|e| e.path()).collect()).unwrap_or_default();
+        let left: Vec<_> =
+            std::fs::read_dir(instances).map(|dir| dir.flatten().map(|e| e.path()).collect()).unwrap_or_default();
         assert!(left.is_empty(), "left behind: {left:?}");
         let running = processes_that_see(&base);
         assert!(running.is_empty(), "still running: {running:?}");
@@ -103,7 +104,14 @@ fn one_command_patches_tests_validates_and_promotes_and_a_second_one_creates_not
     let fixture = Fixture::new();
     let first = fixture.env.expect(0, &["run", "web"]);
     assert!(first.stdout.contains("→"), "the closing block names what was patched:\n{}", first.stdout);
-    for word in ["ami-", "launch template", "parameter", "evidence", "amiforge resolve web --channel candidate", "amiforge rollback web"] {
+    for word in [
+        "ami-",
+        "launch template",
+        "parameter",
+        "evidence",
+        "amiforge resolve web --channel candidate",
+        "amiforge rollback web",
+    ] {
         assert!(first.stdout.contains(word), "`{word}` is missing in:\n{}", first.stdout);
     }
     let ami = fixture.resolve("candidate");
@@ -191,17 +199,27 @@ fn an_unreachable_mirror_fails_the_build_with_the_step_and_its_last_lines() {
 #[test]
 fn a_failing_test_phase_ends_with_6_and_is_never_a_candidate() {
     let fixture = Fixture::new();
-    fixture.env.write("components/motd.yaml", &MOTD.replace("grep -q hello", "echo looking for goodbye; grep -q goodbye"));
+    fixture
+        .env
+        .write("components/motd.yaml", &MOTD.replace("grep -q hello", "echo looking for goodbye; grep -q goodbye"));
     let outcome = fixture.env.expect(6, &["run", "web"]);
-    assert!(outcome.stderr.contains("MotdIsThere") && outcome.stderr.contains("looking for goodbye"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("MotdIsThere") && outcome.stderr.contains("looking for goodbye"),
+        "{}",
+        outcome.stderr
+    );
     fixture.env.expect(8, &["resolve", "web", "--channel", "candidate"]);
     fixture.nothing_is_left();
 }
 
 /// Starts a run, waits until stderr says `until`, sends `signal`; the outcome.
 fn interrupt(env: &Env, until: &str, signal: &str) -> Outcome {
-    let mut child: Child =
-        env.command(&["run", "web", "--progress", "plain"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut child: Child = env
+        .command(&["run", "web", "--progress", "plain"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
     let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
     let mut seen = String::new();
     let found = lines.by_ref().map_while(Result::ok).any(|line| {
@@ -254,7 +272,8 @@ impl Served {
         let mut child = env.command(&["local", "serve"]).stdout(Stdio::piped()).spawn().expect("the binary starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("the first line");
-        let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|port| port.parse().ok());
+        let port =
+            line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|port| port.parse().ok());
         Self { child, port: port.unwrap_or_else(|| panic!("no port in `{line}`")) }
     }
 
@@ -295,8 +314,13 @@ fn the_aws_cli_lists_what_a_run_has_made() {
     let served = Served::start(&fixture.env);
 
     let components = served.aws(&["imagebuilder", "list-components"]);
-    let names: Vec<&str> = components["componentVersionList"].as_array().expect("a list").iter().filter_map(|c| c["name"].as_str()).collect();
-    assert!(names.contains(&"acme-motd") && names.contains(&"acme-patch-linux"), "{names:?}");
+    let names: Vec<&str> = components["componentVersionList"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|c| c["name"].as_str())
+        .collect();
+    assert!(names.contains(&"acme-motd") && names.contains(&"acme-web-patch-linux"), "{names:?}");
 
     let images = served.aws(&["imagebuilder", "list-images"]);
     let version = images["imageVersionList"][0]["arn"].as_str().expect("an image version");
@@ -307,10 +331,14 @@ fn the_aws_cli_lists_what_a_run_has_made() {
 
     let described = served.aws(&["ec2", "describe-images", "--image-ids", &ami]);
     assert_eq!(described["Images"][0]["State"], "available");
-    assert!(described["Images"][0]["Tags"].as_array().expect("tags").iter().any(|tag| tag["Key"] == "amiforge:evidence"));
+    assert!(
+        described["Images"][0]["Tags"].as_array().expect("tags").iter().any(|tag| tag["Key"] == "amiforge:evidence")
+    );
 
-    let versions = served.aws(&["ec2", "describe-launch-template-versions", "--launch-template-name", "web-x86_64"]);
-    let default = versions["LaunchTemplateVersions"].as_array().expect("versions").iter().find(|v| v["DefaultVersion"] == true);
+    let versions =
+        served.aws(&["ec2", "describe-launch-template-versions", "--launch-template-name", "web-x86_64-candidate"]);
+    let default =
+        versions["LaunchTemplateVersions"].as_array().expect("versions").iter().find(|v| v["DefaultVersion"] == true);
     assert_eq!(default.expect("a default version")["LaunchTemplateData"]["ImageId"], ami.as_str());
 
     let parameter = served.aws(&["ssm", "get-parameter", "--name", "/golden/web/x86_64/candidate"]);
@@ -322,7 +350,13 @@ fn the_aws_cli_lists_what_a_run_has_made() {
 fn two_runs_at_once_build_one_image() {
     let fixture = Fixture::new();
     let spawn = || {
-        fixture.env.command(&["run", "web"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
+        fixture
+            .env
+            .command(&["run", "web"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts")
     };
     let (one, two) = (spawn(), spawn());
     for child in [one, two] {

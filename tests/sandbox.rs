@@ -40,6 +40,7 @@ fn main() {
         ["--victim", folder] => ends::victim(folder),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
+        ["--probe", folder] => user::say_what_the_probe_says(folder),
         ["--list", ..] => all().iter().for_each(|(name, _)| println!("{name}: test")),
         _ => run("", &all(), &words, &mut || ()),
     }
@@ -61,8 +62,10 @@ fn run(what: &str, tests: &[Test], words: &[&str], prepare: &mut dyn FnMut()) {
     let start = Instant::now();
     let mut failed = Vec::new();
     for (name, test) in &chosen {
+        let start = Instant::now();
         let result = catch_unwind(test);
-        println!("test {name} ... {}", if result.is_ok() { "ok" } else { "FAILED" });
+        let (word, took) = (if result.is_ok() { "ok" } else { "FAILED" }, start.elapsed());
+        println!("test {name} ... {word} ({:.2}s)", took.as_secs_f64());
         if result.is_err() {
             failed.push(*name);
         }

@@ -141,7 +141,8 @@ impl AwsError {
             Self::UnknownEnvironment { .. } | Self::NoLocalParent { .. } | Self::NoRole { .. } => 2,
             Self::NoCredentials { .. } | Self::WrongAccount { .. } => 12,
             Self::Call(call) => call.exit_code(),
-            Self::Local(_) | Self::Parent { .. } | Self::Internal(_) => 1,
+            Self::Local(local) => local.exit_code(),
+            Self::Parent { .. } | Self::Internal(_) => 1,
         }
     }
 }

@@ -8,7 +8,11 @@ const fn entry(code: &'static str, title: &'static str, explanation: &'static st
 
 /// Their entries in the catalogue.
 pub const ENTRIES: &[Entry] = &[
-    entry("A000", "done, or nothing to do", "Exit code 0. The verb did what it was asked, or found it done already and said so."),
+    entry(
+        "A000",
+        "done, or nothing to do",
+        "Exit code 0. The verb did what it was asked, or found it done already and said so.",
+    ),
     entry(
         "A001",
         "something unexpected",
@@ -66,7 +70,11 @@ pub const ENTRIES: &[Entry] = &[
         "Exit code 9. A promotion stopped in the middle and could not be put back by itself. Its journal is kept; `amiforge\n\
          promote RECIPE --channel NAME --resume` finishes it or undoes it.",
     ),
-    entry("A010", "drift", "Exit code 10. The account differs from what was recorded, for example a launch template was moved by hand."),
+    entry(
+        "A010",
+        "drift",
+        "Exit code 10. The account differs from what was recorded, for example a launch template was moved by hand.",
+    ),
     entry(
         "A011",
         "locked, or a conflict",

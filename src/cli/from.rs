@@ -59,7 +59,7 @@ impl From<BuildError> for Failure {
 
 impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
-        Self::new(Exit::Unexpected, sentence(&error))
+        Self::new(exit(error.exit_code()), sentence(&error))
     }
 }
 
@@ -89,27 +89,23 @@ impl From<RunError> for Failure {
             RunError::Build(error) => error.into(),
             RunError::Evidence(error) => error.into(),
             RunError::Promote(error) => error.into(),
-            RunError::Gate { verdicts, .. } => {
-                Self::new(Exit::GateFailed, text)
-                    .showing(open_verdicts(&verdicts))
-                    .why("a gate that fails, errs or looks at stale evidence stops a promotion; no channel was touched")
-                    .next("mend the recipe or its components and run again; `amiforge explain A007` says more")
-            }
+            RunError::Gate { verdicts, .. } => Self::new(Exit::GateFailed, text)
+                .showing(open_verdicts(&verdicts))
+                .why("a gate that fails, errs or looks at stale evidence stops a promotion; no channel was touched")
+                .next("mend the recipe or its components and run again; `amiforge explain A007` says more"),
             RunError::NotApproved { verdicts, recipe, .. } => Self::new(Exit::NoEvidence, text)
                 .showing(open_verdicts(&verdicts))
                 .why("only an image with passing, fresh evidence is promoted")
                 .next(format!("amiforge validate {recipe}")),
-            RunError::NoCandidate { recipe, .. } => Self::new(Exit::NoEvidence, text).next(format!("amiforge build {recipe}")),
-            RunError::NoEvidence { recipe, .. } => {
-                Self::new(Exit::NoEvidence, text)
-                    .why("only an image with passing, fresh evidence is promoted")
-                    .next(format!("amiforge validate {recipe}"))
+            RunError::NoCandidate { recipe, .. } => {
+                Self::new(Exit::NoEvidence, text).next(format!("amiforge build {recipe}"))
             }
-            RunError::Digest { recipe, .. } => {
-                Self::new(Exit::NoEvidence, text)
-                    .why("a file that was changed, or that is about an older validation, proves nothing")
-                    .next(format!("amiforge validate {recipe}"))
-            }
+            RunError::NoEvidence { recipe, .. } => Self::new(Exit::NoEvidence, text)
+                .why("only an image with passing, fresh evidence is promoted")
+                .next(format!("amiforge validate {recipe}")),
+            RunError::Digest { recipe, .. } => Self::new(Exit::NoEvidence, text)
+                .why("a file that was changed, or that is about an older validation, proves nothing")
+                .next(format!("amiforge validate {recipe}")),
             RunError::NoChannel { known, .. } => {
                 Self::new(Exit::Usage, text).next(format!("amiforge.yaml has: {}", known.join(", ")))
             }

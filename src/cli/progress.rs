@@ -108,7 +108,8 @@ fn bars() -> Events {
 }
 
 fn running_style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:>8}  {spinner} {msg} {elapsed:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{prefix:>8}  {spinner} {msg} {elapsed:.dim}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn finished_style() -> ProgressStyle {

@@ -124,8 +124,9 @@ pub fn print_as<T: serde::Serialize>(format: Format, value: &T, text: impl FnOnc
     match format {
         Format::Text => print(&text()),
         Format::Json => {
-            let json = serde_json::to_string_pretty(value)
-                .map_err(|error| Failure::new(Exit::Unexpected, format!("the result cannot be written as JSON: {error}")))?;
+            let json = serde_json::to_string_pretty(value).map_err(|error| {
+                Failure::new(Exit::Unexpected, format!("the result cannot be written as JSON: {error}"))
+            })?;
             print(&format!("{json}\n"))
         }
     }
@@ -171,7 +172,9 @@ pub async fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
-    let refused = |why: &str| Failure::new(Exit::Usage, "not confirmed, nothing was changed").why(why).next("--yes says it in advance");
+    let refused = |why: &str| {
+        Failure::new(Exit::Usage, "not confirmed, nothing was changed").why(why).next("--yes says it in advance")
+    };
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return Err(refused("there is no terminal to ask on"));
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 impl Local {
     /// Answers one AWS request. Blocks for as long as the operation works; never panics on what a client sends.
+    #[allow(clippy::needless_pass_by_value, reason = "the caller has no use for the request afterwards")]
     pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let id = random::request_id();
         let refuse = |error: &ServiceError| Service::guess(&request).fault(error, &id);

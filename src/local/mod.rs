@@ -2,7 +2,7 @@
 //!
 //! An HTTP request goes in and an HTTP response comes out ([`Local::handle`]), in the services' own wire protocols: rest-json
 //! for Image Builder, the query protocol for EC2 and STS, awsJson 1.1 for Systems Manager. The SDK's clients reach it in-process
-//! through an HTTP client of their own, other tools through [`serve`]. State is one SQLite file that processes share.
+//! through an HTTP client of their own, other tools through [`serve()`]. State is one SQLite file that processes share.
 //!
 //! | part | what it has |
 //! |---|---|
@@ -123,9 +123,24 @@ pub enum LocalError {
     /// A parent image could not be made.
     #[error("the parent image could not be made: {0}")]
     Parent(String),
-    /// The sandbox cannot work here.
+    /// This machine does not permit what the sandbox needs.
     #[error("{0}")]
     Sandbox(String),
+    /// A program is not installed.
+    #[error("{0}")]
+    Program(String),
+}
+
+impl LocalError {
+    /// The exit code of DESIGN section 9: what is not installed is the machine's set-up (2), what is not permitted is 12.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Program(_) => 2,
+            Self::Sandbox(_) => 12,
+            Self::Store(_) | Self::Io { .. } | Self::Parent(_) => 1,
+        }
+    }
 }
 
 /// The local environment of one project, in this process.

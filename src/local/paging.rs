@@ -1,5 +1,6 @@
 //! Lists in pages. A token names the last row the caller has seen, so a list that grows meanwhile repeats nothing.
 
+use super::random;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -50,7 +51,7 @@ fn list_digest(operation: &str, request: &Value) -> String {
         digest.update(name);
         digest.update(value.to_string());
     }
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    random::hex_of(&digest.finalize()[..8])
 }
 
 fn read(token: &str, list: &str) -> Result<String, BadToken> {

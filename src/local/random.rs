@@ -14,13 +14,19 @@ pub(crate) fn hex(digits: usize) -> Result<String, ServiceError> {
     File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).map_err(|error| {
         ServiceError::new(500, "InternalFailure", format!("no random numbers from /dev/urandom: {error}"))
     })?;
-    let mut text = String::with_capacity(digits + 1);
+    let mut text = hex_of(&bytes);
+    text.truncate(digits);
+    Ok(text)
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub(crate) fn hex_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    text.truncate(digits);
-    Ok(text)
+    text
 }
 
 /// An EC2 resource id: `prefix-` and 17 hexadecimal digits.

@@ -4,7 +4,7 @@ use super::{Local, LocalError};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -86,12 +86,14 @@ async fn connection(local: Arc<Local>, stream: TcpStream, mut stopped: watch::Re
 }
 
 async fn answer(local: Arc<Local>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let too_large = || plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 16 MiB");
     let (head, body) = request.into_parts();
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return too_large();
+    }
     let body = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 16 MiB");
-        }
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => return too_large(),
         Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("the request body cannot be read: {error}")),
     };
     let request = Request::from_parts(head, body);

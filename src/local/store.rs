@@ -5,7 +5,8 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Serialize, de::DeserializeOwned};
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,14 @@ pub enum StoreError {
     /// The database refused.
     #[error("the state database of the local environment: {0}")]
     Database(#[from] rusqlite::Error),
+    /// The lock file could not be had.
+    #[error("the state database of the local environment cannot be opened, because {path} cannot be locked: {source}")]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A document in it does not have the expected form.
     #[error(
         "the state database of the local environment holds a {kind} `{id}` that this version cannot read: {source}"
@@ -59,8 +68,10 @@ impl Store {
     /// Opens the database at `path`, creating it when it is not there.
     ///
     /// # Errors
-    /// When the file cannot be opened or is not such a database.
+    /// When the file cannot be opened or is not such a database, or the lock file beside it cannot be locked.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // Turning a new file into one with a write-ahead log is the one thing for which SQLite does not wait for its turn.
+        let _turn = turn(&path.with_extension("lock"))?;
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(30))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -204,6 +215,15 @@ impl Transaction<'_> {
             .execute(params![scope.account, scope.region, kind, id])?;
         Ok(count > 0)
     }
+}
+
+/// Waits for the turn to open; it ends when the file is closed, at the latest with the process.
+fn turn(path: &Path) -> Result<File, StoreError> {
+    let locked = File::options().create(true).truncate(false).write(true).open(path).and_then(|file| {
+        file.lock()?;
+        Ok(file)
+    });
+    locked.map_err(|source| StoreError::Lock { path: path.to_owned(), source })
 }
 
 fn parse<T: DeserializeOwned>(kind: &str, id: &str, body: &str) -> Result<T, StoreError> {

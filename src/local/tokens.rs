@@ -1,5 +1,6 @@
 //! Client tokens: the same request again gets the first answer again; another request with that token is refused.
 
+use super::input::Input;
 use super::store::Transaction;
 use super::wire::{Caller, ServiceError};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ pub(super) struct Once<'a> {
     /// Name of the token's parameter.
     pub(super) token: &'a str,
     /// The request.
-    pub(super) request: &'a Value,
+    pub(super) input: &'a Input<'a>,
     /// Error code when the token was used for something else.
     pub(super) mismatch: &'a str,
 }
@@ -42,16 +43,9 @@ impl Once<'_> {
         caller: &Caller,
         work: impl FnOnce() -> Result<Value, ServiceError>,
     ) -> Result<Value, ServiceError> {
-        let Some(token) = self.request.get(self.token).and_then(Value::as_str).filter(|token| !token.is_empty()) else {
-            return work();
-        };
-        let length = token.chars().count();
-        if length > 64 {
-            let text = format!("{} has {length} characters; at most 64 are allowed", self.token);
-            return Err(ServiceError::new(400, "InvalidParameterValue", text));
-        }
+        let Some(token) = self.input.limited(self.token, 1..=64)? else { return work() };
         let id = format!("{}/{token}", self.operation);
-        let mut request = self.request.clone();
+        let mut request = self.input.value().clone();
         if let Value::Object(members) = &mut request {
             members.remove(self.token);
         }
@@ -75,6 +69,7 @@ impl Once<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::input::Dialect;
     use crate::local::store::{Scope, Store};
     use serde_json::json;
 
@@ -83,7 +78,8 @@ mod tests {
             scope: Scope { account: "1".into(), region: "r".into() },
             now: OffsetDateTime::from_unix_timestamp(now).unwrap(),
         };
-        let once = Once { operation: "Create", token: "clientToken", request, mismatch: "Mismatch" };
+        let input = Input::new(Dialect::ImageBuilder, request);
+        let once = Once { operation: "Create", token: "clientToken", input: &input, mismatch: "Mismatch" };
         store.write(|tx| once.run(tx, &caller, || Ok(json!(answer))))
     }
 
@@ -111,7 +107,8 @@ mod tests {
         let caller =
             Caller { scope: Scope { account: "1".into(), region: "r".into() }, now: OffsetDateTime::UNIX_EPOCH };
         let request = json!({ "clientToken": "t" });
-        let once = Once { operation: "Create", token: "clientToken", request: &request, mismatch: "Mismatch" };
+        let input = Input::new(Dialect::ImageBuilder, &request);
+        let once = Once { operation: "Create", token: "clientToken", input: &input, mismatch: "Mismatch" };
         let failed: Result<Value, ServiceError> =
             store.write(|tx| once.run(tx, &caller, || Err(ServiceError::new(500, "X", "x"))));
         assert!(failed.is_err());

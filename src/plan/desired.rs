@@ -215,8 +215,8 @@ pub(super) mod tests {
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
             partials: BTreeMap::new(),
-            warnings: vec![],
             baselines: BTreeMap::new(),
+            warnings: vec![],
         };
         (project, rendered, recipe)
     }

@@ -20,6 +20,12 @@ impl Findings {
         Self { source: Arc::clone(source), list: vec![] }
     }
 
+    /// Everything found, in the order of the file.
+    pub fn into_list(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|found| found.primary.as_ref().map_or(0, |label| label.span.start));
+        self.list
+    }
+
     /// Adds an error at a place; what it returns is for chaining notes and help.
     pub fn error(
         &mut self,
@@ -62,6 +68,8 @@ pub(super) struct Fields<'a> {
     /// What the mapping is, for messages: `gates.patches`; empty at the top of a file.
     path: String,
     asked: Vec<&'static str>,
+    /// Keys that were refused already; not offered as suggestions.
+    refused: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
@@ -73,7 +81,7 @@ impl<'a> Fields<'a> {
             out.wrong_type(what, "a mapping", node);
             return None;
         }
-        Some(Self { node, path: path.to_owned(), asked: vec![] })
+        Some(Self { node, path: path.to_owned(), asked: vec![], refused: vec![] })
     }
 
     /// The path of a key, for messages.
@@ -181,7 +189,7 @@ impl<'a> Fields<'a> {
 
     /// A key of the design that this version does not act on yet: refused, because ignoring it would be a lie.
     pub fn not_yet(&mut self, key: &'static str, out: &mut Findings) {
-        self.asked.push(key);
+        self.refused.push(key);
         if let Some((name, _)) = self.node.entry(key) {
             let message = format!("`{}` is not supported by this version of amiforge yet", self.path(key));
             let found = out.error(codes::NOT_YET, name.span, message, "not supported yet");
@@ -193,7 +201,7 @@ impl<'a> Fields<'a> {
     pub fn finish(self, out: &mut Findings) {
         for (name, _) in self.node.entries().unwrap_or_default() {
             let word = name.as_str().unwrap_or_default();
-            if !self.asked.contains(&word) {
+            if !self.asked.contains(&word) && !self.refused.contains(&word) {
                 let message = if self.path.is_empty() {
                     format!("`{word}` is not a key of this file")
                 } else {

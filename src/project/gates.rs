@@ -5,7 +5,7 @@ use super::{Gates, ImageGate, PatchGate, VulnerabilityGate, codes};
 use crate::yaml::Node;
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// The policy of a recipe that has no `gates`: nothing missing, nothing rejected, tested, and not older than two weeks.
 pub(super) fn default() -> Gates {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// The entry in `.gitignore`: state and caches of the local environment are not part of a project.
 const IGNORED: &str = ".amiforge/";
+/// The name of a project whose folder has none that could be used.
+const FALLBACK: &str = "golden-images";
 /// Files copied as they are.
 const EXAMPLES: [&str; 2] = ["recipes/debian-12.yaml", "components/baseline-config.yaml"];
 
@@ -51,7 +53,8 @@ fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Writes a first project into `dir`, which is made if it is not there. Without a name the folder's is taken.
+/// Writes a first project into `dir`, which is made if it is not there. Without a name the folder's is taken, as near as
+/// it can be used.
 ///
 /// # Errors
 /// See [`InitError`]; whatever had been written until then is removed again.
@@ -84,7 +87,9 @@ pub fn init(dir: &Path, name: Option<&str>) -> Result<InitReport, InitError> {
 
 fn name_of(dir: &Path) -> Result<String, InitError> {
     let full = std::path::absolute(dir).map_err(|error| InitError::Io { path: dir.to_path_buf(), error })?;
-    Ok(names::nearest(&full.file_name().unwrap_or_default().to_string_lossy(), false))
+    let name = names::nearest(&full.file_name().unwrap_or_default().to_string_lossy(), false);
+    // The name stands in one line of one file and is easily changed; no reason to stop for it.
+    Ok(if names::fault(&name, false).is_none() { name } else { FALLBACK.to_owned() })
 }
 
 fn write(dir: &Path, files: &[(&str, String)], undo: &mut Undo) -> Result<Vec<PathBuf>, InitError> {

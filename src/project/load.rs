@@ -21,7 +21,7 @@ pub fn load(root: &Path) -> Result<Project, Vec<Diagnostic>> {
     let Some(source) = read_file(root, PROJECT_FILE, &mut found) else { return Err(found) };
     let mut out = Findings::new(&source);
     let settings = settings::read(&source, &mut out);
-    found.append(&mut out.list);
+    found.append(&mut out.into_list());
 
     let recipes = recipes(root, &mut found);
     let mut project = Project {
@@ -62,7 +62,7 @@ fn recipes(root: &Path, found: &mut Vec<Diagnostic>) -> BTreeMap<String, Recipe>
     for (name, source) in folder(root, "recipes", &[".yaml"], found) {
         let mut out = Findings::new(&source);
         let read = recipe::read(&source, &name, &mut out);
-        found.append(&mut out.list);
+        found.append(&mut out.into_list());
         if let Some(recipe) = read {
             recipes.insert(name, recipe);
         }
@@ -77,7 +77,7 @@ fn components(root: &Path, into: &mut BTreeMap<String, ComponentSource>, found: 
         for (name, source) in folder(root, place, &[ending], found) {
             let mut out = Findings::new(&source);
             settings::check_name(&name, Span::default(), "component", false, &mut out);
-            found.append(&mut out.list);
+            found.append(&mut out.into_list());
             unique(own.insert(name.clone(), Arc::clone(&source)).as_ref(), &source, "component", found);
             into.insert(name.clone(), ComponentSource { name, template, source });
         }
@@ -126,7 +126,7 @@ fn folder(root: &Path, place: &str, endings: &[&str], found: &mut Vec<Diagnostic
             if let Some(source) = read_file(root, &path, found) {
                 files.push((stem.to_owned(), source));
             }
-        } else if name.ends_with(".yml") || name.ends_with(".yaml") || name.ends_with(".hbs") {
+        } else if let Some("yml" | "yaml" | "hbs") = Path::new(name).extension().and_then(|ending| ending.to_str()) {
             // It looks as if it belonged here; to pass over it would be to ignore what it says.
             let message = format!("`{path}` would not be read");
             found.push(

@@ -174,10 +174,18 @@ pub enum ParentReference {
 /// How the local environment makes a parent image.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LocalParent {
-    /// mmdebstrap of this release, release pocket only, with these extra packages.
-    Bootstrap { release: String, packages: Vec<String> },
-    /// A root filesystem in a folder (relative to the project), with package sources of its own.
-    Directory { path: PathBuf },
+    /// A root made by mmdebstrap, from the release pocket only.
+    Bootstrap {
+        /// The release, for example `bookworm`.
+        release: String,
+        /// Packages on top of the minimal set.
+        packages: Vec<String>,
+    },
+    /// A root filesystem in a folder, with package sources of its own.
+    Directory {
+        /// The folder, relative to the project.
+        path: PathBuf,
+    },
 }
 
 /// A component in a recipe, with its parameters.

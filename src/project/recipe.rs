@@ -37,7 +37,7 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
         Some(node) => gates::read(node, !test.is_empty(), out),
         None => gates::default(),
     };
-    if test.is_empty() && !root.get("gates").is_some() {
+    if test.is_empty() && root.get("gates").is_none() {
         let found = out.error(
             codes::NO_GATE,
             span,
@@ -246,7 +246,7 @@ fn volume(node: &Node, os: Option<Os>, out: &mut Findings) -> RootVolume {
 
 fn promote_default() -> Promote {
     Promote {
-        launch_template: "{{ name }}-{{ arch }}".to_owned(),
+        launch_template: "{{ name }}-{{ arch }}-{{ channel }}".to_owned(),
         parameter: "/golden/{{ name }}/{{ arch }}/{{ channel }}".to_owned(),
     }
 }

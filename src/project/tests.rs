@@ -34,7 +34,7 @@ fn faults(files: &[(&str, &str)]) -> Vec<Diagnostic> {
 fn shown(found: &[Diagnostic]) -> String {
     let line = |diagnostic: &Diagnostic| {
         let label = diagnostic.primary.as_ref().map(|label| format!(" [{}]", label.message)).unwrap_or_default();
-        let help: String = diagnostic.help.iter().map(|help| format!("\n  help: {help}")).collect();
+        let help = diagnostic.help.iter().fold(String::new(), |all, help| all + "\n  help: " + help);
         format!("{} {} {}{label}{help}", diagnostic.code, diagnostic.place().unwrap_or_default(), diagnostic.message)
     };
     found.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -91,12 +91,12 @@ fn everything_has_a_default_worth_having() {
     assert_eq!((recipe.architectures.as_slice(), recipe.version), ([Arch::X86_64].as_slice(), (1, 0)));
     assert_eq!(recipe.baseline, "AWS-DebianDefaultPatchBaseline");
     assert_eq!(recipe.root_volume, RootVolume { size_gib: 8, volume_type: "gp3".into(), encrypted: true });
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     assert_eq!(recipe.gates.patches, Some(PatchGate { missing: 0, rejected: 0, scanned_within: day }));
     assert!(recipe.gates.tests);
     assert_eq!(recipe.gates.max_age, Some(14 * day));
     assert_eq!((recipe.gates.image.as_ref(), recipe.gates.vulnerabilities.as_ref()), (None, None));
-    assert_eq!(recipe.promote.launch_template, "{{ name }}-{{ arch }}");
+    assert_eq!(recipe.promote.launch_template, "{{ name }}-{{ arch }}-{{ channel }}");
     assert_eq!(recipe.promote.parameter, "/golden/{{ name }}/{{ arch }}/{{ channel }}");
 }
 
@@ -138,7 +138,7 @@ gates:
   image: { imds_v2: true, encrypted: false }
   tests: required
   age: { max: 2w }
-promote: { launch_template: "{{ name }}", parameter: "/g/{{ name }}/{{ channel }}" }
+promote: { launch_template: "{{ name }}-{{ channel }}", parameter: "/g/{{ name }}/{{ channel }}" }
 "#;
     let own = "schemaVersion: 1.0\nparameters:\n  - Port: { type: string }\n  - Debug: { type: string, default: off }\nphases:\n  \
                - name: build\n    steps:\n      - name: RunIt\n        action: ExecuteBash\n        inputs:\n          commands:\n            \
@@ -158,16 +158,19 @@ promote: { launch_template: "{{ name }}", parameter: "/g/{{ name }}/{{ channel }
     assert_eq!((aws.subnet.as_deref(), aws.log_bucket.as_deref()), (Some("subnet-1"), Some("logs")));
     let EnvironmentConfig::Local(local) = &project.environments["local"] else { panic!("not local") };
     assert_eq!(local.bind, [Path::new("fixtures/repo")]);
-    assert_eq!(project.channels[2].soak, Some(Duration::from_secs(259_200)));
+    assert_eq!(project.channels[2].soak, Some(Duration::from_hours(72)));
     assert!(project.channels[2].approval_required && !project.channels[1].approval_required);
     let recipe = &project.recipes["web.2"];
     assert_eq!(recipe.version, (1, 10));
     // As written: no number is normalised, no word becomes a boolean.
     assert_eq!(recipe.build[1].parameters["Port"], "0080");
     assert_eq!(recipe.build[1].parameters["Debug"], "no");
-    assert_eq!(recipe.gates.patches.as_ref().unwrap().scanned_within, Duration::from_secs(5_400));
+    assert_eq!(recipe.gates.patches.as_ref().unwrap().scanned_within, Duration::from_mins(90));
     assert_eq!(recipe.gates.vulnerabilities.as_ref().unwrap().max_severity, "high");
-    assert_eq!(recipe.parent.local, Some(LocalParent::Bootstrap { release: "trixie".into(), packages: vec!["curl".into()] }));
+    assert_eq!(
+        recipe.parent.local,
+        Some(LocalParent::Bootstrap { release: "trixie".into(), packages: vec!["curl".into()] })
+    );
 }
 
 /// A patch baseline as `aws ssm get-patch-baseline` answers it.
@@ -184,9 +187,15 @@ const MINE: &str = r#"{
 fn all_faults_of_all_files_are_reported_together() {
     let found = faults(&[
         ("amiforge.yaml", "project: Acme\nchanels: {}\n"),
-        ("recipes/web.yaml", "name: web\nos: debian12\nparnet: {}\nbuild: [patch-lunix]\ntest: [boots]\nversion: 1.10\n"),
+        (
+            "recipes/web.yaml",
+            "name: web\nos: debian12\nparnet: {}\nbuild: [patch-lunix]\ntest: [boots]\nversion: 1.10\n",
+        ),
         ("recipes/broken.yaml", "name: [\n"),
-        ("components/own.yaml", "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: RunIt\n        action: ExecuteBahs\n"),
+        (
+            "components/own.yaml",
+            "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: RunIt\n        action: ExecuteBahs\n",
+        ),
     ]);
     let files: BTreeSet<&str> = found.iter().map(|d| d.primary.as_ref().unwrap().source.name.as_str()).collect();
     assert_eq!(
@@ -194,7 +203,19 @@ fn all_faults_of_all_files_are_reported_together() {
         ["amiforge.yaml", "components/own.yaml", "recipes/broken.yaml", "recipes/web.yaml"]
     );
     let ours: Vec<_> = found.into_iter().filter(|d| d.code.starts_with('P')).collect();
-    insta::assert_snapshot!(shown(&ours), @"");
+    insta::assert_snapshot!(shown(&ours), @r#"
+    P013 amiforge.yaml:1:10 `Acme` cannot be used as `project`: only lower-case letters, digits and hyphens are allowed [not a usable name]
+      help: for example `acme`
+    P002 amiforge.yaml:2:1 `chanels` is not a key of this file [did you mean `channels`?]
+      help: known: project, environments, channels, tags
+    P004 recipes/web.yaml:1:1 `parent` is missing [`parent` is needed here]
+    P005 recipes/web.yaml:2:5 `debian12` is not an operating system amiforge knows [did you mean `debian-12`?]
+      help: known: debian-12, debian-13, ubuntu-24.04, amazon-linux-2023, rhel-9, windows-server-2022
+    P002 recipes/web.yaml:3:1 `parnet` is not a key of this file [did you mean `parent`?]
+      help: known: name, os, architectures, version, parent, build, test, baseline, root_volume, gates, promote
+    P007 recipes/web.yaml:6:10 the version 1.10 has to stand in quotes [YAML readers take this for a number]
+      help: write `version: "1.10"`
+    "#);
 }
 
 #[test]
@@ -217,8 +238,11 @@ fn files_that_cannot_be_read_are_errors() {
 
 #[test]
 fn keys_and_types() {
-    assert_eq!(recipe_with("test:", "tset:")[0], ("P002", "recipes/web.yaml:5:1".into()));
-    assert_eq!(recipe_with("test: [boots]", "test: [boots]\nroot_volume: { size: 8 }"), at("P002", "recipes/web.yaml:6:16"));
+    assert_eq!(recipe_with("test:", "tset:")[1], ("P002", "recipes/web.yaml:5:1".into()));
+    assert_eq!(
+        recipe_with("test: [boots]", "test: [boots]\nroot_volume: { size: 8 }"),
+        at("P002", "recipes/web.yaml:6:16")
+    );
     assert_eq!(recipe_with("os: debian-12", "os: [debian-12]"), at("P003", "recipes/web.yaml:2:5"));
     assert_eq!(recipe_with("build: [patch-linux]", "build: patch-linux"), at("P003", "recipes/web.yaml:4:8"));
     assert_eq!(recipe_with("build: [patch-linux]", "build: [{ a: {}, b: {} }]"), at("P003", "recipes/web.yaml:4:9"));
@@ -235,7 +259,10 @@ fn keys_and_types() {
 #[test]
 fn versions_are_text() {
     let found = faults(&[SETTINGS, ("recipes/web.yaml", &format!("{RECIPE}version: 1.10\n"))]);
-    insta::assert_snapshot!(shown(&found), @"");
+    insta::assert_snapshot!(shown(&found), @r#"
+    P007 recipes/web.yaml:6:10 the version 1.10 has to stand in quotes [YAML readers take this for a number]
+      help: write `version: "1.10"`
+    "#);
     for version in ["\"1\"", "\"1.0.0\"", "\"1.x\"", "\"01.0\"", "\"1.1073741824\"", "\"+1.0\"", "\"\"", "[1]"] {
         let found = faults(&[SETTINGS, ("recipes/web.yaml", &format!("{RECIPE}version: {version}\n"))]);
         assert_eq!(found.len(), 1, "{version}");
@@ -250,21 +277,28 @@ fn components_of_a_recipe() {
         ("recipes/web.yaml", &RECIPE.replace("patch-linux", "patch-lunix")),
         ("components/own.yaml", TEST_ONLY),
     ]);
-    insta::assert_snapshot!(shown(&found), @"");
-    assert_eq!(recipe_with("[patch-linux]", "[boots]"), [
-        ("P009", "recipes/web.yaml:5:8".into()),
-        ("P017", "recipes/web.yaml:4:9".into())
-    ]);
+    insta::assert_snapshot!(shown(&found), @r"
+    P008 recipes/web.yaml:4:9 there is no component `patch-lunix` [did you mean `patch-linux`?]
+      help: components of the project: own
+      help: components that come with amiforge: baseline-config, boots, boots-windows, hygiene, patch-linux, patch-windows, patched
+    ");
+    assert_eq!(
+        recipe_with("[patch-linux]", "[boots]"),
+        [("P009", "recipes/web.yaml:5:8".into()), ("P017", "recipes/web.yaml:4:9".into())]
+    );
     assert_eq!(recipe_with("[boots]", "[baseline-config]"), at("P017", "recipes/web.yaml:5:8"));
     assert_eq!(recipe_with("[boots]", "[boots: { fast: 1 }]"), at("P019", "recipes/web.yaml:5:8"));
     assert_eq!(recipe_with("[patch-linux]", &format!("[patch-linux: {{ scope: {} }}]", "x".repeat(1025)))[0].0, "P019");
     let many: Vec<String> = (0..21).map(|n| format!("c{n:02}")).collect();
-    assert_eq!(recipe_with("[patch-linux]", &format!("[{}]", many.join(", ")))[..2], [
-        ("P010", "recipes/web.yaml:4:109".into()),
-        ("P010", "recipes/web.yaml:5:8".into())
-    ][..1].iter().cloned().chain([("P008", "recipes/web.yaml:4:9".into())]).collect::<Vec<_>>()[..]);
-    let needs = TEST_ONLY.replace("phases:", "parameters:\n  - Port: { type: string }\nphases:").replace("exit 0", "echo {{ Port }}");
-    let found = faults(&[SETTINGS, ("recipes/web.yaml", &RECIPE.replace("boots", "own")), ("components/own.yaml", &needs)]);
+    let found = recipe_with("[patch-linux]", &format!("[{}]", many.join(", ")));
+    let too_many: Vec<_> = found.iter().filter(|(code, _)| *code == "P010").map(|(_, place)| place.as_str()).collect();
+    assert_eq!(too_many, ["recipes/web.yaml:4:109"]);
+    assert_eq!(found.iter().filter(|(code, _)| *code == "P008").count(), 21);
+    let needs = TEST_ONLY
+        .replace("phases:", "parameters:\n  - Port: { type: string }\nphases:")
+        .replace("exit 0", "\"echo {{ Port }}\"");
+    let found =
+        faults(&[SETTINGS, ("recipes/web.yaml", &RECIPE.replace("boots", "own")), ("components/own.yaml", &needs)]);
     assert_eq!(places(&found), at("P019", "recipes/web.yaml:5:8"));
 }
 
@@ -341,7 +375,10 @@ fn parents() {
     assert_eq!(both, at("P021", "recipes/web.yaml:3:16"));
     assert_eq!(recipe_with(parent, "{ ami: ami-0123456789abcdef0 }"), []);
     assert_eq!(recipe_with(parent, "{ image: \"arn:aws:imagebuilder:us-east-1:aws:image/x/x.x.x\" }"), []);
-    let rhel = recipe_with("debian-12\nparent: { ssm: /aws/service/debian/release/12/latest/amd64 }", "rhel-9\nparent: { ssm: /p, local: { bootstrap: x } }");
+    let rhel = recipe_with(
+        "debian-12\nparent: { ssm: /aws/service/debian/release/12/latest/amd64 }",
+        "rhel-9\nparent: { ssm: /p, local: { bootstrap: x } }",
+    );
     assert_eq!(rhel[0].0, "P021");
 }
 
@@ -350,9 +387,9 @@ fn environments_and_channels() {
     let aws = |text: &str| settings_with(&format!("environments:\n  aws: {text}\n"));
     assert_eq!(aws("{ home: { account: \"111122223333\", region: us-east-1 } }"), []);
     assert_eq!(aws("{}"), at("P004", "amiforge.yaml:3:8"));
-    assert_eq!(aws("{ home: { account: 111122223333, region: us-east-1 } }"), at("P003", "amiforge.yaml:3:29"));
-    assert_eq!(aws("{ home: { account: \"1111\", region: us-east-1 } }"), at("P014", "amiforge.yaml:3:29"));
-    assert_eq!(aws("{ home: { account: \"111122223333\", region: us-east } }"), at("P014", "amiforge.yaml:3:53"));
+    assert_eq!(aws("{ home: { account: 111122223333, region: us-east-1 } }"), at("P003", "amiforge.yaml:3:27"));
+    assert_eq!(aws("{ home: { account: \"1111\", region: us-east-1 } }"), at("P014", "amiforge.yaml:3:27"));
+    assert_eq!(aws("{ home: { account: \"111122223333\", region: us-east } }"), at("P014", "amiforge.yaml:3:51"));
     let home = "home: { account: \"111122223333\", region: us-east-1 }";
     assert_eq!(aws(&format!("{{ {home}, infrastructure: {{ subnet: s }} }}"))[0].0, "P004");
     assert_eq!(aws(&format!("{{ {home}, infrastructure: {{ security_groups: [s] }} }}"))[0].0, "P004");
@@ -373,7 +410,7 @@ fn environments_and_channels() {
 fn every_code_is_explained_and_used_here() {
     let text = include_str!("tests.rs");
     for entry in ENTRIES {
-        assert!(text.contains(&format!("\"{}\"", entry.code)), "{} is not tested", entry.code);
+        assert!(text.contains(entry.code), "{} is not tested", entry.code);
     }
 }
 
@@ -402,6 +439,7 @@ fn init_writes_a_project_that_loads_and_never_overwrites() {
     assert_eq!(again.to_string(), "already there: recipes/debian-12.yaml, components/baseline-config.yaml");
     assert!(!dir.join("amiforge.yaml").exists());
     assert!(matches!(init(&dir, Some("Not A Name")), Err(InitError::Name { .. })));
+    assert_eq!(init(&folder.path().join("p"), None).unwrap().name, "golden-images");
 }
 
 #[test]

@@ -28,8 +28,8 @@ fn project() -> Project {
         recipes: BTreeMap::new(),
         components: BTreeMap::new(),
         partials: BTreeMap::new(),
-        warnings: vec![],
         baselines: BTreeMap::new(),
+        warnings: vec![],
     }
 }
 

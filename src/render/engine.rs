@@ -2,7 +2,7 @@
 
 use super::{codes, helpers};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
-use handlebars::{Handlebars, RenderErrorReason, TemplateError, no_escape};
+use handlebars::{Handlebars, RenderErrorReason, TemplateError, TemplateErrorReason, no_escape};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,9 +30,9 @@ pub(super) struct Rendered {
 /// Why nothing came out.
 pub(super) enum Fault {
     /// The template is wrong.
-    Template(Diagnostic),
+    Template(Box<Diagnostic>),
     /// What the recipe passes is wrong: a sentence, and the place in the template that asked.
-    Parameter(String, Diagnostic),
+    Parameter(String, Box<Diagnostic>),
 }
 
 /// Renders a template. The same inputs give the same bytes.
@@ -48,10 +48,10 @@ pub(super) fn render(source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Re
     for (name, source) in &sources {
         registry
             .register_template_string(name, &source.text)
-            .map_err(|error| Fault::Template(syntax(&error, source)))?;
+            .map_err(|error| Fault::Template(Box::new(syntax(&error, source))))?;
     }
     if let Some(diagnostic) = circle(&sources) {
-        return Err(Fault::Template(diagnostic));
+        return Err(Fault::Template(Box::new(diagnostic)));
     }
     let result = registry.render("", &inputs.variables);
     let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,7 @@ pub(super) fn render(source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Re
             let name = error.template_name.as_deref().unwrap_or_default();
             let source = sources.get(name).copied().unwrap_or(source);
             let span = place(source, error.line_no, error.column_no);
-            let diagnostic = explain(error.reason(), source, span, inputs);
+            let diagnostic = Box::new(explain(error.reason(), source, span, inputs));
             Err(match asked.problem.take() {
                 Some(problem) => Fault::Parameter(problem, diagnostic),
                 None => Fault::Template(diagnostic),
@@ -72,12 +72,16 @@ pub(super) fn render(source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Re
 
 fn syntax(error: &TemplateError, source: &Arc<SourceFile>) -> Diagnostic {
     let (line, column) = error.pos().unzip();
-    Diagnostic::error(
-        codes::SYNTAX,
-        format!("the template does not parse: {}", first_line(&error.reason().to_string())),
-    )
-    .at(source, place(source, line, column), "here")
-    .help(BACKSLASH)
+    let why = match error.reason() {
+        // The parser lists the rules of its grammar here, which says nothing to anybody who does not know it.
+        TemplateErrorReason::InvalidSyntax(_) => {
+            "an expression or block is not closed, or not one Handlebars knows".to_owned()
+        }
+        other => first_line(&other.to_string()).to_owned(),
+    };
+    Diagnostic::error(codes::SYNTAX, format!("the template does not parse: {why}"))
+        .at(source, place(source, line, column), "at the latest here")
+        .help(BACKSLASH)
 }
 
 fn explain(reason: &RenderErrorReason, source: &Arc<SourceFile>, span: Span, inputs: &Inputs<'_>) -> Diagnostic {

@@ -3,7 +3,7 @@
 use super::engine::{self, Fault, Inputs};
 use super::{RenderedComponent, RenderedRecipe, codes, targets};
 use crate::component::{self, Document};
-use crate::diagnostic::{Diagnostic, Severity, SourceFile};
+use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use crate::project::check::{self, Stage};
 use crate::project::{Arch, ComponentSource, ComponentUse, Project, Recipe, names};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ pub fn recipe(project: &Project, recipe: &Recipe, arch: Arch) -> Result<Rendered
         }),
         Ok(_) => Err(found),
         Err(diagnostic) => {
-            found.push(diagnostic);
+            found.push(*diagnostic);
             Err(found)
         }
     }
@@ -104,8 +104,8 @@ fn rendered(
     let variables = variables(project, recipe, used);
     let inputs = Inputs { variables: variables.clone(), parameters: &used.parameters, partials: &project.partials };
     let out = engine::render(&source.source, &inputs).map_err(|fault| match fault {
-        Fault::Template(diagnostic) => vec![diagnostic],
-        Fault::Parameter(problem, at) => vec![parameter_fault(recipe, used, &problem, at)],
+        Fault::Template(diagnostic) => vec![*diagnostic],
+        Fault::Parameter(problem, at) => vec![parameter_fault(recipe, used, &problem, *at)],
     })?;
     let name = format!("{} (rendered from {})", used.name, source.source.name);
     let text = SourceFile::new(name, out.text);
@@ -157,6 +157,11 @@ fn document(source: &Arc<SourceFile>, template: Option<&Arc<SourceFile>>) -> Res
         parsed.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
     match parsed.document {
         Some(document) if errors.is_empty() => Ok(document),
+        // A component that disappears without a word would be a test that was never run.
+        None if errors.is_empty() => {
+            let message = format!("`{}` cannot be read as a component document", source.name);
+            Err(vec![Diagnostic::error(codes::SYNTAX, message).at(source, Span::default(), "")])
+        }
         _ => Err(match template {
             Some(template) => errors
                 .into_iter()

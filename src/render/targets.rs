@@ -12,14 +12,15 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// One located diagnostic: a template that does not parse or uses an unknown name.
+#[expect(clippy::result_large_err, reason = "the caller wants the diagnostic itself, and this is not a hot path")]
 pub fn promote_name(template: &str, recipe: &Recipe, arch: Arch, channel: &str) -> Result<String, Diagnostic> {
     let mut variables = variables(recipe, arch);
     variables.insert("channel", channel.to_owned());
-    small(template, recipe, variables)
+    small(template, recipe, variables).map_err(|diagnostic| *diagnostic)
 }
 
 /// The parent's reference for one architecture.
-pub(super) fn parent(recipe: &Recipe, arch: Arch) -> Result<ParentReference, Diagnostic> {
+pub(super) fn parent(recipe: &Recipe, arch: Arch) -> Result<ParentReference, Box<Diagnostic>> {
     let fill = |text: &str| small(text, recipe, variables(recipe, arch));
     Ok(match &recipe.parent.reference {
         ParentReference::Ssm(text) => ParentReference::Ssm(fill(text)?),
@@ -38,7 +39,11 @@ fn variables(recipe: &Recipe, arch: Arch) -> BTreeMap<&'static str, String> {
 }
 
 /// Renders one line. The template is part of the recipe's file; errors are shown there.
-fn small(template: &str, recipe: &Recipe, variables: BTreeMap<&'static str, String>) -> Result<String, Diagnostic> {
+fn small(
+    template: &str,
+    recipe: &Recipe,
+    variables: BTreeMap<&'static str, String>,
+) -> Result<String, Box<Diagnostic>> {
     let (parameters, partials) = (BTreeMap::new(), BTreeMap::new());
     let source = SourceFile::new("template", template);
     let inputs = Inputs { variables, parameters: &parameters, partials: &partials };
@@ -51,7 +56,7 @@ fn small(template: &str, recipe: &Recipe, variables: BTreeMap<&'static str, Stri
 }
 
 /// Moves a place in the one-line template to where that line stands in the recipe.
-fn relocate(mut diagnostic: Diagnostic, template: &str, recipe: &Recipe) -> Diagnostic {
+fn relocate(mut diagnostic: Box<Diagnostic>, template: &str, recipe: &Recipe) -> Box<Diagnostic> {
     let start = recipe.source.text.find(template);
     if let Some(label) = &mut diagnostic.primary {
         label.span = match start {
@@ -68,23 +73,27 @@ fn relocate(mut diagnostic: Diagnostic, template: &str, recipe: &Recipe) -> Diag
 /// Whether everything a promotion of this recipe would move has a usable name, for every channel.
 pub(super) fn check(project: &Project, recipe: &Recipe, arch: Arch) -> Vec<Diagnostic> {
     let mut found = vec![];
-    let mut parameters: BTreeMap<String, &str> = BTreeMap::new();
-    for channel in &project.channels {
-        let (template, parameter) = (&recipe.promote.launch_template, &recipe.promote.parameter);
-        match promote_name(template, recipe, arch, &channel.name) {
-            Ok(name) => found.extend(launch_template_fault(&name).map(|why| unusable(&name, template, recipe, why))),
-            Err(diagnostic) => found.push(diagnostic),
-        }
-        match promote_name(parameter, recipe, arch, &channel.name) {
-            Ok(name) => {
-                found.extend(parameter_fault(&name).map(|why| unusable(&name, parameter, recipe, why)));
-                if let Some(other) = parameters.insert(name.clone(), &channel.name) {
-                    let why = format!("channels `{other}` and `{}` would share it", channel.name);
-                    let help = "put {{ channel }} into `promote.parameter`";
-                    found.push(unusable(&name, parameter, recipe, &why).help(help));
+    let targets = [
+        ("launch_template", &recipe.promote.launch_template, launch_template_fault as fn(&str) -> Option<&'static str>),
+        ("parameter", &recipe.promote.parameter, parameter_fault),
+    ];
+    for (key, template, fault) in targets {
+        let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+        for channel in &project.channels {
+            let name = match promote_name(template, recipe, arch, &channel.name) {
+                Ok(name) => name,
+                Err(diagnostic) => {
+                    found.push(diagnostic);
+                    continue;
                 }
+            };
+            found.extend(fault(&name).map(|why| unusable(&name, template, recipe, why)));
+            // A shared pointer would move production whenever a candidate is promoted.
+            if let Some(other) = taken.insert(name.clone(), &channel.name) {
+                let why = format!("channels `{other}` and `{}` would share it", channel.name);
+                let help = format!("put {{{{ channel }}}} into `promote.{key}`");
+                found.push(unusable(&name, template, recipe, &why).help(help));
             }
-            Err(diagnostic) => found.push(diagnostic),
         }
     }
     // One fault of one template shows once, not once per channel.

@@ -119,7 +119,11 @@ impl Rendered {
             self.resource_name, self.platform, self.architecture, self.parent
         );
         for component in &self.components {
-            let _ = writeln!(text, "---\n# component {} ({} stage), from {}", component.resource_name, component.stage, component.from);
+            let _ = writeln!(
+                text,
+                "---\n# component {} ({} stage), from {}",
+                component.resource_name, component.stage, component.from
+            );
             for (name, value) in &component.parameters {
                 let _ = writeln!(text, "# parameter {name}: {value:?}");
             }

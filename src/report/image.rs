@@ -143,7 +143,8 @@ fn packages(changes: Option<&[PackageChange]>) -> String {
     let Some(changes) = changes else {
         return "  patched          unknown: the image did not record what it had before\n".to_owned();
     };
-    let patched: Vec<&PackageChange> = changes.iter().filter(|change| change.from.is_some() && change.to.is_some()).collect();
+    let patched: Vec<&PackageChange> =
+        changes.iter().filter(|change| change.from.is_some() && change.to.is_some()).collect();
     let added = changes.iter().filter(|change| change.from.is_none()).count();
     let removed = changes.iter().filter(|change| change.to.is_none()).count();
     let mut text = format!("  patched          {} packages, {added} added, {removed} removed\n", patched.len());
@@ -169,7 +170,12 @@ mod tests {
     use super::*;
 
     fn change(from: Option<&str>, to: Option<&str>) -> PackageChange {
-        PackageChange { name: "openssl".into(), arch: "amd64".into(), from: from.map(Into::into), to: to.map(Into::into) }
+        PackageChange {
+            name: "openssl".into(),
+            arch: "amd64".into(),
+            from: from.map(Into::into),
+            to: to.map(Into::into),
+        }
     }
 
     #[test]

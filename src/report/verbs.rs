@@ -112,7 +112,10 @@ pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
         let (template, region) = (&placed.launch_template, &placed.region);
         let parameter = &placed.parameter;
         [
-            ("launch template", format!("{region}: {} {} default version {}", template.name, template.id, template.version)),
+            (
+                "launch template",
+                format!("{region}: {} {} default version {}", template.name, template.id, template.version),
+            ),
             ("parameter", format!("{region}: {} (version {})", parameter.name, parameter.version)),
         ]
     };

@@ -35,7 +35,9 @@ impl Work<'_> {
         };
         let approval = Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() };
         let moved = match self.order(channel, "promoted") {
-            Ok(order) => promote::promote(self.cloud, &order, &candidate, &approval, events).await.map_err(RunError::from),
+            Ok(order) => {
+                promote::promote(self.cloud, &order, &candidate, &approval, events).await.map_err(RunError::from)
+            }
             Err(error) => Err(error),
         };
         told(events, moved)
@@ -59,7 +61,8 @@ impl Work<'_> {
 
     fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
         let name = |template: &str| {
-            render::promote_name(template, self.recipe, self.arch, &channel.name).map_err(|error| RunError::Files(vec![error]))
+            render::promote_name(template, self.recipe, self.arch, &channel.name)
+                .map_err(|error| RunError::Files(vec![error]))
         };
         Ok(Order {
             project: self.project,
@@ -76,7 +79,8 @@ impl Work<'_> {
 
 /// Who we are, for locks: host and process.
 fn holder() -> String {
-    let host = nix::unistd::gethostname().map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned());
+    let host =
+        nix::unistd::gethostname().map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned());
     format!("{host}, process {}", std::process::id())
 }
 

@@ -88,7 +88,9 @@ impl Work<'_> {
             (ImagePlan::Keep { version, ami, .. }, false) if plan.is_empty() => {
                 (Ending::Unchanged, format!("nothing to create: image {version} is {ami}"))
             }
-            (ImagePlan::Keep { version, .. }, true) => (Ending::Done, format!("image {version} is built again, as asked")),
+            (ImagePlan::Keep { version, .. }, true) => {
+                (Ending::Done, format!("image {version} is built again, as asked"))
+            }
             (ImagePlan::Join { arn, .. }, _) => (Ending::Done, format!("joins the build under way: {arn}")),
             _ => (Ending::Done, format!("{} resources to create, image to build", creations(&plan))),
         };
@@ -138,7 +140,8 @@ impl Work<'_> {
             self.parent(rendered, events).await?;
         }
         let published = self.publish(plan, events).await?;
-        Ok(build::ensure(self.cloud, plan, &published, BuildOptions { fresh, ..BuildOptions::default() }, events).await?)
+        Ok(build::ensure(self.cloud, plan, &published, BuildOptions { fresh, ..BuildOptions::default() }, events)
+            .await?)
     }
 
     /// The newest image that has the fingerprint of the project's files.

@@ -21,7 +21,10 @@ pub struct Outcome {
 impl Env {
     /// An empty environment. On the build's own disk: roots are too big for some /tmp.
     pub fn new() -> Self {
-        let base = tempfile::Builder::new().prefix("amiforge-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
+        let base = tempfile::Builder::new()
+            .prefix("amiforge-")
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .expect("a temporary folder");
         for folder in ["project", "home", "cache"] {
             std::fs::create_dir(base.path().join(folder)).expect("a folder in the temporary folder");
         }
@@ -74,7 +77,14 @@ impl Env {
     /// Runs the binary and insists on its exit code.
     pub fn expect(&self, code: i32, arguments: &[&str]) -> Outcome {
         let outcome = self.run(arguments);
-        assert_eq!(outcome.code, code, "amiforge {}\n--- stdout\n{}\n--- stderr\n{}", arguments.join(" "), outcome.stdout, outcome.stderr);
+        assert_eq!(
+            outcome.code,
+            code,
+            "amiforge {}\n--- stdout\n{}\n--- stderr\n{}",
+            arguments.join(" "),
+            outcome.stdout,
+            outcome.stderr
+        );
         outcome
     }
 

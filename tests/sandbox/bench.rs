@@ -21,10 +21,19 @@ pub fn set_base(folder: &str) {
 /// The folder of this run.
 pub fn folder() -> &'static Path {
     FOLDER.get_or_init(|| {
-        let folder = std::env::temp_dir().join(format!("amiforge-sandbox-test-{}", std::process::id()));
+        let folder = roomy().join(format!("amiforge-sandbox-test-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         folder
     })
+}
+
+/// Memory if there is enough of it: writing thousands of small files takes seconds on a busy disk. The run as an
+/// ordinary user is always on disk, so that both are tested.
+fn roomy() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let enough = nix::sys::statvfs::statvfs(memory)
+        .is_ok_and(|space| space.blocks_available() * space.fragment_size() > 3 << 30);
+    if enough { memory.to_owned() } else { std::env::temp_dir() }
 }
 
 /// Removes the folder of this run and everything in it.

@@ -117,16 +117,19 @@ fn a_file_system_without_room_for_a_layer() {
     if !nix::unistd::geteuid().is_root() {
         return; // An ordinary user cannot make the overlay to try it on.
     }
-    let folder = bench::place("container");
-    let output = Command::new("/proc/self/exe").arg("--on-overlay").arg(&folder).output().unwrap();
+    let folder = std::env::temp_dir().join(format!("amiforge-container-{}", std::process::id()));
+    let places = format!("{}|{}", folder.display(), base().display());
+    let output = Command::new("/proc/self/exe").args(["--on-overlay", &places]).output().unwrap();
+    root::remove(&folder).unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }
 
 /// The other half of the test above, in a process with mounts of its own.
-pub fn on_overlay(folder: &str) {
+pub fn on_overlay(places: &str) {
+    let (folder, base) = places.split_once('|').unwrap();
+    bench::set_base(folder);
     let folder = Path::new(folder);
-    bench::set_base(folder.to_str().unwrap());
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
     let path = |name: &str| folder.join(name);
@@ -135,7 +138,7 @@ pub fn on_overlay(folder: &str) {
     }
     let options = format!("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", folder.display());
     mount(Some("overlay"), &path("merged"), Some("overlay"), MsFlags::empty(), Some(options.as_str())).unwrap();
-    let mut spec = spec(vec![base()]);
+    let mut spec = spec(vec![PathBuf::from(base)]);
     spec.scratch = path("merged").join("scratch");
     let instance = Instance::start(&spec).unwrap();
     assert!(instance.notes()[0].contains("cannot hold an overlay's upper layer"), "{:?}", instance.notes());

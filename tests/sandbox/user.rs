@@ -9,7 +9,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const AS_ROOT: &[Test] = &[("user::everything_works_without_root", everything_works_without_root)];
+pub const AS_ROOT: &[Test] = &[
+    ("user::everything_works_without_root", everything_works_without_root),
+    ("user::what_is_missing_is_said_with_the_command_that_mends_it", what_is_missing_is_said),
+];
 
 /// What the user runs: everything but the starting of itself.
 pub const TESTS: &[Test] = &TABLE;
@@ -64,10 +67,7 @@ fn everything_works_without_root() {
     let entry = nix::unistd::User::from_name(&user.name).unwrap().unwrap();
     fs::create_dir_all(user.folder.join("work")).unwrap();
     chown(user.folder.join("work"), Some(entry.uid.as_raw()), Some(entry.gid.as_raw())).unwrap();
-    // The build folder may be out of the user's reach.
-    let program = user.folder.join("program");
-    fs::copy("/proc/self/exe", &program).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let program = copied_program(&user.folder);
     let output = Command::new(&program)
         .arg("--as-user")
         .arg(user.folder.join("work/base"))
@@ -82,6 +82,55 @@ fn everything_works_without_root() {
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "as an ordinary user: {}", output.status);
     assert_eq!(fs::read_dir(user.folder.join("work")).unwrap().count(), 0, "something is left");
+}
+
+/// This program where every user can run it: the build folder may be out of reach.
+fn copied_program(folder: &Path) -> PathBuf {
+    let program = folder.join("program");
+    fs::copy("/proc/self/exe", &program).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+fn what_is_missing_is_said() {
+    if !nix::unistd::geteuid().is_root() {
+        return; // The parts of the message have tests of their own; this one needs to become others.
+    }
+    let folder = std::env::temp_dir().join(format!("amiforge-probe-{}", std::process::id()));
+    fs::create_dir_all(folder.join("work")).unwrap();
+    fs::set_permissions(folder.join("work"), fs::Permissions::from_mode(0o777)).unwrap();
+    let program = copied_program(&folder);
+    let said = |launcher: &[&str]| {
+        let output = Command::new(launcher[0])
+            .args(&launcher[1..])
+            .args([&program, Path::new("--probe"), &folder.join("work")])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
+    };
+    // A user for whom nobody has set aside ids; root as it is in a container.
+    let user = said(&["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
+    let container = said(&["setpriv", "--bounding-set=-sys_admin"]);
+    let left = fs::read_dir(folder.join("work")).unwrap().count();
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(user.contains("subordinate ids of the user 54321 in /etc/subuid"), "{user}");
+    assert!(user.contains("mend it with: sudo usermod --add-subuids ") && user.contains(" 54321\n"), "{user}");
+    assert!(
+        container.contains("CAP_SYS_ADMIN") && container.contains("mend it with: docker run --privileged"),
+        "{container}"
+    );
+    for text in [user, container] {
+        assert!(text.contains("without it: init, lint, render and plan"), "{text}");
+    }
+    assert_eq!(left, 0, "the probe has left something");
+}
+
+/// The other half of the test above.
+pub fn say_what_the_probe_says(folder: &str) {
+    match amiforge::sandbox::probe(Path::new(folder)) {
+        Ok(mode) => println!("{} works", mode.name()),
+        Err(error) => println!("{error}"),
+    }
 }
 
 fn files_belong_to_many_users() {

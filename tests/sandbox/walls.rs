@@ -24,6 +24,8 @@ fn the_host_is_not_visible() {
     fs::write(&marker, "of the host").unwrap();
     let instance = instance();
     assert_eq!(run(&instance, &shell(&format!("test -e {}", marker.display()))).exit, Exit::Code(1));
+    let sources = env!("CARGO_MANIFEST_DIR");
+    assert_eq!(run(&instance, &shell(&format!("test -e {sources}"))).exit, Exit::Code(1));
     let mounts = sh(&instance, "cat /proc/self/mountinfo");
     let scratch = bench::folder().display().to_string();
     assert!(!mounts.contains(&scratch), "{mounts}");

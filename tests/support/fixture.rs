@@ -19,13 +19,17 @@ pub fn parent(base: &Path) -> Parent {
     let parent = Parent { root: base.join("root"), repository: base.join("repository") };
     root::clone_from_host(&parent.root, &[]);
     let repository = repo::write(&parent.repository);
-    repository.install_first_versions(&parent.root);
-    repository.use_in(&parent.root);
-    let _ = fs::remove_file(parent.root.join("etc/apt/sources.list"));
+    repository.make_outdated(&parent.root);
     // A scan believes only suites of the image's own release; this image is of the synthetic one.
     let os = parent.root.join("usr/lib/os-release");
     let text = fs::read_to_string(&os).expect("os-release");
-    let renamed = text.lines().map(|line| if line.starts_with("VERSION_CODENAME=") { format!("VERSION_CODENAME={}", repo::RELEASE) } else { line.to_owned() });
+    let renamed = text.lines().map(|line| {
+        if line.starts_with("VERSION_CODENAME=") {
+            format!("VERSION_CODENAME={}", repo::RELEASE)
+        } else {
+            line.to_owned()
+        }
+    });
     fs::write(&os, renamed.map(|line| line + "\n").collect::<String>()).expect("os-release");
     parent
 }

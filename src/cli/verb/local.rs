@@ -27,7 +27,9 @@ pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Fail
     let project = session.project()?;
     let cloud = session.cloud(&project).await?;
     let Some(environment) = cloud.local() else {
-        return Err(Failure::new(Exit::Usage, "only the local environment can be served").next("leave --environment out"));
+        return Err(
+            Failure::new(Exit::Usage, "only the local environment can be served").next("leave --environment out")
+        );
     };
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
         Failure::new(Exit::Unexpected, format!("127.0.0.1:{} cannot be listened on: {error}", args.port))

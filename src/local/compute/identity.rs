@@ -1,28 +1,16 @@
 //! Identifiers of what the local environment makes, in the services' own forms.
 
+use super::super::random;
 use super::super::wire::ServiceError;
-use std::fs::File;
-use std::io::Read;
 
 /// `prefix-` and 17 hexadecimal digits: the form of EC2 resource ids.
 pub(super) fn resource(prefix: &str) -> Result<String, ServiceError> {
-    Ok(format!("{prefix}-{}", random_hex(17)?))
+    random::resource_id(prefix)
 }
 
 /// A random UUID (version 4).
 pub(super) fn uuid() -> Result<String, ServiceError> {
-    Ok(uuid_from(&random_hex(32)?))
-}
-
-/// `digits` random hexadecimal digits of the system's random source.
-fn random_hex(digits: usize) -> Result<String, ServiceError> {
-    let mut bytes = vec![0u8; digits.div_ceil(2)];
-    File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).map_err(|error| {
-        ServiceError::new(500, "InternalFailure", format!("no random numbers from /dev/urandom: {error}"))
-    })?;
-    let mut hex = hex(&bytes);
-    hex.truncate(digits);
-    Ok(hex)
+    Ok(uuid_from(&random::hex(32)?))
 }
 
 /// Lower-case hexadecimal text of `bytes`.

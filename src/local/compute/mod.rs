@@ -7,8 +7,8 @@
 //!
 //! | part | what it is for |
 //! |---|---|
-//! | `instance` | RunInstances and its relatives |
-//! | `command` | SendCommand and its relatives |
+//! | `instance` | `RunInstances` and its relatives |
+//! | `command` | `SendCommand` and its relatives |
 //! | `patch` | AWS-RunPatchBaseline and what it found |
 //! | `image` | Image Builder images and the build |
 //! | `parent` | parent images of the local environment |
@@ -19,10 +19,10 @@
 //! * An instance has the machine's kernel, network interfaces and ports: two instances cannot listen on the same port.
 //!   There is no metadata service; `HttpTokens` is recorded only.
 //! * An instance is managed by Systems Manager as soon as it runs; it needs no agent, profile or network path.
-//! * RunInstances starts the instance before it answers, and answers `Unsupported` when it cannot be started.
+//! * `RunInstances` starts the instance before it answers, and answers `Unsupported` when it cannot be started.
 //! * Instances cannot be stopped and started again, only terminated; they end with the process that runs them.
-//! * SendCommand knows AWS-RunShellScript and AWS-RunPatchBaseline; override lists are not fetched.
-//! * CreateImage runs the managed workflows; custom workflows, distribution configurations and containers are refused.
+//! * `SendCommand` knows AWS-RunShellScript and AWS-RunPatchBaseline; override lists are not fetched.
+//! * `CreateImage` runs the managed workflows; custom workflows, distribution configurations and containers are refused.
 //!   As many builds work at once as there are processors (at least two); others wait as PENDING.
 //! * `terminateInstanceOnFailure: false` is not honoured: the build instance always ends.
 //! * As in the service, an AMI whose test phase failed stays; its image is FAILED and does not tell it.

@@ -142,7 +142,8 @@ fn make(wanted: &BootstrapSpec, on_line: &dyn Fn(String)) -> Result<(), SandboxE
 /// What is missing on the machine is told in the sandbox's own words, which name the command that mends it.
 fn parent_error(error: &SandboxError) -> LocalError {
     match error {
-        SandboxError::Unavailable { .. } | SandboxError::Program { .. } => LocalError::Sandbox(error.to_string()),
+        SandboxError::Unavailable { .. } => LocalError::Sandbox(error.to_string()),
+        SandboxError::Program { .. } => LocalError::Program(error.to_string()),
         _ => LocalError::Parent(error.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! AMIs: who sees which, DescribeImages, DeregisterImage.
+//! AMIs: who sees which; describing and deregistering them.
 
 use super::super::Local;
 use super::super::input::compact;
@@ -193,7 +193,7 @@ fn windows(ami: &Ami) -> Option<&'static str> {
     ami.platform.eq_ignore_ascii_case("windows").then_some("windows")
 }
 
-/// The block device mapping as DescribeImages and DescribeImageAttribute show it.
+/// The block device mapping as `DescribeImages` and `DescribeImageAttribute` show it.
 pub(super) fn block_devices(ami: &Ami) -> Value {
     json!([{
         "deviceName": ami.root_device,

@@ -1,4 +1,4 @@
-//! DescribeRegions: the Regions that tools ask for. Any Region name works here; the list is what AWS enables by default.
+//! `DescribeRegions`: the Regions that tools ask for. Any Region name works here; the list is what AWS enables by default.
 
 use super::super::Local;
 use super::super::wire::{Caller, ServiceError};

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 const RESOLVE: &str = "resolve:ssm:";
 /// Versions per template (patch-baselines.md section 12.8).
 const MAX_VERSIONS: usize = 10_000;
-/// Versions in one DescribeLaunchTemplateVersions or DeleteLaunchTemplateVersions.
+/// Versions in one `DescribeLaunchTemplateVersions` or `DeleteLaunchTemplateVersions`.
 const MAX_AT_ONCE: usize = 200;
 
 const FILTERS: &[&str] =
@@ -38,7 +38,8 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
     let description = input.limited("VersionDescription", 0..=255)?.unwrap_or_default();
     let resolve = input.flag("ResolveAlias")?.unwrap_or(false);
     let scope = &caller.scope;
-    let once = Once { operation: "CreateLaunchTemplateVersion", token: "ClientToken", request, mismatch: MISMATCH };
+    let once =
+        Once { operation: "CreateLaunchTemplateVersion", token: "ClientToken", input: &input, mismatch: MISMATCH };
     local.store.write(|tx| {
         once.run(tx, caller, || {
             let mut template = Template::required(tx, scope, &input)?;

@@ -32,7 +32,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
     }
     tags::check(&tags)?;
     let scope = &caller.scope;
-    let once = Once { operation: "CreateLaunchTemplate", token: "ClientToken", request, mismatch: MISMATCH };
+    let once = Once { operation: "CreateLaunchTemplate", token: "ClientToken", input: &input, mismatch: MISMATCH };
     local.store.write(|tx| {
         once.run(tx, caller, || {
             let all = Template::all(tx, scope)?;
@@ -120,7 +120,7 @@ pub(super) fn modify(local: &Local, caller: &Caller, request: &Value) -> Result<
     let input = input(request);
     let version = input.required("SetDefaultVersion")?;
     let scope = &caller.scope;
-    let once = Once { operation: "ModifyLaunchTemplate", token: "ClientToken", request, mismatch: MISMATCH };
+    let once = Once { operation: "ModifyLaunchTemplate", token: "ClientToken", input: &input, mismatch: MISMATCH };
     local.store.write(|tx| {
         once.run(tx, caller, || {
             let mut template = Template::required(tx, scope, &input)?;

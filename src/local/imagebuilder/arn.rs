@@ -34,7 +34,9 @@ impl Pattern {
     }
 }
 
-fn part(text: &str) -> Option<Option<u32>> {
+/// One part of a version: a number, or none for `x`; nothing for what is neither.
+#[allow(clippy::option_option, reason = "the outer one is failure, the inner one the open end")]
+pub(super) fn part(text: &str) -> Option<Option<u32>> {
     if text == "x" { Some(None) } else { number(text).map(Some) }
 }
 

@@ -1,4 +1,4 @@
-//! CreateComponent.
+//! Creating components.
 
 use super::super::Local;
 use super::super::input::Input;
@@ -7,8 +7,7 @@ use super::super::store::Transaction;
 use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::arn::{self, Version};
-use super::document::{Facts, document_kind_and_errors};
-use super::{MISMATCH, already_exists, check_quota, dry_run, input, resource_name, tags};
+use super::{MISMATCH, already_exists, check_quota, document, dry_run, input, resource_name, tags};
 use crate::clock::rfc3339;
 use serde_json::{Value, json};
 
@@ -27,7 +26,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
     let input = input(request);
     let wish = parse(&input, caller)?;
     let is_dry = input.flag("dryRun")?.unwrap_or(false);
-    let once = Once { operation: "CreateComponent", token: "clientToken", request, mismatch: MISMATCH };
+    let once = Once { operation: "CreateComponent", token: "clientToken", input: &input, mismatch: MISMATCH };
     local.store.write(|tx| {
         once.run(tx, caller, || {
             let record = next_build(tx, caller, &wish)?;
@@ -54,7 +53,7 @@ fn parse(input: &Input<'_>, caller: &Caller) -> Result<Wish, ServiceError> {
     let Some(platform) = input.one_of("platform", &["Windows", "Linux", "macOS"])? else {
         return Err(input.missing("platform"));
     };
-    let (data, facts) = document(input)?;
+    let (data, kind) = document(input)?;
     if input.get("kmsKeyId").is_some() {
         return Err(input.invalid("kmsKeyId", "The local environment has no keys; leave it out."));
     }
@@ -73,7 +72,7 @@ fn parse(input: &Input<'_>, caller: &Caller) -> Result<Wish, ServiceError> {
         change_description: input.limited("changeDescription", 1..=1024)?.unwrap_or_default().to_owned(),
         platform: platform.to_owned(),
         supported_os_versions: supported.into_iter().map(str::to_owned).collect(),
-        kind: facts.kind.to_owned(),
+        kind: kind.to_owned(),
         data: data.to_owned(),
         created_at: rfc3339(caller.now),
         tags: new_tags,
@@ -81,7 +80,8 @@ fn parse(input: &Input<'_>, caller: &Caller) -> Result<Wish, ServiceError> {
     Ok(Wish { name: name.to_owned(), version, record })
 }
 
-fn document<'a>(input: &Input<'a>) -> Result<(&'a str, Facts), ServiceError> {
+/// The document of a request and the type of component that it makes.
+fn document<'a>(input: &Input<'a>) -> Result<(&'a str, &'static str), ServiceError> {
     let combination = |text: &str| Err(ServiceError::client("InvalidParameterCombinationException", text));
     let data = match (input.text("data")?, input.text("uri")?) {
         (Some(data), None) => data,
@@ -99,8 +99,8 @@ fn document<'a>(input: &Input<'a>) -> Result<(&'a str, Facts), ServiceError> {
     if data.contains('\0') {
         return Err(input.invalid("data", "The document contains a NUL character."));
     }
-    let facts = document_kind_and_errors(data).map_err(|errors| input.invalid("data", &errors.join(" ")))?;
-    Ok((data, facts))
+    let document = document::read(data).map_err(|errors| input.invalid("data", &errors.join(" ")))?;
+    Ok((data, document::kind(&document)))
 }
 
 /// The record under the next free build number.

@@ -6,9 +6,9 @@ use super::super::records::{COMPONENT, ComponentRecord, RECIPE, RecipeRecord};
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::arn::{self, Arn, Version};
-use super::document::{Parameter, document_kind_and_errors};
 use super::listing::{self, Filters};
-use super::{in_use, input, not_found};
+use super::{document, in_use, input, not_found};
+use crate::component::model::Parameter;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub(super) fn get(local: &Local, caller: &Caller, request: &Value) -> Result<Val
     let (version, _) = order(&record);
     // The document was checked when it was stored; should a later version of this program read it differently, the
     // component can still be had, without its parameters.
-    let parameters = document_kind_and_errors(&record.data).map(|facts| facts.parameters).unwrap_or_default();
+    let parameters = document::read(&record.data).map(|document| document.parameters).unwrap_or_default();
     let mut component = summary(&record, &caller.scope.account);
     component["data"] = json!(record.data);
     component["encrypted"] = json!(false);

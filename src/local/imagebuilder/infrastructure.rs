@@ -39,8 +39,12 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
     let new_tags = input.map("tags")?;
     tags::check(&new_tags)?;
     let is_dry = input.flag("dryRun")?.unwrap_or(false);
-    let once =
-        Once { operation: "CreateInfrastructureConfiguration", token: "clientToken", request, mismatch: MISMATCH };
+    let once = Once {
+        operation: "CreateInfrastructureConfiguration",
+        token: "clientToken",
+        input: &input,
+        mismatch: MISMATCH,
+    };
     local.store.write(|tx| {
         once.run(tx, caller, || {
             let arn = arn::base(&caller.scope, KIND, name);
@@ -139,8 +143,12 @@ fn find(tx: &Transaction<'_>, caller: &Caller, input: &Input<'_>) -> Result<Infr
 pub(super) fn update(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let input = input(request);
     let body = body(&input)?;
-    let once =
-        Once { operation: "UpdateInfrastructureConfiguration", token: "clientToken", request, mismatch: MISMATCH };
+    let once = Once {
+        operation: "UpdateInfrastructureConfiguration",
+        token: "clientToken",
+        input: &input,
+        mismatch: MISMATCH,
+    };
     local.store.write(|tx| {
         once.run(tx, caller, || {
             let mut record = find(tx, caller, &input)?;

@@ -6,7 +6,7 @@ use super::super::store::{Scope, Transaction};
 use super::super::wire::ServiceError;
 use super::arn::Arn;
 use super::component_read::resolve_component;
-use super::document::document_kind_and_errors;
+use super::document;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Components per recipe.
@@ -98,7 +98,7 @@ fn values(component: &Input<'_>, record: &ComponentRecord) -> Result<Values, Ser
             return Err(parameter.invalid("name", &format!("The parameter {name} is given twice.")));
         }
     }
-    let declared = document_kind_and_errors(&record.data).map(|facts| facts.parameters).map_err(|errors| {
+    let declared = document::read(&record.data).map(|document| document.parameters).map_err(|errors| {
         component.invalid("componentArn", &format!("The component's document cannot be read: {}", errors.join(" ")))
     })?;
     let unknown: Vec<&str> = values

@@ -1,4 +1,4 @@
-//! CreateImageRecipe.
+//! Creating image recipes.
 
 use super::super::Local;
 use super::super::input::Input;
@@ -23,7 +23,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
     let name = resource_name(&input)?;
     let wanted = WantedVersion::parse(&input)?;
     let is_dry = input.flag("dryRun")?.unwrap_or(false);
-    let once = Once { operation: "CreateImageRecipe", token: "clientToken", request, mismatch: MISMATCH };
+    let once = Once { operation: "CreateImageRecipe", token: "clientToken", input: &input, mismatch: MISMATCH };
     local.store.write(|tx| {
         once.run(tx, caller, || {
             let version = free_version(tx, &caller.scope, name, &wanted)?;
@@ -52,8 +52,7 @@ impl WantedVersion {
             let why = "The semantic version has three numbers and one optional x wildcard, for example 1.0.0 or 1.0.x.";
             input.invalid("semanticVersion", why)
         };
-        let part = |part: &str| if part == "x" { Some(None) } else { arn::number(part).map(Some) };
-        let parts: Vec<Option<u32>> = text.split('.').map(part).collect::<Option<_>>().ok_or_else(invalid)?;
+        let parts: Vec<Option<u32>> = text.split('.').map(arn::part).collect::<Option<_>>().ok_or_else(invalid)?;
         let parts: [Option<u32>; 3] = parts.try_into().map_err(|_| invalid())?;
         if parts.iter().filter(|part| part.is_none()).count() > 1 {
             return Err(invalid());

@@ -84,12 +84,11 @@ fn answer(status: u16, id: &str, body: String) -> Response<Bytes> {
 
 /// An EC2 answer, API version 2016-11-15.
 pub(super) fn ec2_success(operation: &str, value: &Value, id: &str) -> Response<Bytes> {
-    let mut body = format!(
-        "{}<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>{id}</requestId>",
-        xml::DECLARATION
+    let body = format!(
+        "{}<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>{id}</requestId>{}</{operation}Response>",
+        xml::DECLARATION,
+        xml::elements(value)
     );
-    xml::members(&mut body, value);
-    body.push_str(&format!("</{operation}Response>"));
     answer(200, id, body)
 }
 
@@ -106,12 +105,10 @@ pub(super) fn ec2_fault(error: &ServiceError, id: &str) -> Response<Bytes> {
 
 /// An STS answer, API version 2011-06-15.
 pub(super) fn sts_success(operation: &str, value: &Value, id: &str) -> Response<Bytes> {
-    let mut body =
-        format!("<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result>");
-    xml::members(&mut body, value);
-    body.push_str(&format!(
-        "</{operation}Result><ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{operation}Response>"
-    ));
+    let body = format!(
+        "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result>{}</{operation}Result><ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{operation}Response>",
+        xml::elements(value)
+    );
     answer(200, id, body)
 }
 
@@ -156,8 +153,8 @@ mod tests {
 
     #[test]
     fn ten_comes_after_nine() {
-        let body: String = (1..=12).rev().map(|n| format!("&X.{n}=v{n}")).collect();
-        let call = parsed(&format!("Action=A{body}")).unwrap();
+        let parameters: Vec<String> = (1..=12).rev().map(|n| format!("X.{n}=v{n}")).collect();
+        let call = parsed(&format!("Action=A&{}", parameters.join("&"))).unwrap();
         let expected: Vec<String> = (1..=12).map(|n| format!("v{n}")).collect();
         assert_eq!(call.request["X"], json!(expected));
     }
@@ -176,7 +173,7 @@ mod tests {
     fn errors_escape_what_they_quote() {
         let response = ec2_fault(&ServiceError::new(400, "InvalidID", "no <b> & \"c\""), "r-1");
         let body = String::from_utf8(response.body().to_vec()).unwrap();
-        assert!(body.contains("<Message>no &lt;b&gt; &amp; &quot;c&quot;</Message>"), "{body}");
+        assert!(body.contains("<Message>no &lt;b&gt; &amp; \"c\"</Message>"), "{body}");
         assert!(body.contains("<RequestID>r-1</RequestID>"));
     }
 }

@@ -5,8 +5,14 @@ use serde_json::Value;
 /// The first line of EC2's answers.
 pub(super) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
-/// Appends every member of the object `value` as an element. Arrays become `<item>` elements, null is left out.
-pub(super) fn members(out: &mut String, value: &Value) {
+/// Every member of the object `value` as an element. Arrays become `<item>` elements, null is left out.
+pub(super) fn elements(value: &Value) -> String {
+    let mut out = String::new();
+    members(&mut out, value);
+    out
+}
+
+fn members(out: &mut String, value: &Value) {
     if let Value::Object(members) = value {
         for (name, value) in members {
             element(out, name, value);
@@ -18,7 +24,7 @@ fn element(out: &mut String, name: &str, value: &Value) {
     if value.is_null() {
         return;
     }
-    out.push_str(&format!("<{name}>"));
+    out.extend(["<", name, ">"]);
     match value {
         Value::Null => {}
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -33,7 +39,7 @@ fn element(out: &mut String, name: &str, value: &Value) {
             }
         }
     }
-    out.push_str(&format!("</{name}>"));
+    out.extend(["</", name, ">"]);
 }
 
 /// `text` for use between tags. Characters that XML 1.0 cannot carry at all become the replacement character.
@@ -44,8 +50,6 @@ pub(super) fn escape(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
             '\r' => out.push_str("&#13;"),
             '\t' | '\n' => out.push(character),
             '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
@@ -63,9 +67,7 @@ mod tests {
 
     #[test]
     fn values_become_elements() {
-        let mut out = String::new();
-        members(
-            &mut out,
+        let out = elements(
             &json!({ "a": [{ "b": true }, { "b": 2 }], "c": [], "d": null, "groupSet": ["sg-1"], "z": "x<y" }),
         );
         assert_eq!(

@@ -53,7 +53,7 @@ impl Baseline {
 /// A baseline of either origin.
 pub(super) enum Found {
     /// AWS's.
-    Owned(&'static Owned),
+    Owned(Owned),
     /// The account's.
     Own(Baseline),
 }
@@ -92,7 +92,7 @@ impl Found {
     /// Name.
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Owned(owned) => &owned.name,
+            Self::Owned(owned) => owned.name(),
             Self::Own(baseline) => &baseline.name,
         }
     }
@@ -100,7 +100,7 @@ impl Found {
     /// Operating system.
     pub(super) fn os(&self) -> &str {
         match self {
-            Self::Owned(owned) => &owned.os,
+            Self::Owned(owned) => owned.os(),
             Self::Own(baseline) => &baseline.os,
         }
     }
@@ -135,8 +135,6 @@ impl Found {
 ///
 /// # Errors
 /// A database error.
-// `compute` asks for it when it scans.
-#[allow(dead_code)]
 pub(crate) fn default_baseline(tx: &Transaction<'_>, scope: &Scope, os: &str) -> Result<Option<Value>, StoreError> {
     Ok(Found::default_for(tx, scope, os)?.map(|found| found.render(scope)))
 }

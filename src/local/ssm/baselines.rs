@@ -54,7 +54,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
     let rows = local.store.read(|tx| {
         let own = Baseline::all(tx, scope)?.into_iter().map(Found::Own);
         let mut rows = BTreeMap::new();
-        for found in owned_baselines::all().iter().map(Found::Owned).chain(own) {
+        for found in owned_baselines::all().map(Found::Owned).chain(own) {
             let owner = if matches!(found, Found::Owned(_)) { "AWS" } else { "Self" };
             let fits = wanted("OWNER", &|value| value.eq_ignore_ascii_case(owner))
                 && wanted("NAME_PREFIX", &|value| found.name().starts_with(value))
@@ -148,7 +148,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
     let once = Once {
         operation: "CreatePatchBaseline",
         token: "ClientToken",
-        request,
+        input: &input,
         mismatch: "IdempotentParameterMismatch",
     };
     local.store.write(|tx| {

@@ -72,11 +72,8 @@ pub(super) fn unlabel(local: &Local, caller: &Caller, request: &Value) -> Result
         for version in parameter.versions.iter_mut().filter(|version| version.number == number) {
             for label in &labels {
                 let had = version.labels.iter().any(|present| present == label);
-                if had {
-                    removed.push(*label)
-                } else {
-                    invalid.push(*label)
-                }
+                let answer = if had { &mut removed } else { &mut invalid };
+                answer.push(*label);
                 version.labels.retain(|present| present != label);
             }
         }

@@ -23,7 +23,8 @@ fn filters(input: &Input<'_>, keys: &[&str]) -> Result<Vec<Filter>, ServiceError
     for (member, otherwise) in [("ParameterFilters", "Equals"), ("Filters", "BeginsWith")] {
         for filter in input.objects(member)? {
             let key = filter.required("Key")?;
-            if !keys.contains(&key) && !(key.starts_with("tag:") && keys.contains(&"tag:")) {
+            let known = if key.starts_with("tag:") { "tag:" } else { key };
+            if !keys.contains(&known) {
                 let text = format!("The filter key {key} is not valid. This operation has: {}.", keys.join(", "));
                 return Err(ServiceError::client("InvalidFilterKey", text));
             }

@@ -12,12 +12,8 @@ mod parameter_record;
 mod put;
 mod tags;
 
-// For `compute`: the baseline of a scan, the parameter of a parent image that was made.
-#[allow(unused_imports, reason = "compute is filled by another hand")]
 pub(crate) use baseline_record::default_baseline;
-pub(crate) use parameter_record::parameter_value;
-#[allow(unused_imports, reason = "compute is filled by another hand")]
-pub(crate) use parameter_record::put_public_parameter;
+pub(crate) use parameter_record::{parameter_value, put_public_parameter};
 
 use super::input::{Dialect, Input};
 use super::wire::{Operation, ServiceError};

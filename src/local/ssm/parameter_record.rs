@@ -183,8 +183,6 @@ pub(crate) fn parameter_value(tx: &Transaction<'_>, scope: &Scope, reference: &s
 ///
 /// # Errors
 /// When the state cannot be written.
-// `compute` calls this when it makes a parent image.
-#[allow(dead_code)]
 pub(crate) fn put_public_parameter(local: &Local, region: &str, name: &str, value: &str) -> Result<(), StoreError> {
     let scope = Scope { account: "*".to_owned(), region: region.to_owned() };
     local.store.write(|tx| {

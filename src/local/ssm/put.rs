@@ -1,4 +1,4 @@
-//! PutParameter.
+//! Writing parameters.
 
 use super::super::Local;
 use super::super::ec2::images;

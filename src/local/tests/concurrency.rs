@@ -1,5 +1,6 @@
 use super::{Bench, open};
 use crate::local::DEFAULT_ACCOUNT;
+use crate::local::store::StoreError;
 use serde_json::json;
 use std::sync::{Arc, Barrier};
 
@@ -67,7 +68,12 @@ fn many_may_open_a_new_state_at_once() {
             for _ in 0..6 {
                 scope.spawn(|| {
                     barrier.wait();
-                    open(folder.path())
+                    // The last one that closes the file tidies it up, which must not disturb one that opens it.
+                    for _ in 0..5 {
+                        let local = open(folder.path());
+                        let scopes = local.store.read(|tx| tx.scopes("none"));
+                        assert!(scopes.map_err(|error: StoreError| error).unwrap().is_empty());
+                    }
                 });
             }
         });

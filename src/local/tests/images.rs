@@ -140,8 +140,8 @@ fn tags_are_all_or_nothing_and_limited() {
     assert_eq!(create(&format!("ResourceId.1={A}&Tag.1.Key=aws:x")), "InvalidParameterValue");
     assert_eq!(create("ResourceId.1=vpc-1&Tag.1.Key=x"), "InvalidID");
     assert_eq!(create("ResourceId.1=i-0123456789abcdef0&Tag.1.Key=x"), "InvalidInstanceID.NotFound");
-    let many: String = (1..=50).map(|n| format!("&Tag.{n}.Key=k{n}")).collect();
-    assert_eq!(create(&format!("ResourceId.1={A}{many}")), "TagLimitExceeded");
+    let many: Vec<String> = (1..=50).map(|n| format!("Tag.{n}.Key=k{n}")).collect();
+    assert_eq!(create(&format!("ResourceId.1={A}&{}", many.join("&"))), "TagLimitExceeded");
 }
 
 #[test]

@@ -1,1 +1,187 @@
+//! The local environment through its front door: HTTP requests made by hand, and the SDK's clients.
 
+mod baselines;
+mod concurrency;
+mod faults;
+mod imagebuilder;
+mod images;
+mod parameters;
+mod protocols;
+mod recipes;
+mod sdk;
+mod serve;
+mod templates;
+
+use super::records::{AMI, Ami};
+use super::store::{Scope, StoreError};
+use super::{Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Local, credentials};
+use crate::clock::Clock;
+use crate::event::Events;
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use time::macros::datetime;
+
+/// A local environment in a folder of its own, and who calls it.
+pub(super) struct Bench {
+    pub(super) local: Arc<Local>,
+    account: String,
+    folder: Arc<TempDir>,
+}
+
+/// What an error answer says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+pub(super) fn open(state: &Path) -> Arc<Local> {
+    let config = Config {
+        state: state.join("state"),
+        cache: state.join("cache"),
+        clock: Clock::fixed(datetime!(2026-03-01 12:00 UTC)),
+        events: Events::none(),
+        mirror: None,
+        bind: Vec::new(),
+    };
+    Local::open(config).unwrap()
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self { local: open(folder.path()), account: DEFAULT_ACCOUNT.to_owned(), folder }
+    }
+
+    /// The same environment, called by another account.
+    pub(super) fn by(&self, account: &str) -> Self {
+        Self { local: Arc::clone(&self.local), account: account.to_owned(), folder: Arc::clone(&self.folder) }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        Scope { account: self.account.clone(), region: DEFAULT_REGION.to_owned() }
+    }
+
+    /// The header that says who calls which service.
+    pub(super) fn authorization(&self, service: &str) -> String {
+        let (key, _) = credentials(&self.account);
+        format!(
+            "AWS4-HMAC-SHA256 Credential={key}/20260301/{DEFAULT_REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        )
+    }
+
+    pub(super) fn send(&self, service: &str, request: http::request::Builder, body: &str) -> Response<Bytes> {
+        let request = request.header("authorization", self.authorization(service));
+        self.local.handle(request.body(Bytes::from(body.to_owned())).unwrap())
+    }
+
+    /// Systems Manager.
+    pub(super) fn ssm(&self, operation: &str, request: &Value) -> Result<Value, Refusal> {
+        let head = Request::post("/").header("x-amz-target", format!("AmazonSSM.{operation}"));
+        json_answer(&self.send("ssm", head, &request.to_string()))
+    }
+
+    /// Image Builder.
+    pub(super) fn builder(&self, operation: &str, request: &Value) -> Result<Value, Refusal> {
+        let method = match operation {
+            _ if operation.starts_with("Get") => "GET",
+            _ if operation.starts_with("List") => "POST",
+            _ if operation.starts_with("Delete") => "DELETE",
+            _ => "PUT",
+        };
+        let (mut uri, mut body) = (format!("/{operation}"), request.to_string());
+        if matches!(method, "GET" | "DELETE") {
+            let pairs = request.as_object().unwrap().iter();
+            let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", value.as_str().unwrap())).collect();
+            uri = format!("{uri}?{}", pairs.join("&"));
+            body = String::new();
+        }
+        json_answer(&self.send("imagebuilder", Request::builder().method(method).uri(uri), &body))
+    }
+
+    /// EC2: the answer's text.
+    pub(super) fn ec2(&self, parameters: &str) -> Result<String, Refusal> {
+        let head = Request::post("/").header("content-type", "application/x-www-form-urlencoded");
+        let response = self.send("ec2", head, &format!("{parameters}&Version=2016-11-15"));
+        let body = text(&response);
+        if response.status() == 200 {
+            return Ok(body);
+        }
+        Err(Refusal {
+            status: response.status().as_u16(),
+            code: element(&body, "Code").unwrap(),
+            message: element(&body, "Message").unwrap(),
+        })
+    }
+
+    /// Puts an AMI of the caller into the state, as a build would.
+    pub(super) fn add_ami(&self, id: &str, change: impl FnOnce(&mut Ami)) {
+        let mut ami = Ami {
+            id: id.to_owned(),
+            name: format!("debian-12 {id}"),
+            description: "a root".to_owned(),
+            owner: self.account.clone(),
+            public: false,
+            architecture: "x86_64".to_owned(),
+            state: "available".to_owned(),
+            created_at: "2026-03-01T10:00:00Z".to_owned(),
+            root_device: "/dev/xvda".to_owned(),
+            snapshot: "snap-0123456789abcdef0".to_owned(),
+            volume_size: 8,
+            volume_type: "gp3".to_owned(),
+            encrypted: false,
+            imds_v2: true,
+            platform: "Linux".to_owned(),
+            tags: BTreeMap::from([("team".to_owned(), "platform".to_owned())]),
+            layers: vec!["/nowhere".into()],
+            launch_permissions: Vec::new(),
+            source: None,
+        };
+        change(&mut ami);
+        self.local.store.write(|tx| tx.put(&self.scope(), AMI, id, &ami)).map_err(|error: StoreError| error).unwrap();
+    }
+}
+
+pub(super) fn text(response: &Response<Bytes>) -> String {
+    String::from_utf8(response.body().to_vec()).unwrap()
+}
+
+/// The text of the first element of that name.
+pub(super) fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    Some(rest.split_once(&format!("</{name}>"))?.0.to_owned())
+}
+
+/// The texts of all elements of that name.
+pub(super) fn elements(xml: &str, name: &str) -> Vec<String> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    xml.split(&open).skip(1).filter_map(|rest| Some(rest.split_once(&close)?.0.to_owned())).collect()
+}
+
+fn json_answer(response: &Response<Bytes>) -> Result<Value, Refusal> {
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or(json!({}));
+    if response.status() == 200 {
+        return Ok(body);
+    }
+    Err(Refusal {
+        status: response.status().as_u16(),
+        code: response.headers()["x-amzn-errortype"].to_str().unwrap().to_owned(),
+        message: body["message"].as_str().unwrap().to_owned(),
+    })
+}
+
+/// The code of a refusal.
+#[track_caller]
+pub(super) fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
+    result.unwrap_err().code
+}

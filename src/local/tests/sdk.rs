@@ -204,7 +204,7 @@ async fn image_builder_through_the_sdk() {
     let error = create().send().await.unwrap_err();
     assert_eq!(error.code(), Some("ResourceAlreadyExistsException"));
     assert!(error.message().unwrap().contains(&arn));
-    let error = create().dry_run(true).data("phases: [{name: test}]").send().await.unwrap_err();
+    let error = create().dry_run(true).data(BUILD.replace("build", "test")).send().await.unwrap_err();
     assert!(error.into_service_error().is_dry_run_operation_exception());
     let component = builder.get_component().component_build_version_arn(&arn).send().await.unwrap();
     assert_eq!(component.component().unwrap().data(), Some(BUILD));

@@ -27,7 +27,7 @@ fn a_template_is_made_found_and_deleted() {
     assert_eq!(element(&described, "defaultVersionNumber").unwrap(), "1");
     assert_eq!(element(&described, "createTime").unwrap(), "2026-03-01T12:00:00.000Z");
     let by_tag = bench.ec2("Action=DescribeLaunchTemplates&Filter.1.Name=tag:team&Filter.1.Value.1=a").unwrap();
-    assert_eq!(elements(&by_tag, "launchTemplateId"), [id.clone()]);
+    assert_eq!(elements(&by_tag, "launchTemplateId"), [&*id]);
     let again = "Action=CreateLaunchTemplate&LaunchTemplateName=golden-x86_64&LaunchTemplateData.ImageId=ami-1";
     assert_eq!(code(bench.ec2(again)), "InvalidLaunchTemplateName.AlreadyExistsException");
     bench.ec2(&format!("Action=DeleteLaunchTemplate&LaunchTemplateId={id}")).unwrap();
@@ -106,10 +106,7 @@ fn the_default_moves_and_stays_deletable_only_elsewhere() {
     let bench = Bench::new();
     let id = create(&bench, "golden");
     for _ in 0..2 {
-        let version = format!(
-            "Action=CreateLaunchTemplateVersion&LaunchTemplateName=golden&SourceVersion=$Latest&LaunchTemplateId="
-        );
-        bench.ec2(&version).unwrap();
+        bench.ec2("Action=CreateLaunchTemplateVersion&LaunchTemplateName=golden&SourceVersion=$Latest").unwrap();
     }
     let modify = |version: &str| {
         bench.ec2(&format!("Action=ModifyLaunchTemplate&LaunchTemplateId={id}&SetDefaultVersion={version}"))

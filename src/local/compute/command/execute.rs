@@ -80,7 +80,7 @@ fn try_carry_out(local: &Arc<Local>, scope: &Scope, id: &str) -> Result<(), Stor
     let record = local.store.write(|tx| {
         let Some(mut record) = tx.get::<CommandRecord>(scope, COMMAND, id)? else { return Ok::<_, StoreError>(None) };
         record.status = CommandStatus::InProgress;
-        record.details = CommandStatus::InProgress.word().to_owned();
+        CommandStatus::InProgress.word().clone_into(&mut record.details);
         record.started_at = Some(now);
         tx.put(scope, COMMAND, id, &record)?;
         Ok(Some(record))
@@ -96,8 +96,8 @@ fn try_carry_out(local: &Arc<Local>, scope: &Scope, id: &str) -> Result<(), Stor
         Some(live) => shell_script(&live, &record, &mut out, &mut err),
     };
     finish(local, scope, id, |record| {
-        record.stdout = out.text().to_owned();
-        record.stderr = err.text().to_owned();
+        out.text().clone_into(&mut record.stdout);
+        err.text().clone_into(&mut record.stderr);
         record.seconds = begun.elapsed().as_secs_f64();
         settle(record, outcome);
     })
@@ -122,7 +122,7 @@ fn settle(record: &mut CommandRecord, outcome: Outcome) {
         Outcome::Gone => (CommandStatus::Failed, "Terminated", -1),
     };
     record.status = status;
-    record.details = details.to_owned();
+    details.clone_into(&mut record.details);
     record.response_code = code;
 }
 

@@ -48,7 +48,7 @@ fn plugin<'a>(record: &CommandRecord, asked: Option<&'a str>) -> Result<&'a str,
 fn skipped_elsewhere(mut record: CommandRecord, plugin: &str) -> CommandRecord {
     if record.document == RUN_PATCH_BASELINE && plugin != "PatchLinux" && record.status != CommandStatus::Pending {
         record.status = CommandStatus::Success;
-        record.details = "Success".to_owned();
+        "Success".clone_into(&mut record.details);
         record.response_code = 0;
         record.stdout = format!("Step execution skipped due to unsupported platform. Step name: {plugin}");
         record.stderr = String::new();

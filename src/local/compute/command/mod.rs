@@ -102,9 +102,9 @@ pub(super) fn abandon(tx: &Transaction<'_>, scope: &Scope, instance: &str, now: 
         tx.delete(scope, QUEUE, &id)?;
         if let Some(mut record) = tx.get::<CommandRecord>(scope, COMMAND, &id)? {
             record.status = CommandStatus::Failed;
-            record.details = "Undeliverable".to_owned();
+            "Undeliverable".clone_into(&mut record.details);
             record.ended_at = Some(now.to_owned());
-            record.stderr = "The instance was terminated before the command was delivered.".to_owned();
+            "The instance was terminated before the command was delivered.".clone_into(&mut record.stderr);
             tx.put(scope, COMMAND, &id, &record)?;
         }
     }

@@ -83,7 +83,7 @@ mod tests {
             for line in &lines {
                 capture.line(line);
             }
-            let whole: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let whole = lines.iter().fold(String::new(), |all, line| all + line + "\n");
             prop_assert!(capture.text().chars().count() <= limit);
             if whole.chars().count() <= limit {
                 prop_assert_eq!(capture.text(), whole);

@@ -237,7 +237,7 @@ impl Task<'_> {
         took: Duration,
     ) -> Result<(), StoreError> {
         record.status = status;
-        record.details = status.word().to_owned();
+        status.word().clone_into(&mut record.details);
         record.response_code = i32::from(status != CommandStatus::Success);
         record.ended_at = Some(rfc3339(self.local.config.clock.now()));
         record.seconds = took.as_secs_f64();

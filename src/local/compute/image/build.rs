@@ -7,10 +7,12 @@ use super::workflow::{self, WorkflowStatus};
 use super::{IMAGE, ImageRecord, ImageStatus, output};
 use crate::event::Stage;
 use crate::local::Local;
+use crate::local::compute::state::Shared;
 use crate::local::records::Ami;
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::ServiceError;
 use serde_json::json;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A build that runs.
@@ -28,19 +30,39 @@ pub(super) fn start(local: &Local, scope: &Scope, record: &ImageRecord) -> Resul
     shared.add_build(&record.arn);
     let (image, scope) = (record.clone(), scope.clone());
     let (arn, failed_scope) = (record.arn.clone(), scope.clone());
-    let spawned = local.compute.supervise().and_then(|()| {
-        local.compute.spawn("local-build", move |local| {
-            let arn = image.arn.clone();
-            Build { local, scope, image }.run();
-            local.compute.shared.remove_build(&arn);
-        })
-    });
+    let spawned = local
+        .compute
+        .supervise()
+        .and_then(|()| local.compute.spawn("local-build", move |local| run_guarded(local, scope, image)));
     spawned.or_else(|error| {
         shared.remove_build(&arn);
         let reason = format!("The build could not be started: {error}");
         close(local, &failed_scope, &arn, ImageStatus::Failed, Some(&reason), None)?;
         Err(ServiceError::new(500, "ServiceException", reason))
     })
+}
+
+/// Runs a build. Should it panic, its instance ends all the same and its image does not stay BUILDING for ever.
+fn run_guarded(local: &Arc<Local>, scope: Scope, image: ImageRecord) {
+    let (arn, place) = (image.arn.clone(), scope.clone());
+    let build = Build { local, scope, image };
+    if catch_unwind(AssertUnwindSafe(|| build.run())).is_err() {
+        local.compute.shared.cancel_build(&arn);
+        let reason = "The build ended by a defect of the local environment; its log says where.";
+        if let Err(error) = close(local, &place, &arn, ImageStatus::Failed, Some(reason), None) {
+            tracing::error!(image = arn, %error, "the end of a build could not be recorded");
+        }
+    }
+    local.compute.shared.remove_build(&arn);
+}
+
+/// Gives a slot back, however the build ends.
+struct Slot<'a>(&'a Shared);
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.give_slot();
+    }
 }
 
 /// Writes the end of an image that has not ended yet.
@@ -76,9 +98,8 @@ impl Build<'_> {
     fn run(mut self) {
         let arn = self.image.arn.clone();
         let result = if self.local.compute.shared.take_slot(&arn, slots()) {
-            let result = self.work();
-            self.local.compute.shared.give_slot();
-            result
+            let _slot = Slot(&self.local.compute.shared);
+            self.work()
         } else {
             Err(BuildError::Cancelled)
         };

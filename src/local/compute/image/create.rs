@@ -23,13 +23,13 @@ pub(in crate::local::compute) fn create_image(
 ) -> Result<Value, ServiceError> {
     let token = request::text(body, "clientToken")
         .ok_or_else(|| invalid("The value supplied for parameter 'clientToken' is not valid. It is required."))?;
-    if let Some(answer) = local.store.read(|tx| answered_before(tx, &caller.scope, token, body))? {
+    if let Some(answer) = local.store.read(|tx| answered_before(tx, caller, token, body))? {
         return Ok(answer);
     }
     let draft = draft(local, caller, body)?;
     let (record, answer) = local.store.write(|tx| {
         // Looked up again: another call with the same token may have been faster.
-        if let Some(answer) = answered_before(tx, &caller.scope, token, body)? {
+        if let Some(answer) = answered_before(tx, caller, token, body)? {
             return Ok((None, answer));
         }
         let record = number(tx, &caller.scope, draft)?;
@@ -39,7 +39,7 @@ pub(in crate::local::compute) fn create_image(
             "latestVersionReferences": latest_references(&record.arn),
         });
         tx.put(&caller.scope, IMAGE, &record.arn, &record)?;
-        token::remember(tx, &caller.scope, "CreateImage", token, body, &answer)?;
+        token::remember(tx, caller, "CreateImage", token, body, &answer)?;
         Ok::<_, ServiceError>((Some(record), answer))
     })?;
     if let Some(record) = record {
@@ -50,11 +50,11 @@ pub(in crate::local::compute) fn create_image(
 
 fn answered_before(
     tx: &Transaction<'_>,
-    scope: &Scope,
+    caller: &Caller,
     token: &str,
     body: &Value,
 ) -> Result<Option<Value>, ServiceError> {
-    match token::look_up(tx, scope, "CreateImage", token, body)? {
+    match token::look_up(tx, caller, "CreateImage", token, body)? {
         token::Seen::New => Ok(None),
         token::Seen::Before(answer) => Ok(Some(answer)),
         token::Seen::Mismatch => Err(ServiceError::new(

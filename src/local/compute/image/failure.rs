@@ -33,11 +33,17 @@ impl From<StoreError> for BuildError {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Failed {
     pub(super) message: String,
+    pub(super) component: Option<Box<StepFailure>>,
+    pub(super) place: Box<Place>,
+}
+
+/// Where a step failed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Place {
     pub(super) workflow_id: String,
     pub(super) workflow_arn: String,
     pub(super) step_id: String,
     pub(super) step: String,
-    pub(super) component: Option<StepFailure>,
 }
 
 impl Failed {
@@ -48,21 +54,22 @@ impl Failed {
 
     /// `state.reason`.
     pub(super) fn reason(&self) -> String {
+        // The runner's message names document, phase and step by itself.
         let place = match &self.component {
-            Some(step) => format!(" Phase {}, step {} (line {}): {}", step.phase, step.step, step.line, step.message),
-            None => format!(" in workflow step {}", self.step),
+            Some(_) => String::new(),
+            None => format!(" in workflow step {}", self.place.step),
         };
-        format!("Workflow Execution ID: '{}' failed with reason: {}{place}", self.workflow_id, self.message)
+        format!("Workflow Execution ID: '{}' failed with reason: {}{place}", self.place.workflow_id, self.message)
     }
 
     /// `state.failureContext`.
     pub(super) fn context(&self, status: ImageStatus) -> Value {
         let mut context = json!({
             "imageStatus": status.word(),
-            "workflowExecutionId": self.workflow_id,
-            "workflowArn": self.workflow_arn,
-            "stepExecutionId": self.step_id,
-            "failedStep": self.step,
+            "workflowExecutionId": self.place.workflow_id,
+            "workflowArn": self.place.workflow_arn,
+            "stepExecutionId": self.place.step_id,
+            "failedStep": self.place.step,
         });
         if let Some(step) = &self.component {
             let message: String = step.message.chars().take(MESSAGE_LIMIT).collect();
@@ -98,11 +105,13 @@ mod tests {
     fn a_component_failure_names_component_phase_and_step() {
         let failed = Failed {
             message: "Document arn:c failed!".into(),
-            workflow_id: "wf-1".into(),
-            workflow_arn: "arn:w".into(),
-            step_id: "step-1".into(),
-            step: "ApplyBuildComponents".into(),
-            component: Some(StepFailure {
+            place: Box::new(Place {
+                workflow_id: "wf-1".into(),
+                workflow_arn: "arn:w".into(),
+                step_id: "step-1".into(),
+                step: "ApplyBuildComponents".into(),
+            }),
+            component: Some(Box::new(StepFailure {
                 document: "arn:c".into(),
                 phase: "build".into(),
                 step: "Install".into(),
@@ -110,7 +119,7 @@ mod tests {
                 line: 9,
                 message: "x".repeat(2_000),
                 last_lines: vec![],
-            }),
+            })),
         };
         let context = failed.context(ImageStatus::Building);
         assert_eq!(
@@ -124,12 +133,14 @@ mod tests {
             reason.starts_with("Workflow Execution ID: 'wf-1' failed with reason: Document arn:c failed!"),
             "{reason}"
         );
-        assert!(reason.contains("Phase build, step Install (line 9)"), "{reason}");
     }
 
     #[test]
     fn another_failure_names_the_workflow_step() {
-        let failed = Failed { step: "LaunchBuildInstance".into(), ..Failed::because("no namespaces") };
+        let failed = Failed {
+            place: Box::new(Place { step: "LaunchBuildInstance".into(), ..Place::default() }),
+            ..Failed::because("no namespaces")
+        };
         assert!(failed.reason().ends_with("no namespaces in workflow step LaunchBuildInstance"));
         assert!(failed.context(ImageStatus::Building).get("componentFailure").is_none());
     }

@@ -115,15 +115,14 @@ pub(in crate::local::compute) fn list_image_build_versions(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let records = match request::text(body, "imageVersionArn") {
-        None => selected(local, caller, body, "")?,
-        Some(_) => {
-            let arn = arn(body, "imageVersionArn")?;
-            let (name, pattern) = arn.rsplit_once('/').ok_or_else(|| not_found(arn))?;
-            let mut records = selected(local, caller, body, &format!("{name}/"))?;
-            records.retain(|record| version_matches(pattern, &record.version));
-            records
-        }
+    let records = if request::text(body, "imageVersionArn").is_none() {
+        selected(local, caller, body, "")?
+    } else {
+        let arn = arn(body, "imageVersionArn")?;
+        let (name, pattern) = arn.rsplit_once('/').ok_or_else(|| not_found(arn))?;
+        let mut records = selected(local, caller, body, &format!("{name}/"))?;
+        records.retain(|record| version_matches(pattern, &record.version));
+        records
     };
     paged(body, records.iter().map(summary_json).collect(), "imageSummaryList")
 }

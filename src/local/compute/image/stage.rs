@@ -2,7 +2,7 @@
 
 use super::apply::Task;
 use super::build::{Build, workflow_end};
-use super::failure::{BuildError, Failed};
+use super::failure::{BuildError, Failed, Place};
 use super::resolve::Component;
 use super::sanitize::sanitize;
 use super::workflow::{Run, StepKind, StepStatus, WorkflowStatus};
@@ -47,13 +47,13 @@ impl<'a> StageRun<'a> {
         let status = if cancelled { StepStatus::Cancelled } else { StepStatus::Failed };
         let record = self.run.record();
         let step = record.steps.last();
-        let failed = Failed {
+        let place = Place {
             workflow_id: record.id.clone(),
             workflow_arn: record.workflow_arn.clone(),
             step_id: step.map(|step| step.id.clone()).unwrap_or_default(),
             step: step.map(|step| step.name.clone()).unwrap_or_default(),
-            ..failed
         };
+        let failed = Failed { place: Box::new(place), ..failed };
         self.run.step_ended(status, &failed.message)?;
         self.end_instance()?;
         self.run.ended(workflow_end(cancelled), &failed.message)?;
@@ -128,7 +128,7 @@ impl<'a> StageRun<'a> {
             None => self.completed(applied.outputs),
             Some(failure) => {
                 self.run.outputs(applied.outputs)?;
-                Err(Failed { component: failure.step, ..Failed::because(failure.message) })
+                Err(Failed { component: failure.step.map(Box::new), ..Failed::because(failure.message) })
             }
         }
     }

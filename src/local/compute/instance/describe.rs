@@ -12,7 +12,7 @@ pub(in crate::local::compute) fn describe_instances(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let records = select(local, caller, body, |record, filter| matches(record, filter))?;
+    let records = select(local, caller, body, matches)?;
     let size = request::page_size(body, "MaxResults", 5..=1000, "InvalidParameterValue")?;
     let (records, next) = request::page(records, request::text(body, "NextToken"), size, "InvalidNextToken")?;
     let mut answer = json!({"reservationSet": reservations(&records, &caller.scope.account, &caller.scope.region)});

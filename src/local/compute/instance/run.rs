@@ -45,7 +45,7 @@ pub(in crate::local::compute) fn run_instances(
     }
     let answer = answer(&records, caller, &order);
     if !token.is_empty() {
-        local.store.write(|tx| token::remember(tx, &caller.scope, "RunInstances", &token, body, &answer))?;
+        local.store.write(|tx| token::remember(tx, caller, "RunInstances", &token, body, &answer))?;
     }
     Ok(answer)
 }
@@ -54,7 +54,7 @@ fn answered_before(local: &Local, caller: &Caller, token: &str, body: &Value) ->
     if token.is_empty() {
         return Ok(None);
     }
-    match local.store.read(|tx| token::look_up(tx, &caller.scope, "RunInstances", token, body))? {
+    match local.store.read(|tx| token::look_up(tx, caller, "RunInstances", token, body))? {
         token::Seen::New => Ok(None),
         token::Seen::Before(answer) => Ok(Some(answer)),
         token::Seen::Mismatch => Err(ServiceError::new(
