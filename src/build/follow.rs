@@ -192,3 +192,7 @@ pub(super) async fn steps(cloud: &Cloud, execution: &str) -> Result<Vec<ib::Work
     }
     Ok(all)
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

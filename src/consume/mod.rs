@@ -185,3 +185,6 @@ pub async fn channels(cloud: &Cloud, project: &Project, only: Option<&Recipe>) -
     }
     Ok(Listing { schema: "amiforge.channels/1", channels })
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,3 +28,16 @@ pub use publish::{Published, publish};
 pub(crate) use arn::{build_version, resource};
 pub(crate) use fingerprint::{digest, token};
 pub(crate) use observe::images;
+
+/// A desired state for tests of other rooms.
+#[cfg(test)]
+pub(crate) fn fixture() -> Desired {
+    desired::tests::of(&[("a", "one")], "ami-0")
+}
+
+/// A project with one recipe for tests of other rooms.
+#[cfg(test)]
+pub(crate) fn project_fixture() -> (crate::project::Project, crate::project::Recipe) {
+    let (project, _, recipe) = desired::tests::fixture(&[("a", "one")]);
+    (project, recipe)
+}

@@ -294,7 +294,9 @@ async fn killed_at_any_call_it_can_be_finished_and_undone() {
     for before in [&[][..], &AMIS[..1]] {
         let [old, new] = ends(before);
         for nth in 1..=calls(before).await {
-            for fault in [Fault::Stop, Fault::StopAfter] {
+            // To stop before a call leaves what stopping after the one before it leaves, so only the first needs both.
+            let faults = if nth == 1 { &[Fault::Stop, Fault::StopAfter][..] } else { &[Fault::StopAfter] };
+            for &fault in faults {
                 for direction in [Direction::Finish, Direction::Undo] {
                     let house = House::new();
                     for ami in before {
