@@ -8,7 +8,7 @@ CARGO ?= cargo
 .PHONY: run test lint prerequisites clean
 
 run: prerequisites
-	$(CARGO) run --quiet --locked -- run $(RECIPE)
+	$(CARGO) run --locked -- run $(RECIPE)
 
 test: prerequisites
 	@./scripts/test-prerequisites

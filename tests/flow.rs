@@ -142,11 +142,16 @@ fn a_changed_component_changes_itself_and_what_uses_it_and_the_plan_says_so_befo
     let after = fixture.resolve("candidate");
     assert_ne!(before, after);
 
+    let refused = fixture.env.expect(2, &["rollback", "web", "--channel", "candidate"]);
+    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    assert_eq!(fixture.resolve("candidate"), after);
     fixture.env.expect(0, &["rollback", "web", "--channel", "candidate", "--yes"]);
     assert_eq!(fixture.resolve("candidate"), before);
+    assert_eq!(Served::start(&fixture.env).launched("web-x86_64-candidate"), before);
     // Going forward again is a promotion of what is there: nothing is built.
     fixture.env.expect(0, &["promote", "web"]);
     assert_eq!(fixture.resolve("candidate"), after);
+    assert_eq!(Served::start(&fixture.env).launched("web-x86_64-candidate"), after);
     fixture.env.expect(0, &["promote", "web", "--channel", "production"]);
     assert_eq!(fixture.resolve("production"), after);
     fixture.nothing_is_left();
@@ -293,6 +298,16 @@ impl Served {
     }
 }
 
+impl Served {
+    /// The AMI that the default version of a launch template launches.
+    fn launched(&self, template: &str) -> String {
+        let versions = self.aws(&["ec2", "describe-launch-template-versions", "--launch-template-name", template]);
+        let versions = versions["LaunchTemplateVersions"].as_array().expect("versions");
+        let default = versions.iter().find(|version| version["DefaultVersion"] == true).expect("a default version");
+        default["LaunchTemplateData"]["ImageId"].as_str().expect("an AMI").to_owned()
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -335,11 +350,7 @@ fn the_aws_cli_lists_what_a_run_has_made() {
         described["Images"][0]["Tags"].as_array().expect("tags").iter().any(|tag| tag["Key"] == "amiforge:evidence")
     );
 
-    let versions =
-        served.aws(&["ec2", "describe-launch-template-versions", "--launch-template-name", "web-x86_64-candidate"]);
-    let default =
-        versions["LaunchTemplateVersions"].as_array().expect("versions").iter().find(|v| v["DefaultVersion"] == true);
-    assert_eq!(default.expect("a default version")["LaunchTemplateData"]["ImageId"], ami.as_str());
+    assert_eq!(served.launched("web-x86_64-candidate"), ami);
 
     let parameter = served.aws(&["ssm", "get-parameter", "--name", "/golden/web/x86_64/candidate"]);
     assert_eq!(parameter["Parameter"]["Value"], ami.as_str());
@@ -370,4 +381,45 @@ fn two_runs_at_once_build_one_image() {
     let builds = served.aws(&["imagebuilder", "list-image-build-versions", "--image-version-arn", version]);
     assert_eq!(builds["imageSummaryList"].as_array().map(Vec::len), Some(1), "{builds:#}");
     fixture.env.expect(0, &["run", "web"]);
+}
+
+#[test]
+fn a_locked_channel_is_not_moved_and_the_holder_is_named() {
+    let fixture = Fixture::new();
+    fixture.env.expect(0, &["run", "web"]);
+    let lock = r#"{"schema":"amiforge.lock/1","id":"somebody","holder":"ci-7, process 12","since":"2026-01-01T00:00:00Z","expires":"2999-01-01T00:00:00Z"}"#;
+    let name = "/amiforge/acme/locks/web/x86_64/production";
+    Served::start(&fixture.env).aws(&["ssm", "put-parameter", "--name", name, "--type", "String", "--value", lock]);
+    let refused = fixture.env.expect(11, &["promote", "web", "--channel", "production"]).stderr;
+    assert!(refused.contains("ci-7, process 12") && refused.contains("--resume"), "{refused}");
+    fixture.env.expect(8, &["resolve", "web", "--channel", "production"]);
+}
+
+#[test]
+fn a_machine_that_permits_no_namespaces_is_told_which_and_what_mends_it() {
+    let fixture = Fixture::new();
+    // Somebody without root and without subordinate ids.
+    let project = fixture.env.project();
+    let chown = Command::new("chown").args(["-R", "65534:65534"]).arg(fixture.env.base()).status().expect("chown");
+    assert!(chown.success());
+    let amiforge = fixture.env.command(&[]);
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(amiforge.get_program()).args(["run", "web"]);
+    for (name, value) in amiforge.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let output = command.current_dir(&project).output().expect("setpriv starts");
+    let text = fixture.env.normal(&output.stderr);
+    assert_eq!(output.status.code(), Some(12), "{text}");
+    assert!(text.contains("mend it with") && text.contains("without it"), "{text}");
+    assert!(!text.contains("publish"), "something was created:\n{text}");
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_an_error_and_is_left_alone() {
+    let fixture = Fixture::new();
+    fixture.env.write(".amiforge/local/local.sqlite", "this is not a database, and somebody may want to know why");
+    let text = fixture.env.expect(1, &["channels"]).stderr;
+    assert!(text.contains("state database"), "{text}");
+    assert!(fixture.env.read(".amiforge/local/local.sqlite").starts_with("this is not"), "the file was overwritten");
 }

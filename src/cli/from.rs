@@ -112,3 +112,43 @@ impl From<RunError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_off_promotion_is_partly_done_and_names_the_command_that_resumes() {
+        let error = PromoteError::CutOff {
+            channel: "candidate".into(),
+            ami: "ami-1".into(),
+            holder: "host, process 1".into(),
+            since: "2026-01-01T00:00:00Z".into(),
+        };
+        let failure = Failure::from(error);
+        assert_eq!(failure.exit, Exit::Partly);
+        assert!(failure.next[0].contains("amiforge promote --resume"), "{failure:?}");
+    }
+
+    #[test]
+    fn a_pointer_to_an_image_that_is_gone_is_drift() {
+        let error = PromoteError::Image { ami: "ami-1".into(), reason: "it is gone".into() };
+        assert_eq!(Failure::from(error).exit, Exit::Drift);
+    }
+
+    #[test]
+    fn a_build_that_goes_on_is_a_time_out_and_not_a_failure() {
+        let error = BuildError::TimedOut {
+            image_arn: "arn".into(),
+            status: "BUILDING".into(),
+            timed_out: crate::aws::wait::TimedOut { after: std::time::Duration::from_secs(1) },
+        };
+        assert_eq!(Failure::from(error).exit, Exit::TimedOut);
+    }
+
+    #[test]
+    fn a_code_nobody_knows_is_unexpected() {
+        assert_eq!(exit(77), Exit::Unexpected);
+        assert_eq!(exit(5), Exit::BuildFailed);
+    }
+}

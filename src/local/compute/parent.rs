@@ -10,7 +10,7 @@ use super::{identity, peer};
 use crate::clock::rfc3339;
 use crate::project::LocalParent;
 use crate::sandbox::root::{self, BootstrapSpec};
-use crate::sandbox::{Line, SandboxError};
+use crate::sandbox::{self, Line, SandboxError};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +63,8 @@ impl Local {
                 machine_architecture()
             )));
         }
+        // A machine that cannot run instances is told so before anything is made on it.
+        sandbox::probe(&self.config.state).map_err(|error| parent_error(&error))?;
         let root = match &spec.source {
             LocalParent::Bootstrap { release, packages } => bootstrapped(self, spec, release, packages, on_line)?,
             LocalParent::Directory { path } => directory(path)?,
