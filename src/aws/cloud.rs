@@ -67,8 +67,8 @@ impl Cloud {
         match config {
             EnvironmentConfig::Local(local) => {
                 let embedded = Embedded::open(project, local, &options).await?;
-                let home = embedded.home();
-                let identities = Identities::in_process(home.clone(), embedded.credentials(), embedded.handler());
+                let home = Embedded::home();
+                let identities = Identities::in_process(home.clone(), Embedded::credentials(), embedded.handler());
                 let targets = vec![Target { location: home.clone(), role: None }];
                 Ok(Self::assemble(
                     environment,

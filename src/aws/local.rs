@@ -28,11 +28,11 @@ impl Embedded {
         Ok(Self { local })
     }
 
-    pub(super) fn home(&self) -> Location {
+    pub(super) fn home() -> Location {
         Location { account: DEFAULT_ACCOUNT.to_owned(), region: DEFAULT_REGION.to_owned() }
     }
 
-    pub(super) fn credentials(&self) -> (String, String) {
+    pub(super) fn credentials() -> (String, String) {
         local::credentials(DEFAULT_ACCOUNT)
     }
 

@@ -16,7 +16,7 @@ use time::format_description::well_known::Rfc3339;
 /// Attempts to get a build that is not an old, ended one: see [`start`].
 const STALE_ANSWERS: usize = 5;
 /// How far the service's clock may be behind ours.
-const CLOCK_SKEW: Duration = Duration::from_secs(120);
+const CLOCK_SKEW: Duration = Duration::from_mins(2);
 /// Longest a test phase may take; the service's own limit for the setting is 1440 minutes.
 const TEST_TIMEOUT_MINUTES: i32 = 720;
 
@@ -34,7 +34,7 @@ pub struct BuildOptions {
 impl Default for BuildOptions {
     /// Tests run; a build may take four hours (the longest AWS's own guide speaks of, Windows with updates, is about two).
     fn default() -> Self {
-        Self { fresh: false, deadline: Duration::from_secs(4 * 3600), tests: true }
+        Self { fresh: false, deadline: Duration::from_hours(4), tests: true }
     }
 }
 

@@ -45,12 +45,11 @@ pub async fn publish(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Publ
             .iter()
             .find(|one| one.resource_name == change.name && one.fingerprint.starts_with(&change.fingerprint));
         let Some(wanted) = wanted else { continue };
-        let arn = match (&change.arn, change.action) {
-            (Some(arn), Action::Keep) => arn.clone(),
-            _ => {
-                announce(events, change);
-                create_component(cloud, wanted, change).await?
-            }
+        let arn = if let (Some(arn), Action::Keep) = (&change.arn, change.action) {
+            arn.clone()
+        } else {
+            announce(events, change);
+            create_component(cloud, wanted, change).await?
         };
         arns.insert(&wanted.fingerprint, arn);
     }

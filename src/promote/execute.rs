@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// After this time somebody else may take over a lock that is still there. A promotion takes well under a minute.
-const LOCK_LIFE: Duration = Duration::from_secs(3600);
+const LOCK_LIFE: Duration = Duration::from_hours(1);
 /// How long it is waited for a pointer to show what was written.
-const READ_BACK: Duration = Duration::from_secs(60);
+const READ_BACK: Duration = Duration::from_mins(1);
 /// Longest time between two looks while reading back.
 const READ_EVERY: Duration = Duration::from_secs(2);
 
@@ -50,7 +50,8 @@ impl<'a> Executor<'a> {
         for step in steps {
             self.events.progress(Stage::Promote, step.describe(self.plan));
             begun.push(*step);
-            if let Err(cause) = self.perform(*step).await {
+            // Boxed, because the steps' futures are large and would be part of every caller's.
+            if let Err(cause) = Box::pin(self.perform(*step)).await {
                 return Err(self.give_up(*step, cause, &begun).await);
             }
         }
@@ -76,7 +77,7 @@ impl<'a> Executor<'a> {
     pub(super) async fn undo_all(&self, steps: &[Step]) -> Result<Vec<String>, (StepError, Vec<String>)> {
         let mut restored = Vec::new();
         for step in steps.iter().rev() {
-            match self.undo(step.undo()).await {
+            match Box::pin(self.undo(step.undo())).await {
                 Ok(Some(line)) => {
                     self.events.note(Stage::Promote, line.clone());
                     restored.push(line);
