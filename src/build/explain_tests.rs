@@ -26,7 +26,7 @@ fn cloud(kind: &'static str, status: &'static str, outputs: Value) -> Cloud {
         _ => {
             let body: Value = serde_json::from_slice(request.body()).unwrap();
             assert_eq!((&body["CommandId"], &body["InstanceId"]), (&json!("cmd-1"), &json!("i-0abc")));
-            let text: String = (1..=30).map(|number| format!("line {number}\n\n")).collect::<Vec<_>>().concat();
+            let text = (1..=30).map(|number| format!("line {number}\n")).collect::<Vec<_>>().join("\n");
             ok(&json!({"StandardOutputContent": text, "StandardErrorContent": "E: it broke\n"}))
         }
     }))

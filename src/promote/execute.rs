@@ -50,7 +50,8 @@ impl<'a> Executor<'a> {
         for step in steps {
             self.events.progress(Stage::Promote, step.describe(self.plan));
             begun.push(*step);
-            if let Err(cause) = self.perform(*step).await {
+            // Boxed, because the steps' futures are large and would be part of every caller's.
+            if let Err(cause) = Box::pin(self.perform(*step)).await {
                 return Err(self.give_up(*step, cause, &begun).await);
             }
         }
@@ -76,7 +77,7 @@ impl<'a> Executor<'a> {
     pub(super) async fn undo_all(&self, steps: &[Step]) -> Result<Vec<String>, (StepError, Vec<String>)> {
         let mut restored = Vec::new();
         for step in steps.iter().rev() {
-            match self.undo(step.undo()).await {
+            match Box::pin(self.undo(step.undo())).await {
                 Ok(Some(line)) => {
                     self.events.note(Stage::Promote, line.clone());
                     restored.push(line);

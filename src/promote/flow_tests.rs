@@ -379,7 +379,7 @@ async fn a_step_that_fails_for_good_is_undone_and_the_lock_released() {
                         assert_eq!(house.seen().await, new, "{place}");
                     }
                     Err(PromoteError::Failed { .. } | PromoteError::Call(_)) => assert_eq!(end, old, "{place}"),
-                    Err(error) => panic!("{place}: {error}"),
+                    Err(other) => panic!("{other}: {place}"),
                 }
             }
         }
