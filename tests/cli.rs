@@ -206,3 +206,91 @@ fn missing_mmdebstrap_is_named_with_the_command_that_installs_it() {
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("mmdebstrap") && text.contains("apt-get install -y mmdebstrap"), "{text}");
 }
+
+#[test]
+fn what_a_user_sees_of_a_misspelled_key() {
+    let env = env();
+    env.write("recipes/web.yaml", &RECIPE.replace("version:", "verson:"));
+    insta::assert_snapshot!(refused(&env, 2), @r#"
+    error[P002]: `verson` is not a key of this file
+     --> recipes/web.yaml:3:1
+      |
+    3 | verson: "1.0"
+      | ^^^^^^ did you mean `version`?
+      |
+      = help: known: name, os, architectures, version, parent, build, test, baseline, root_volume, gates, promote
+
+    1 error
+    "#);
+}
+
+#[test]
+fn what_a_user_sees_of_an_unknown_action() {
+    let env = env();
+    env.write("components/motd.yaml", &MOTD.replace("CreateFile", "CreatFile"));
+    insta::assert_snapshot!(refused(&env, 3), @"
+    error[C010]: unknown action `CreatFile`
+     --> components/motd.yaml:8:17
+      |
+    8 |         action: CreatFile
+      |                 ^^^^^^^^^ no action module has this name
+      |
+      = help: did you mean `CreateFile`?
+
+    1 error
+    ");
+}
+
+/// Fingerprints and ids follow from content that may change; their places and lengths may not.
+fn without_digests(text: &str) -> String {
+    let text = replace_hex(text, "ami-", "ami-(17 digits)");
+    let text = replace_hex(&text, "[", "[(12 digits)");
+    replace_hex(&text, "fingerprint ", "fingerprint (12 digits)")
+}
+
+/// Replaces `pattern` and the hexadecimal digits (12 or 17) that follow it.
+fn replace_hex(text: &str, pattern: &str, replacement: &str) -> String {
+    let mut parts = text.split(pattern);
+    let mut out = parts.next().unwrap_or("").to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
+        out.push_str(if matches!(digits, 12 | 17) { replacement } else { pattern });
+        out.push_str(if matches!(digits, 12 | 17) { &part[digits..] } else { part });
+    }
+    out
+}
+
+#[test]
+fn what_a_user_sees_of_a_plan() {
+    let env = env();
+    let plan = env.expect(0, &["plan", "web"]).stdout;
+    insta::assert_snapshot!(without_digests(&plan), @"
+    plan for web (x86_64) in environment local
+      parent image ami-(17 digits), fingerprint (12 digits)
+
+      + component acme-web-patch-linux 1.0.0  [(12 digits)]  new
+      + component acme-motd 1.0.0  [(12 digits)]  new
+      + component acme-boots 1.0.0  [(12 digits)]  new
+      + image recipe acme-web-x86-64 1.0.0  [(12 digits)]  new
+      + infrastructure configuration acme-local  [(12 digits)]  new
+      + image  no image with this fingerprint
+
+    5 to create, 0 to update, 0 kept.
+    ");
+}
+
+#[test]
+fn every_shipped_recipe_can_be_planned_without_an_account() {
+    let env = Env::new();
+    for name in ["amiforge.yaml", "recipes", "components", "templates", "baselines"] {
+        let from = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+        let copied = std::process::Command::new("cp").arg("-r").arg(from).arg(env.project()).status().expect("cp");
+        assert!(copied.success());
+    }
+    for recipe in ["debian-12", "debian-13", "ubuntu-24.04", "amazon-linux-2023", "rhel-9", "windows-server-2022"] {
+        let plan = env.expect(4, &["plan", recipe, "--arch", "x86_64", "--detailed-exitcode"]).stdout;
+        assert!(plan.contains("+ image recipe amiforge-demo-"), "{plan}");
+    }
+    let refused = env.expect(2, &["build", "amazon-linux-2023", "--arch", "x86_64"]).stderr;
+    assert!(refused.contains("local"), "{refused}");
+}

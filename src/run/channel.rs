@@ -77,8 +77,8 @@ impl Work<'_> {
     }
 }
 
-/// Who we are, for locks: host and process.
-fn holder() -> String {
+/// Who we are, for locks and tokens: host and process.
+pub(super) fn holder() -> String {
     let host =
         nix::unistd::gethostname().map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned());
     format!("{host}, process {}", std::process::id())

@@ -8,6 +8,7 @@ mod error;
 pub mod lint;
 mod stages;
 
+use channel::holder;
 pub use error::RunError;
 pub use stages::{Candidate, Judged, Work};
 

@@ -11,6 +11,7 @@ use crate::plan::{self, Action, ImagePlan, Plan};
 use crate::project::{Arch, Channel, Project, Recipe};
 
 use crate::render::{self, RenderedRecipe};
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 
 /// One image to work on: a recipe for one architecture, in one environment.
@@ -156,6 +157,8 @@ impl Work<'_> {
 
     /// Evidence and verdicts about an image this project has built: from before when it still passes, else collected anew.
     pub async fn validate(&self, built: &Built, fingerprint: &str, events: &Events) -> Result<Judged, RunError> {
+        // Two runs at once: the second waits here and finds what the first has collected.
+        let _turn = self.evidence_turn(&built.ami).await?;
         if let Ok(judged) = self.known(&built.ami).await
             && gate::approved(&judged.verdicts)
         {
@@ -164,11 +167,33 @@ impl Work<'_> {
             events.finished(Stage::Validate, Ending::Unchanged, message);
             return Self::judge(judged, &built.ami, events);
         }
-        self.inspect(&Candidate::built(built, fingerprint), events).await
+        self.collect(&Candidate::built(built, fingerprint), events).await
     }
 
     /// Collects evidence about an image on a fresh instance of it and evaluates the gates.
     pub async fn inspect(&self, candidate: &Candidate, events: &Events) -> Result<Judged, RunError> {
+        let _turn = self.evidence_turn(&candidate.ami).await?;
+        self.collect(candidate, events).await
+    }
+
+    /// Waits until no other process collects evidence about this image: the file and the digest on the image are written
+    /// one after the other and must be of one mind. The lock ends with the returned file, and with the process.
+    async fn evidence_turn(&self, ami: &str) -> Result<File, RunError> {
+        let folder = self.evidence_folder();
+        let path = folder.join(format!(".{ami}.lock"));
+        let unusable = |source| RunError::Unreadable { path: path.clone(), source };
+        std::fs::create_dir_all(&folder).map_err(unusable)?;
+        let file = File::options().create(true).append(true).open(&path).map_err(unusable)?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(self.cloud.poll()).await,
+                Err(TryLockError::Error(source)) => return Err(unusable(source)),
+            }
+        }
+    }
+
+    async fn collect(&self, candidate: &Candidate, events: &Events) -> Result<Judged, RunError> {
         events.started(Stage::Validate, format!("fresh instance of {}", candidate.ami));
         let request = self.collect_request(candidate);
         let collected = evidence::collect(self.cloud, &request, events).await;
@@ -246,6 +271,7 @@ impl Work<'_> {
             fingerprint: candidate.fingerprint.clone(),
             tests: built.and_then(|built| built.tests.clone()),
             expected_baseline: self.recipe.baseline.clone(),
+            caller: super::holder(),
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn launch(site: &Site, request: &CollectRequest) -> Result<Runn
     };
     let mut last = None;
     for instance_type in types {
-        let token = client_token(&request.ami, &started, instance_type.as_deref());
+        let token = client_token(request, &started, instance_type.as_deref());
         let call = order(site, request, &token).set_instance_type(instance_type.as_deref().map(InstanceType::from));
         let (ec2, location, ami) = (site.ec2.clone(), site.location.clone(), request.ami.clone());
         let task = tokio::spawn(async move {
@@ -90,8 +90,9 @@ pub(super) async fn launch(site: &Site, request: &CollectRequest) -> Result<Runn
 }
 
 /// The same for every attempt of the SDK to send one order, so that a lost answer does not leave a second instance.
-fn client_token(ami: &str, started: &str, instance_type: Option<&str>) -> String {
-    let digest = Sha256::digest(format!("{ami}\n{started}\n{}", instance_type.unwrap_or_default()));
+fn client_token(request: &CollectRequest, started: &str, instance_type: Option<&str>) -> String {
+    let (ami, caller) = (&request.ami, &request.caller);
+    let digest = Sha256::digest(format!("{ami}\n{caller}\n{started}\n{}", instance_type.unwrap_or_default()));
     digest.iter().take(16).fold("amiforge-".to_owned(), |token, byte| format!("{token}{byte:02x}"))
 }
 

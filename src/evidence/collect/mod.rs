@@ -43,6 +43,8 @@ pub struct CollectRequest {
     pub tests: Option<TestResult>,
     /// Name of the recipe's patch baseline.
     pub expected_baseline: String,
+    /// Who asks: host and process. Two that look at one image at once must not share an instance.
+    pub caller: String,
 }
 
 /// Collects the evidence of a candidate and tags its AMI with the digest.

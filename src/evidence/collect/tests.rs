@@ -17,6 +17,7 @@ fn request() -> CollectRequest {
         fingerprint: None,
         tests: None,
         expected_baseline: "AWS-DebianDefaultPatchBaseline".into(),
+        caller: "host, process 1".into(),
     }
 }
 
