@@ -378,7 +378,11 @@ async fn a_step_that_fails_for_good_is_undone_and_the_lock_released() {
                         assert!(matches!(house.resume(Direction::Finish).await, Ok(Resumed::Finished(_))), "{place}");
                         assert_eq!(house.seen().await, new, "{place}");
                     }
-                    Err(PromoteError::Failed { .. } | PromoteError::Call(_)) => assert_eq!(end, old, "{place}"),
+                    Err(PromoteError::Failed { step, .. }) => {
+                        assert!(!matches!(step, Step::Clear | Step::Unlock), "it had happened: {place}");
+                        assert_eq!(end, old, "{place}");
+                    }
+                    Err(PromoteError::Call(_)) => assert_eq!(end, old, "{place}"),
                     Err(other) => panic!("{other}: {place}"),
                 }
             }
@@ -396,5 +400,54 @@ async fn a_refused_step_leaves_everything_as_it_was_and_says_so() {
     let error = house.promote(AMIS[1]).await.unwrap_err();
     house.local.set_faults(None);
     assert!(error.to_string().contains("everything is as it was before"), "{error}");
+    assert_eq!(house.seen().await, Seen::at(AMIS[0], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumption_that_fails_puts_everything_back_or_can_be_resumed_again() {
+    let [old, new] = ends(&AMIS[..1]);
+    let attempts = crate::aws::ATTEMPTS;
+    for nth in 1..=30 {
+        let house = House::new();
+        house.promote(AMIS[0]).await.unwrap();
+        // Cut off when the version is staged and nothing is flipped.
+        house.local.set_faults(Some(Box::new(|_, operation, _| {
+            (operation == "CreateLaunchTemplateVersion").then_some(Fault::StopAfter)
+        })));
+        house.promote(AMIS[1]).await.unwrap_err();
+        // A write whose answers are lost, and the look after it fails as well.
+        house.local.set_faults(Some(Box::new(move |_, _, call| {
+            (nth..nth + 2 * attempts).contains(&call).then_some(Fault::LoseResponse)
+        })));
+        let result = house.resume(Direction::Finish).await;
+        house.local.set_faults(None);
+        let place = format!("from call {nth}: {result:?}");
+        let end = house.seen().await;
+        match &result {
+            Ok(_) => assert_eq!(end, new, "{place}"),
+            Err(PromoteError::Failed { .. }) => assert_eq!(end, old, "{place}"),
+            Err(_) => {
+                let again = house.resume(Direction::Finish).await;
+                assert!(matches!(again, Ok(_) | Err(PromoteError::NothingToResume { .. })), "{place}: {again:?}");
+                assert_eq!(house.seen().await, new, "{place}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_changed_since_planning_is_not_overwritten() {
+    let house = House::new();
+    house.promote(AMIS[0]).await.unwrap();
+    let order = house.order();
+    let state = observe(&house.cloud, &order, &candidate(AMIS[1])).await.unwrap();
+    let Decision::Go(late) = plan(&order, &candidate(AMIS[1]), None, &state, START).unwrap() else { panic!() };
+    let name = record_name("acme", "debian-12", "x86_64", "candidate");
+    let text = get_parameter(&house.cloud, house.cloud.home(), &name).await.unwrap().unwrap().value;
+    let other = text.replace("host/1", "host/9");
+    assert_ne!(text, other);
+    store::put_document(&house.cloud, &name, &other).await.unwrap();
+    let error = execute(&house.cloud, &late, &Events::none()).await.unwrap_err();
+    assert!(matches!(&error, PromoteError::Failed { cause: StepError::Changed(_), .. }), "{error}");
     assert_eq!(house.seen().await, Seen::at(AMIS[0], 1));
 }
