@@ -8,7 +8,6 @@ use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError};
 use crate::local::{Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Fault, Local};
 use crate::project::{Channel, Project};
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,18 +23,6 @@ struct House {
     _folder: tempfile::TempDir,
 }
 
-/// `RunInstances` is what the other half of the local environment answers; here every dry run is granted.
-fn dry_run(request: &http::Request<Bytes>) -> Option<http::Response<Bytes>> {
-    let body = std::str::from_utf8(request.body()).unwrap_or_default();
-    if !body.contains("Action=RunInstances&") {
-        return None;
-    }
-    assert!(body.contains("DryRun=true") && body.contains("LaunchTemplate.Version="), "{body}");
-    let text = "<Response><Errors><Error><Code>DryRunOperation</Code><Message>Request would have succeeded</Message>\
-                </Error></Errors><RequestID>r</RequestID></Response>";
-    Some(http::Response::builder().status(412).body(Bytes::from_static(text.as_bytes())).unwrap())
-}
-
 impl House {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -49,7 +36,7 @@ impl House {
         })
         .unwrap();
         let served = Arc::clone(&local);
-        let handler = move |request| dry_run(&request).unwrap_or_else(|| served.handle(request));
+        let handler = move |request| served.handle(request);
         let cloud = testing::over(Arc::new(handler), Clock::fixed(START));
         let channel = |name: &str| Channel { name: name.into(), after: None, soak: None, approval_required: false };
         let project = Project {
