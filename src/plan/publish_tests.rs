@@ -215,3 +215,34 @@ async fn a_version_that_somebody_else_made_meanwhile_is_never_used() {
     let published = house.publish(&mine).await.unwrap();
     assert!(published.recipe.ends_with("/1.0.1"), "{published:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_answer_it_is_looked_before_anything_is_repeated() {
+    // The service has forgotten the token, as it may: the repetition is refused because the resource is there.
+    for operation in ["/CreateComponent", "/CreateImageRecipe", "/CreateInfrastructureConfiguration"] {
+        let house = House::new();
+        let (served, calls) = (Arc::clone(&house.local), Arc::new(AtomicU64::new(0)));
+        let counter = Arc::clone(&calls);
+        let forgetful = move |request: http::Request<bytes::Bytes>| {
+            if request.uri().path() != operation {
+                return served.handle(request);
+            }
+            let (status, code) = match counter.fetch_add(1, Ordering::SeqCst) {
+                0 => {
+                    assert!(served.handle(request).status().is_success());
+                    (500, "ServiceException")
+                }
+                _ => (400, "ResourceAlreadyExistsException"),
+            };
+            let builder = http::Response::builder().status(status).header("x-amzn-errortype", code);
+            builder.body(bytes::Bytes::from_static(b"{}")).unwrap()
+        };
+        let cloud = testing::over(Arc::new(forgetful), house.cloud.clock().clone());
+        let desired = of(&[("only", &document("one"))], PARENT);
+        let plan = diff(&desired, &observe(&cloud, &desired).await.unwrap());
+        let published = publish(&cloud, &plan, &Events::none()).await;
+        assert!(published.is_ok(), "{operation}: {}", published.unwrap_err());
+        assert_eq!(calls.load(Ordering::SeqCst), 2, "{operation}");
+        assert!(house.plan(&desired).await.unwrap().publishes_nothing(), "{operation}");
+    }
+}

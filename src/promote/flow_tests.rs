@@ -8,7 +8,6 @@ use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError};
 use crate::local::{Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Fault, Local};
 use crate::project::{Channel, Project};
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,18 +23,6 @@ struct House {
     _folder: tempfile::TempDir,
 }
 
-/// `RunInstances` is what the other half of the local environment answers; here every dry run is granted.
-fn dry_run(request: &http::Request<Bytes>) -> Option<http::Response<Bytes>> {
-    let body = std::str::from_utf8(request.body()).unwrap_or_default();
-    if !body.contains("Action=RunInstances&") {
-        return None;
-    }
-    assert!(body.contains("DryRun=true") && body.contains("LaunchTemplate.Version="), "{body}");
-    let text = "<Response><Errors><Error><Code>DryRunOperation</Code><Message>Request would have succeeded</Message>\
-                </Error></Errors><RequestID>r</RequestID></Response>";
-    Some(http::Response::builder().status(412).body(Bytes::from_static(text.as_bytes())).unwrap())
-}
-
 impl House {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -49,7 +36,7 @@ impl House {
         })
         .unwrap();
         let served = Arc::clone(&local);
-        let handler = move |request| dry_run(&request).unwrap_or_else(|| served.handle(request));
+        let handler = move |request| served.handle(request);
         let cloud = testing::over(Arc::new(handler), Clock::fixed(START));
         let channel = |name: &str| Channel { name: name.into(), after: None, soak: None, approval_required: false };
         let project = Project {
@@ -378,7 +365,11 @@ async fn a_step_that_fails_for_good_is_undone_and_the_lock_released() {
                         assert!(matches!(house.resume(Direction::Finish).await, Ok(Resumed::Finished(_))), "{place}");
                         assert_eq!(house.seen().await, new, "{place}");
                     }
-                    Err(PromoteError::Failed { .. } | PromoteError::Call(_)) => assert_eq!(end, old, "{place}"),
+                    Err(PromoteError::Failed { step, .. }) => {
+                        assert!(!matches!(step, Step::Clear | Step::Unlock), "it had happened: {place}");
+                        assert_eq!(end, old, "{place}");
+                    }
+                    Err(PromoteError::Call(_)) => assert_eq!(end, old, "{place}"),
                     Err(other) => panic!("{other}: {place}"),
                 }
             }
@@ -396,5 +387,54 @@ async fn a_refused_step_leaves_everything_as_it_was_and_says_so() {
     let error = house.promote(AMIS[1]).await.unwrap_err();
     house.local.set_faults(None);
     assert!(error.to_string().contains("everything is as it was before"), "{error}");
+    assert_eq!(house.seen().await, Seen::at(AMIS[0], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumption_that_fails_puts_everything_back_or_can_be_resumed_again() {
+    let [old, new] = ends(&AMIS[..1]);
+    let attempts = crate::aws::ATTEMPTS;
+    for nth in 1..=30 {
+        let house = House::new();
+        house.promote(AMIS[0]).await.unwrap();
+        // Cut off when the version is staged and nothing is flipped.
+        house.local.set_faults(Some(Box::new(|_, operation, _| {
+            (operation == "CreateLaunchTemplateVersion").then_some(Fault::StopAfter)
+        })));
+        house.promote(AMIS[1]).await.unwrap_err();
+        // A write whose answers are lost, and the look after it fails as well.
+        house.local.set_faults(Some(Box::new(move |_, _, call| {
+            (nth..nth + 2 * attempts).contains(&call).then_some(Fault::LoseResponse)
+        })));
+        let result = house.resume(Direction::Finish).await;
+        house.local.set_faults(None);
+        let place = format!("from call {nth}: {result:?}");
+        let end = house.seen().await;
+        match &result {
+            Ok(_) => assert_eq!(end, new, "{place}"),
+            Err(PromoteError::Failed { .. }) => assert_eq!(end, old, "{place}"),
+            Err(_) => {
+                let again = house.resume(Direction::Finish).await;
+                assert!(matches!(again, Ok(_) | Err(PromoteError::NothingToResume { .. })), "{place}: {again:?}");
+                assert_eq!(house.seen().await, new, "{place}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_changed_since_planning_is_not_overwritten() {
+    let house = House::new();
+    house.promote(AMIS[0]).await.unwrap();
+    let order = house.order();
+    let state = observe(&house.cloud, &order, &candidate(AMIS[1])).await.unwrap();
+    let Decision::Go(late) = plan(&order, &candidate(AMIS[1]), None, &state, START).unwrap() else { panic!() };
+    let name = record_name("acme", "debian-12", "x86_64", "candidate");
+    let text = get_parameter(&house.cloud, house.cloud.home(), &name).await.unwrap().unwrap().value;
+    let other = text.replace("host/1", "host/9");
+    assert_ne!(text, other);
+    store::put_document(&house.cloud, &name, &other).await.unwrap();
+    let error = execute(&house.cloud, &late, &Events::none()).await.unwrap_err();
+    assert!(matches!(&error, PromoteError::Failed { cause: StepError::Changed(_), .. }), "{error}");
     assert_eq!(house.seen().await, Seen::at(AMIS[0], 1));
 }
