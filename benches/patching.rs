@@ -1,6 +1,7 @@
 //! How much a run of amiforge costs over a hand-written script that patches the same root with the same packages.
 //!
-//! `cargo bench --bench patching` (as root, network to the package mirrors). Prints wall times and their ratio for `debian-12`:
+//! `cargo bench --profile dev --bench patching` (as root, network to the package mirrors; `--profile dev` saves a release
+//! build of the SDK, and next to all of the time is spent in apt and dpkg anyway). Prints wall times and their ratio for `debian-12`:
 //! a whole fresh run (build, tests, validation, promotion) and its build stage alone, against `benches/by-hand.sh`.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its result")]

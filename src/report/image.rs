@@ -130,11 +130,17 @@ pub fn closing(report: &RunReport) -> String {
     text.push_str(&packages(report.evidence.changes.as_deref()));
     let arch = if report.arch == "x86_64" { String::new() } else { format!(" --arch {}", report.arch) };
     let (recipe, channel) = (&report.recipe, &report.promotion.channel);
-    let _ = writeln!(text, "next");
-    let _ = writeln!(text, "  amiforge resolve {recipe} --channel {channel}{arch}      prints the AMI id");
-    let _ = writeln!(text, "  amiforge rollback {recipe} --channel {channel}{arch}     moves the channel back");
-    let _ = writeln!(text, "  amiforge channels {recipe}                     shows where every channel points");
-    let _ = writeln!(text, "  amiforge local serve                           lets the AWS CLI look at all of it");
+    let next = [
+        (format!("amiforge resolve {recipe} --channel {channel}{arch}"), "prints the AMI id"),
+        (format!("amiforge rollback {recipe} --channel {channel}{arch}"), "moves the channel back"),
+        (format!("amiforge channels {recipe}"), "shows where every channel points"),
+        ("amiforge local serve".to_owned(), "lets the AWS CLI look at all of it"),
+    ];
+    let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    text.push_str("next\n");
+    for (command, what) in next {
+        let _ = writeln!(text, "  {command:<width$}   {what}");
+    }
     text
 }
 
