@@ -31,7 +31,6 @@
 
 mod ami;
 mod command;
-mod identity;
 mod image;
 mod instance;
 mod parent;

@@ -1,9 +1,9 @@
 //! Client tokens of operations whose work does not fit into one transaction: the same request again gets the first answer
 //! again, another request with the same token is refused. (`tokens` is for the others.)
 
+use super::super::random;
 use super::super::store::{StoreError, Transaction};
 use super::super::wire::Caller;
-use super::identity;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -67,7 +67,7 @@ fn id(operation: &str, token: &str) -> String {
 
 /// `serde_json` keeps object keys sorted, so equal requests have equal text.
 fn digest(request: &Value) -> String {
-    identity::hex(&Sha256::digest(request.to_string()))
+    random::hex_of(&Sha256::digest(request.to_string()))
 }
 
 #[cfg(test)]

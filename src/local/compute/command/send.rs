@@ -4,7 +4,8 @@ use super::{COMMAND, CommandRecord, CommandStatus, QUEUE, RUN_PATCH_BASELINE, RU
 use crate::clock::rfc3339;
 use crate::local::Local;
 use crate::local::compute::instance::{INSTANCE, InstanceRecord, InstanceState};
-use crate::local::compute::{identity, request};
+use crate::local::compute::request;
+use crate::local::random;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ pub(in crate::local::compute) fn send_command(
     check_document(document, &parameters)?;
     let instances = instances(local, caller, body)?;
     let template = CommandRecord {
-        command_id: identity::uuid()?,
+        command_id: random::uuid()?,
         instance_id: String::new(),
         document: document.to_owned(),
         comment: request::text(body, "Comment").unwrap_or_default().to_owned(),

@@ -3,8 +3,9 @@
 use super::{ImageRecord, OutputAmi};
 use crate::clock::rfc3339;
 use crate::local::Local;
+use crate::local::compute::request;
 use crate::local::compute::state::Live;
-use crate::local::compute::{identity, request};
+use crate::local::random;
 use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError, Transaction};
 use crate::local::wire::ServiceError;
@@ -46,9 +47,9 @@ pub(super) fn create(
 ) -> Result<Ami, OutputError> {
     let layers = local.config.state.join("layers");
     fs::create_dir_all(&layers).map_err(|source| OutputError::Io { path: layers.clone(), source })?;
-    let id = identity::resource("ami")?;
+    let id = random::resource_id("ami")?;
     let layer = layers.join(&id);
-    let mut ami = Ami { id, snapshot: identity::resource("snap")?, ..draft(local, scope, image, parent) };
+    let mut ami = Ami { id, snapshot: random::resource_id("snap")?, ..draft(local, scope, image, parent) };
     ami.layers = std::iter::once(layer.clone()).chain(parent.layers.iter().cloned()).collect();
     // Recorded as pending before the files are there: should this process die, the next one knows what to remove.
     local.store.write(|tx| {

@@ -10,8 +10,9 @@ use super::{IMAGE, ImageRecord, output};
 use crate::event::Stage;
 use crate::local::compute::command::{Capture, Outcome, STDERR_LIMIT, STDOUT_LIMIT};
 use crate::local::compute::instance::{self, Order};
+use crate::local::compute::request;
 use crate::local::compute::state::Live;
-use crate::local::compute::{identity, request};
+use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::store::StoreError;
 use serde_json::{Value, json};
@@ -106,7 +107,7 @@ impl<'a> StageRun<'a> {
         (phase_word, phases): (&'static str, &[&str]),
     ) -> Result<(), Failed> {
         self.begin_step(kind, self.inputs())?;
-        let command_id = identity::uuid()?;
+        let command_id = random::uuid()?;
         self.run.outputs(json!({"runCommandId": command_id}))?;
         let minutes = self.build.image.tests_timeout_minutes.unsigned_abs();
         let limit = if self.stage == Stage::Test { minutes * 60 } else { kind.timeout_seconds };
@@ -136,7 +137,7 @@ impl<'a> StageRun<'a> {
     /// Removes what belongs to the build instance only.
     pub(super) fn sanitize(&mut self, kind: StepKind, live: &Live) -> Result<(), Failed> {
         self.begin_step(kind, self.inputs())?;
-        let command_id = identity::uuid()?;
+        let command_id = random::uuid()?;
         let directory = request::text(&self.build.image.recipe, "workingDirectory").unwrap_or("/tmp");
         let (mut out, mut err) = (Capture::new(STDOUT_LIMIT), Capture::new(STDERR_LIMIT));
         let timeout = Duration::from_secs(kind.timeout_seconds);
@@ -191,7 +192,7 @@ fn order(image: &ImageRecord, ami: &Ami, purpose: &str) -> Result<Order, Failed>
     let types = request::texts(&image.infrastructure, "instanceTypes");
     Ok(Order {
         ami: ami.clone(),
-        reservation: identity::resource("r")?,
+        reservation: random::resource_id("r")?,
         instance_type: types.first().map_or(default_type, String::as_str).to_owned(),
         tags: output::instance_tags(image, purpose),
         http_tokens: request::text(&options, "httpTokens").unwrap_or("optional").to_owned(),

@@ -2,7 +2,8 @@
 
 use super::operations::paged;
 use crate::local::Local;
-use crate::local::compute::{identity, request};
+use crate::local::compute::request;
+use crate::local::random;
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::{Caller, ServiceError};
 use serde::{Deserialize, Serialize};
@@ -118,7 +119,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, ServiceError> {
         let word = kind.to_lowercase();
         let record = WorkflowExecution {
-            id: format!("wf-{}", identity::uuid()?),
+            id: format!("wf-{}", random::uuid()?),
             image_arn: image_arn.to_owned(),
             workflow_arn: format!("arn:aws:imagebuilder:{}:aws:workflow/{word}/{word}-image/1.0.3/1", scope.region),
             kind: kind.to_owned(),
@@ -147,7 +148,7 @@ impl<'a> Run<'a> {
     /// A step begins.
     pub(super) fn step(&mut self, kind: StepKind, inputs: Value) -> Result<(), ServiceError> {
         self.record.steps.push(StepExecution {
-            id: format!("step-{}", identity::uuid()?),
+            id: format!("step-{}", random::uuid()?),
             name: kind.name.to_owned(),
             action: kind.action.to_owned(),
             status: StepStatus::Running,

@@ -5,7 +5,8 @@ use super::launch::{LaunchError, Order, launch};
 use super::terminate::dry_run;
 use super::{InstanceRecord, InstanceState};
 use crate::local::Local;
-use crate::local::compute::{ami, identity, peer, request, token};
+use crate::local::compute::{ami, peer, request, token};
+use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::service::Service;
 use crate::local::wire::{Caller, ServiceError};
@@ -134,7 +135,7 @@ fn order(local: &Local, caller: &Caller, body: &Value, token: &str) -> Result<Or
     let (http_tokens, hop_limit) = metadata(body, &template, &ami)?;
     Ok(Order {
         ami,
-        reservation: identity::resource("r")?,
+        reservation: random::resource_id("r")?,
         instance_type,
         tags,
         http_tokens,
