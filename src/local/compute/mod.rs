@@ -41,7 +41,6 @@ mod recover;
 mod request;
 mod state;
 mod supervisor;
-mod token;
 
 pub use parent::ParentSpec;
 pub use state::Compute;

@@ -36,7 +36,11 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
     })
 }
 
-fn input(request: &Value) -> Input<'_> {
+/// Code for a client token that was used with other parameters.
+pub(super) const MISMATCH: &str = "IdempotentParameterMismatch";
+
+/// A request in EC2's words.
+pub(super) fn input(request: &Value) -> Input<'_> {
     Input::new(Dialect::Ec2, request)
 }
 

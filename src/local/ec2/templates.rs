@@ -8,13 +8,11 @@ use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
 use super::template_record::{Template, Version};
-use super::{bad_token, data, input, tags, template_versions};
+use super::{MISMATCH, bad_token, data, input, tags, template_versions};
 use crate::clock::rfc3339;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Code for a token that was used with other parameters.
-pub(super) const MISMATCH: &str = "IdempotentParameterMismatch";
 /// Launch templates per Region (patch-baselines.md section 12.8).
 const MAX_TEMPLATES: usize = 5000;
 

@@ -45,7 +45,8 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
     })
 }
 
-fn input(request: &Value) -> Input<'_> {
+/// A request in Systems Manager's words.
+pub(super) fn input(request: &Value) -> Input<'_> {
     Input::new(Dialect::Ssm, request)
 }
 

@@ -3,9 +3,11 @@
 use super::{IMAGE, ImageRecord, ImageStatus, build, version_arn};
 use crate::clock::rfc3339;
 use crate::local::Local;
-use crate::local::compute::{peer, process::Owner, request, token};
+use crate::local::compute::{peer, process::Owner, request};
+use crate::local::imagebuilder::{MISMATCH, input};
 use crate::local::service::Service;
 use crate::local::store::{Scope, Transaction};
+use crate::local::tokens::Once;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 
@@ -21,15 +23,16 @@ pub(in crate::local::compute) fn create_image(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let token = request::text(body, "clientToken")
-        .ok_or_else(|| invalid("The value supplied for parameter 'clientToken' is not valid. It is required."))?;
-    if let Some(answer) = local.store.read(|tx| answered_before(tx, caller, token, body))? {
+    let input = input(body);
+    let token = input.required("clientToken")?;
+    let once = Once { operation: "CreateImage", token: "clientToken", input: &input, mismatch: MISMATCH };
+    if let Some(answer) = local.store.read(|tx| once.answered(tx, caller))? {
         return Ok(answer);
     }
     let draft = draft(local, caller, body)?;
     let (record, answer) = local.store.write(|tx| {
         // Looked up again: another call with the same token may have been faster.
-        if let Some(answer) = answered_before(tx, caller, token, body)? {
+        if let Some(answer) = once.answered(tx, caller)? {
             return Ok((None, answer));
         }
         let record = number(tx, &caller.scope, draft)?;
@@ -39,31 +42,13 @@ pub(in crate::local::compute) fn create_image(
             "latestVersionReferences": latest_references(&record.arn),
         });
         tx.put(&caller.scope, IMAGE, &record.arn, &record)?;
-        token::remember(tx, caller, "CreateImage", token, body, &answer)?;
+        once.remember(tx, caller, &answer)?;
         Ok::<_, ServiceError>((Some(record), answer))
     })?;
     if let Some(record) = record {
         build::start(local, &caller.scope, &record)?;
     }
     Ok(answer)
-}
-
-fn answered_before(
-    tx: &Transaction<'_>,
-    caller: &Caller,
-    token: &str,
-    body: &Value,
-) -> Result<Option<Value>, ServiceError> {
-    match token::look_up(tx, caller, "CreateImage", token, body)? {
-        token::Seen::New => Ok(None),
-        token::Seen::Before(answer) => Ok(Some(answer)),
-        token::Seen::Mismatch => Err(ServiceError::new(
-            400,
-            "IdempotentParameterMismatchException",
-            "You have specified a client token for an operation using parameter values that differ from a previous \
-             request that used the same client token.",
-        )),
-    }
 }
 
 fn invalid(message: &str) -> ServiceError {

@@ -5,10 +5,12 @@ use super::launch::{LaunchError, Order, launch};
 use super::terminate::dry_run;
 use super::{InstanceRecord, InstanceState};
 use crate::local::Local;
-use crate::local::compute::{ami, peer, request, token};
+use crate::local::compute::{ami, peer, request};
+use crate::local::ec2::{MISMATCH, input};
 use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::service::Service;
+use crate::local::tokens::Once;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -23,12 +25,13 @@ pub(in crate::local::compute) fn run_instances(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let token = request::text(body, "ClientToken").unwrap_or_default().to_owned();
-    if let Some(answer) = answered_before(local, caller, &token, body)? {
+    let input = input(body);
+    let once = Once { operation: "RunInstances", token: "ClientToken", input: &input, mismatch: MISMATCH };
+    if let Some(answer) = local.store.read(|tx| once.answered(tx, caller))? {
         return Ok(answer);
     }
     let count = count(body)?;
-    let order = order(local, caller, body, &token)?;
+    let order = order(local, caller, body, input.text("ClientToken")?.unwrap_or_default())?;
     if request::boolean(body, "DryRun") == Some(true) {
         return Err(dry_run());
     }
@@ -45,25 +48,8 @@ pub(in crate::local::compute) fn run_instances(
         }
     }
     let answer = answer(&records, caller, &order);
-    if !token.is_empty() {
-        local.store.write(|tx| token::remember(tx, caller, "RunInstances", &token, body, &answer))?;
-    }
+    local.store.write(|tx| once.remember(tx, caller, &answer))?;
     Ok(answer)
-}
-
-fn answered_before(local: &Local, caller: &Caller, token: &str, body: &Value) -> Result<Option<Value>, ServiceError> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    match local.store.read(|tx| token::look_up(tx, caller, "RunInstances", token, body))? {
-        token::Seen::New => Ok(None),
-        token::Seen::Before(answer) => Ok(Some(answer)),
-        token::Seen::Mismatch => Err(ServiceError::new(
-            400,
-            "IdempotentParameterMismatch",
-            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
-        )),
-    }
 }
 
 /// EC2 answers instances as pending at first, whatever happens afterwards.
