@@ -156,6 +156,29 @@ impl<'a> Input<'a> {
         Ok(size.and_then(|size| usize::try_from(size).ok()).unwrap_or(otherwise))
     }
 
+    /// The token of the page asked for; the first page has none.
+    pub(super) fn page_token(&self) -> Result<Option<&'a str>, ServiceError> {
+        self.text(match self.dialect {
+            Dialect::Ec2 | Dialect::Ssm => "NextToken",
+            Dialect::ImageBuilder => "nextToken",
+        })
+    }
+
+    /// The error for a page token that the list did not give out.
+    pub(super) fn bad_page_token(&self) -> ServiceError {
+        let why = "this call with these parameters has not given it out";
+        match self.dialect {
+            Dialect::Ec2 => ServiceError::client("InvalidNextToken", format!("The token is not valid: {why}.")),
+            Dialect::Ssm => {
+                ServiceError::client("InvalidNextToken", format!("The specified token isn't valid: {why}."))
+            }
+            Dialect::ImageBuilder => ServiceError::client(
+                "InvalidPaginationTokenException",
+                format!("The value supplied for parameter 'nextToken' is not valid: {why}."),
+            ),
+        }
+    }
+
     /// The items of a list member; absent is empty.
     pub(super) fn items(&self, name: &str) -> Result<&'a [Value], ServiceError> {
         match self.get(name) {

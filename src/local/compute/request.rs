@@ -1,8 +1,7 @@
-//! Reading the parameters of a request, and cutting lists into pages.
+//! Reading the parameters of a request.
 //!
 //! EC2's query protocol knows only text, so numbers and booleans are taken in both forms.
 
-use super::super::wire::ServiceError;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -80,53 +79,9 @@ fn matches_pattern(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// The page of `all` that `token` asks for, at most `size` long, and the token of the next one.
-///
-/// # Errors
-/// `bad_token` for a token that this list did not give out.
-pub(super) fn page<T>(
-    all: Vec<T>,
-    token: Option<&str>,
-    size: usize,
-    bad_token: &str,
-) -> Result<(Vec<T>, Option<String>), ServiceError> {
-    let start = match token {
-        None => 0,
-        Some(token) => token
-            .strip_prefix("next-")
-            .and_then(|offset| offset.parse::<usize>().ok())
-            .filter(|offset| *offset <= all.len())
-            .ok_or_else(|| ServiceError::new(400, bad_token, format!("The token {token} is not valid.")))?,
-    };
-    let end = start.saturating_add(size).min(all.len());
-    let next = (end < all.len()).then(|| format!("next-{end}"));
-    Ok((all.into_iter().skip(start).take(end - start).collect(), next))
-}
-
-/// The page size at `key`, within the operation's limits.
-///
-/// # Errors
-/// `code` when it is outside of them.
-pub(super) fn page_size(
-    request: &Value,
-    key: &str,
-    limits: std::ops::RangeInclusive<i64>,
-    code: &str,
-) -> Result<usize, ServiceError> {
-    let Some(size) = integer(request, key) else {
-        return Ok(usize::try_from(*limits.end()).unwrap_or(usize::MAX));
-    };
-    if !limits.contains(&size) {
-        let message = format!("{key} is {size}; it must be between {} and {}.", limits.start(), limits.end());
-        return Err(ServiceError::new(400, code, message));
-    }
-    Ok(usize::try_from(size).unwrap_or(usize::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -145,36 +100,5 @@ mod tests {
         let filters = filters(&request, "Filter", "Name", "Value");
         assert!(filters[0].accepts("web-1") && filters[0].accepts("db2"));
         assert!(!filters[0].accepts("db22") && !filters[0].accepts("aweb-"));
-    }
-
-    #[test]
-    fn a_foreign_token_is_refused() {
-        for token in ["next-9", "next-x", "abc"] {
-            assert_eq!(page(vec![1, 2], Some(token), 5, "InvalidNextToken").unwrap_err().code, "InvalidNextToken");
-        }
-    }
-
-    #[test]
-    fn a_page_size_outside_the_limits_is_refused() {
-        let request = json!({"maxResults": 26});
-        assert_eq!(page_size(&request, "maxResults", 1..=25, "X").unwrap_err().code, "X");
-        assert_eq!(page_size(&json!({}), "maxResults", 1..=25, "X").unwrap(), 25);
-    }
-
-    proptest! {
-        #[test]
-        fn pages_together_are_the_list(all in proptest::collection::vec(0u8..9, 0..40), size in 1usize..9) {
-            let (mut seen, mut token) = (Vec::new(), None);
-            loop {
-                let (items, next) = page(all.clone(), token.as_deref(), size, "X").unwrap();
-                prop_assert!(items.len() <= size);
-                seen.extend(items);
-                token = next;
-                if token.is_none() {
-                    break;
-                }
-            }
-            prop_assert_eq!(seen, all);
-        }
     }
 }

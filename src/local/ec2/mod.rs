@@ -11,7 +11,7 @@ mod template_versions;
 mod templates;
 
 use super::input::{Dialect, Input};
-use super::wire::{Operation, ServiceError};
+use super::wire::Operation;
 use serde_json::Value;
 
 /// The operations this part implements.
@@ -42,14 +42,6 @@ pub(super) const MISMATCH: &str = "IdempotentParameterMismatch";
 /// A request in EC2's words.
 pub(super) fn input(request: &Value) -> Input<'_> {
     Input::new(Dialect::Ec2, request)
-}
-
-/// The error for a page token that was not given out.
-fn bad_token<E>(_: E) -> ServiceError {
-    ServiceError::client(
-        "InvalidNextToken",
-        "The token is not valid: it was not given out by this call with these parameters.",
-    )
 }
 
 /// Times are kept with whole seconds; EC2 shows milliseconds.

@@ -12,6 +12,8 @@ mod recipe_parent;
 mod recipe_read;
 mod tags;
 
+pub(super) use listing::answer as list_answer;
+
 use super::input::{Dialect, Input};
 use super::wire::{Operation, ServiceError};
 use serde_json::Value;

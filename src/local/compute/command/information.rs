@@ -3,6 +3,8 @@
 use crate::local::Local;
 use crate::local::compute::instance::{INSTANCE, InstanceRecord, InstanceState, hostname};
 use crate::local::compute::request::{self, Filter};
+use crate::local::paging;
+use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 
@@ -19,18 +21,15 @@ pub(in crate::local::compute) fn describe_instance_information(
     filters.extend(request::filters(body, "InstanceInformationFilterList", "key", "valueSet"));
     let records = local.store.read(|tx| tx.list::<InstanceRecord>(&caller.scope, INSTANCE, ""))?;
     let mut nodes = Vec::new();
-    for (_, record) in records {
+    for (id, record) in records {
         if record.state == InstanceState::Running && matches(&record, &filters)? {
-            nodes.push(node_json(&record, caller.now.unix_timestamp()));
+            nodes.push((id, node_json(&record, caller.now.unix_timestamp())));
         }
     }
-    let size = request::page_size(body, "MaxResults", 5..=50, "ValidationException")?;
-    let (nodes, next) = request::page(nodes, request::text(body, "NextToken"), size, "InvalidNextToken")?;
-    let mut answer = json!({"InstanceInformationList": nodes});
-    if let Some(next) = next {
-        answer["NextToken"] = json!(next);
-    }
-    Ok(answer)
+    let input = input(body);
+    let size = input.page_size("MaxResults", 5..=50, 50)?;
+    let (nodes, next) = paging::page(&input, "DescribeInstanceInformation", size, nodes)?;
+    Ok(json!({ "InstanceInformationList": nodes, "NextToken": next }))
 }
 
 fn matches(record: &InstanceRecord, filters: &[Filter]) -> Result<bool, ServiceError> {

@@ -3,8 +3,11 @@
 use super::{COMMAND, CommandRecord, CommandStatus, RUN_PATCH_BASELINE, key};
 use crate::local::Local;
 use crate::local::compute::request;
+use crate::local::paging;
+use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Characters of output in a list.
 const LISTED_OUTPUT: usize = 2_500;
@@ -87,17 +90,17 @@ pub(in crate::local::compute) fn list_command_invocations(
     let instance = request::text(body, "InstanceId");
     let details = request::boolean(body, "Details") == Some(true);
     let prefix = command.map(|command| format!("{command}/")).unwrap_or_default();
-    let mut records = local.store.read(|tx| tx.list::<CommandRecord>(&caller.scope, COMMAND, &prefix))?;
-    records.retain(|(_, record)| instance.is_none_or(|id| record.instance_id == id));
-    records.sort_by(|(a, x), (b, y)| (y.requested_epoch, a).cmp(&(x.requested_epoch, b)));
-    let size = request::page_size(body, "MaxResults", 1..=50, "ValidationException")?;
-    let (records, next) = request::page(records, request::text(body, "NextToken"), size, "InvalidNextToken")?;
-    let items: Vec<Value> = records.iter().map(|(_, record)| listed_json(record, details)).collect();
-    let mut answer = json!({"CommandInvocations": items});
-    if let Some(next) = next {
-        answer["NextToken"] = json!(next);
-    }
-    Ok(answer)
+    let records = local.store.read(|tx| tx.list::<CommandRecord>(&caller.scope, COMMAND, &prefix))?;
+    let rows: BTreeMap<String, Value> = records
+        .iter()
+        .filter(|(_, record)| instance.is_none_or(|id| record.instance_id == id))
+        // Keys in descending order of times, because rows are sorted by key.
+        .map(|(id, record)| (format!("{:020}/{id}", i64::MAX - record.requested_epoch), listed_json(record, details)))
+        .collect();
+    let input = input(body);
+    let size = input.page_size("MaxResults", 1..=50, 50)?;
+    let (items, next) = paging::page(&input, "ListCommandInvocations", size, rows.into_iter().collect())?;
+    Ok(json!({ "CommandInvocations": items, "NextToken": next }))
 }
 
 fn listed_json(record: &CommandRecord, details: bool) -> Value {

@@ -1,13 +1,14 @@
 //! Workflow executions of an image and their steps: what the managed workflows `build-image` and `test-image` do.
 
-use super::operations::paged;
 use crate::local::Local;
 use crate::local::compute::request;
-use crate::local::random;
+use crate::local::imagebuilder::{input, list_answer};
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::{Caller, ServiceError};
+use crate::local::{paging, random};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Kind of [`WorkflowExecution`] documents; the id is the execution id.
 pub(in crate::local::compute) const WORKFLOW: &str = "imagebuilder-workflow-execution";
@@ -279,19 +280,18 @@ pub(in crate::local::compute) fn list_workflow_executions(
     body: &Value,
 ) -> Result<Value, ServiceError> {
     let arn = required(body, "imageBuildVersionArn")?;
-    let items: Vec<Value> = of_image(local, caller, arn)?.iter().map(WorkflowExecution::json).collect();
-    let mut answer = paged(body, items, "workflowExecutions")?;
+    let rows = of_image(local, caller, arn)?.into_iter().map(|(key, run)| (key, run.json())).collect();
+    let mut answer = list_answer(&input(body), "ListWorkflowExecutions", "workflowExecutions", rows)?;
     answer["imageBuildVersionArn"] = json!(arn);
     Ok(answer)
 }
 
-fn of_image(local: &Local, caller: &Caller, arn: &str) -> Result<Vec<WorkflowExecution>, ServiceError> {
+/// The image's runs, ordered by their keys: it has one of each kind, and BUILD comes before TEST, in time as in the
+/// alphabet.
+fn of_image(local: &Local, caller: &Caller, arn: &str) -> Result<BTreeMap<String, WorkflowExecution>, ServiceError> {
     let all = local.store.read(|tx| tx.list::<WorkflowExecution>(&caller.scope, WORKFLOW, ""))?;
-    let mut runs: Vec<WorkflowExecution> =
-        all.into_iter().map(|(_, run)| run).filter(|run| run.image_arn == arn).collect();
-    // An image has one run of each kind, and BUILD comes before TEST, in time as in the alphabet.
-    runs.sort_by(|a, b| (&a.kind, &a.started_at).cmp(&(&b.kind, &b.started_at)));
-    Ok(runs)
+    let runs = all.into_iter().filter(|(_, run)| run.image_arn == arn);
+    Ok(runs.map(|(id, run)| (format!("{}/{}/{id}", run.kind, run.started_at), run)).collect())
 }
 
 /// `GetWorkflowExecution`.
@@ -329,7 +329,8 @@ pub(in crate::local::compute) fn list_workflow_step_executions(
     body: &Value,
 ) -> Result<Value, ServiceError> {
     let run = execution(local, caller, required(body, "workflowExecutionId")?)?;
-    let mut answer = paged(body, run.steps.iter().map(StepExecution::json).collect(), "steps")?;
+    let rows = paging::numbered(run.steps.iter().map(StepExecution::json));
+    let mut answer = list_answer(&input(body), "ListWorkflowStepExecutions", "steps", rows)?;
     answer["workflowBuildVersionArn"] = json!(run.workflow_arn);
     answer["workflowExecutionId"] = json!(run.id);
     answer["imageBuildVersionArn"] = json!(run.image_arn);

@@ -3,6 +3,8 @@
 use super::{PATCH_STATE, PatchState, id, is_open, title};
 use crate::local::Local;
 use crate::local::compute::request::{self, Filter};
+use crate::local::paging;
+use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
 use crate::patch::{PatchItem, State};
 use serde_json::{Value, json};
@@ -20,23 +22,20 @@ pub(in crate::local::compute) fn describe_instance_patch_states(
     }
     let states = local.store.read(|tx| {
         let mut states = Vec::new();
-        for id in &ids {
-            states.extend(tx.get::<PatchState>(&caller.scope, PATCH_STATE, id)?);
+        for row in paging::numbered(&ids) {
+            let state = tx.get::<PatchState>(&caller.scope, PATCH_STATE, row.1)?;
+            states.extend(state.map(|state| (row.0, state_json(&state))));
         }
         Ok::<_, ServiceError>(states)
     })?;
-    let items = states.iter().map(state_json).collect();
-    paged(body, items, "InstancePatchStates")
+    paged(body, "DescribeInstancePatchStates", "InstancePatchStates", states)
 }
 
-fn paged(body: &Value, items: Vec<Value>, key: &str) -> Result<Value, ServiceError> {
-    let size = request::page_size(body, "MaxResults", 10..=100, "ValidationException")?;
-    let (items, next) = request::page(items, request::text(body, "NextToken"), size, "InvalidNextToken")?;
-    let mut answer = json!({key: items});
-    if let Some(next) = next {
-        answer["NextToken"] = json!(next);
-    }
-    Ok(answer)
+fn paged(body: &Value, operation: &str, member: &str, rows: Vec<(String, Value)>) -> Result<Value, ServiceError> {
+    let input = input(body);
+    let size = input.page_size("MaxResults", 10..=100, 100)?;
+    let (items, next) = paging::page(&input, operation, size, rows)?;
+    Ok(json!({ member: items, "NextToken": next }))
 }
 
 fn state_json(state: &PatchState) -> Value {
@@ -87,7 +86,7 @@ pub(in crate::local::compute) fn describe_instance_patches(
             patches.push(patch_json(item, state.as_ref().map_or(0, |state| state.ended)));
         }
     }
-    paged(body, patches, "Patches")
+    paged(body, "DescribeInstancePatches", "Patches", paging::numbered(patches))
 }
 
 fn matches(item: &PatchItem, filters: &[Filter]) -> Result<bool, ServiceError> {
