@@ -88,9 +88,14 @@ impl<'a> Input<'a> {
         self.get(name).map(|value| value.as_str().ok_or_else(|| self.invalid(name, "It must be text."))).transpose()
     }
 
+    /// The text of a member; empty text counts as absent.
+    pub(super) fn filled(&self, name: &str) -> Result<Option<&'a str>, ServiceError> {
+        Ok(self.text(name)?.filter(|text| !text.is_empty()))
+    }
+
     /// The text of a member that must be there and not be empty.
     pub(super) fn required(&self, name: &str) -> Result<&'a str, ServiceError> {
-        self.text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| self.missing(name))
+        self.filled(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// The text of a member whose length in characters is limited.

@@ -31,6 +31,8 @@
 
 mod ami;
 mod command;
+mod document;
+mod filter;
 mod image;
 mod instance;
 mod parent;
@@ -38,7 +40,6 @@ mod patch;
 mod peer;
 mod process;
 mod recover;
-mod request;
 mod state;
 mod supervisor;
 

@@ -10,6 +10,8 @@ mod template_record;
 mod template_versions;
 mod templates;
 
+pub(super) use filters::matches as fits;
+
 use super::input::{Dialect, Input};
 use super::wire::Operation;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! `DescribeInstanceInformation`: the managed nodes.
 
 use crate::local::Local;
+use crate::local::compute::filter::{Filter, filters};
 use crate::local::compute::instance::{INSTANCE, InstanceRecord, InstanceState, hostname};
-use crate::local::compute::request::{self, Filter};
 use crate::local::paging;
 use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
@@ -17,16 +17,16 @@ pub(in crate::local::compute) fn describe_instance_information(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let mut filters = request::filters(body, "Filters", "Key", "Values");
-    filters.extend(request::filters(body, "InstanceInformationFilterList", "key", "valueSet"));
+    let input = input(body);
+    let mut wanted = filters(&input, "Filters", "Key", "Values")?;
+    wanted.extend(filters(&input, "InstanceInformationFilterList", "key", "valueSet")?);
     let records = local.store.read(|tx| tx.list::<InstanceRecord>(&caller.scope, INSTANCE, ""))?;
     let mut nodes = Vec::new();
     for (id, record) in records {
-        if record.state == InstanceState::Running && matches(&record, &filters)? {
+        if record.state == InstanceState::Running && matches(&record, &wanted)? {
             nodes.push((id, node_json(&record, caller.now.unix_timestamp())));
         }
     }
-    let input = input(body);
     let size = input.page_size("MaxResults", 5..=50, 50)?;
     let (nodes, next) = paging::page(&input, "DescribeInstanceInformation", size, nodes)?;
     Ok(json!({ "InstanceInformationList": nodes, "NextToken": next }))

@@ -2,7 +2,6 @@
 
 use super::{COMMAND, CommandRecord, CommandStatus, RUN_PATCH_BASELINE, key};
 use crate::local::Local;
-use crate::local::compute::request;
 use crate::local::paging;
 use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
@@ -21,13 +20,14 @@ pub(in crate::local::compute) fn get_command_invocation(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let command = request::text(body, "CommandId").unwrap_or_default();
-    let instance = request::text(body, "InstanceId").unwrap_or_default();
+    let input = input(body);
+    let command = input.filled("CommandId")?.unwrap_or_default();
+    let instance = input.filled("InstanceId")?.unwrap_or_default();
     let record = local
         .store
         .read(|tx| tx.get::<CommandRecord>(&caller.scope, COMMAND, &key(command, instance)))?
         .ok_or_else(|| ServiceError::new(400, "InvocationDoesNotExist", ""))?;
-    let plugin = plugin(&record, request::text(body, "PluginName"))?;
+    let plugin = plugin(&record, input.filled("PluginName")?)?;
     Ok(invocation_json(&skipped_elsewhere(record, plugin), plugin))
 }
 
@@ -86,9 +86,10 @@ pub(in crate::local::compute) fn list_command_invocations(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let command = request::text(body, "CommandId");
-    let instance = request::text(body, "InstanceId");
-    let details = request::boolean(body, "Details") == Some(true);
+    let input = input(body);
+    let command = input.filled("CommandId")?;
+    let instance = input.filled("InstanceId")?;
+    let details = input.flag("Details")? == Some(true);
     let prefix = command.map(|command| format!("{command}/")).unwrap_or_default();
     let records = local.store.read(|tx| tx.list::<CommandRecord>(&caller.scope, COMMAND, &prefix))?;
     let rows: BTreeMap<String, Value> = records
@@ -97,7 +98,6 @@ pub(in crate::local::compute) fn list_command_invocations(
         // Keys in descending order of times, because rows are sorted by key.
         .map(|(id, record)| (format!("{:020}/{id}", i64::MAX - record.requested_epoch), listed_json(record, details)))
         .collect();
-    let input = input(body);
     let size = input.page_size("MaxResults", 1..=50, 50)?;
     let (items, next) = paging::page(&input, "ListCommandInvocations", size, rows.into_iter().collect())?;
     Ok(json!({ "CommandInvocations": items, "NextToken": next }))

@@ -5,7 +5,7 @@ use super::{
     IMAGE, ImageRecord, ImageStatus, WORKFLOW, WorkflowExecution, version_arn, version_matches, version_numbers,
 };
 use crate::local::Local;
-use crate::local::compute::request::{self, Filter};
+use crate::local::compute::filter::{Filter, filters};
 use crate::local::imagebuilder::{input, list_answer};
 use crate::local::store::{Scope, Transaction};
 use crate::local::wire::{Caller, ServiceError};
@@ -23,10 +23,9 @@ pub(in crate::local::compute) fn get_image(
 }
 
 fn arn<'a>(body: &'a Value, key: &str) -> Result<&'a str, ServiceError> {
-    request::text(body, key).filter(|arn| arn.contains(":image/")).ok_or_else(|| {
-        let message = format!("The value supplied for parameter '{key}' is not valid.");
-        ServiceError::new(400, "InvalidParameterValueException", message)
-    })
+    let input = input(body);
+    let arn = input.required(key)?;
+    if arn.contains(":image/") { Ok(arn) } else { Err(input.invalid(key, "It must be the ARN of an image.")) }
 }
 
 fn not_found(arn: &str) -> ServiceError {
@@ -92,7 +91,8 @@ pub(in crate::local::compute) fn list_images(
     body: &Value,
 ) -> Result<Value, ServiceError> {
     let mut versions: Vec<(String, Value)> = Vec::new();
-    if matches!(request::text(body, "owner"), None | Some("Self")) {
+    let input = input(body);
+    if matches!(input.filled("owner")?, None | Some("Self")) {
         for (_, record) in selected(local, caller, body, "")? {
             let arn = version_arn(&record.arn).to_owned();
             if versions.iter().any(|(_, version)| version["arn"] == json!(arn)) {
@@ -107,7 +107,7 @@ pub(in crate::local::compute) fn list_images(
             versions.push((version_key(&record), version));
         }
     }
-    list_answer(&input(body), "ListImages", "imageVersionList", versions)
+    list_answer(&input, "ListImages", "imageVersionList", versions)
 }
 
 /// `ListImageBuildVersions`: the builds of one version, or all.
@@ -116,7 +116,8 @@ pub(in crate::local::compute) fn list_image_build_versions(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let records = if request::text(body, "imageVersionArn").is_none() {
+    let input = input(body);
+    let records = if input.filled("imageVersionArn")?.is_none() {
         selected(local, caller, body, "")?
     } else {
         let arn = arn(body, "imageVersionArn")?;
@@ -126,7 +127,7 @@ pub(in crate::local::compute) fn list_image_build_versions(
         records
     };
     let rows = records.into_iter().map(|(key, record)| (key, summary_json(&record))).collect();
-    list_answer(&input(body), "ListImageBuildVersions", "imageSummaryList", rows)
+    list_answer(&input, "ListImageBuildVersions", "imageSummaryList", rows)
 }
 
 /// Images that pass the request's filters, with and ordered by their [`order_key`].
@@ -136,7 +137,7 @@ fn selected(
     body: &Value,
     prefix: &str,
 ) -> Result<Vec<(String, ImageRecord)>, ServiceError> {
-    let filters = request::filters(body, "filters", "name", "values");
+    let filters = filters(&input(body), "filters", "name", "values")?;
     let records = local.store.read(|tx| tx.list::<ImageRecord>(&caller.scope, IMAGE, prefix))?;
     let mut selected = Vec::new();
     for (_, record) in records {

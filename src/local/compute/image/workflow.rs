@@ -1,7 +1,6 @@
 //! Workflow executions of an image and their steps: what the managed workflows `build-image` and `test-image` do.
 
 use crate::local::Local;
-use crate::local::compute::request;
 use crate::local::imagebuilder::{input, list_answer};
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::{Caller, ServiceError};
@@ -279,7 +278,7 @@ pub(in crate::local::compute) fn list_workflow_executions(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let arn = required(body, "imageBuildVersionArn")?;
+    let arn = input(body).required("imageBuildVersionArn")?;
     let rows = of_image(local, caller, arn)?.into_iter().map(|(key, run)| (key, run.json())).collect();
     let mut answer = list_answer(&input(body), "ListWorkflowExecutions", "workflowExecutions", rows)?;
     answer["imageBuildVersionArn"] = json!(arn);
@@ -300,17 +299,10 @@ pub(in crate::local::compute) fn get_workflow_execution(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let run = execution(local, caller, required(body, "workflowExecutionId")?)?;
+    let run = execution(local, caller, input(body).required("workflowExecutionId")?)?;
     let mut answer = run.json();
     answer["imageBuildVersionArn"] = json!(run.image_arn);
     Ok(answer)
-}
-
-fn required<'a>(body: &'a Value, key: &str) -> Result<&'a str, ServiceError> {
-    request::text(body, key).ok_or_else(|| {
-        let message = format!("The value supplied for parameter '{key}' is not valid. It is required.");
-        ServiceError::new(400, "InvalidParameterValueException", message)
-    })
 }
 
 fn not_found(what: &str, id: &str) -> ServiceError {
@@ -328,7 +320,7 @@ pub(in crate::local::compute) fn list_workflow_step_executions(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let run = execution(local, caller, required(body, "workflowExecutionId")?)?;
+    let run = execution(local, caller, input(body).required("workflowExecutionId")?)?;
     let rows = paging::numbered(run.steps.iter().map(StepExecution::json));
     let mut answer = list_answer(&input(body), "ListWorkflowStepExecutions", "steps", rows)?;
     answer["workflowBuildVersionArn"] = json!(run.workflow_arn);
@@ -343,7 +335,7 @@ pub(in crate::local::compute) fn get_workflow_step_execution(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let id = required(body, "stepExecutionId")?;
+    let id = input(body).required("stepExecutionId")?;
     let runs = local.store.read(|tx| tx.list::<WorkflowExecution>(&caller.scope, WORKFLOW, ""))?;
     let found = runs.iter().find_map(|(_, run)| Some((run, run.steps.iter().find(|step| step.id == id)?)));
     let (run, step) = found.ok_or_else(|| not_found("workflow step execution", id))?;

@@ -2,7 +2,7 @@
 
 use super::{INSTANCE, InstanceRecord, InstanceState, hostname};
 use crate::local::Local;
-use crate::local::compute::request::{self, Filter};
+use crate::local::compute::filter::{Filter, filters};
 use crate::local::ec2::input;
 use crate::local::paging;
 use crate::local::wire::{Caller, ServiceError};
@@ -53,8 +53,9 @@ fn select(
     body: &Value,
     matches: impl Fn(&InstanceRecord, &Filter) -> Result<bool, ServiceError>,
 ) -> Result<Vec<Row>, ServiceError> {
-    let ids = request::texts(body, "InstanceId");
-    let filters = request::filters(body, "Filter", "Name", "Value");
+    let input = input(body);
+    let ids = input.texts("InstanceId")?;
+    let filters = filters(&input, "Filter", "Name", "Value")?;
     let records = local.store.read(|tx| {
         for id in &ids {
             super::terminate::find(tx, &caller.scope, id)?;
@@ -63,7 +64,7 @@ fn select(
     })?;
     let mut selected = Vec::new();
     for (id, record) in records {
-        if !ids.is_empty() && !ids.contains(&id) {
+        if !ids.is_empty() && !ids.contains(&id.as_str()) {
             continue;
         }
         let mut all = true;
@@ -145,7 +146,7 @@ pub(in crate::local::compute) fn describe_instance_status(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let all = request::boolean(body, "IncludeAllInstances") == Some(true);
+    let all = input(body).flag("IncludeAllInstances")? == Some(true);
     let mut rows = select(local, caller, body, |record, filter| {
         // The two status filters have one value each that a running instance has; the rest is as for instances.
         Ok(match filter.name.as_str() {

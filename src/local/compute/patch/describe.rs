@@ -2,7 +2,7 @@
 
 use super::{PATCH_STATE, PatchState, id, is_open, title};
 use crate::local::Local;
-use crate::local::compute::request::{self, Filter};
+use crate::local::compute::filter::{Filter, filters};
 use crate::local::paging;
 use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
@@ -15,7 +15,7 @@ pub(in crate::local::compute) fn describe_instance_patch_states(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let ids = request::texts(body, "InstanceIds");
+    let ids = input(body).texts("InstanceIds")?;
     if ids.is_empty() || ids.len() > 50 {
         let message = format!("{} instance ids were given; between 1 and 50 are possible.", ids.len());
         return Err(ServiceError::new(400, "ValidationException", message));
@@ -76,8 +76,9 @@ pub(in crate::local::compute) fn describe_instance_patches(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let instance = request::text(body, "InstanceId").unwrap_or_default();
-    let filters = request::filters(body, "Filters", "Key", "Values");
+    let input = input(body);
+    let instance = input.filled("InstanceId")?.unwrap_or_default();
+    let filters = filters(&input, "Filters", "Key", "Values")?;
     let state = local.store.read(|tx| tx.get::<PatchState>(&caller.scope, PATCH_STATE, instance))?;
     let mut patches = Vec::new();
     // What is not applicable is counted, never listed.
