@@ -88,9 +88,14 @@ impl<'a> Input<'a> {
         self.get(name).map(|value| value.as_str().ok_or_else(|| self.invalid(name, "It must be text."))).transpose()
     }
 
+    /// The text of a member; empty text counts as absent.
+    pub(super) fn filled(&self, name: &str) -> Result<Option<&'a str>, ServiceError> {
+        Ok(self.text(name)?.filter(|text| !text.is_empty()))
+    }
+
     /// The text of a member that must be there and not be empty.
     pub(super) fn required(&self, name: &str) -> Result<&'a str, ServiceError> {
-        self.text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| self.missing(name))
+        self.filled(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// The text of a member whose length in characters is limited.
@@ -154,6 +159,29 @@ impl<'a> Input<'a> {
     ) -> Result<usize, ServiceError> {
         let size = self.between(name, limits)?;
         Ok(size.and_then(|size| usize::try_from(size).ok()).unwrap_or(otherwise))
+    }
+
+    /// The token of the page asked for; the first page has none.
+    pub(super) fn page_token(&self) -> Result<Option<&'a str>, ServiceError> {
+        self.text(match self.dialect {
+            Dialect::Ec2 | Dialect::Ssm => "NextToken",
+            Dialect::ImageBuilder => "nextToken",
+        })
+    }
+
+    /// The error for a page token that the list did not give out.
+    pub(super) fn bad_page_token(&self) -> ServiceError {
+        let why = "this call with these parameters has not given it out";
+        match self.dialect {
+            Dialect::Ec2 => ServiceError::client("InvalidNextToken", format!("The token is not valid: {why}.")),
+            Dialect::Ssm => {
+                ServiceError::client("InvalidNextToken", format!("The specified token isn't valid: {why}."))
+            }
+            Dialect::ImageBuilder => ServiceError::client(
+                "InvalidPaginationTokenException",
+                format!("The value supplied for parameter 'nextToken' is not valid: {why}."),
+            ),
+        }
     }
 
     /// The items of a list member; absent is empty.

@@ -1,30 +1,31 @@
 //! Lists in pages. A token names the last row the caller has seen, so a list that grows meanwhile repeats nothing.
 
+use super::input::Input;
 use super::random;
+use super::wire::ServiceError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// A token that this list did not give out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BadToken;
-
 /// Parameters that differ from page to page and do not make another list.
 const PAGE_PARAMETERS: [&str; 4] = ["NextToken", "nextToken", "MaxResults", "maxResults"];
 
-/// One page of `rows`, which are sorted by their keys, and the token of the next page if there is one.
+/// One page of `rows`, which are sorted by their keys, and the token of the next page if there is one. `input` is the
+/// whole request and says which page.
 ///
-/// A token belongs to the operation and parameters it was given out for.
+/// # Errors
+/// A token that was not given out for this operation with these parameters, in the service's words.
 pub(super) fn page<T>(
-    rows: Vec<(String, T)>,
+    input: &Input<'_>,
+    operation: &str,
     size: usize,
-    token: Option<&str>,
-    (operation, request): (&str, &Value),
-) -> Result<(Vec<T>, Option<String>), BadToken> {
+    rows: Vec<(String, T)>,
+) -> Result<(Vec<T>, Option<String>), ServiceError> {
     debug_assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "rows of {operation} are sorted by unique keys");
-    let list = list_digest(operation, request);
-    let after = token.map(|token| read(token, &list)).transpose()?;
+    let list = list_digest(operation, input.value());
+    let last_seen = |token| read(token, &list).ok_or_else(|| input.bad_page_token());
+    let after = input.page_token()?.map(last_seen).transpose()?;
     let mut rest = rows.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).peekable();
     let (mut items, mut last) = (Vec::new(), String::new());
     while items.len() < size
@@ -35,6 +36,11 @@ pub(super) fn page<T>(
     }
     let next = rest.peek().map(|_| URL_SAFE_NO_PAD.encode(format!("{list}{last}")));
     Ok((items, next))
+}
+
+/// Rows in the order of `items`, for lists in which a row has no key but its place.
+pub(super) fn numbered<T>(items: impl IntoIterator<Item = T>) -> Vec<(String, T)> {
+    items.into_iter().enumerate().map(|(place, item)| (format!("{place:020}"), item)).collect()
 }
 
 fn list_digest(operation: &str, request: &Value) -> String {
@@ -54,21 +60,26 @@ fn list_digest(operation: &str, request: &Value) -> String {
     random::hex_of(&digest.finalize()[..8])
 }
 
-fn read(token: &str, list: &str) -> Result<String, BadToken> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| BadToken)?;
-    let text = String::from_utf8(bytes).map_err(|_| BadToken)?;
-    text.strip_prefix(list).map(str::to_owned).ok_or(BadToken)
+fn read(token: &str, list: &str) -> Option<String> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    text.strip_prefix(list).map(str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::input::Dialect;
     use proptest::prelude::*;
     use serde_json::json;
     use std::collections::BTreeSet;
 
-    fn rows(keys: &BTreeSet<String>) -> Vec<(String, String)> {
-        keys.iter().map(|key| (key.clone(), key.clone())).collect()
+    type Page = Result<(Vec<String>, Option<String>), ServiceError>;
+
+    fn list(operation: &str, request: &Value, size: usize, token: Option<&str>, keys: &BTreeSet<String>) -> Page {
+        let mut request = request.clone();
+        request["nextToken"] = json!(token);
+        let rows = keys.iter().map(|key| (key.clone(), key.clone())).collect();
+        page(&Input::new(Dialect::ImageBuilder, &request), operation, size, rows)
     }
 
     proptest! {
@@ -77,7 +88,7 @@ mod tests {
             let request = json!({ "owner": "Self" });
             let (mut seen, mut token) = (Vec::new(), None);
             loop {
-                let (items, next) = page(rows(&keys), size, token.as_deref(), ("List", &request)).unwrap();
+                let (items, next) = list("List", &request, size, token.as_deref(), &keys).unwrap();
                 prop_assert!(items.len() == size || next.is_none());
                 seen.extend(items);
                 token = next;
@@ -90,21 +101,39 @@ mod tests {
     #[test]
     fn a_row_that_vanished_does_not_break_the_next_page() {
         let mut keys: BTreeSet<String> = ["a", "b", "c"].map(String::from).into();
-        let (_, token) = page(rows(&keys), 2, None, ("List", &json!({}))).unwrap();
+        let (_, token) = list("List", &json!({}), 2, None, &keys).unwrap();
         keys.remove("b");
-        let (items, next) = page(rows(&keys), 2, token.as_deref(), ("List", &json!({ "maxResults": 2 }))).unwrap();
+        let (items, next) = list("List", &json!({ "maxResults": 2 }), 2, token.as_deref(), &keys).unwrap();
         assert_eq!((items, next), (vec!["c".to_owned()], None));
     }
 
     #[test]
     fn foreign_tokens_are_refused() {
         let keys: BTreeSet<String> = ["a", "b"].map(String::from).into();
-        let (_, token) = page(rows(&keys), 1, None, ("List", &json!({}))).unwrap();
+        let (_, token) = list("List", &json!({}), 1, None, &keys).unwrap();
+        let code = |page: Page| page.unwrap_err().code;
         for (operation, request) in [("Other", json!({})), ("List", json!({ "owner": "Self" }))] {
-            assert_eq!(page(rows(&keys), 1, token.as_deref(), (operation, &request)), Err(BadToken));
+            let page = list(operation, &request, 1, token.as_deref(), &keys);
+            assert_eq!(code(page), "InvalidPaginationTokenException");
         }
         for token in ["", "nonsense", "%%%"] {
-            assert_eq!(page(rows(&keys), 1, Some(token), ("List", &json!({}))), Err(BadToken));
+            assert_eq!(code(list("List", &json!({}), 1, Some(token), &keys)), "InvalidPaginationTokenException");
         }
+    }
+
+    #[test]
+    fn each_service_has_its_own_parameter_and_code() {
+        let request = json!({ "NextToken": "x" });
+        for dialect in [Dialect::Ec2, Dialect::Ssm] {
+            let page = page::<u8>(&Input::new(dialect, &request), "List", 1, vec![]);
+            assert_eq!(page.unwrap_err().code, "InvalidNextToken");
+        }
+    }
+
+    #[test]
+    fn numbered_rows_keep_their_order() {
+        let rows = numbered(0..12);
+        assert!(rows.is_sorted());
+        assert_eq!(rows[11].1, 11);
     }
 }

@@ -37,10 +37,30 @@ pub(crate) fn resource_id(prefix: &str) -> Result<String, ServiceError> {
     Ok(format!("{prefix}-{}", hex(17)?))
 }
 
-/// An id for one answer, in the form of a UUID. Zeros when there is no randomness: an answer needs no unique id.
+/// A random UUID (version 4).
+///
+/// # Errors
+/// When the system's random source cannot be read.
+pub(crate) fn uuid() -> Result<String, ServiceError> {
+    Ok(uuid_of(&hex(32)?))
+}
+
+/// An id for one answer. Without digits of its own when there is no randomness: an answer needs no unique id.
 pub(crate) fn request_id() -> String {
-    let digits = hex(32).unwrap_or_else(|_| "0".repeat(32));
-    format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
+    uuid_of(&hex(32).unwrap_or_else(|_| "0".repeat(32)))
+}
+
+/// The UUID of 32 hexadecimal digits; version and variant take the place of some of them.
+fn uuid_of(digits: &str) -> String {
+    let variant = match digits.as_bytes()[16] {
+        b'0' | b'4' | b'8' | b'c' => '8',
+        b'1' | b'5' | b'9' | b'd' => '9',
+        b'2' | b'6' | b'a' | b'e' => 'a',
+        _ => 'b',
+    };
+    let [first, second, third, fourth, last] =
+        [&digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..]];
+    format!("{first}-{second}-4{third}-{variant}{fourth}-{last}")
 }
 
 #[cfg(test)]
@@ -53,6 +73,14 @@ mod tests {
         assert_eq!(id.len(), 20);
         assert!(id.strip_prefix("lt-").unwrap().bytes().all(|b| b.is_ascii_hexdigit()));
         assert_ne!(id, resource_id("lt").unwrap());
-        assert_eq!(request_id().len(), 36);
+        for uuid in [uuid().unwrap(), request_id()] {
+            assert_eq!(uuid.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        }
+    }
+
+    #[test]
+    fn a_uuid_carries_version_and_variant() {
+        assert_eq!(uuid_of("ffffffffffffffffffffffffffffffff"), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(uuid_of("00000000000000000000000000000000"), "00000000-0000-4000-8000-000000000000");
     }
 }

@@ -21,6 +21,7 @@ struct Remembered {
 }
 
 /// A request that may carry a token.
+#[derive(Clone, Copy)]
 pub(super) struct Once<'a> {
     /// Name of the operation; tokens of different operations have nothing to do with each other.
     pub(super) operation: &'a str,
@@ -43,26 +44,57 @@ impl Once<'_> {
         caller: &Caller,
         work: impl FnOnce() -> Result<Value, ServiceError>,
     ) -> Result<Value, ServiceError> {
-        let Some(token) = self.input.limited(self.token, 1..=64)? else { return work() };
-        let id = format!("{}/{token}", self.operation);
+        if let Some(answer) = self.answered(tx, caller)? {
+            return Ok(answer);
+        }
+        let answer = work()?;
+        self.remember(tx, caller, &answer)?;
+        Ok(answer)
+    }
+
+    /// The answer that the same request has had before, if any. With [`Once::remember`] for work that does not fit into
+    /// one transaction; [`Once::run`] is for the rest.
+    ///
+    /// # Errors
+    /// The mismatch error when another request had the token.
+    pub(super) fn answered(&self, tx: &Transaction<'_>, caller: &Caller) -> Result<Option<Value>, ServiceError> {
+        let Some(token) = self.token()? else { return Ok(None) };
+        let before: Option<Remembered> = tx.get(&caller.scope, KIND, &self.id(token))?;
+        match before.filter(|before| caller.now - before.at < LIFETIME) {
+            None => Ok(None),
+            Some(before) if before.request == self.request() => Ok(Some(before.answer)),
+            Some(_) => Err(ServiceError::client(
+                self.mismatch,
+                format!("The client token `{token}` was used before for a {} with other parameters", self.operation),
+            )),
+        }
+    }
+
+    /// Keeps the answer for the next time.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub(super) fn remember(&self, tx: &Transaction<'_>, caller: &Caller, answer: &Value) -> Result<(), ServiceError> {
+        let Some(token) = self.token()? else { return Ok(()) };
+        let remembered = Remembered { request: self.request(), answer: answer.clone(), at: caller.now };
+        Ok(tx.put(&caller.scope, KIND, &self.id(token), &remembered)?)
+    }
+
+    fn token(&self) -> Result<Option<&str>, ServiceError> {
+        self.input.limited(self.token, 1..=64)
+    }
+
+    fn id(&self, token: &str) -> String {
+        format!("{}/{token}", self.operation)
+    }
+
+    /// The request without its token.
+    fn request(&self) -> Value {
         let mut request = self.input.value().clone();
         if let Value::Object(members) = &mut request {
             members.remove(self.token);
         }
-        let before: Option<Remembered> = tx.get(&caller.scope, KIND, &id)?;
-        if let Some(before) = before.filter(|before| caller.now - before.at < LIFETIME) {
-            if before.request == request {
-                return Ok(before.answer);
-            }
-            return Err(ServiceError::new(
-                400,
-                self.mismatch,
-                format!("The client token `{token}` was used before for a {} with other parameters", self.operation),
-            ));
-        }
-        let answer = work()?;
-        tx.put(&caller.scope, KIND, &id, &Remembered { request, answer: answer.clone(), at: caller.now })?;
-        Ok(answer)
+        request
     }
 }
 
@@ -98,6 +130,21 @@ mod tests {
         assert_eq!(run(&store, &without, 0, "y").unwrap(), "y");
         let long = json!({ "clientToken": "t".repeat(65) });
         assert!(run(&store, &long, 0, "x").unwrap_err().message.contains("65"));
+    }
+
+    #[test]
+    fn tokens_of_other_operations_are_other_tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db")).unwrap();
+        let request = json!({ "clientToken": "t" });
+        assert_eq!(run(&store, &request, 0, "one").unwrap(), "one");
+        let input = Input::new(Dialect::ImageBuilder, &request);
+        let other = Once { operation: "Delete", token: "clientToken", input: &input, mismatch: "Mismatch" };
+        let caller =
+            Caller { scope: Scope { account: "1".into(), region: "r".into() }, now: OffsetDateTime::UNIX_EPOCH };
+        let same = Once { operation: "Create", ..other };
+        let answered = |once: &Once<'_>| store.read(|tx| once.answered(tx, &caller)).unwrap();
+        assert_eq!((answered(&other), answered(&same)), (None, Some(json!("one"))));
     }
 
     #[test]

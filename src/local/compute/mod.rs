@@ -31,7 +31,8 @@
 
 mod ami;
 mod command;
-mod identity;
+mod document;
+mod filter;
 mod image;
 mod instance;
 mod parent;
@@ -39,10 +40,8 @@ mod patch;
 mod peer;
 mod process;
 mod recover;
-mod request;
 mod state;
 mod supervisor;
-mod token;
 
 pub use parent::ParentSpec;
 pub use state::Compute;

@@ -1,12 +1,13 @@
 //! Parent images: a Debian root made once per machine, or a folder of the project, shown as a publisher's public AMI.
 
+use super::super::random;
 use super::super::records::{AMI, Ami, COMPONENT, INFRASTRUCTURE, RECIPE};
 use super::super::service::Service;
 use super::super::store::{Scope, StoreError};
 use super::super::wire::{Caller, ServiceError};
 use super::super::{DEFAULT_ACCOUNT, DEFAULT_REGION, Local, LocalError, ssm};
 use super::ami::{PUBLIC, machine_architecture};
-use super::{identity, peer};
+use super::peer;
 use crate::clock::rfc3339;
 use crate::project::LocalParent;
 use crate::sandbox::root::{self, BootstrapSpec};
@@ -206,7 +207,7 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
-    identity::hex(&hash.finalize())
+    random::hex_of(&hash.finalize())
 }
 
 fn ami(local: &Local, spec: &ParentSpec, root: &Root) -> Ami {

@@ -45,7 +45,7 @@ impl Filters {
 }
 
 /// EC2's wildcards: `*` any text, `?` one character, `\` takes the next character as it is. Case matters.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(in crate::local) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     // Where to go on when the text after the last `*` does not fit: one character further. Quadratic at worst.

@@ -7,7 +7,7 @@ use super::super::records::{AMI, Ami};
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
-use super::{bad_token, input, is_id, tags, time};
+use super::{input, is_id, tags, time};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -138,8 +138,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
         Ok(rows)
     })?;
     let rows = rows.into_iter().collect();
-    let (images, next) =
-        paging::page(rows, size, input.text("NextToken")?, ("DescribeImages", request)).map_err(bad_token)?;
+    let (images, next) = paging::page(&input, "DescribeImages", size, rows)?;
     Ok(json!({ "imagesSet": images, "nextToken": next }))
 }
 

@@ -10,8 +10,10 @@ mod template_record;
 mod template_versions;
 mod templates;
 
+pub(super) use filters::matches as fits;
+
 use super::input::{Dialect, Input};
-use super::wire::{Operation, ServiceError};
+use super::wire::Operation;
 use serde_json::Value;
 
 /// The operations this part implements.
@@ -36,16 +38,12 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
     })
 }
 
-fn input(request: &Value) -> Input<'_> {
-    Input::new(Dialect::Ec2, request)
-}
+/// Code for a client token that was used with other parameters.
+pub(super) const MISMATCH: &str = "IdempotentParameterMismatch";
 
-/// The error for a page token that was not given out.
-fn bad_token<E>(_: E) -> ServiceError {
-    ServiceError::client(
-        "InvalidNextToken",
-        "The token is not valid: it was not given out by this call with these parameters.",
-    )
+/// A request in EC2's words.
+pub(super) fn input(request: &Value) -> Input<'_> {
+    Input::new(Dialect::Ec2, request)
 }
 
 /// Times are kept with whole seconds; EC2 shows milliseconds.

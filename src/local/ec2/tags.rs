@@ -7,7 +7,7 @@ use super::super::records::Ami;
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
-use super::{bad_token, images, input};
+use super::{images, input};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -193,8 +193,6 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
         }
         Ok::<_, StoreError>(rows)
     })?;
-    let (tags, next) =
-        paging::page(rows.into_iter().collect(), size, input.text("NextToken")?, ("DescribeTags", request))
-            .map_err(bad_token)?;
+    let (tags, next) = paging::page(&input, "DescribeTags", size, rows.into_iter().collect())?;
     Ok(json!({ "tagSet": tags, "nextToken": next }))
 }

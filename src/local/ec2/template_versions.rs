@@ -9,8 +9,7 @@ use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
 use super::template_record::{Template, Version, version_number};
-use super::templates::MISMATCH;
-use super::{bad_token, data, images, input};
+use super::{MISMATCH, data, images, input};
 use crate::clock::rfc3339;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -139,9 +138,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
         }
         Ok::<_, ServiceError>(rows)
     })?;
-    let list = ("DescribeLaunchTemplateVersions", request);
-    let (versions, next) =
-        paging::page(rows.into_iter().collect(), size, input.text("NextToken")?, list).map_err(bad_token)?;
+    let (versions, next) = paging::page(&input, "DescribeLaunchTemplateVersions", size, rows.into_iter().collect())?;
     Ok(json!({ "launchTemplateVersionSet": versions, "nextToken": next }))
 }
 

@@ -8,13 +8,11 @@ use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
 use super::template_record::{Template, Version};
-use super::{bad_token, data, input, tags, template_versions};
+use super::{MISMATCH, data, input, tags, template_versions};
 use crate::clock::rfc3339;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Code for a token that was used with other parameters.
-pub(super) const MISMATCH: &str = "IdempotentParameterMismatch";
 /// Launch templates per Region (patch-baselines.md section 12.8).
 const MAX_TEMPLATES: usize = 5000;
 
@@ -109,9 +107,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
         }
         Ok::<_, ServiceError>(rows)
     })?;
-    let (templates, next) =
-        paging::page(rows.into_iter().collect(), size, input.text("NextToken")?, ("DescribeLaunchTemplates", request))
-            .map_err(bad_token)?;
+    let (templates, next) = paging::page(&input, "DescribeLaunchTemplates", size, rows.into_iter().collect())?;
     Ok(json!({ "launchTemplates": templates, "nextToken": next }))
 }
 

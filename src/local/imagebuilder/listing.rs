@@ -58,18 +58,14 @@ pub(super) fn lists_own(input: &Input<'_>) -> Result<bool, ServiceError> {
 }
 
 /// The answer of a list operation: rows, sorted by their keys, as `member`.
-pub(super) fn answer(
+pub(in crate::local) fn answer(
     input: &Input<'_>,
     operation: &str,
     member: &str,
     rows: Vec<(String, Value)>,
 ) -> Result<Value, ServiceError> {
     let size = input.page_size("maxResults", 1..=25, 25)?;
-    let token = input.text("nextToken")?;
-    let (rows, next) = paging::page(rows, size, token, (operation, input.value())).map_err(|_| {
-        let text = "The value supplied for parameter 'nextToken' is not valid: this call with these parameters has not given it out.";
-        ServiceError::client("InvalidPaginationTokenException", text)
-    })?;
+    let (rows, next) = paging::page(input, operation, size, rows)?;
     let mut answer = json!({ member: rows });
     if let Some(next) = next {
         answer["nextToken"] = json!(next);

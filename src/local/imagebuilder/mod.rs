@@ -12,6 +12,8 @@ mod recipe_parent;
 mod recipe_read;
 mod tags;
 
+pub(super) use listing::answer as list_answer;
+
 use super::input::{Dialect, Input};
 use super::wire::{Operation, ServiceError};
 use serde_json::Value;
@@ -41,11 +43,12 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
 }
 
 /// Code for a client token that was used with other parameters.
-const MISMATCH: &str = "IdempotentParameterMismatchException";
+pub(super) const MISMATCH: &str = "IdempotentParameterMismatchException";
 /// Components, recipes and infrastructure configurations per account and Region, each (image-builder.md section 16).
 const QUOTA: usize = 1000;
 
-fn input(request: &Value) -> Input<'_> {
+/// A request in Image Builder's words.
+pub(super) fn input(request: &Value) -> Input<'_> {
     Input::new(Dialect::ImageBuilder, request)
 }
 

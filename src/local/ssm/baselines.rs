@@ -8,7 +8,7 @@ use super::super::store::StoreError;
 use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::baseline_record::{Baseline, Found};
-use super::{bad_token, input, owned_baselines, tags};
+use super::{input, owned_baselines, tags};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -75,9 +75,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
         }
         Ok::<_, StoreError>(rows)
     })?;
-    let list = ("DescribePatchBaselines", request);
-    let (baselines, next) =
-        paging::page(rows.into_iter().collect(), size, input.text("NextToken")?, list).map_err(bad_token)?;
+    let (baselines, next) = paging::page(&input, "DescribePatchBaselines", size, rows.into_iter().collect())?;
     Ok(json!({ "BaselineIdentities": baselines, "NextToken": next }))
 }
 

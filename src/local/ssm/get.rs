@@ -3,9 +3,9 @@
 use super::super::Local;
 use super::super::paging;
 use super::super::wire::{Caller, ServiceError};
+use super::input;
 use super::names::Reference;
 use super::parameter_record::{Parameter, find, not_found};
-use super::{bad_token, input};
 use serde_json::{Value, json};
 
 /// Names in one `GetParameters`.
@@ -61,8 +61,6 @@ pub(super) fn history(local: &Local, caller: &Caller, request: &Value) -> Result
         row["Labels"] = json!(version.labels);
         (format!("{:010}", version.number), row)
     });
-    let (versions, next) =
-        paging::page(rows.collect(), size, input.text("NextToken")?, ("GetParameterHistory", request))
-            .map_err(bad_token)?;
+    let (versions, next) = paging::page(&input, "GetParameterHistory", size, rows.collect())?;
     Ok(json!({ "Parameters": versions, "NextToken": next }))
 }

@@ -5,9 +5,9 @@ use super::super::input::Input;
 use super::super::paging;
 
 use super::super::wire::{Caller, ServiceError};
+use super::input;
 use super::names::{self, Selector};
 use super::parameter_record::{Parameter, Version};
-use super::{bad_token, input};
 use serde_json::{Value, json};
 
 /// A `ParameterStringFilter`.
@@ -108,8 +108,7 @@ pub(super) fn by_path(local: &Local, caller: &Caller, request: &Value) -> Result
             rows.push((parameter.name.clone(), row));
         }
     }
-    let (parameters, next) =
-        paging::page(rows, size, input.text("NextToken")?, ("GetParametersByPath", request)).map_err(bad_token)?;
+    let (parameters, next) = paging::page(&input, "GetParametersByPath", size, rows)?;
     Ok(json!({ "Parameters": parameters, "NextToken": next }))
 }
 
@@ -128,8 +127,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
             rows.push((parameter.name.clone(), row));
         }
     }
-    let (parameters, next) =
-        paging::page(rows, size, input.text("NextToken")?, ("DescribeParameters", request)).map_err(bad_token)?;
+    let (parameters, next) = paging::page(&input, "DescribeParameters", size, rows)?;
     Ok(json!({ "Parameters": parameters, "NextToken": next }))
 }
 

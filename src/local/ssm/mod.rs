@@ -16,7 +16,7 @@ pub(crate) use baseline_record::default_baseline;
 pub(crate) use parameter_record::{parameter_value, put_public_parameter};
 
 use super::input::{Dialect, Input};
-use super::wire::{Operation, ServiceError};
+use super::wire::Operation;
 use serde_json::Value;
 
 /// The operations this part implements.
@@ -45,16 +45,9 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
     })
 }
 
-fn input(request: &Value) -> Input<'_> {
+/// A request in Systems Manager's words.
+pub(super) fn input(request: &Value) -> Input<'_> {
     Input::new(Dialect::Ssm, request)
-}
-
-/// The error for a page token that was not given out.
-fn bad_token<E>(_: E) -> ServiceError {
-    ServiceError::client(
-        "InvalidNextToken",
-        "The specified token isn't valid: this call with these parameters has not given it out.",
-    )
 }
 
 /// Times as awsJson writes them: seconds since 1970.

@@ -1,8 +1,10 @@
 //! `DescribeInstanceInformation`: the managed nodes.
 
 use crate::local::Local;
+use crate::local::compute::filter::{Filter, filters};
 use crate::local::compute::instance::{INSTANCE, InstanceRecord, InstanceState, hostname};
-use crate::local::compute::request::{self, Filter};
+use crate::local::paging;
+use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 
@@ -15,22 +17,19 @@ pub(in crate::local::compute) fn describe_instance_information(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let mut filters = request::filters(body, "Filters", "Key", "Values");
-    filters.extend(request::filters(body, "InstanceInformationFilterList", "key", "valueSet"));
+    let input = input(body);
+    let mut wanted = filters(&input, "Filters", "Key", "Values")?;
+    wanted.extend(filters(&input, "InstanceInformationFilterList", "key", "valueSet")?);
     let records = local.store.read(|tx| tx.list::<InstanceRecord>(&caller.scope, INSTANCE, ""))?;
     let mut nodes = Vec::new();
-    for (_, record) in records {
-        if record.state == InstanceState::Running && matches(&record, &filters)? {
-            nodes.push(node_json(&record, caller.now.unix_timestamp()));
+    for (id, record) in records {
+        if record.state == InstanceState::Running && matches(&record, &wanted)? {
+            nodes.push((id, node_json(&record, caller.now.unix_timestamp())));
         }
     }
-    let size = request::page_size(body, "MaxResults", 5..=50, "ValidationException")?;
-    let (nodes, next) = request::page(nodes, request::text(body, "NextToken"), size, "InvalidNextToken")?;
-    let mut answer = json!({"InstanceInformationList": nodes});
-    if let Some(next) = next {
-        answer["NextToken"] = json!(next);
-    }
-    Ok(answer)
+    let size = input.page_size("MaxResults", 5..=50, 50)?;
+    let (nodes, next) = paging::page(&input, "DescribeInstanceInformation", size, nodes)?;
+    Ok(json!({ "InstanceInformationList": nodes, "NextToken": next }))
 }
 
 fn matches(record: &InstanceRecord, filters: &[Filter]) -> Result<bool, ServiceError> {

@@ -2,9 +2,11 @@
 
 use super::{COMMAND, CommandRecord, CommandStatus, RUN_PATCH_BASELINE, key};
 use crate::local::Local;
-use crate::local::compute::request;
+use crate::local::paging;
+use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Characters of output in a list.
 const LISTED_OUTPUT: usize = 2_500;
@@ -18,13 +20,14 @@ pub(in crate::local::compute) fn get_command_invocation(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let command = request::text(body, "CommandId").unwrap_or_default();
-    let instance = request::text(body, "InstanceId").unwrap_or_default();
+    let input = input(body);
+    let command = input.filled("CommandId")?.unwrap_or_default();
+    let instance = input.filled("InstanceId")?.unwrap_or_default();
     let record = local
         .store
         .read(|tx| tx.get::<CommandRecord>(&caller.scope, COMMAND, &key(command, instance)))?
         .ok_or_else(|| ServiceError::new(400, "InvocationDoesNotExist", ""))?;
-    let plugin = plugin(&record, request::text(body, "PluginName"))?;
+    let plugin = plugin(&record, input.filled("PluginName")?)?;
     Ok(invocation_json(&skipped_elsewhere(record, plugin), plugin))
 }
 
@@ -83,21 +86,21 @@ pub(in crate::local::compute) fn list_command_invocations(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let command = request::text(body, "CommandId");
-    let instance = request::text(body, "InstanceId");
-    let details = request::boolean(body, "Details") == Some(true);
+    let input = input(body);
+    let command = input.filled("CommandId")?;
+    let instance = input.filled("InstanceId")?;
+    let details = input.flag("Details")? == Some(true);
     let prefix = command.map(|command| format!("{command}/")).unwrap_or_default();
-    let mut records = local.store.read(|tx| tx.list::<CommandRecord>(&caller.scope, COMMAND, &prefix))?;
-    records.retain(|(_, record)| instance.is_none_or(|id| record.instance_id == id));
-    records.sort_by(|(a, x), (b, y)| (y.requested_epoch, a).cmp(&(x.requested_epoch, b)));
-    let size = request::page_size(body, "MaxResults", 1..=50, "ValidationException")?;
-    let (records, next) = request::page(records, request::text(body, "NextToken"), size, "InvalidNextToken")?;
-    let items: Vec<Value> = records.iter().map(|(_, record)| listed_json(record, details)).collect();
-    let mut answer = json!({"CommandInvocations": items});
-    if let Some(next) = next {
-        answer["NextToken"] = json!(next);
-    }
-    Ok(answer)
+    let records = local.store.read(|tx| tx.list::<CommandRecord>(&caller.scope, COMMAND, &prefix))?;
+    let rows: BTreeMap<String, Value> = records
+        .iter()
+        .filter(|(_, record)| instance.is_none_or(|id| record.instance_id == id))
+        // Keys in descending order of times, because rows are sorted by key.
+        .map(|(id, record)| (format!("{:020}/{id}", i64::MAX - record.requested_epoch), listed_json(record, details)))
+        .collect();
+    let size = input.page_size("MaxResults", 1..=50, 50)?;
+    let (items, next) = paging::page(&input, "ListCommandInvocations", size, rows.into_iter().collect())?;
+    Ok(json!({ "CommandInvocations": items, "NextToken": next }))
 }
 
 fn listed_json(record: &CommandRecord, details: bool) -> Value {

@@ -3,8 +3,11 @@
 use super::{COMMAND, CommandRecord, CommandStatus, QUEUE, RUN_PATCH_BASELINE, RUN_SHELL_SCRIPT};
 use crate::clock::rfc3339;
 use crate::local::Local;
+use crate::local::compute::filter::filters;
 use crate::local::compute::instance::{INSTANCE, InstanceRecord, InstanceState};
-use crate::local::compute::{identity, request};
+use crate::local::input::Input;
+use crate::local::random;
+use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -18,15 +21,16 @@ pub(in crate::local::compute) fn send_command(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let document = request::text(body, "DocumentName").unwrap_or_default();
-    let parameters = parameters(body)?;
+    let input = input(body);
+    let document = input.filled("DocumentName")?.unwrap_or_default();
+    let parameters = parameters(&input)?;
     check_document(document, &parameters)?;
-    let instances = instances(local, caller, body)?;
+    let instances = instances(local, caller, &input)?;
     let template = CommandRecord {
-        command_id: identity::uuid()?,
+        command_id: random::uuid()?,
         instance_id: String::new(),
         document: document.to_owned(),
-        comment: request::text(body, "Comment").unwrap_or_default().to_owned(),
+        comment: input.filled("Comment")?.unwrap_or_default().to_owned(),
         parameters,
         requested_at: rfc3339(caller.now),
         requested_epoch: caller.now.unix_timestamp(),
@@ -73,17 +77,15 @@ fn command_json(record: &CommandRecord, instances: &[String]) -> Value {
     })
 }
 
-fn parameters(body: &Value) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
-    let Some(parameters) = body.get("Parameters").and_then(Value::as_object) else { return Ok(BTreeMap::new()) };
-    parameters
-        .keys()
-        .map(|name| {
-            let values = request::texts(&body["Parameters"], name);
-            let given = body["Parameters"][name].as_array().map(Vec::len);
-            if given == Some(values.len()) {
-                return Ok((name.clone(), values));
+fn parameters(input: &Input<'_>) -> Result<BTreeMap<String, Vec<String>>, ServiceError> {
+    let Some(parameters) = input.object("Parameters")? else { return Ok(BTreeMap::new()) };
+    let names = parameters.value().as_object().into_iter().flatten().map(|(name, _)| name);
+    names
+        .map(|name| match parameters.texts(name) {
+            Ok(values) if parameters.get(name).is_some() => {
+                Ok((name.clone(), values.into_iter().map(str::to_owned).collect()))
             }
-            Err(invalid_parameters(format!("The parameter {name} must be a list of texts.")))
+            _ => Err(invalid_parameters(format!("The parameter {name} must be a list of texts."))),
         })
         .collect()
 }
@@ -159,9 +161,9 @@ fn is_guid(text: &str) -> bool {
 }
 
 /// The instances that the request names, by id or by target; each must be up and reachable.
-fn instances(local: &Local, caller: &Caller, body: &Value) -> Result<Vec<String>, ServiceError> {
-    let mut ids = request::texts(body, "InstanceIds");
-    let targets = request::filters(body, "Targets", "Key", "Values");
+fn instances(local: &Local, caller: &Caller, input: &Input<'_>) -> Result<Vec<String>, ServiceError> {
+    let mut ids: Vec<String> = input.texts("InstanceIds")?.into_iter().map(str::to_owned).collect();
+    let targets = filters(input, "Targets", "Key", "Values")?;
     let records = local.store.read(|tx| tx.list::<InstanceRecord>(&caller.scope, INSTANCE, ""))?;
     let reachable = |record: &InstanceRecord| record.state == InstanceState::Running && record.owner.alive();
     for target in &targets {
@@ -231,8 +233,8 @@ mod tests {
     #[test]
     fn a_parameter_that_is_no_list_of_texts_is_refused() {
         let body = json!({"Parameters": {"commands": [1]}});
-        assert_eq!(parameters(&body).unwrap_err().code, "InvalidParameters");
+        assert_eq!(parameters(&input(&body)).unwrap_err().code, "InvalidParameters");
         let body = json!({"Parameters": {"commands": ["true", "false"]}});
-        assert_eq!(parameters(&body).unwrap()["commands"], ["true", "false"]);
+        assert_eq!(parameters(&input(&body)).unwrap()["commands"], ["true", "false"]);
     }
 }

@@ -3,9 +3,11 @@
 use super::{IMAGE, ImageRecord, ImageStatus, build, version_arn};
 use crate::clock::rfc3339;
 use crate::local::Local;
-use crate::local::compute::{peer, process::Owner, request, token};
+use crate::local::compute::{document, peer, process::Owner};
+use crate::local::imagebuilder::{MISMATCH, input};
 use crate::local::service::Service;
 use crate::local::store::{Scope, Transaction};
+use crate::local::tokens::Once;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 
@@ -21,15 +23,16 @@ pub(in crate::local::compute) fn create_image(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let token = request::text(body, "clientToken")
-        .ok_or_else(|| invalid("The value supplied for parameter 'clientToken' is not valid. It is required."))?;
-    if let Some(answer) = local.store.read(|tx| answered_before(tx, caller, token, body))? {
+    let input = input(body);
+    let token = input.required("clientToken")?;
+    let once = Once { operation: "CreateImage", token: "clientToken", input: &input, mismatch: MISMATCH };
+    if let Some(answer) = local.store.read(|tx| once.answered(tx, caller))? {
         return Ok(answer);
     }
     let draft = draft(local, caller, body)?;
     let (record, answer) = local.store.write(|tx| {
         // Looked up again: another call with the same token may have been faster.
-        if let Some(answer) = answered_before(tx, caller, token, body)? {
+        if let Some(answer) = once.answered(tx, caller)? {
             return Ok((None, answer));
         }
         let record = number(tx, &caller.scope, draft)?;
@@ -39,31 +42,13 @@ pub(in crate::local::compute) fn create_image(
             "latestVersionReferences": latest_references(&record.arn),
         });
         tx.put(&caller.scope, IMAGE, &record.arn, &record)?;
-        token::remember(tx, caller, "CreateImage", token, body, &answer)?;
+        once.remember(tx, caller, &answer)?;
         Ok::<_, ServiceError>((Some(record), answer))
     })?;
     if let Some(record) = record {
         build::start(local, &caller.scope, &record)?;
     }
     Ok(answer)
-}
-
-fn answered_before(
-    tx: &Transaction<'_>,
-    caller: &Caller,
-    token: &str,
-    body: &Value,
-) -> Result<Option<Value>, ServiceError> {
-    match token::look_up(tx, caller, "CreateImage", token, body)? {
-        token::Seen::New => Ok(None),
-        token::Seen::Before(answer) => Ok(Some(answer)),
-        token::Seen::Mismatch => Err(ServiceError::new(
-            400,
-            "IdempotentParameterMismatchException",
-            "You have specified a client token for an operation using parameter values that differ from a previous \
-             request that used the same client token.",
-        )),
-    }
 }
 
 fn invalid(message: &str) -> ServiceError {
@@ -73,8 +58,9 @@ fn invalid(message: &str) -> ServiceError {
 /// The record without its build number: everything that does not need the transaction.
 fn draft(local: &Local, caller: &Caller, body: &Value) -> Result<ImageRecord, ServiceError> {
     refuse_what_is_missing(body)?;
-    let recipe_arn = required_arn(body, "imageRecipeArn")?;
-    let infrastructure_arn = required_arn(body, "infrastructureConfigurationArn")?;
+    let input = input(body);
+    let recipe_arn = input.required("imageRecipeArn")?;
+    let infrastructure_arn = input.required("infrastructureConfigurationArn")?;
     let recipe = part(local, caller, "GetImageRecipe", "imageRecipe", ("imageRecipeArn", recipe_arn))?;
     let infrastructure = part(
         local,
@@ -83,31 +69,29 @@ fn draft(local: &Local, caller: &Caller, body: &Value) -> Result<ImageRecord, Se
         "infrastructureConfiguration",
         ("infrastructureConfigurationArn", infrastructure_arn),
     )?;
-    let empty = json!({});
-    let tests = body.get("imageTestsConfiguration").unwrap_or(&empty);
-    let minutes = request::integer(tests, "timeoutMinutes").unwrap_or(DEFAULT_TEST_MINUTES);
-    if !(60..=1440).contains(&minutes) {
-        return Err(invalid("The value supplied for parameter 'imageTestsConfiguration.timeoutMinutes' is not valid."));
-    }
+    let (tests_enabled, tests_timeout_minutes) = match input.object("imageTestsConfiguration")? {
+        Some(tests) => (tests.flag("imageTestsEnabled")?, tests.between("timeoutMinutes", 60..=1440)?),
+        None => (None, None),
+    };
     let owner = Owner::current().map_err(|error| ServiceError::new(500, "ServiceException", error.to_string()))?;
     Ok(ImageRecord {
         arn: image_arn(&recipe, recipe_arn)?,
-        name: request::text(&recipe, "name").unwrap_or_default().to_owned(),
-        version: request::text(&recipe, "version").unwrap_or_default().to_owned(),
+        name: document::text(&recipe, "name").unwrap_or_default().to_owned(),
+        version: document::text(&recipe, "version").unwrap_or_default().to_owned(),
         build: 0,
         status: ImageStatus::Pending,
         reason: None,
         failure: None,
-        recipe_arn: request::text(&recipe, "arn").unwrap_or(recipe_arn).to_owned(),
+        recipe_arn: document::text(&recipe, "arn").unwrap_or(recipe_arn).to_owned(),
         infrastructure_arn: infrastructure_arn.to_owned(),
         recipe,
         infrastructure,
-        tests_enabled: request::boolean(tests, "imageTestsEnabled").unwrap_or(true),
-        tests_timeout_minutes: minutes,
-        enhanced_metadata: request::boolean(body, "enhancedImageMetadataEnabled").unwrap_or(true),
+        tests_enabled: tests_enabled.unwrap_or(true),
+        tests_timeout_minutes: tests_timeout_minutes.unwrap_or(DEFAULT_TEST_MINUTES),
+        enhanced_metadata: input.flag("enhancedImageMetadataEnabled")?.unwrap_or(true),
         os_version: String::new(),
         created_at: rfc3339(caller.now),
-        tags: request::map(body, "tags"),
+        tags: input.map("tags")?,
         ami: None,
         owner,
         cancel_requested: false,
@@ -122,16 +106,11 @@ fn refuse_what_is_missing(body: &Value) -> Result<(), ServiceError> {
             return Err(ServiceError::new(400, "InvalidRequestException", message));
         }
     }
-    if !request::items(body, "workflows").is_empty() {
+    if !input(body).items("workflows")?.is_empty() {
         let message = "The local environment runs the managed workflows only; leave the parameter 'workflows' out.";
         return Err(ServiceError::new(400, "InvalidRequestException", message));
     }
     Ok(())
-}
-
-fn required_arn<'a>(body: &'a Value, key: &str) -> Result<&'a str, ServiceError> {
-    request::text(body, key)
-        .ok_or_else(|| invalid(&format!("The value supplied for parameter '{key}' is not valid. It is required.")))
 }
 
 /// One of the resources that the request names.
@@ -161,7 +140,7 @@ fn part(
 
 /// `arn:…:image/name/version` from the recipe's ARN.
 fn image_arn(recipe: &Value, given: &str) -> Result<String, ServiceError> {
-    let arn = request::text(recipe, "arn").unwrap_or(given);
+    let arn = document::text(recipe, "arn").unwrap_or(given);
     let image = arn.replacen(":image-recipe/", ":image/", 1);
     if image == arn {
         return Err(invalid("The value supplied for parameter 'imageRecipeArn' is not valid."));

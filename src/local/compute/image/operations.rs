@@ -5,7 +5,8 @@ use super::{
     IMAGE, ImageRecord, ImageStatus, WORKFLOW, WorkflowExecution, version_arn, version_matches, version_numbers,
 };
 use crate::local::Local;
-use crate::local::compute::request::{self, Filter};
+use crate::local::compute::filter::{Filter, filters};
+use crate::local::imagebuilder::{input, list_answer};
 use crate::local::store::{Scope, Transaction};
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
@@ -22,10 +23,9 @@ pub(in crate::local::compute) fn get_image(
 }
 
 fn arn<'a>(body: &'a Value, key: &str) -> Result<&'a str, ServiceError> {
-    request::text(body, key).filter(|arn| arn.contains(":image/")).ok_or_else(|| {
-        let message = format!("The value supplied for parameter '{key}' is not valid.");
-        ServiceError::new(400, "InvalidParameterValueException", message)
-    })
+    let input = input(body);
+    let arn = input.required(key)?;
+    if arn.contains(":image/") { Ok(arn) } else { Err(input.invalid(key, "It must be the ARN of an image.")) }
 }
 
 fn not_found(arn: &str) -> ServiceError {
@@ -90,11 +90,12 @@ pub(in crate::local::compute) fn list_images(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let mut versions: Vec<Value> = Vec::new();
-    if matches!(request::text(body, "owner"), None | Some("Self")) {
-        for record in selected(local, caller, body, "")? {
+    let mut versions: Vec<(String, Value)> = Vec::new();
+    let input = input(body);
+    if matches!(input.filled("owner")?, None | Some("Self")) {
+        for (_, record) in selected(local, caller, body, "")? {
             let arn = version_arn(&record.arn).to_owned();
-            if versions.iter().any(|version| version["arn"] == json!(arn)) {
+            if versions.iter().any(|(_, version)| version["arn"] == json!(arn)) {
                 continue;
             }
             let mut version = summary_json(&record);
@@ -103,10 +104,10 @@ pub(in crate::local::compute) fn list_images(
             if let Some(fields) = version.as_object_mut() {
                 fields.retain(|key, _| !matches!(key.as_str(), "state" | "outputResources" | "tags"));
             }
-            versions.push(version);
+            versions.push((version_key(&record), version));
         }
     }
-    paged(body, versions, "imageVersionList")
+    list_answer(&input, "ListImages", "imageVersionList", versions)
 }
 
 /// `ListImageBuildVersions`: the builds of one version, or all.
@@ -115,30 +116,48 @@ pub(in crate::local::compute) fn list_image_build_versions(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let records = if request::text(body, "imageVersionArn").is_none() {
+    let input = input(body);
+    let records = if input.filled("imageVersionArn")?.is_none() {
         selected(local, caller, body, "")?
     } else {
         let arn = arn(body, "imageVersionArn")?;
         let (name, pattern) = arn.rsplit_once('/').ok_or_else(|| not_found(arn))?;
         let mut records = selected(local, caller, body, &format!("{name}/"))?;
-        records.retain(|record| version_matches(pattern, &record.version));
+        records.retain(|(_, record)| version_matches(pattern, &record.version));
         records
     };
-    paged(body, records.iter().map(summary_json).collect(), "imageSummaryList")
+    let rows = records.into_iter().map(|(key, record)| (key, summary_json(&record))).collect();
+    list_answer(&input, "ListImageBuildVersions", "imageSummaryList", rows)
 }
 
-/// Images that pass the request's filters, ordered by name, version and build as numbers.
-fn selected(local: &Local, caller: &Caller, body: &Value, prefix: &str) -> Result<Vec<ImageRecord>, ServiceError> {
-    let filters = request::filters(body, "filters", "name", "values");
+/// Images that pass the request's filters, with and ordered by their [`order_key`].
+fn selected(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+    prefix: &str,
+) -> Result<Vec<(String, ImageRecord)>, ServiceError> {
+    let filters = filters(&input(body), "filters", "name", "values")?;
     let records = local.store.read(|tx| tx.list::<ImageRecord>(&caller.scope, IMAGE, prefix))?;
     let mut selected = Vec::new();
     for (_, record) in records {
         if matches(&record, &filters)? {
-            selected.push(record);
+            selected.push((order_key(&record), record));
         }
     }
-    selected.sort_by_key(|record| (record.name.clone(), version_numbers(&record.version), record.build));
+    selected.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(selected)
+}
+
+/// Orders images by version, then by build as a number.
+fn order_key(record: &ImageRecord) -> String {
+    format!("{} {:010}", version_key(record), record.build)
+}
+
+/// Orders versions by name, then as numbers. Zero ends a name, so that it stands before longer ones.
+fn version_key(record: &ImageRecord) -> String {
+    let [major, minor, patch] = version_numbers(&record.version).unwrap_or_default();
+    format!("{}\0{major:010}.{minor:010}.{patch:010} {}", record.name, version_arn(&record.arn))
 }
 
 fn matches(record: &ImageRecord, filters: &[Filter]) -> Result<bool, ServiceError> {
@@ -162,18 +181,6 @@ fn matches(record: &ImageRecord, filters: &[Filter]) -> Result<bool, ServiceErro
         }
     }
     Ok(true)
-}
-
-/// One page of a list, under `key`, with `nextToken`.
-pub(super) fn paged(body: &Value, items: Vec<Value>, key: &str) -> Result<Value, ServiceError> {
-    let size = request::page_size(body, "maxResults", 1..=25, "InvalidParameterValueException")?;
-    let token = request::text(body, "nextToken");
-    let (items, next) = request::page(items, token, size, "InvalidPaginationTokenException")?;
-    let mut answer = json!({key: items});
-    if let Some(next) = next {
-        answer["nextToken"] = json!(next);
-    }
-    Ok(answer)
 }
 
 /// `CancelImageCreation`. Asynchronous as in the service: the image is CANCELLED a moment later.
@@ -251,6 +258,13 @@ mod tests {
             Ok(())
         });
         done.unwrap();
+    }
+
+    #[test]
+    fn images_are_ordered_by_name_and_by_numbers() {
+        let keys = [("web", "1.0.9", 1), ("web", "1.0.10", 9), ("web", "1.0.10", 10), ("web 2", "1.0.0", 1)]
+            .map(|(name, version, build)| order_key(&ImageRecord { name: name.into(), ..record(version, build) }));
+        assert!(keys.is_sorted(), "{keys:?}");
     }
 
     #[test]

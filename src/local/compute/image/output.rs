@@ -3,8 +3,9 @@
 use super::{ImageRecord, OutputAmi};
 use crate::clock::rfc3339;
 use crate::local::Local;
+use crate::local::compute::document;
 use crate::local::compute::state::Live;
-use crate::local::compute::{identity, request};
+use crate::local::random;
 use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError, Transaction};
 use crate::local::wire::ServiceError;
@@ -46,9 +47,9 @@ pub(super) fn create(
 ) -> Result<Ami, OutputError> {
     let layers = local.config.state.join("layers");
     fs::create_dir_all(&layers).map_err(|source| OutputError::Io { path: layers.clone(), source })?;
-    let id = identity::resource("ami")?;
+    let id = random::resource_id("ami")?;
     let layer = layers.join(&id);
-    let mut ami = Ami { id, snapshot: identity::resource("snap")?, ..draft(local, scope, image, parent) };
+    let mut ami = Ami { id, snapshot: random::resource_id("snap")?, ..draft(local, scope, image, parent) };
     ami.layers = std::iter::once(layer.clone()).chain(parent.layers.iter().cloned()).collect();
     // Recorded as pending before the files are there: should this process die, the next one knows what to remove.
     local.store.write(|tx| {
@@ -76,25 +77,25 @@ pub(in crate::local::compute) fn discard(local: &Local, scope: &Scope, ami: &Ami
 }
 
 fn draft(local: &Local, scope: &Scope, image: &ImageRecord, parent: &Ami) -> Ami {
-    let mapping = request::items(&image.recipe, "blockDeviceMappings").first().cloned().unwrap_or_default();
+    let mapping = document::items(&image.recipe, "blockDeviceMappings").first().cloned().unwrap_or_default();
     let ebs = mapping.get("ebs").cloned().unwrap_or_default();
-    let mut tags = request::map(&image.recipe, "amiTags");
+    let mut tags = document::map(&image.recipe, "amiTags");
     tags.insert(CREATED_BY.0.to_owned(), CREATED_BY.1.to_owned());
     tags.insert(IMAGE_ARN_TAG.to_owned(), image.arn.clone());
     Ami {
         id: String::new(),
         name: String::new(),
-        description: request::text(&image.recipe, "description").unwrap_or_default().to_owned(),
+        description: document::text(&image.recipe, "description").unwrap_or_default().to_owned(),
         owner: scope.account.clone(),
         public: false,
         architecture: parent.architecture.clone(),
         state: "pending".to_owned(),
         created_at: rfc3339(local.config.clock.now()),
-        root_device: request::text(&mapping, "deviceName").unwrap_or(&parent.root_device).to_owned(),
+        root_device: document::text(&mapping, "deviceName").unwrap_or(&parent.root_device).to_owned(),
         snapshot: String::new(),
         volume_size: volume_size(&ebs).unwrap_or(parent.volume_size),
-        volume_type: request::text(&ebs, "volumeType").unwrap_or(&parent.volume_type).to_owned(),
-        encrypted: request::boolean(&ebs, "encrypted").unwrap_or(parent.encrypted),
+        volume_type: document::text(&ebs, "volumeType").unwrap_or(&parent.volume_type).to_owned(),
+        encrypted: document::boolean(&ebs, "encrypted").unwrap_or(parent.encrypted),
         imds_v2: parent.imds_v2,
         platform: parent.platform.clone(),
         tags,
@@ -105,7 +106,7 @@ fn draft(local: &Local, scope: &Scope, image: &ImageRecord, parent: &Ami) -> Ami
 }
 
 fn volume_size(ebs: &Value) -> Option<u32> {
-    request::integer(ebs, "volumeSize").and_then(|size| u32::try_from(size).ok())
+    document::integer(ebs, "volumeSize").and_then(|size| u32::try_from(size).ok())
 }
 
 /// `<recipe name> <time>`, the service's default; a name is used once in an account and Region.
@@ -144,7 +145,7 @@ pub(super) fn output(ami: &Ami, scope: &Scope) -> OutputAmi {
 
 /// Tags of an instance that works for an image.
 pub(super) fn instance_tags(image: &ImageRecord, purpose: &str) -> BTreeMap<String, String> {
-    let mut tags = request::map(&image.infrastructure, "resourceTags");
+    let mut tags = document::map(&image.infrastructure, "resourceTags");
     tags.insert(CREATED_BY.0.to_owned(), CREATED_BY.1.to_owned());
     tags.insert(IMAGE_ARN_TAG.to_owned(), image.arn.clone());
     tags.insert("Name".to_owned(), format!("{purpose} instance for {}", image.name));

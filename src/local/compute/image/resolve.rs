@@ -2,7 +2,7 @@
 
 use super::{ImageRecord, version_matches, version_numbers};
 use crate::local::Local;
-use crate::local::compute::{ami, peer, request};
+use crate::local::compute::{ami, document, peer};
 use crate::local::records::{Ami, COMPONENT, ComponentRecord};
 use crate::local::service::Service;
 use crate::local::store::{Scope, Transaction};
@@ -29,7 +29,7 @@ impl Component {
 
 /// The AMI that the recipe's parent is now.
 pub(super) fn parent(local: &Local, scope: &Scope, image: &ImageRecord) -> Result<Ami, ServiceError> {
-    let reference = request::text(&image.recipe, "parentImage").unwrap_or_default();
+    let reference = document::text(&image.recipe, "parentImage").unwrap_or_default();
     let id = if reference.starts_with("ami-") {
         reference.to_owned()
     } else if let Some(name) = reference.strip_prefix("ssm:") {
@@ -69,10 +69,10 @@ fn image_ami(local: &Local, scope: &Scope, arn: &str) -> Result<String, ServiceE
 /// The recipe's components in order, wildcards resolved to the highest version and build there is.
 pub(super) fn components(local: &Local, scope: &Scope, image: &ImageRecord) -> Result<Vec<Component>, ServiceError> {
     local.store.read(|tx| {
-        request::items(&image.recipe, "components")
+        document::items(&image.recipe, "components")
             .iter()
             .map(|entry| {
-                let arn = request::text(entry, "componentArn").unwrap_or_default();
+                let arn = document::text(entry, "componentArn").unwrap_or_default();
                 let record = component(tx, scope, arn)?;
                 Ok(Component { arn: record.arn, data: record.data, parameters: parameters(entry) })
             })
@@ -82,11 +82,11 @@ pub(super) fn components(local: &Local, scope: &Scope, image: &ImageRecord) -> R
 
 /// Parameter values of a recipe entry. The API makes every value a list; a component parameter takes its first.
 fn parameters(entry: &Value) -> BTreeMap<String, String> {
-    request::items(entry, "parameters")
+    document::items(entry, "parameters")
         .iter()
         .filter_map(|parameter| {
-            let value = request::items(parameter, "value").first()?.as_str()?;
-            Some((request::text(parameter, "name")?.to_owned(), value.to_owned()))
+            let value = document::items(parameter, "value").first()?.as_str()?;
+            Some((document::text(parameter, "name")?.to_owned(), value.to_owned()))
         })
         .collect()
 }

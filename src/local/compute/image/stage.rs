@@ -9,9 +9,10 @@ use super::workflow::{Run, StepKind, StepStatus, WorkflowStatus};
 use super::{IMAGE, ImageRecord, output};
 use crate::event::Stage;
 use crate::local::compute::command::{Capture, Outcome, STDERR_LIMIT, STDOUT_LIMIT};
+use crate::local::compute::document;
 use crate::local::compute::instance::{self, Order};
 use crate::local::compute::state::Live;
-use crate::local::compute::{identity, request};
+use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::store::StoreError;
 use serde_json::{Value, json};
@@ -106,7 +107,7 @@ impl<'a> StageRun<'a> {
         (phase_word, phases): (&'static str, &[&str]),
     ) -> Result<(), Failed> {
         self.begin_step(kind, self.inputs())?;
-        let command_id = identity::uuid()?;
+        let command_id = random::uuid()?;
         self.run.outputs(json!({"runCommandId": command_id}))?;
         let minutes = self.build.image.tests_timeout_minutes.unsigned_abs();
         let limit = if self.stage == Stage::Test { minutes * 60 } else { kind.timeout_seconds };
@@ -136,8 +137,8 @@ impl<'a> StageRun<'a> {
     /// Removes what belongs to the build instance only.
     pub(super) fn sanitize(&mut self, kind: StepKind, live: &Live) -> Result<(), Failed> {
         self.begin_step(kind, self.inputs())?;
-        let command_id = identity::uuid()?;
-        let directory = request::text(&self.build.image.recipe, "workingDirectory").unwrap_or("/tmp");
+        let command_id = random::uuid()?;
+        let directory = document::text(&self.build.image.recipe, "workingDirectory").unwrap_or("/tmp");
         let (mut out, mut err) = (Capture::new(STDOUT_LIMIT), Capture::new(STDERR_LIMIT));
         let timeout = Duration::from_secs(kind.timeout_seconds);
         let outcome = sanitize(live, directory, timeout, &mut out, &mut err);
@@ -188,14 +189,14 @@ impl<'a> StageRun<'a> {
 fn order(image: &ImageRecord, ami: &Ami, purpose: &str) -> Result<Order, Failed> {
     let options = image.infrastructure.get("instanceMetadataOptions").cloned().unwrap_or_default();
     let default_type = if ami.architecture == "arm64" { "m7g.large" } else { "m5.large" };
-    let types = request::texts(&image.infrastructure, "instanceTypes");
+    let types = document::items(&image.infrastructure, "instanceTypes");
     Ok(Order {
         ami: ami.clone(),
-        reservation: identity::resource("r")?,
-        instance_type: types.first().map_or(default_type, String::as_str).to_owned(),
+        reservation: random::resource_id("r")?,
+        instance_type: types.first().and_then(Value::as_str).unwrap_or(default_type).to_owned(),
         tags: output::instance_tags(image, purpose),
-        http_tokens: request::text(&options, "httpTokens").unwrap_or("optional").to_owned(),
-        hop_limit: request::integer(&options, "httpPutResponseHopLimit").unwrap_or(1),
+        http_tokens: document::text(&options, "httpTokens").unwrap_or("optional").to_owned(),
+        hop_limit: document::integer(&options, "httpPutResponseHopLimit").unwrap_or(1),
         client_token: String::new(),
     })
 }

@@ -1,12 +1,13 @@
 //! Workflow executions of an image and their steps: what the managed workflows `build-image` and `test-image` do.
 
-use super::operations::paged;
 use crate::local::Local;
-use crate::local::compute::{identity, request};
+use crate::local::imagebuilder::{input, list_answer};
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::{Caller, ServiceError};
+use crate::local::{paging, random};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Kind of [`WorkflowExecution`] documents; the id is the execution id.
 pub(in crate::local::compute) const WORKFLOW: &str = "imagebuilder-workflow-execution";
@@ -118,7 +119,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, ServiceError> {
         let word = kind.to_lowercase();
         let record = WorkflowExecution {
-            id: format!("wf-{}", identity::uuid()?),
+            id: format!("wf-{}", random::uuid()?),
             image_arn: image_arn.to_owned(),
             workflow_arn: format!("arn:aws:imagebuilder:{}:aws:workflow/{word}/{word}-image/1.0.3/1", scope.region),
             kind: kind.to_owned(),
@@ -147,7 +148,7 @@ impl<'a> Run<'a> {
     /// A step begins.
     pub(super) fn step(&mut self, kind: StepKind, inputs: Value) -> Result<(), ServiceError> {
         self.record.steps.push(StepExecution {
-            id: format!("step-{}", identity::uuid()?),
+            id: format!("step-{}", random::uuid()?),
             name: kind.name.to_owned(),
             action: kind.action.to_owned(),
             status: StepStatus::Running,
@@ -277,20 +278,19 @@ pub(in crate::local::compute) fn list_workflow_executions(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let arn = required(body, "imageBuildVersionArn")?;
-    let items: Vec<Value> = of_image(local, caller, arn)?.iter().map(WorkflowExecution::json).collect();
-    let mut answer = paged(body, items, "workflowExecutions")?;
+    let arn = input(body).required("imageBuildVersionArn")?;
+    let rows = of_image(local, caller, arn)?.into_iter().map(|(key, run)| (key, run.json())).collect();
+    let mut answer = list_answer(&input(body), "ListWorkflowExecutions", "workflowExecutions", rows)?;
     answer["imageBuildVersionArn"] = json!(arn);
     Ok(answer)
 }
 
-fn of_image(local: &Local, caller: &Caller, arn: &str) -> Result<Vec<WorkflowExecution>, ServiceError> {
+/// The image's runs, ordered by their keys: it has one of each kind, and BUILD comes before TEST, in time as in the
+/// alphabet.
+fn of_image(local: &Local, caller: &Caller, arn: &str) -> Result<BTreeMap<String, WorkflowExecution>, ServiceError> {
     let all = local.store.read(|tx| tx.list::<WorkflowExecution>(&caller.scope, WORKFLOW, ""))?;
-    let mut runs: Vec<WorkflowExecution> =
-        all.into_iter().map(|(_, run)| run).filter(|run| run.image_arn == arn).collect();
-    // An image has one run of each kind, and BUILD comes before TEST, in time as in the alphabet.
-    runs.sort_by(|a, b| (&a.kind, &a.started_at).cmp(&(&b.kind, &b.started_at)));
-    Ok(runs)
+    let runs = all.into_iter().filter(|(_, run)| run.image_arn == arn);
+    Ok(runs.map(|(id, run)| (format!("{}/{}/{id}", run.kind, run.started_at), run)).collect())
 }
 
 /// `GetWorkflowExecution`.
@@ -299,17 +299,10 @@ pub(in crate::local::compute) fn get_workflow_execution(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let run = execution(local, caller, required(body, "workflowExecutionId")?)?;
+    let run = execution(local, caller, input(body).required("workflowExecutionId")?)?;
     let mut answer = run.json();
     answer["imageBuildVersionArn"] = json!(run.image_arn);
     Ok(answer)
-}
-
-fn required<'a>(body: &'a Value, key: &str) -> Result<&'a str, ServiceError> {
-    request::text(body, key).ok_or_else(|| {
-        let message = format!("The value supplied for parameter '{key}' is not valid. It is required.");
-        ServiceError::new(400, "InvalidParameterValueException", message)
-    })
 }
 
 fn not_found(what: &str, id: &str) -> ServiceError {
@@ -327,8 +320,9 @@ pub(in crate::local::compute) fn list_workflow_step_executions(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let run = execution(local, caller, required(body, "workflowExecutionId")?)?;
-    let mut answer = paged(body, run.steps.iter().map(StepExecution::json).collect(), "steps")?;
+    let run = execution(local, caller, input(body).required("workflowExecutionId")?)?;
+    let rows = paging::numbered(run.steps.iter().map(StepExecution::json));
+    let mut answer = list_answer(&input(body), "ListWorkflowStepExecutions", "steps", rows)?;
     answer["workflowBuildVersionArn"] = json!(run.workflow_arn);
     answer["workflowExecutionId"] = json!(run.id);
     answer["imageBuildVersionArn"] = json!(run.image_arn);
@@ -341,7 +335,7 @@ pub(in crate::local::compute) fn get_workflow_step_execution(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let id = required(body, "stepExecutionId")?;
+    let id = input(body).required("stepExecutionId")?;
     let runs = local.store.read(|tx| tx.list::<WorkflowExecution>(&caller.scope, WORKFLOW, ""))?;
     let found = runs.iter().find_map(|(_, run)| Some((run, run.steps.iter().find(|step| step.id == id)?)));
     let (run, step) = found.ok_or_else(|| not_found("workflow step execution", id))?;

@@ -2,7 +2,9 @@
 
 use super::{INSTANCE, InstanceRecord, InstanceState, hostname};
 use crate::local::Local;
-use crate::local::compute::request::{self, Filter};
+use crate::local::compute::filter::{Filter, filters};
+use crate::local::ec2::input;
+use crate::local::paging;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 
@@ -12,14 +14,19 @@ pub(in crate::local::compute) fn describe_instances(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let records = select(local, caller, body, matches)?;
-    let size = request::page_size(body, "MaxResults", 5..=1000, "InvalidParameterValue")?;
-    let (records, next) = request::page(records, request::text(body, "NextToken"), size, "InvalidNextToken")?;
-    let mut answer = json!({"reservationSet": reservations(&records, &caller.scope.account, &caller.scope.region)});
-    if let Some(next) = next {
-        answer["nextToken"] = json!(next);
-    }
-    Ok(answer)
+    let rows = select(local, caller, body, matches)?;
+    let (records, next) = page(body, "DescribeInstances", rows)?;
+    let reservations = reservations(&records, &caller.scope.account, &caller.scope.region);
+    Ok(json!({ "reservationSet": reservations, "nextToken": next }))
+}
+
+/// An instance under its key: time of launch and id.
+type Row = (String, InstanceRecord);
+
+fn page(body: &Value, operation: &str, rows: Vec<Row>) -> Result<(Vec<InstanceRecord>, Option<String>), ServiceError> {
+    let input = input(body);
+    let size = input.page_size("MaxResults", 5..=1000, 1000)?;
+    paging::page(&input, operation, size, rows)
 }
 
 /// Instances that were launched together appear together.
@@ -45,19 +52,19 @@ fn select(
     caller: &Caller,
     body: &Value,
     matches: impl Fn(&InstanceRecord, &Filter) -> Result<bool, ServiceError>,
-) -> Result<Vec<InstanceRecord>, ServiceError> {
-    let ids = request::texts(body, "InstanceId");
-    let filters = request::filters(body, "Filter", "Name", "Value");
-    let mut records = local.store.read(|tx| {
+) -> Result<Vec<Row>, ServiceError> {
+    let input = input(body);
+    let ids = input.texts("InstanceId")?;
+    let filters = filters(&input, "Filter", "Name", "Value")?;
+    let records = local.store.read(|tx| {
         for id in &ids {
             super::terminate::find(tx, &caller.scope, id)?;
         }
         Ok::<_, ServiceError>(tx.list::<InstanceRecord>(&caller.scope, INSTANCE, "")?)
     })?;
-    records.sort_by(|(_, a), (_, b)| (&a.launched_at, &a.id).cmp(&(&b.launched_at, &b.id)));
     let mut selected = Vec::new();
     for (id, record) in records {
-        if !ids.is_empty() && !ids.contains(&id) {
+        if !ids.is_empty() && !ids.contains(&id.as_str()) {
             continue;
         }
         let mut all = true;
@@ -65,9 +72,10 @@ fn select(
             all &= matches(&record, filter)?;
         }
         if all {
-            selected.push(record);
+            selected.push((format!("{} {id}", record.launched_at), record));
         }
     }
+    selected.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(selected)
 }
 
@@ -138,23 +146,18 @@ pub(in crate::local::compute) fn describe_instance_status(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let all = request::boolean(body, "IncludeAllInstances") == Some(true);
-    let mut records = select(local, caller, body, |record, filter| {
+    let all = input(body).flag("IncludeAllInstances")? == Some(true);
+    let mut rows = select(local, caller, body, |record, filter| {
         // The two status filters have one value each that a running instance has; the rest is as for instances.
         Ok(match filter.name.as_str() {
             "instance-status.status" | "system-status.status" => filter.accepts(status_word(record.state)),
             _ => matches(record, filter)?,
         })
     })?;
-    records.retain(|record| all || record.state == InstanceState::Running);
-    let size = request::page_size(body, "MaxResults", 5..=1000, "InvalidParameterValue")?;
-    let (records, next) = request::page(records, request::text(body, "NextToken"), size, "InvalidNextToken")?;
+    rows.retain(|(_, record)| all || record.state == InstanceState::Running);
+    let (records, next) = page(body, "DescribeInstanceStatus", rows)?;
     let items: Vec<Value> = records.iter().map(|record| status_json(record, &caller.scope.region)).collect();
-    let mut answer = json!({"instanceStatusSet": items});
-    if let Some(next) = next {
-        answer["nextToken"] = json!(next);
-    }
-    Ok(answer)
+    Ok(json!({ "instanceStatusSet": items, "nextToken": next }))
 }
 
 /// An instance here is either up, and then reachable, or not there.

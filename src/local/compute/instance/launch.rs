@@ -3,9 +3,9 @@
 use super::{INSTANCE, InstanceRecord, InstanceState, hostname};
 use crate::clock::rfc3339;
 use crate::local::Local;
-use crate::local::compute::identity;
 use crate::local::compute::process::Owner;
 use crate::local::compute::state::Live;
+use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::ServiceError;
@@ -81,7 +81,7 @@ pub(in crate::local::compute) fn launch(
 }
 
 fn new_record(local: &Local, order: &Order) -> Result<InstanceRecord, LaunchError> {
-    let id = identity::resource("i")?;
+    let id = random::resource_id("i")?;
     let owner = Owner::current().map_err(|source| LaunchError::Io { path: "/proc/self/stat".into(), source })?;
     Ok(InstanceRecord {
         reservation: order.reservation.clone(),

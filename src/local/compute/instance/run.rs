@@ -5,9 +5,13 @@ use super::launch::{LaunchError, Order, launch};
 use super::terminate::dry_run;
 use super::{InstanceRecord, InstanceState};
 use crate::local::Local;
-use crate::local::compute::{ami, identity, peer, request, token};
+use crate::local::compute::{ami, document, peer};
+use crate::local::ec2::{MISMATCH, input};
+use crate::local::input::Input;
+use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::service::Service;
+use crate::local::tokens::Once;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -22,13 +26,14 @@ pub(in crate::local::compute) fn run_instances(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let token = request::text(body, "ClientToken").unwrap_or_default().to_owned();
-    if let Some(answer) = answered_before(local, caller, &token, body)? {
+    let input = input(body);
+    let once = Once { operation: "RunInstances", token: "ClientToken", input: &input, mismatch: MISMATCH };
+    if let Some(answer) = local.store.read(|tx| once.answered(tx, caller))? {
         return Ok(answer);
     }
     let count = count(body)?;
-    let order = order(local, caller, body, &token)?;
-    if request::boolean(body, "DryRun") == Some(true) {
+    let order = order(local, caller, body, input.text("ClientToken")?.unwrap_or_default())?;
+    if input.flag("DryRun")? == Some(true) {
         return Err(dry_run());
     }
     let mut records: Vec<InstanceRecord> = Vec::new();
@@ -44,25 +49,8 @@ pub(in crate::local::compute) fn run_instances(
         }
     }
     let answer = answer(&records, caller, &order);
-    if !token.is_empty() {
-        local.store.write(|tx| token::remember(tx, caller, "RunInstances", &token, body, &answer))?;
-    }
+    local.store.write(|tx| once.remember(tx, caller, &answer))?;
     Ok(answer)
-}
-
-fn answered_before(local: &Local, caller: &Caller, token: &str, body: &Value) -> Result<Option<Value>, ServiceError> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    match local.store.read(|tx| token::look_up(tx, caller, "RunInstances", token, body))? {
-        token::Seen::New => Ok(None),
-        token::Seen::Before(answer) => Ok(Some(answer)),
-        token::Seen::Mismatch => Err(ServiceError::new(
-            400,
-            "IdempotentParameterMismatch",
-            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
-        )),
-    }
 }
 
 /// EC2 answers instances as pending at first, whatever happens afterwards.
@@ -96,11 +84,8 @@ fn refusal(error: &LaunchError) -> ServiceError {
 }
 
 fn count(body: &Value) -> Result<i64, ServiceError> {
-    let bound = |key: &str| {
-        request::integer(body, key).ok_or_else(|| {
-            ServiceError::new(400, "MissingParameter", format!("The request must contain the parameter {key}"))
-        })
-    };
+    let input = input(body);
+    let bound = |key: &str| input.integer(key)?.ok_or_else(|| input.missing(key));
     let (least, most) = (bound("MinCount")?, bound("MaxCount")?);
     if least < 1 || most < least {
         let message = format!("Invalid value '{most}' for MaxCount. MinCount is {least}; both must be at least 1.");
@@ -115,26 +100,28 @@ fn count(body: &Value) -> Result<i64, ServiceError> {
 }
 
 fn order(local: &Local, caller: &Caller, body: &Value, token: &str) -> Result<Order, ServiceError> {
-    let template = match body.get("LaunchTemplate") {
-        Some(specification) => Some(template_data(local, caller, specification)?),
+    let input = input(body);
+    let template = match input.object("LaunchTemplate")? {
+        Some(specification) => Some(template_data(local, caller, &specification)?),
         None => None,
     };
     let template = template.unwrap_or_default();
-    let image = request::text(body, "ImageId")
-        .or_else(|| request::text(&template, "imageId"))
-        .ok_or_else(|| ServiceError::new(400, "MissingParameter", "The request must contain the parameter ImageId"))?;
+    let image = input
+        .filled("ImageId")?
+        .or_else(|| document::text(&template, "imageId"))
+        .ok_or_else(|| input.missing("ImageId"))?;
     let image = resolve_image(local, caller, image)?;
     let ami = local.store.read(|tx| ami::launchable(tx, &caller.scope, &image))?;
     ami::runs_here(&ami)?;
-    let instance_type = request::text(body, "InstanceType").or_else(|| request::text(&template, "instanceType"));
+    let instance_type = input.filled("InstanceType")?.or_else(|| document::text(&template, "instanceType"));
     let instance_type = instance_type.unwrap_or(default_type(&ami)).to_owned();
     same_architecture(&instance_type, &ami)?;
-    let mut tags = tags(&template, "tagSpecificationSet", "resourceType", "tagSet", ("key", "value"));
-    tags.extend(self::tags(body, "TagSpecification", "ResourceType", "Tag", ("Key", "Value")));
+    let mut tags = template_tags(&template);
+    tags.extend(request_tags(body)?);
     let (http_tokens, hop_limit) = metadata(body, &template, &ami)?;
     Ok(Order {
         ami,
-        reservation: identity::resource("r")?,
+        reservation: random::resource_id("r")?,
         instance_type,
         tags,
         http_tokens,
@@ -144,10 +131,10 @@ fn order(local: &Local, caller: &Caller, body: &Value, token: &str) -> Result<Or
 }
 
 /// `launchTemplateData` of the version that `specification` names; `$Default` when it names none.
-fn template_data(local: &Local, caller: &Caller, specification: &Value) -> Result<Value, ServiceError> {
-    let version = request::text(specification, "Version").unwrap_or("$Default");
+fn template_data(local: &Local, caller: &Caller, specification: &Input<'_>) -> Result<Value, ServiceError> {
+    let version = specification.filled("Version")?.unwrap_or("$Default");
     let mut query = json!({"LaunchTemplateVersion": [version]});
-    match (request::text(specification, "LaunchTemplateId"), request::text(specification, "LaunchTemplateName")) {
+    match (specification.filled("LaunchTemplateId")?, specification.filled("LaunchTemplateName")?) {
         (Some(id), None) => query["LaunchTemplateId"] = json!(id),
         (None, Some(name)) => query["LaunchTemplateName"] = json!(name),
         _ => {
@@ -156,7 +143,7 @@ fn template_data(local: &Local, caller: &Caller, specification: &Value) -> Resul
         }
     }
     let answer = peer::call(local, caller, Service::Ec2, "DescribeLaunchTemplateVersions", &query)?;
-    let found = request::items(&answer, "launchTemplateVersionSet").first();
+    let found = document::items(&answer, "launchTemplateVersionSet").first();
     found.and_then(|version| version.get("launchTemplateData")).cloned().ok_or_else(|| {
         let message = format!("Could not find the launch template version {version}.");
         ServiceError::new(400, "InvalidLaunchTemplateId.VersionNotFound", message)
@@ -178,34 +165,47 @@ fn resolve_image(local: &Local, caller: &Caller, image: &str) -> Result<String, 
     Ok(value.to_owned())
 }
 
-/// Tags for instances in a list of tag specifications.
-fn tags(body: &Value, list: &str, resource: &str, tags: &str, (key, value): (&str, &str)) -> BTreeMap<String, String> {
-    request::items(body, list)
+/// Tags for instances that the template asks for.
+fn template_tags(template: &Value) -> BTreeMap<String, String> {
+    document::items(template, "tagSpecificationSet")
         .iter()
-        .filter(|specification| request::text(specification, resource) == Some("instance"))
-        .flat_map(|specification| request::items(specification, tags))
+        .filter(|specification| document::text(specification, "resourceType") == Some("instance"))
+        .flat_map(|specification| document::items(specification, "tagSet"))
         .filter_map(|tag| {
-            let value = tag.get(value).and_then(Value::as_str).unwrap_or_default();
-            Some((request::text(tag, key)?.to_owned(), value.to_owned()))
+            let value = document::text(tag, "value").unwrap_or_default();
+            Some((document::text(tag, "key")?.to_owned(), value.to_owned()))
         })
         .collect()
+}
+
+/// Tags for instances that the request asks for.
+fn request_tags(body: &Value) -> Result<BTreeMap<String, String>, ServiceError> {
+    let mut tags = BTreeMap::new();
+    for specification in input(body).objects("TagSpecification")? {
+        if specification.filled("ResourceType")? == Some("instance") {
+            tags.extend(specification.pairs("Tag")?);
+        }
+    }
+    Ok(tags)
 }
 
 /// `HttpTokens` and hop limit: of the request, else of the template, else what the AMI asks for.
 fn metadata(body: &Value, template: &Value, ami: &Ami) -> Result<(String, i64), ServiceError> {
     let empty = json!({});
-    let asked = body.get("MetadataOptions").unwrap_or(&empty);
+    let asked = input(body).object("MetadataOptions")?;
+    let (tokens, hops) = match &asked {
+        Some(asked) => (asked.filled("HttpTokens")?, asked.integer("HttpPutResponseHopLimit")?),
+        None => (None, None),
+    };
     let inherited = template.get("metadataOptions").unwrap_or(&empty);
     let default = if ami.imds_v2 { "required" } else { "optional" };
-    let tokens = request::text(asked, "HttpTokens").or_else(|| request::text(inherited, "httpTokens"));
-    let tokens = tokens.unwrap_or(default);
+    let tokens = tokens.or_else(|| document::text(inherited, "httpTokens")).unwrap_or(default);
     if !matches!(tokens, "required" | "optional") {
         let message =
             format!("Value ({tokens}) for parameter HttpTokens is invalid. Valid values: optional, required.");
         return Err(ServiceError::new(400, "InvalidParameterValue", message));
     }
-    let hops = request::integer(asked, "HttpPutResponseHopLimit")
-        .or_else(|| request::integer(inherited, "httpPutResponseHopLimit"));
+    let hops = hops.or_else(|| document::integer(inherited, "httpPutResponseHopLimit"));
     Ok((tokens.to_owned(), hops.unwrap_or(if ami.imds_v2 { 2 } else { 1 })))
 }
 
@@ -277,8 +277,8 @@ mod tests {
             ],
             "MetadataOptions": {"HttpTokens": "required"},
         });
-        let mut merged = tags(&template, "tagSpecificationSet", "resourceType", "tagSet", ("key", "value"));
-        merged.extend(tags(&body, "TagSpecification", "ResourceType", "Tag", ("Key", "Value")));
+        let mut merged = template_tags(&template);
+        merged.extend(request_tags(&body).unwrap());
         assert_eq!(merged, BTreeMap::from([("a".into(), "request".into()), ("b".into(), "kept".into())]));
         assert_eq!(metadata(&body, &template, &ami("ami-1")).unwrap(), ("required".to_owned(), 3));
         assert_eq!(metadata(&json!({}), &json!({}), &ami("ami-1")).unwrap(), ("required".to_owned(), 2));

@@ -3,7 +3,8 @@
 use super::{INSTANCE, InstanceRecord, InstanceState};
 use crate::clock::rfc3339;
 use crate::local::Local;
-use crate::local::compute::{command, request};
+use crate::local::compute::command;
+use crate::local::ec2::input;
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::{Caller, ServiceError};
 use crate::sandbox;
@@ -17,18 +18,18 @@ pub(in crate::local::compute) fn terminate_instances(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let ids = request::texts(body, "InstanceId");
+    let input = input(body);
+    let ids = input.texts("InstanceId")?;
     if ids.is_empty() {
-        let message = "The request must contain the parameter InstanceId";
-        return Err(ServiceError::new(400, "MissingParameter", message));
+        return Err(input.missing("InstanceId"));
     }
-    if request::boolean(body, "DryRun") == Some(true) {
+    if input.flag("DryRun")? == Some(true) {
         local.store.read(|tx| ids.iter().try_for_each(|id| find(tx, &caller.scope, id).map(drop)))?;
         return Err(dry_run());
     }
     let changes = local.store.write(|tx| {
         let mut changes = Vec::new();
-        for id in &ids {
+        for id in ids {
             let mut record = find(tx, &caller.scope, id)?;
             let previous = record.state;
             if previous.is_up() {
@@ -36,7 +37,7 @@ pub(in crate::local::compute) fn terminate_instances(
                 record.state_reason = Some(user_initiated());
                 tx.put(&caller.scope, INSTANCE, id, &record)?;
             }
-            changes.push((id.clone(), previous, record.state, record.owner));
+            changes.push((id.to_owned(), previous, record.state, record.owner));
         }
         Ok::<_, ServiceError>(changes)
     })?;

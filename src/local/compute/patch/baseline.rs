@@ -3,7 +3,7 @@
 use crate::diagnostic::SourceFile;
 use crate::local::Local;
 use crate::local::compute::instance::InstanceRecord;
-use crate::local::compute::{peer, request};
+use crate::local::compute::{document, peer};
 use crate::local::service::Service;
 use crate::local::ssm;
 use crate::local::store::Scope;
@@ -57,7 +57,7 @@ pub(super) fn applicable(
         Some(described) => described,
         None => default(local, scope, system)?,
     };
-    let id = request::text(&described, "BaselineId").unwrap_or_default().to_owned();
+    let id = document::text(&described, "BaselineId").unwrap_or_default().to_owned();
     let baseline = parse(&id, &described)?;
     let product = product(system, &instance.os_version);
     Ok(Applicable { id, patch_group: group.unwrap_or_default(), baseline, product })
@@ -80,7 +80,7 @@ fn of_group(local: &Local, scope: &Scope, group: &str, system: OperatingSystem) 
     let ask = |operation: &str, body: Value| peer::call(local, &caller, Service::Ssm, operation, &body);
     let wanted = json!({"PatchGroup": group, "OperatingSystem": system.as_str()});
     let registered = ask("GetPatchBaselineForPatchGroup", wanted)?;
-    let id = request::text(&registered, "BaselineId").unwrap_or_default();
+    let id = document::text(&registered, "BaselineId").unwrap_or_default();
     ask("GetPatchBaseline", json!({"BaselineId": id})).map(Some)
 }
 

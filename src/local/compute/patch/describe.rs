@@ -2,7 +2,9 @@
 
 use super::{PATCH_STATE, PatchState, id, is_open, title};
 use crate::local::Local;
-use crate::local::compute::request::{self, Filter};
+use crate::local::compute::filter::{Filter, filters};
+use crate::local::paging;
+use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
 use crate::patch::{PatchItem, State};
 use serde_json::{Value, json};
@@ -13,30 +15,27 @@ pub(in crate::local::compute) fn describe_instance_patch_states(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let ids = request::texts(body, "InstanceIds");
+    let ids = input(body).texts("InstanceIds")?;
     if ids.is_empty() || ids.len() > 50 {
         let message = format!("{} instance ids were given; between 1 and 50 are possible.", ids.len());
         return Err(ServiceError::new(400, "ValidationException", message));
     }
     let states = local.store.read(|tx| {
         let mut states = Vec::new();
-        for id in &ids {
-            states.extend(tx.get::<PatchState>(&caller.scope, PATCH_STATE, id)?);
+        for row in paging::numbered(&ids) {
+            let state = tx.get::<PatchState>(&caller.scope, PATCH_STATE, row.1)?;
+            states.extend(state.map(|state| (row.0, state_json(&state))));
         }
         Ok::<_, ServiceError>(states)
     })?;
-    let items = states.iter().map(state_json).collect();
-    paged(body, items, "InstancePatchStates")
+    paged(body, "DescribeInstancePatchStates", "InstancePatchStates", states)
 }
 
-fn paged(body: &Value, items: Vec<Value>, key: &str) -> Result<Value, ServiceError> {
-    let size = request::page_size(body, "MaxResults", 10..=100, "ValidationException")?;
-    let (items, next) = request::page(items, request::text(body, "NextToken"), size, "InvalidNextToken")?;
-    let mut answer = json!({key: items});
-    if let Some(next) = next {
-        answer["NextToken"] = json!(next);
-    }
-    Ok(answer)
+fn paged(body: &Value, operation: &str, member: &str, rows: Vec<(String, Value)>) -> Result<Value, ServiceError> {
+    let input = input(body);
+    let size = input.page_size("MaxResults", 10..=100, 100)?;
+    let (items, next) = paging::page(&input, operation, size, rows)?;
+    Ok(json!({ member: items, "NextToken": next }))
 }
 
 fn state_json(state: &PatchState) -> Value {
@@ -77,8 +76,9 @@ pub(in crate::local::compute) fn describe_instance_patches(
     caller: &Caller,
     body: &Value,
 ) -> Result<Value, ServiceError> {
-    let instance = request::text(body, "InstanceId").unwrap_or_default();
-    let filters = request::filters(body, "Filters", "Key", "Values");
+    let input = input(body);
+    let instance = input.filled("InstanceId")?.unwrap_or_default();
+    let filters = filters(&input, "Filters", "Key", "Values")?;
     let state = local.store.read(|tx| tx.get::<PatchState>(&caller.scope, PATCH_STATE, instance))?;
     let mut patches = Vec::new();
     // What is not applicable is counted, never listed.
@@ -87,7 +87,7 @@ pub(in crate::local::compute) fn describe_instance_patches(
             patches.push(patch_json(item, state.as_ref().map_or(0, |state| state.ended)));
         }
     }
-    paged(body, patches, "Patches")
+    paged(body, "DescribeInstancePatches", "Patches", paging::numbered(patches))
 }
 
 fn matches(item: &PatchItem, filters: &[Filter]) -> Result<bool, ServiceError> {
