@@ -84,6 +84,35 @@ fn a_wrong_type_is_refused_where_it_stands() {
 }
 
 #[test]
+fn what_is_bootstrapped_cannot_be_an_option_or_another_release() {
+    let env = env();
+    for (wrong, place) in [
+        ("{ bootstrap: bokworm }", ":6:23"),
+        ("{ bootstrap: bookworm, packages: [\"-oDir::Bin::dpkg=/tmp/x\"] }", ":6:44"),
+        ("{ bootstrap: bookworm, packages: [\"cron; touch /tmp/x\"] }", ":6:44"),
+    ] {
+        env.write("recipes/web.yaml", &RECIPE.replace("{ bootstrap: bookworm }", wrong));
+        let text = refused(&env, 2);
+        assert!(text.contains(&format!("recipes/web.yaml{place}")), "{text}");
+    }
+}
+
+#[test]
+fn an_error_is_the_last_object_of_an_ndjson_stream() {
+    let env = env();
+    env.write("components/motd.yaml", &MOTD.replace("CreateFile", "CreatFile"));
+    let outcome = env.expect(3, &["run", "web", "--progress", "ndjson"]);
+    let parse = |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON on every line");
+    let events: Vec<serde_json::Value> = outcome.stderr.lines().map(parse).collect();
+    let last = events.last().expect("an event");
+    assert_eq!(
+        (last["event"].as_str(), last["code"].as_str(), last["exit"].as_u64()),
+        (Some("error"), Some("A003"), Some(3))
+    );
+    assert_eq!(last["findings"][0]["place"], "components/motd.yaml:8:17");
+}
+
+#[test]
 fn broken_yaml_is_refused_where_it_breaks() {
     let env = env();
     env.write("recipes/web.yaml", &RECIPE.replace("build:", "build: ["));

@@ -148,6 +148,10 @@ fn a_changed_component_changes_itself_and_what_uses_it_and_the_plan_says_so_befo
     fixture.env.expect(0, &["rollback", "web", "--channel", "candidate", "--yes"]);
     assert_eq!(fixture.resolve("candidate"), before);
     assert_eq!(Served::start(&fixture.env).launched("web-x86_64-candidate"), before);
+    // What was taken back is not released again by the next run, only by name.
+    let withheld = fixture.env.expect(8, &["run", "web"]).stderr;
+    assert!(withheld.contains("rolled back") && withheld.contains("amiforge promote web"), "{withheld}");
+    assert_eq!(fixture.resolve("candidate"), before);
     // Going forward again is a promotion of what is there: nothing is built.
     fixture.env.expect(0, &["promote", "web"]);
     assert_eq!(fixture.resolve("candidate"), after);

@@ -130,7 +130,8 @@ impl AwsError {
             }
             Self::Parent { .. } => Some("check `parent` in the recipe".into()),
             Self::Call(call) => call.next(),
-            Self::UnknownEnvironment { .. } | Self::Local(_) | Self::Internal(_) => None,
+            Self::Local(local) => local.next(),
+            Self::UnknownEnvironment { .. } | Self::Internal(_) => None,
         }
     }
 

@@ -56,6 +56,23 @@ impl Failure {
         self
     }
 
+    /// One JSON object, the last event of an NDJSON stream.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let finding = |finding: &Diagnostic| {
+            serde_json::json!({
+                "code": finding.code, "severity": finding.severity, "message": finding.message,
+                "place": finding.place(), "why": finding.notes, "next": finding.help,
+            })
+        };
+        let findings: Vec<serde_json::Value> = self.diagnostics.iter().map(finding).collect();
+        serde_json::json!({
+            "event": "error", "code": self.exit.catalogue(), "exit": self.exit.code(), "message": self.message,
+            "findings": findings, "lines": self.evidence, "why": self.why, "next": self.next,
+        })
+        .to_string()
+    }
+
     /// The whole text for stderr, with a final newline.
     #[must_use]
     pub fn text(&self, color: bool) -> String {

@@ -59,7 +59,9 @@ impl From<BuildError> for Failure {
 
 impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
-        Self::new(exit(error.exit_code()), sentence(&error))
+        let mut failure = Self::new(exit(error.exit_code()), sentence(&error));
+        failure.next.extend(error.next());
+        failure
     }
 }
 
@@ -89,6 +91,11 @@ impl From<RunError> for Failure {
             RunError::Build(error) => error.into(),
             RunError::Evidence(error) => error.into(),
             RunError::Promote(error) => error.into(),
+            RunError::Consume(error) => error.into(),
+            RunError::RolledBack { recipe, channel, .. } => Self::new(Exit::NoEvidence, text)
+                .why("whoever rolled back had a reason; a run only brings something new")
+                .next(format!("amiforge promote {recipe} --channel {channel} promotes it all the same"))
+                .next(format!("amiforge run {recipe} --fresh builds a new image with today's packages")),
             RunError::Gate { verdicts, .. } => Self::new(Exit::GateFailed, text)
                 .showing(open_verdicts(&verdicts))
                 .why("a gate that fails, errs or looks at stale evidence stops a promotion; no channel was touched")

@@ -36,7 +36,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match execute(&session, cli.verb) {
         Ok(exit) => exit.code(),
         Err(failure) => {
-            let _ = std::io::stderr().lock().write_all(failure.text(color).as_bytes());
+            let ndjson = cli.global.progress == args::Progress::Ndjson;
+            let text = if ndjson { failure.json() + "\n" } else { failure.text(color) };
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
             failure.exit.code()
         }
     }
@@ -79,7 +81,7 @@ async fn drive(session: &Session, verb: Verb) -> Result<Exit, Failure> {
 
 fn interrupted(signal: &str) -> Failure {
     Failure::new(Exit::Interrupted, format!("interrupted by {signal}; nothing is left running or mounted"))
-        .next("run the same command again: it continues with what is already there")
+        .next("run the same command again: what was finished is kept, a build that was cut off is started anew")
 }
 
 async fn dispatch(session: &Session, verb: Verb) -> Result<Exit, Failure> {

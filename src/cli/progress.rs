@@ -97,11 +97,13 @@ fn bars() -> Events {
                 let _ = multi.println(format!("{:>8}  · {message}", stage.word()));
             }
             Event::StageFinished { stage, ending, message } => {
-                if let Some(bar) = stages.remove(&stage) {
+                // A line above the bars stays; a finished bar would go with the next line that is printed.
+                let elapsed = stages.remove(&stage).map_or(Duration::ZERO, |bar| {
                     let elapsed = bar.elapsed();
-                    bar.set_style(finished_style());
-                    bar.finish_with_message(format!("{} {message} ({})", mark(ending), human_duration(elapsed)));
-                }
+                    bar.finish_and_clear();
+                    elapsed
+                });
+                let _ = multi.println(finished_line(stage, ending, &message, elapsed));
             }
         }
     })
@@ -110,10 +112,6 @@ fn bars() -> Events {
 fn running_style() -> ProgressStyle {
     ProgressStyle::with_template("{prefix:>8}  {spinner} {msg} {elapsed:.dim}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
-
-fn finished_style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:>8}  {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// One line, without control characters (output of a build is not trusted), at most [`LINE`] characters.

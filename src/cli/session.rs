@@ -60,7 +60,7 @@ impl Session {
                     clock: Clock::system(),
                     events: self.events.clone(),
                     state: project.root.join(".amiforge"),
-                    cache: self.cache()?,
+                    cache: self.cache(project)?,
                 };
                 Ok(Cloud::connect(project, &self.global.environment, options).await?)
             })
@@ -74,7 +74,8 @@ impl Session {
         }
     }
 
-    fn cache(&self) -> Result<PathBuf, Failure> {
+    /// Where parent roots are cached; without a home it is the project itself.
+    fn cache(&self, project: &Project) -> Result<PathBuf, Failure> {
         if let Some(directory) = &self.global.cache {
             return Ok(std::path::absolute(directory)?);
         }
@@ -82,11 +83,7 @@ impl Session {
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
             .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-        base.map(|base| base.join("amiforge")).ok_or_else(|| {
-            Failure::new(Exit::Usage, "there is no place for the cache of parent images")
-                .why("neither HOME nor XDG_CACHE_HOME is set")
-                .next("name a folder with --cache DIR")
-        })
+        Ok(base.map_or_else(|| project.root.join(".amiforge/cache"), |base| base.join("amiforge")))
     }
 
     /// Whether stderr gets colour.

@@ -45,8 +45,12 @@ pub(super) fn image(gate: &ImageGate, evidence: &Evidence, now: OffsetDateTime) 
 pub(super) fn tests(evidence: &Evidence, now: OffsetDateTime) -> Verdict {
     const GATE: &str = "tests";
     let Some(tests) = &evidence.tests else {
-        return Verdict::error(GATE, "nothing was tested")
-            .detail("name components under `test:` in the recipe and build again");
+        let verdict = Verdict::error(GATE, "nothing was tested");
+        return verdict.detail(if evidence.candidate.image_arn.is_some() {
+            "name components under `test:` in the recipe and build again"
+        } else {
+            "this image was not built from the recipe, so the recipe's tests have not run on it"
+        });
     };
     if let Err(why) = times::age("the evidence's time", &evidence.collected_at, now) {
         return Verdict::error(GATE, why);

@@ -126,19 +126,40 @@ pub enum LocalError {
     /// This machine does not permit what the sandbox needs.
     #[error("{0}")]
     Sandbox(String),
-    /// A program is not installed.
+    /// This machine lacks something: a program, room on a disk, the processor's architecture.
     #[error("{0}")]
-    Program(String),
+    Machine(String),
 }
 
 impl LocalError {
-    /// The exit code of DESIGN section 9: what is not installed is the machine's set-up (2), what is not permitted is 12.
+    /// The exit code of DESIGN section 9: what the machine lacks is its set-up (2), what is not permitted is 12, a parent
+    /// image that could not be made is a failed build (5).
     #[must_use]
     pub fn exit_code(&self) -> u8 {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         match self {
-            Self::Program(_) => 2,
+            Self::Machine(_) => 2,
+            Self::Parent(_) => 5,
             Self::Sandbox(_) => 12,
-            Self::Store(_) | Self::Io { .. } | Self::Parent(_) => 1,
+            Self::Io { source, .. } if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) => 12,
+            Self::Store(_) | Self::Io { .. } => 1,
+        }
+    }
+
+    /// What to do next, when it is not in the message already.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::Machine(_) | Self::Sandbox(_) => None,
+            Self::Parent(_) => Some(
+                "check `parent.local` in the recipe and that the package mirror can be reached, then run again".into(),
+            ),
+            Self::Io { .. } => Some("the project's folder and the cache (--cache DIR) must be writable".into()),
+            Self::Store(_) => Some(
+                "the state is .amiforge/local/local.sqlite of the project; moved away, the local environment starts empty, \
+                 and images in it are made again"
+                    .into(),
+            ),
         }
     }
 }

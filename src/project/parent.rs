@@ -3,6 +3,7 @@
 use super::fields::{Fields, Findings, text};
 use super::os::Family;
 use super::{Arch, LocalParent, Os, Parent, ParentReference, codes};
+use crate::diagnostic::Span;
 use crate::yaml::Node;
 use std::path::PathBuf;
 
@@ -76,7 +77,7 @@ fn reference(
 fn local(node: &Node, os: Option<Os>, out: &mut Findings) -> Option<LocalParent> {
     let mut fields = Fields::new(node, "parent.local", false, out)?;
     let release = fields.text("bootstrap", out);
-    let packages: Vec<String> = fields.texts("packages", out).into_iter().map(|(name, _)| name).collect();
+    let packages = packages(fields.texts("packages", out), out);
     let path = fields.text("directory", out);
     let span = fields.span();
     fields.finish(out);
@@ -89,6 +90,8 @@ fn local(node: &Node, os: Option<Os>, out: &mut Findings) -> Option<LocalParent>
                 found.help.push("use `directory` with a root filesystem, or leave `local` out".to_owned());
                 return None;
             }
+            let span = node.get("bootstrap").map_or(span, |node| node.span);
+            check_release(&release, os, span, out);
             Some(LocalParent::Bootstrap { release, packages })
         }
         (None, Some(path)) if packages.is_empty() => Some(LocalParent::Directory { path: PathBuf::from(path) }),
@@ -103,4 +106,34 @@ fn local(node: &Node, os: Option<Os>, out: &mut Findings) -> Option<LocalParent>
             None
         }
     }
+}
+
+/// The release to bootstrap is the one the recipe is about; anything else would be refused by the first test, or be taken
+/// for an option by the tools it is handed to.
+fn check_release(release: &str, os: Option<Os>, span: Span, out: &mut Findings) {
+    let expected = match os {
+        Some(Os::Debian12) => "bookworm",
+        Some(Os::Debian13) => "trixie",
+        Some(Os::Ubuntu2404) => "noble",
+        _ => return,
+    };
+    if release != expected {
+        let message = format!("`{release}` cannot be bootstrapped for this recipe");
+        let found = out.error(codes::PARENT, span, message, "not the release of `os`");
+        found.help.push(format!("write `{expected}`"));
+    }
+}
+
+/// Package names by Debian's grammar (Policy 5.6.1): they become words of command lines.
+fn packages(names: Vec<(String, Span)>, out: &mut Findings) -> Vec<String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
+    for (name, span) in &names {
+        let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if name.len() < 2 || !starts_well || !name.chars().all(allowed) {
+            let message = format!("`{name}` cannot be the name of a package");
+            let found = out.error(codes::PARENT, *span, message, "lower-case letters, digits, `+`, `-` and `.`");
+            found.help.push("one package per entry, without version or option".to_owned());
+        }
+    }
+    names.into_iter().map(|(name, _)| name).collect()
 }

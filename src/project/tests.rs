@@ -365,7 +365,7 @@ fn parents() {
         ("{ ssm: /p, ami: ami-0123456789abcdef0 }", 20),
         ("{ ssm: /p, local: { bootstrap: a, directory: b } }", 29),
         ("{ ssm: /p, local: {} }", 27),
-        ("{ ssm: /p, local: { directory: d, packages: [x] } }", 43),
+        ("{ ssm: /p, local: { directory: d, packages: [cron] } }", 43),
     ] {
         let found = recipe_with(parent, text);
         assert_eq!(found.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["P021"], "{text}");

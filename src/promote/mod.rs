@@ -40,6 +40,9 @@ pub(crate) use store::{get as get_parameter, get_many as get_parameters, release
 use crate::aws::Cloud;
 use crate::event::Events;
 
+/// The reason in the record of a channel that was moved back on purpose.
+pub const ROLLED_BACK: &str = "rolled back";
+
 /// Moves a channel to a candidate: looks, plans, executes. Nothing is done when the channel is there already.
 ///
 /// # Errors

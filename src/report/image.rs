@@ -29,7 +29,7 @@ pub fn plan(plan: &Plan) -> String {
     let updated = plan.changes.iter().filter(|change| change.action == Action::Update).count();
     let kept = plan.changes.len() - created - updated;
     let _ = match (plan.is_empty(), plan.publishes_nothing()) {
-        (true, _) => writeln!(text, "\nNothing to do: everything is there already."),
+        (true, _) => writeln!(text, "\nNothing to create: everything is there already."),
         (false, true) => writeln!(text, "\nThe resources are there already; the image is not."),
         (false, false) => writeln!(text, "\n{created} to create, {updated} to update, {kept} kept."),
     };
@@ -130,12 +130,16 @@ pub fn closing(report: &RunReport) -> String {
     text.push_str(&packages(report.evidence.changes.as_deref()));
     let arch = if report.arch == "x86_64" { String::new() } else { format!(" --arch {}", report.arch) };
     let (recipe, channel) = (&report.recipe, &report.promotion.channel);
-    let next = [
-        (format!("amiforge resolve {recipe} --channel {channel}{arch}"), "prints the AMI id"),
-        (format!("amiforge rollback {recipe} --channel {channel}{arch}"), "moves the channel back"),
-        (format!("amiforge channels {recipe}"), "shows where every channel points"),
-        ("amiforge local serve".to_owned(), "lets the AWS CLI look at all of it"),
+    let mut next = vec![
+        (format!("amiforge resolve {recipe} --channel {channel}{arch}"), "prints the AMI id".to_owned()),
+        (format!("amiforge channels {recipe}"), "shows where every channel points".to_owned()),
+        ("amiforge local serve".to_owned(), "lets the AWS CLI look at all of it".to_owned()),
     ];
+    let previous = report.promotion.release.previous.as_ref();
+    let back = previous.map_or("moves the channel back, once there was an earlier release".to_owned(), |previous| {
+        format!("moves the channel back to {}", previous.ami)
+    });
+    next.insert(1, (format!("amiforge rollback {recipe} --channel {channel}{arch}"), back));
     let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     text.push_str("next\n");
     for (command, what) in next {

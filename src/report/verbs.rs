@@ -4,7 +4,7 @@ use crate::build::Built;
 use crate::evidence::Evidence;
 use crate::gate::Verdict;
 use crate::plan::Published;
-use crate::promote::{Placed, Promotion, Release, Resumed};
+use crate::promote::{self, Placed, Promotion, Release, Resumed};
 use crate::run::Judged;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -86,7 +86,16 @@ pub fn promoted(promotion: &Promotion) -> String {
     for (name, value) in pointers(release) {
         let _ = writeln!(text, "  {name:<16} {value}");
     }
-    let _ = writeln!(text, "undo: amiforge rollback {} --channel {}", release.recipe, promotion.channel);
+    let (recipe, channel) = (&release.recipe, &promotion.channel);
+    let _ = match (release.reason == promote::ROLLED_BACK, &release.previous) {
+        (true, _) => {
+            writeln!(text, "forward again: amiforge promote {recipe} --channel {channel} (to the newest candidate)")
+        }
+        (false, Some(previous)) => {
+            writeln!(text, "undo: amiforge rollback {recipe} --channel {channel} (to {})", previous.ami)
+        }
+        (false, None) => Ok(()),
+    };
     text
 }
 

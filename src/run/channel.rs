@@ -3,6 +3,7 @@
 use super::error::RunError;
 use super::stages::{Judged, Work};
 use crate::build::Built;
+use crate::consume;
 use crate::event::{Ending, Events, Stage};
 use crate::gate;
 use crate::project::Channel;
@@ -43,6 +44,28 @@ impl Work<'_> {
         told(events, moved)
     }
 
+    /// Refuses to move a channel off a release it was rolled back to, onto an image that was there before: a nightly run
+    /// would otherwise release again what somebody took back. A new image, or `promote` by name, moves it.
+    pub async fn respect_rollback(&self, built: &Built, channel: &Channel) -> Result<(), RunError> {
+        if !built.reused {
+            return Ok(());
+        }
+        let listing = consume::channels(self.cloud, self.project, Some(self.recipe)).await?;
+        let mut entries = listing.channels.into_iter();
+        let entry = entries.find(|entry| entry.channel == channel.name && entry.arch == self.arch.name());
+        match entry.and_then(|entry| entry.release) {
+            Some(release) if release.reason == promote::ROLLED_BACK && release.ami != built.ami => {
+                Err(RunError::RolledBack {
+                    channel: channel.name.clone(),
+                    recipe: self.recipe.name.clone(),
+                    ami: built.ami.clone(),
+                    release: Box::new(release),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Finishes or undoes a promotion that was cut off.
     pub async fn resume(&self, channel: &Channel, direction: Direction, events: &Events) -> Result<Resumed, RunError> {
         let order = self.order(channel, "resumed")?;
@@ -52,7 +75,7 @@ impl Work<'_> {
     /// Moves a channel back to its previous release.
     pub async fn rollback(&self, channel: &Channel, events: &Events) -> Result<Promotion, RunError> {
         events.started(Stage::Promote, format!("channel {}, back", channel.name));
-        let moved = match self.order(channel, "rolled back") {
+        let moved = match self.order(channel, promote::ROLLED_BACK) {
             Ok(order) => promote::rollback(self.cloud, &order, events).await.map_err(RunError::from),
             Err(error) => Err(error),
         };

@@ -2,11 +2,12 @@
 
 use crate::aws::AwsError;
 use crate::build::BuildError;
+use crate::consume::ConsumeError;
 use crate::diagnostic::Diagnostic;
 use crate::evidence::EvidenceError;
 use crate::gate::Verdict;
 use crate::plan::PlanError;
-use crate::promote::PromoteError;
+use crate::promote::{PromoteError, Release};
 use std::path::PathBuf;
 
 /// Why a stage failed. Each room's own error, and what only the way between the rooms can say.
@@ -94,6 +95,21 @@ pub enum RunError {
         name: String,
         /// What there is.
         known: Vec<String>,
+    },
+    /// Reading the channel.
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+    /// The channel was rolled back, and the candidate is not newer than that.
+    #[error("channel `{channel}` was rolled back to {} at {}; {ami}, which was there already, is not promoted to it again", release.ami, release.promoted_at)]
+    RolledBack {
+        /// Channel.
+        channel: String,
+        /// Recipe.
+        recipe: String,
+        /// The candidate.
+        ami: String,
+        /// Where the channel points.
+        release: Box<Release>,
     },
     /// Moving the channel.
     #[error(transparent)]

@@ -18,7 +18,7 @@ pub(super) async fn attributes(site: &Site, ami: &str) -> Result<(ImageAttribute
         place: format!("{}/{}", site.location.account, site.location.region),
     };
     let answer = answer.map_err(site.fault("DescribeImages")).map_err(|error| {
-        let unknown = error.fault.is(&["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"]);
+        let unknown = error.fault.is(&["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed"]);
         if unknown { not_found() } else { EvidenceError::Call(error) }
     })?;
     let image = answer.images().first().ok_or_else(not_found)?;

@@ -55,15 +55,7 @@ impl Local {
     /// # Errors
     /// When the root cannot be made or is not usable, or the state cannot be written.
     pub fn ensure_parent(&self, spec: &ParentSpec, on_line: &dyn Fn(String)) -> Result<String, LocalError> {
-        if spec.arch != machine_architecture() {
-            return Err(LocalError::Parent(format!(
-                "{} is for {}, and this machine is {}: the local environment runs programs on the machine's own \
-                 processor; build this architecture on such a machine, or in an AWS environment",
-                spec.name,
-                spec.arch,
-                machine_architecture()
-            )));
-        }
+        native(spec)?;
         // A machine that cannot run instances is told so before anything is made on it.
         sandbox::probe(&self.config.state).map_err(|error| parent_error(&error))?;
         let root = match &spec.source {
@@ -85,12 +77,27 @@ impl Local {
     /// # Errors
     /// When a folder is not a usable root.
     pub fn parent_id(&self, spec: &ParentSpec) -> Result<String, LocalError> {
+        native(spec)?;
         let root = match &spec.source {
             LocalParent::Bootstrap { release, packages } => wanted(self, spec, release, packages).0,
             LocalParent::Directory { path } => directory(path)?,
         };
         Ok(ami_id(&root))
     }
+}
+
+/// Only the machine's own architecture can be built here.
+fn native(spec: &ParentSpec) -> Result<(), LocalError> {
+    if spec.arch == machine_architecture() {
+        return Ok(());
+    }
+    Err(LocalError::Machine(format!(
+        "{} is for {}, and this machine is {}: the local environment runs programs on the machine's own processor; build \
+         this architecture on such a machine, or in an AWS environment",
+        spec.name,
+        spec.arch,
+        machine_architecture()
+    )))
 }
 
 fn ami_id(root: &Root) -> String {
@@ -123,6 +130,10 @@ fn bootstrapped(
     on_line: &dyn Fn(String),
 ) -> Result<Root, LocalError> {
     let (root, wanted) = wanted(local, spec, release, packages);
+    // What a killed process has left half-made goes, whether or not a root has to be made now.
+    if let Some(parent) = root.folder.parent() {
+        root::sweep(parent).map_err(|error| parent_error(&error))?;
+    }
     // Held while the root is made: another process that wants it waits here instead of making it, too.
     let lock = lock(&root.folder)?;
     if !root.folder.is_dir() {
@@ -134,9 +145,6 @@ fn bootstrapped(
 }
 
 fn make(wanted: &BootstrapSpec, on_line: &dyn Fn(String)) -> Result<(), SandboxError> {
-    if let Some(parent) = wanted.destination.parent() {
-        root::sweep(parent)?;
-    }
     root::bootstrap(wanted, &mut |line| match line {
         Line::Out(line) | Line::Err(line) => on_line(line),
     })
@@ -146,7 +154,7 @@ fn make(wanted: &BootstrapSpec, on_line: &dyn Fn(String)) -> Result<(), SandboxE
 fn parent_error(error: &SandboxError) -> LocalError {
     match error {
         SandboxError::Unavailable { .. } => LocalError::Sandbox(error.to_string()),
-        SandboxError::Program { .. } => LocalError::Program(error.to_string()),
+        SandboxError::Program { .. } | SandboxError::Space { .. } => LocalError::Machine(error.to_string()),
         _ => LocalError::Parent(error.to_string()),
     }
 }

@@ -81,7 +81,7 @@ fn partial_name(destination: &Path) -> Result<PathBuf, SandboxError> {
     let (Some(parent), Some(name)) = (destination.parent(), destination.file_name()) else {
         return Err(SandboxError::Spec(format!("{} cannot be the folder of a root", destination.display())));
     };
-    let name = format!(".{}.partial-{}", name.to_string_lossy(), std::process::id());
+    let name = format!(".{}{}{}", name.to_string_lossy(), super::sweep::PARTIAL, std::process::id());
     Ok(parent.join(name))
 }
 

@@ -11,8 +11,12 @@ use std::path::{Path, PathBuf};
 /// ends, and no number of a process can be mistaken for another's.
 const LOCK: &str = "lock";
 
+/// What stands between the name of a root and the number of the process that makes it, while it does.
+pub(super) const PARTIAL: &str = ".partial-";
+
 /// Removes the scratch folders and half-made roots in `folder` whose process is no more, and returns them. Folders
-/// without a lock file are nobody's and stay; a missing `folder` has nothing in it.
+/// without a lock file are nobody's and stay, but for half-made roots, whose name tells the process: one that was killed
+/// while it cleaned up may have taken the lock file away first. A missing `folder` has nothing in it.
 pub fn sweep(folder: &Path) -> Result<Vec<PathBuf>, SandboxError> {
     let read = SandboxError::file("cannot read", folder);
     let entries = match fs::read_dir(folder) {
@@ -25,7 +29,10 @@ pub fn sweep(folder: &Path) -> Result<Vec<PathBuf>, SandboxError> {
     let mut removed = Vec::new();
     for path in paths {
         // Held until the folder is gone: two sweepers do not get into each other's way.
-        let Some(_lock) = lock_of_the_dead(&path) else { continue };
+        let lock = lock_of_the_dead(&path);
+        if lock.is_none() && !is_orphan(&path) {
+            continue;
+        }
         super::remove(&path)?;
         removed.push(path);
     }
@@ -35,6 +42,13 @@ pub fn sweep(folder: &Path) -> Result<Vec<PathBuf>, SandboxError> {
 fn lock_of_the_dead(folder: &Path) -> Option<Flock<File>> {
     let file = File::options().read(true).open(folder.join(LOCK)).ok()?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+}
+
+/// Whether this is a half-made root without a lock file, of a process that is no more.
+fn is_orphan(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let process = name.rsplit_once(PARTIAL).and_then(|(_, number)| number.parse::<u32>().ok());
+    process.is_some_and(|process| !folder.join(LOCK).exists() && !Path::new("/proc").join(process.to_string()).exists())
 }
 
 /// Makes a folder and marks it as in use by this process.
@@ -63,7 +77,13 @@ mod tests {
         drop(claim(&path("dead")).unwrap());
         fs::write(path("dead").join("file"), "x").unwrap();
         fs::create_dir(path("nobody's")).unwrap();
-        assert_eq!(sweep(folder.path()).unwrap(), [path("dead")]);
+        // No process can have this number (the kernel's limit is 4194304); the other one is this test's own.
+        let orphan = path(".root.partial-4294967295");
+        let own = path(&format!(".root.partial-{}", std::process::id()));
+        fs::create_dir(&orphan).unwrap();
+        fs::create_dir(&own).unwrap();
+        assert_eq!(sweep(folder.path()).unwrap(), [orphan, path("dead")]);
+        assert!(own.exists());
         assert!(path("alive").exists() && path("nobody's").exists() && !path("dead").exists());
         assert!(claim(&path("alive")).unwrap_err().to_string().contains("in use"));
         drop(alive);
