@@ -14,7 +14,7 @@ const UNSIGNED: usize = 2;
 
 fn sources() -> Vec<PackageSource> {
     let source = |suite: &str, codename: &str, trusted| PackageSource {
-        site: "deb.debian.org".into(),
+        site: "mirror.example".into(),
         suite: suite.into(),
         codename: codename.into(),
         label: "Debian".into(),

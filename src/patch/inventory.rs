@@ -124,14 +124,14 @@ mod tests {
 
     #[test]
     fn a_security_source_is_trusted_and_says_security_in_its_suite_or_is_the_security_host() {
-        assert!(source("deb.debian.org", "oldstable-security", "bookworm-security", true).is_security());
+        assert!(source("mirror.example", "oldstable-security", "bookworm-security", true).is_security());
         assert!(source("Security.Debian.org", "stable", "bookworm", true).is_security());
         assert!(source("archive.ubuntu.com", "noble-Security", "noble", true).is_security());
-        assert!(!source("deb.debian.org", "oldstable-security", "bookworm-security", false).is_security());
+        assert!(!source("mirror.example", "oldstable-security", "bookworm-security", false).is_security());
         assert!(!source("archive.ubuntu.com", "noble-updates", "noble", true).is_security());
         assert!(!source("file:/srv/security.debian.org", "stable", "bookworm", true).is_security());
         assert!(
-            !source("deb.debian.org", "stable", "bookworm-security", true).is_security(),
+            !source("mirror.example", "stable", "bookworm-security", true).is_security(),
             "codename does not count"
         );
     }

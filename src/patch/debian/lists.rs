@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn names_tell_what_a_file_is() {
-        let stem = "deb.debian.org_debian_dists_bookworm_";
+        let stem = "mirror.example_debian_dists_bookworm_";
         assert_eq!(Kind::of(&format!("{stem}InRelease")), Kind::InRelease(stem));
         assert_eq!(Kind::of(&format!("{stem}Release")), Kind::Release(stem));
         assert_eq!(Kind::of(&format!("{stem}Release.gpg")), Kind::Signature(stem));
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_site_is_the_host_or_the_path() {
-        assert_eq!(site("deb.debian.org_debian-security_dists_bookworm-security_InRelease"), "deb.debian.org");
+        assert_eq!(site("mirror.example_debian-security_dists_bookworm-security_InRelease"), "mirror.example");
         assert_eq!(site("localhost:8080_d_dists_x_InRelease"), "localhost:8080");
         assert_eq!(site("_srv_my%5frepo_dists_fix_main_binary-amd64_Packages"), "file:/srv/my_repo");
     }

@@ -29,7 +29,7 @@ pub struct DebianFiles {
 /// One file of `/var/lib/apt/lists`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListFile {
-    /// File name without folder, for example `deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages`; a
+    /// File name without folder, for example `mirror.example_debian_dists_bookworm_main_binary-amd64_Packages`; a
     /// compression suffix (`.lz4`) may still be there.
     pub name: String,
     /// The content, decompressed.

@@ -158,7 +158,7 @@ mod tests {
 
     const OS: &str = "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
     const STATUS: &str = "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2-1\n";
-    const STEM: &str = "deb.debian.org_debian-security_dists_bookworm-security_";
+    const STEM: &str = "mirror.example_debian-security_dists_bookworm-security_";
 
     fn list(name: &str, text: &str) -> ListFile {
         ListFile { name: format!("{STEM}{name}"), bytes: text.as_bytes().to_vec() }
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(other[0].packages, "curl amd64 8-1\nzsh all 6-1\n");
         assert_eq!(inventory.sources.len(), 1);
         assert!(inventory.sources[0].trusted && inventory.sources[0].is_security());
-        assert_eq!(inventory.sources[0].site, "deb.debian.org");
+        assert_eq!(inventory.sources[0].site, "mirror.example");
     }
 
     #[test]

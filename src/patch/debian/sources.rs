@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn one_line_sources_are_trusted_by_their_option() {
         let text = "# deb [trusted=yes] file:/no x main\ndeb [arch=amd64 trusted=yes] file:/srv/my_repo bookworm-security main\n\
-            deb http://deb.debian.org/debian bookworm main\ndeb [trusted=no] http://a b c\n\
+            deb http://mirror.example/debian bookworm main\ndeb [trusted=no] http://a b c\n\
             deb [trusted=yes] http://user:pw@host:81/x/ ./\ndeb [signed-by=/k] https://h/d s main\n";
         assert_eq!(trusted_prefixes("sources.list", text), ["_srv_my%5frepo_dists_bookworm-security_", "host:81_x_._"]);
     }
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn deb822_sources_are_trusted_by_their_field() {
         let text = "Types: deb\nURIs: file:///srv/repo\nSuites: bookworm\n bookworm-security\nComponents: main\nTrusted: Yes\n\n\
-            Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n";
+            Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\nComponents: main\n";
         assert_eq!(
             trusted_prefixes("local.sources", text),
             ["_srv_repo_dists_bookworm-security_", "_srv_repo_dists_bookworm_"]

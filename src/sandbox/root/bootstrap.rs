@@ -105,7 +105,11 @@ fn make(
     partial: &Path,
     on_line: &mut dyn FnMut(Line),
 ) -> Result<(), SandboxError> {
-    let mirror = spec.mirror.clone().unwrap_or_else(mirror::of_this_machine);
+    let mirror = spec.mirror.clone().or_else(|| mirror::of_this_machine(mmdebstrap)).ok_or_else(|| {
+        SandboxError::Spec(
+            "no mirror of Debian is known on this machine; name one as `mirror` of the local environment".into(),
+        )
+    })?;
     let temporary = partial.join("tmp");
     fs::create_dir_all(&temporary).map_err(SandboxError::file("cannot make the folder", &temporary))?;
     let root = partial.join("root");

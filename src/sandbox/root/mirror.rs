@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The Debian project's own default: what its installer and debootstrap use when nothing else is said.
-const DEFAULT: &str = "http://deb.debian.org/debian";
-
 /// The name of the archive, in its path.
 const ARCHIVE: &str = "debian";
 
-/// The mirror of Debian that this machine's apt uses, else the project's default.
-pub(super) fn of_this_machine() -> String {
+/// The mirror of Debian that this machine's apt uses, else the one that mmdebstrap (the program at that path) would use by
+/// itself: no host stands in our own code.
+pub(super) fn of_this_machine(mmdebstrap: &Path) -> Option<String> {
     let folder = Path::new("/etc/apt/sources.list.d");
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
@@ -20,7 +18,15 @@ pub(super) fn of_this_machine() -> String {
         let deb822 = path.extension().is_some_and(|extension| extension == "sources");
         Some((deb822, fs::read_to_string(path).ok()?))
     });
-    sources.into_iter().find_map(|(deb822, text)| find(&text, deb822)).unwrap_or_else(|| DEFAULT.to_owned())
+    let configured = sources.into_iter().find_map(|(deb822, text)| find(&text, deb822));
+    configured.or_else(|| default_of(&fs::read_to_string(mmdebstrap).ok()?))
+}
+
+/// The mirror that the text of mmdebstrap names as its default: `my $mirror = 'http://…/debian';`.
+fn default_of(program: &str) -> Option<String> {
+    let assignments = program.lines().filter_map(|line| line.trim().strip_prefix("my $mirror")?.split_once('='));
+    let quoted = assignments.filter_map(|(_, value)| value.split('\'').nth(1));
+    quoted.into_iter().find(|uri| is_archive(uri)).map(ToOwned::to_owned)
 }
 
 /// The first mirror of the main archive in the text of an apt source, of either format (sources.list(5)).
@@ -73,6 +79,13 @@ mod tests {
         let list = "# deb http://c.example/debian x\ndeb-src http://s.example/debian x main\n\
                     deb [signed-by=/usr/share/debian/k] http://l.example/debian bookworm main\n";
         assert_eq!(find(list, false).as_deref(), Some("http://l.example/debian"));
+    }
+
+    #[test]
+    fn the_default_is_the_one_of_mmdebstrap() {
+        let program = "sub f {\n    my $mirror    = 'http://m.example/debian';\n    my $mirrors = 'x';\n}\n";
+        assert_eq!(default_of(program).as_deref(), Some("http://m.example/debian"));
+        assert_eq!(default_of("my $mirror = get();\nmy $mirror = 'none';\n"), None);
     }
 
     #[test]
