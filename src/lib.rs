@@ -20,6 +20,7 @@
 //! | [`yaml`] | a tree with spans and comments |
 //! | [`project`] | `amiforge.yaml`, recipes, baselines: read, checked, located |
 //! | [`component`] | the component language: model, parser, expressions, action modules. Pure |
+//! | [`lint`] | what is to be checked, found in files, folders and projects; levels, suppressions, fixes |
 //! | [`render`] | Handlebars: components and recipes from templates and parameters |
 //! | [`runner`] | executes a component document on the machine it is on (our awstoe) |
 //! | [`sandbox`] | roots, layers, namespaces: an instance on this machine, knowing nothing of AWS |
@@ -38,23 +39,33 @@
 //! All effects on a cloud go through the AWS SDK clients that [`aws`] hands out; the local environment is reached
 //! with the same clients, so the code that runs on a laptop is the code that runs against AWS.
 
+#[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "aws")]
 pub mod build;
 pub mod cli;
 pub mod clock;
 pub mod component;
+#[cfg(feature = "aws")]
 pub mod consume;
 pub mod diagnostic;
 pub mod event;
+#[cfg(feature = "aws")]
 pub mod evidence;
+#[cfg(feature = "aws")]
 pub mod gate;
+pub mod lint;
+#[cfg(feature = "aws")]
 pub mod local;
 pub mod patch;
+#[cfg(feature = "aws")]
 pub mod plan;
 pub mod project;
+#[cfg(feature = "aws")]
 pub mod promote;
 pub mod render;
 pub mod report;
+#[cfg(feature = "aws")]
 pub mod run;
 pub mod runner;
 pub mod sandbox;

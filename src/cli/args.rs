@@ -95,6 +95,18 @@ pub enum Verb {
     Lint(verb::lint::LintArgs),
     /// Print the component documents and the recipe as they would be created.
     Render(verb::render::RenderArgs),
+    /// The verbs that work in an environment.
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    Environment(EnvironmentVerb),
+    /// Explain a code of an error, a finding or an exit code.
+    Explain(verb::explain::ExplainArgs),
+}
+
+/// The verbs that work in an environment.
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub enum EnvironmentVerb {
     /// Say what would be created, and why. Changes nothing.
     Plan(verb::plan::PlanArgs),
     /// Create the components, the recipe and the infrastructure configuration of the plan.
@@ -116,6 +128,4 @@ pub enum Verb {
     /// The local environment itself.
     #[command(subcommand)]
     Local(verb::local::LocalVerb),
-    /// Explain a code of an error, a finding or an exit code.
-    Explain(verb::explain::ExplainArgs),
 }

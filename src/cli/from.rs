@@ -2,16 +2,8 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::aws::AwsError;
-use crate::build::BuildError;
-use crate::consume::ConsumeError;
-use crate::evidence::EvidenceError;
-use crate::gate::{Verdict, VerdictStatus};
-use crate::local::LocalError;
-use crate::plan::PlanError;
+use crate::lint::LintError;
 use crate::project::InitError;
-use crate::promote::PromoteError;
-use crate::run::RunError;
 use std::error::Error;
 
 /// The error's own words and those of its causes, without repeating what a message already holds.
@@ -29,133 +21,19 @@ fn sentence(error: &dyn Error) -> String {
     text
 }
 
-/// The exit of a code that a room's error names.
-fn exit(code: u8) -> Exit {
-    Exit::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Unexpected)
-}
-
-macro_rules! from_error {
-    ($($error:ty),+ $(,)?) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                let mut failure = Self::new(exit(error.exit_code()), sentence(&error));
-                failure.next.extend(error.next());
-                failure
-            }
-        }
-    )+};
-}
-
-from_error!(AwsError, PlanError, EvidenceError, PromoteError, ConsumeError);
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Self {
-        let mut failure = Self::new(exit(error.exit_code()), sentence(&error));
-        failure.next.extend(error.next());
-        failure.evidence = error.last_lines().to_vec();
-        failure
-    }
-}
-
-impl From<LocalError> for Failure {
-    fn from(error: LocalError) -> Self {
-        let mut failure = Self::new(exit(error.exit_code()), sentence(&error));
-        failure.next.extend(error.next());
-        failure
-    }
-}
-
 impl From<InitError> for Failure {
     fn from(error: InitError) -> Self {
         Self::new(Exit::Usage, sentence(&error))
     }
 }
 
-/// The verdicts that do not pass, as lines.
-fn open_verdicts(verdicts: &[Verdict]) -> Vec<String> {
-    let open: Vec<Verdict> = verdicts.iter().filter(|verdict| verdict.status != VerdictStatus::Pass).cloned().collect();
-    crate::report::verdicts(&open).lines().map(|line| line.trim_end().to_owned()).collect()
-}
-
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Self {
-        let text = sentence(&error);
-        match error {
-            RunError::Files(diagnostics) => Self::files(diagnostics),
-            RunError::Unreadable { .. } => Self::new(Exit::Usage, text),
-            RunError::NothingToCheck { .. } => Self::new(Exit::Usage, text)
-                .why("a check of nothing is not a pass")
-                .next("name a YAML or JSON document, or a folder that has one"),
-            RunError::Aws(error) => error.into(),
-            RunError::Plan(error) => error.into(),
-            RunError::Build(error) => error.into(),
-            RunError::Evidence(error) => error.into(),
-            RunError::Promote(error) => error.into(),
-            RunError::Consume(error) => error.into(),
-            RunError::RolledBack { recipe, channel, .. } => Self::new(Exit::NoEvidence, text)
-                .why("whoever rolled back had a reason; a run only brings something new")
-                .next(format!("amiforge promote {recipe} --channel {channel} promotes it all the same"))
-                .next(format!("amiforge run {recipe} --fresh builds a new image with today's packages")),
-            RunError::Gate { verdicts, .. } => Self::new(Exit::GateFailed, text)
-                .showing(open_verdicts(&verdicts))
-                .why("a gate that fails, errs or looks at stale evidence stops a promotion; no channel was touched")
-                .next("mend the recipe or its components and run again; `amiforge explain A007` says more"),
-            RunError::NotApproved { verdicts, recipe, .. } => Self::new(Exit::NoEvidence, text)
-                .showing(open_verdicts(&verdicts))
-                .why("only an image with passing, fresh evidence is promoted")
-                .next(format!("amiforge validate {recipe}")),
-            RunError::NoCandidate { recipe, .. } => {
-                Self::new(Exit::NoEvidence, text).next(format!("amiforge build {recipe}"))
-            }
-            RunError::NoEvidence { recipe, .. } => Self::new(Exit::NoEvidence, text)
-                .why("only an image with passing, fresh evidence is promoted")
-                .next(format!("amiforge validate {recipe}")),
-            RunError::Digest { recipe, .. } => Self::new(Exit::NoEvidence, text)
-                .why("a file that was changed, or that is about an older validation, proves nothing")
-                .next(format!("amiforge validate {recipe}")),
-            RunError::NoChannel { known, .. } => {
-                Self::new(Exit::Usage, text).next(format!("amiforge.yaml has: {}", known.join(", ")))
-            }
-        }
+impl From<LintError> for Failure {
+    fn from(error: LintError) -> Self {
+        let failure = Self::new(Exit::Usage, sentence(&error));
+        error.next().into_iter().fold(failure, Self::next)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cut_off_promotion_is_partly_done_and_names_the_command_that_resumes() {
-        let error = PromoteError::CutOff {
-            channel: "candidate".into(),
-            ami: "ami-1".into(),
-            holder: "host, process 1".into(),
-            since: "2026-01-01T00:00:00Z".into(),
-        };
-        let failure = Failure::from(error);
-        assert_eq!(failure.exit, Exit::Partly);
-        assert!(failure.next[0].contains("amiforge promote --resume"), "{failure:?}");
-    }
-
-    #[test]
-    fn a_pointer_to_an_image_that_is_gone_is_drift() {
-        let error = PromoteError::Image { ami: "ami-1".into(), reason: "it is gone".into() };
-        assert_eq!(Failure::from(error).exit, Exit::Drift);
-    }
-
-    #[test]
-    fn a_build_that_goes_on_is_a_time_out_and_not_a_failure() {
-        let error = BuildError::TimedOut {
-            image_arn: "arn".into(),
-            status: "BUILDING".into(),
-            timed_out: crate::aws::wait::TimedOut { after: std::time::Duration::from_secs(1) },
-        };
-        assert_eq!(Failure::from(error).exit, Exit::TimedOut);
-    }
-
-    #[test]
-    fn a_code_nobody_knows_is_unexpected() {
-        assert_eq!(exit(77), Exit::Unexpected);
-        assert_eq!(exit(5), Exit::BuildFailed);
-    }
-}
+/// Of the rooms that speak to an environment.
+#[cfg(feature = "aws")]
+mod environment;

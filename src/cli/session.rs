@@ -1,16 +1,17 @@
 //! What the verbs share: the project, the environment, where output goes.
 
-use super::args::{Color, Format, Global, Selection};
+use super::args::{Color, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::aws::{Cloud, Options};
-use crate::clock::Clock;
 use crate::event::Events;
 use crate::project::{self, Arch, Project, Recipe};
-use crate::run::Work;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use tokio::sync::OnceCell;
+
+#[cfg(feature = "aws")]
+mod environment;
+#[cfg(feature = "aws")]
+pub use environment::{confirm, work};
 
 /// One invocation of the program.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ pub struct Session {
     pub global: Global,
     /// Where progress goes.
     pub events: Events,
-    cloud: OnceCell<Cloud>,
+    #[cfg(feature = "aws")]
+    environment: environment::Environment,
 }
 
 impl Session {
@@ -27,7 +29,12 @@ impl Session {
     #[must_use]
     pub fn new(global: Global) -> Self {
         let events = super::progress::sink(global.progress);
-        Self { global, events, cloud: OnceCell::new() }
+        Self {
+            global,
+            events,
+            #[cfg(feature = "aws")]
+            environment: environment::Environment::default(),
+        }
     }
 
     /// The project folder: `--project`, or the nearest one upwards.
@@ -50,40 +57,6 @@ impl Session {
     /// The checked project.
     pub fn project(&self) -> Result<Project, Failure> {
         Ok(project::load(&self.root()?)?)
-    }
-
-    /// The environment, connected once.
-    pub async fn cloud(&self, project: &Project) -> Result<&Cloud, Failure> {
-        self.cloud
-            .get_or_try_init(|| async {
-                let options = Options {
-                    clock: Clock::system(),
-                    events: self.events.clone(),
-                    state: project.root.join(".amiforge"),
-                    cache: self.cache(project)?,
-                };
-                Ok(Cloud::connect(project, &self.global.environment, options).await?)
-            })
-            .await
-    }
-
-    /// Ends what this process runs in the local environment.
-    pub async fn shutdown(&self) {
-        if let Some(cloud) = self.cloud.get() {
-            cloud.shutdown().await;
-        }
-    }
-
-    /// Where parent roots are cached; without a home it is the project itself.
-    fn cache(&self, project: &Project) -> Result<PathBuf, Failure> {
-        if let Some(directory) = &self.global.cache {
-            return Ok(std::path::absolute(directory)?);
-        }
-        let base = std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-        Ok(base.map_or_else(|| project.root.join(".amiforge/cache"), |base| base.join("amiforge")))
     }
 
     /// Whether stderr gets colour.
@@ -153,33 +126,4 @@ pub fn arch(recipe: &Recipe, named: Option<&str>) -> Result<Arch, Failure> {
                 .next(format!("its architectures: {}", all.join(", ")))
         }),
     }
-}
-
-/// The image a selection names, in the session's environment.
-pub async fn work<'a>(session: &'a Session, project: &'a Project, selection: &Selection) -> Result<Work<'a>, Failure> {
-    let recipe = recipe(project, &selection.recipe)?;
-    let arch = arch(recipe, selection.arch.as_deref())?;
-    // Nothing is opened, let alone created, for a recipe that cannot be rendered.
-    crate::render::recipe(project, recipe, arch)?;
-    Ok(Work { cloud: session.cloud(project).await?, project, recipe, arch })
-}
-
-/// Asks before something that users will notice. Without a terminal only `--yes` is consent.
-pub async fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    let refused = |why: &str| {
-        Failure::new(Exit::Usage, "not confirmed, nothing was changed").why(why).next("--yes says it in advance")
-    };
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-        return Err(refused("there is no terminal to ask on"));
-    }
-    write!(std::io::stderr().lock(), "{question} [y/N] ")?;
-    let answer = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map(|_| line)
-    });
-    let answer = answer.await.map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))??;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(refused("the answer was not yes")) }
 }

@@ -1,9 +1,9 @@
 //! Reports about files: lint, render, init.
 
 use crate::diagnostic::render as draw;
+use crate::lint::Checked;
 use crate::project::{InitReport, ParentReference};
 use crate::render::RenderedRecipe;
-use crate::run::lint::Checked;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -47,18 +47,6 @@ pub fn init(report: &InitReport, directory: &Path) -> String {
     let change = if directory == Path::new(".") { String::new() } else { format!("cd {} && ", directory.display()) };
     let _ = writeln!(text, "\nnext: {change}amiforge plan debian-12");
     text
-}
-
-/// What `local serve` prints before it serves: everything a client needs.
-#[must_use]
-pub fn serving(port: u16) -> String {
-    let (key, secret) = crate::local::credentials(crate::local::DEFAULT_ACCOUNT);
-    let region = crate::local::DEFAULT_REGION;
-    format!(
-        "The local environment is served on http://127.0.0.1:{port} until Ctrl-C. In another terminal:\n\n\
-         export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={region}\n\
-         aws --endpoint-url http://127.0.0.1:{port} imagebuilder list-images\n"
-    )
 }
 
 /// A rendered recipe as `render` prints it.

@@ -1,9 +1,17 @@
 //! Text and JSON of what users see. Pure: values in, text out.
 
 mod files;
+#[cfg(feature = "aws")]
 mod image;
+#[cfg(feature = "aws")]
+mod serve;
+#[cfg(feature = "aws")]
 mod verbs;
 
-pub use files::{Rendered, count_line, init, lint, serving};
+pub use files::{Rendered, count_line, init, lint};
+#[cfg(feature = "aws")]
 pub use image::{change_line, channels, closing, plan, verdicts, word};
+#[cfg(feature = "aws")]
+pub use serve::serving;
+#[cfg(feature = "aws")]
 pub use verbs::{Validated, built, promoted, published, resumed};

@@ -16,20 +16,6 @@ pub enum RunError {
     /// Project files.
     #[error("the project's files cannot be used")]
     Files(Vec<Diagnostic>),
-    /// A path cannot be read.
-    #[error("{} cannot be read: {source}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A folder without a component document was to be checked.
-    #[error("there is no component document in {}", path.display())]
-    NothingToCheck {
-        /// Which.
-        path: PathBuf,
-    },
     /// The environment.
     #[error(transparent)]
     Aws(#[from] AwsError),

@@ -5,7 +5,6 @@
 
 mod channel;
 mod error;
-pub mod lint;
 mod stages;
 
 use channel::holder;

@@ -3,7 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print};
-use crate::run::lint;
+use crate::lint;
 use std::path::PathBuf;
 
 /// Arguments of `lint`.

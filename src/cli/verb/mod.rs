@@ -1,16 +1,27 @@
 //! One file per verb: its arguments, one call into the library, what it prints.
 
-pub mod build;
-pub mod channels;
 pub mod explain;
 pub mod init;
 pub mod lint;
-pub mod local;
-pub mod plan;
-pub mod promote;
-pub mod publish;
 pub mod render;
+
+#[cfg(feature = "aws")]
+pub mod build;
+#[cfg(feature = "aws")]
+pub mod channels;
+#[cfg(feature = "aws")]
+pub mod local;
+#[cfg(feature = "aws")]
+pub mod plan;
+#[cfg(feature = "aws")]
+pub mod promote;
+#[cfg(feature = "aws")]
+pub mod publish;
+#[cfg(feature = "aws")]
 pub mod resolve;
+#[cfg(feature = "aws")]
 pub mod rollback;
+#[cfg(feature = "aws")]
 pub mod run;
+#[cfg(feature = "aws")]
 pub mod validate;

@@ -1,6 +1,5 @@
 //! Checks files without touching any environment.
 
-use super::error::RunError;
 use crate::component;
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 use crate::project::Project;
@@ -9,6 +8,37 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Why nothing was checked.
+#[derive(Debug, thiserror::Error)]
+pub enum LintError {
+    /// A path cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder without a component document was to be checked.
+    #[error("there is no component document in {}", path.display())]
+    NothingToCheck {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+impl LintError {
+    /// What to do next.
+    pub fn next(&self) -> Vec<String> {
+        match self {
+            Self::Unreadable { .. } => vec![],
+            Self::NothingToCheck { .. } => vec![
+                "name a YAML or JSON document, or a folder that has one; a check of nothing is not a pass".to_owned(),
+            ],
+        }
+    }
+}
 
 /// What a check looked at and found.
 #[derive(Debug, Default)]
@@ -74,12 +104,12 @@ pub fn project(project: &Project) -> Checked {
 ///
 /// # Errors
 /// When a path cannot be read, or a folder has no component document: selecting nothing is never a pass.
-pub fn files(paths: &[PathBuf]) -> Result<Checked, RunError> {
+pub fn files(paths: &[PathBuf]) -> Result<Checked, LintError> {
     let mut checked = Checked::default();
     for path in paths {
         let found = if path.is_dir() { documents(path)? } else { vec![path.clone()] };
         if found.is_empty() {
-            return Err(RunError::NothingToCheck { path: path.clone() });
+            return Err(LintError::NothingToCheck { path: path.clone() });
         }
         for file in found {
             let text = read(&file)?;
@@ -90,8 +120,8 @@ pub fn files(paths: &[PathBuf]) -> Result<Checked, RunError> {
 }
 
 /// Component documents below a folder, in order of their names.
-fn documents(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
-    let unreadable = |source| RunError::Unreadable { path: folder.to_owned(), source };
+fn documents(folder: &Path) -> Result<Vec<PathBuf>, LintError> {
+    let unreadable = |source| LintError::Unreadable { path: folder.to_owned(), source };
     let mut entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unreadable)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     let mut found = Vec::new();
@@ -107,7 +137,7 @@ fn documents(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
 }
 
 /// A YAML or JSON file that speaks of phases; recipes and project files in the same tree do not.
-fn is_document(path: &Path) -> Result<bool, RunError> {
+fn is_document(path: &Path) -> Result<bool, LintError> {
     let extension = path.extension().and_then(|extension| extension.to_str());
     if !matches!(extension, Some("yaml" | "yml" | "json")) {
         return Ok(false);
@@ -116,8 +146,8 @@ fn is_document(path: &Path) -> Result<bool, RunError> {
     Ok(text.lines().any(|line| line.trim_start().trim_start_matches('"').starts_with("phases")))
 }
 
-fn read(path: &Path) -> Result<String, RunError> {
-    fs::read_to_string(path).map_err(|source| RunError::Unreadable { path: path.to_owned(), source })
+fn read(path: &Path) -> Result<String, LintError> {
+    fs::read_to_string(path).map_err(|source| LintError::Unreadable { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -139,7 +169,7 @@ mod tests {
     #[test]
     fn selecting_nothing_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(files(&[folder.path().to_owned()]), Err(RunError::NothingToCheck { .. })));
-        assert!(matches!(files(&[folder.path().join("absent.yaml")]), Err(RunError::Unreadable { .. })));
+        assert!(matches!(files(&[folder.path().to_owned()]), Err(LintError::NothingToCheck { .. })));
+        assert!(matches!(files(&[folder.path().join("absent.yaml")]), Err(LintError::Unreadable { .. })));
     }
 }

@@ -1,0 +1,81 @@
+//! What the verbs share that work in an environment.
+
+use super::{Session, arch, recipe};
+use crate::aws::{Cloud, Options};
+use crate::cli::args::Selection;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::clock::Clock;
+use crate::project::Project;
+use crate::run::Work;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use tokio::sync::OnceCell;
+
+/// The environment of a session, opened when it is first asked for.
+pub(super) type Environment = OnceCell<Cloud>;
+
+impl Session {
+    /// The environment, connected once.
+    pub async fn cloud(&self, project: &Project) -> Result<&Cloud, Failure> {
+        self.environment
+            .get_or_try_init(|| async {
+                let options = Options {
+                    clock: Clock::system(),
+                    events: self.events.clone(),
+                    state: project.root.join(".amiforge"),
+                    cache: self.cache(project)?,
+                };
+                Ok(Cloud::connect(project, &self.global.environment, options).await?)
+            })
+            .await
+    }
+
+    /// Ends what this process runs in the local environment.
+    pub async fn shutdown(&self) {
+        if let Some(cloud) = self.environment.get() {
+            cloud.shutdown().await;
+        }
+    }
+
+    /// Where parent roots are cached; without a home it is the project itself.
+    fn cache(&self, project: &Project) -> Result<PathBuf, Failure> {
+        if let Some(directory) = &self.global.cache {
+            return Ok(std::path::absolute(directory)?);
+        }
+        let base = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        Ok(base.map_or_else(|| project.root.join(".amiforge/cache"), |base| base.join("amiforge")))
+    }
+}
+
+/// The image a selection names, in the session's environment.
+pub async fn work<'a>(session: &'a Session, project: &'a Project, selection: &Selection) -> Result<Work<'a>, Failure> {
+    let recipe = recipe(project, &selection.recipe)?;
+    let arch = arch(recipe, selection.arch.as_deref())?;
+    // Nothing is opened, let alone created, for a recipe that cannot be rendered.
+    crate::render::recipe(project, recipe, arch)?;
+    Ok(Work { cloud: session.cloud(project).await?, project, recipe, arch })
+}
+
+/// Asks before something that users will notice. Without a terminal only `--yes` is consent.
+pub async fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let refused = |why: &str| {
+        Failure::new(Exit::Usage, "not confirmed, nothing was changed").why(why).next("--yes says it in advance")
+    };
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(refused("there is no terminal to ask on"));
+    }
+    write!(std::io::stderr().lock(), "{question} [y/N] ")?;
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    let answer = answer.await.map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))??;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(refused("the answer was not yes")) }
+}
