@@ -189,7 +189,7 @@ fn explain_knows_every_code_it_lists() {
     let env = Env::new();
     let list = env.expect(0, &["explain"]).stdout;
     assert!(list.lines().count() > 30, "{list}");
-    for code in ["A005", "P001", "C001", "Y001"] {
+    for code in ["A005", "P001", "D002", "Y001"] {
         assert!(env.expect(0, &["explain", code]).stdout.starts_with(code));
     }
     env.expect(2, &["explain", "Z999"]);
@@ -258,7 +258,7 @@ fn what_a_user_sees_of_an_unknown_action() {
     let env = env();
     env.write("components/motd.yaml", &MOTD.replace("CreateFile", "CreatFile"));
     insta::assert_snapshot!(refused(&env, 3), @"
-    error[C010]: unknown action `CreatFile`
+    error[S001]: unknown action `CreatFile`
      --> components/motd.yaml:8:17
       |
     8 |         action: CreatFile

@@ -2,14 +2,15 @@
 
 use super::is_name;
 use crate::diagnostic::Span;
+use crate::yaml::Node;
 
 /// A text with expressions in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    /// Its parts in order; adjacent parts are joined without anything in between.
+    /// Its parts in order; adjacent parts are joined without anything in between. A faulty expression is no part.
     pub parts: Vec<Part>,
-    /// Where the text stands.
-    pub span: Span,
+    /// The scalar it was read from: the whole text, how it is written and where.
+    pub node: Node,
 }
 
 /// A part of a [`Template`].
@@ -94,6 +95,9 @@ pub enum ExpressionError {
     /// Metadata that is never handed out.
     #[error("`aws:imds:{0}` is refused: it would reveal credentials")]
     Imds(String),
+    /// `resolve` without its name or its closing parenthesis.
+    #[error("`{0}` is not complete: `aws:ssm:resolve(Name)` is")]
+    Resolve(String),
     /// A prefix with nothing behind it.
     #[error("nothing follows `{0}`")]
     Empty(&'static str),
@@ -195,7 +199,7 @@ fn ssm(rest: &str) -> Result<Expression, ExpressionError> {
     let resolved =
         rest.strip_prefix("resolve(").map(|inner| inner.strip_suffix(')').is_some_and(|name| !name.is_empty()));
     match resolved {
-        Some(false) => Err(ExpressionError::Unknown(format!("aws:ssm:{rest}"))),
+        Some(false) => Err(ExpressionError::Resolve(format!("aws:ssm:{rest}"))),
         _ => Ok(Expression::Ssm(rest.to_owned())),
     }
 }
@@ -227,6 +231,16 @@ impl Template {
             Part::Expression(expression, span) => Some((expression, *span)),
             Part::Literal(_) => None,
         })
+    }
+
+    /// The whole text as it is written, expressions in their braces.
+    pub fn text(&self) -> &str {
+        self.node.as_str().unwrap_or_default()
+    }
+
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        self.node.span
     }
 
     /// Its text, if there is no expression in it.

@@ -59,7 +59,7 @@ impl From<'_> {
             return None;
         }
         let message = format!("no parameter or constant is named `{name}`");
-        let diagnostic = self.error("C020", span, message, "undeclared");
+        let diagnostic = self.error("X001", span, message, "undeclared");
         Some(match suggest(name, &names) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help(format!("declare it: `parameters: [{{ {name}: {{ type: string }} }}]`")),
@@ -69,14 +69,18 @@ impl From<'_> {
     fn loop_variable(&self, name: &str, field: &str, span: Span) -> Option<Diagnostic> {
         let Some(repeat) = &self.step.repeat else {
             let message = format!("`{name}.{field}` is a loop variable, but step `{}` has no loop", self.step.name);
-            return Some(self.error("C027", span, message, "would stay as it is written"));
+            return Some(self.error("X015", span, message, "would stay as it is written").inferred());
         };
-        let own = repeat.node.get("name").and_then(|node| node.as_str());
+        let own = repeat.name.as_ref().map(|(name, _)| name.as_str());
         if name == "loop" || own == Some(name) {
             return None;
         }
         let message = format!("the loop of step `{}` is not named `{name}`", self.step.name);
-        Some(self.error("C027", span, message, "unknown loop").help("use `loop.value`, or the `name` of the loop"))
+        Some(
+            self.error("X015", span, message, "unknown loop")
+                .inferred()
+                .help("use `loop.value`, or the `name` of the loop"),
+        )
     }
 
     fn chain(&self, chain: &Chain, span: Span) -> Option<Diagnostic> {
@@ -91,7 +95,7 @@ impl From<'_> {
                 chain.step,
                 words(there)
             );
-            let diagnostic = self.error("C023", span, message, "runs on another instance");
+            let diagnostic = self.error("X004", span, message, "runs on another instance");
             return Some(diagnostic.help("keep what is needed in a file of the image, and read it there"));
         }
         if chain.side == Side::Outputs && at >= self.at {
@@ -100,7 +104,7 @@ impl From<'_> {
             } else {
                 (format!("step `{}` runs later than this one", chain.step), "not known yet")
             };
-            return Some(self.error("C024", span, message, label));
+            return Some(self.error("X005", span, message, label).inferred());
         }
         let step = draft.step.as_ref().filter(|_| !draft.faulty)?;
         self.value(chain, step, span)
@@ -121,14 +125,14 @@ impl From<'_> {
         let Some(phase) = phases.iter().find(|phase| phase.phase.name == chain.phase) else {
             let names: Vec<&str> = phases.iter().map(|phase| phase.phase.name.as_str()).collect();
             let message = format!("no phase is named `{}`", chain.phase);
-            return Some(near(self.error("C020", span, message, "unknown phase"), &chain.phase, &names));
+            return Some(near(self.error("X001", span, message, "unknown phase"), &chain.phase, &names));
         };
         if phase.steps.iter().any(|step| step.name.is_none()) {
             return None;
         }
         let names: Vec<&str> = phase.steps.iter().filter_map(|step| step.name.as_deref()).collect();
         let message = format!("phase `{}` has no step named `{}`", chain.phase, chain.step);
-        Some(near(self.error("C020", span, message, "unknown step"), &chain.step, &names))
+        Some(near(self.error("X001", span, message, "unknown step"), &chain.step, &names))
     }
 
     /// Whether the step has the input or output.
@@ -138,16 +142,16 @@ impl From<'_> {
         match (module.shape, chain.index) {
             (Shape::List, Some(index)) if index >= items && step.repeat.is_none() => {
                 let message = format!("step `{}` has {items} items of inputs, counted from 0", step.name);
-                return Some(self.error("C022", span, message, "index out of range"));
+                return Some(self.error("X003", span, message, "index out of range"));
             }
             (Shape::List, None) if chain.side == Side::Inputs => {
                 let message = format!("step `{}` has a list of inputs: say which item is meant", step.name);
-                let diagnostic = self.error("C022", span, message, "index missing");
+                let diagnostic = self.error("X003", span, message, "index missing");
                 return Some(diagnostic.help(format!("write `inputs[0].{}`", chain.key)));
             }
             (Shape::Map | Shape::Condition, Some(_)) if module.output("executionId").is_none() => {
                 let message = format!("{} has one set of {}, not a list", module.name, chain.side.word());
-                let diagnostic = self.error("C022", span, message, "no index here");
+                let diagnostic = self.error("X003", span, message, "no index here");
                 return Some(diagnostic.help(format!("write `{}.{}`", chain.side.word(), chain.key)));
             }
             _ => {}
@@ -166,7 +170,7 @@ impl From<'_> {
         };
         let label = format!("unknown {}", chain.side.word().trim_end_matches('s'));
         (!known.contains(&chain.key.as_str()))
-            .then(|| near(self.error("C021", span, message, &label), &chain.key, &known))
+            .then(|| near(self.error("X002", span, message, &label), &chain.key, &known))
     }
 }
 

@@ -1,0 +1,6 @@
+//! `C`: conditions.
+
+use super::model::Rule;
+
+/// The rules of this family.
+pub(super) const RULES: &[Rule] = &[];

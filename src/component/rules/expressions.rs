@@ -1,0 +1,6 @@
+//! `X`: expressions.
+
+use super::model::Rule;
+
+/// The rules of this family.
+pub(super) const RULES: &[Rule] = &[];
