@@ -1,0 +1,118 @@
+//! M013: files that do not get into the image.
+
+use super::paths::{self, Made};
+use crate::component::expression::Template;
+use crate::component::model::{Item, Phase, Stage, Step};
+use crate::component::modules::{Action, Platform};
+use crate::component::rules::model::Findings;
+use crate::component::rules::subject::Subject;
+
+/// M013. What cannot be known makes it silent: steps that could not be read, nested documents, containers (whose /tmp is
+/// part of the image), and documents that are not run by Image Builder.
+pub fn temporary(subject: &Subject<'_>, found: &mut Findings<'_>) {
+    let target = subject.target;
+    let elsewhere = target.platform == Some(Platform::Windows) || target.container || target.standalone;
+    if elsewhere || !subject.complete || subject.steps_of(Action::ExecuteDocument).next().is_some() {
+        return;
+    }
+    for (phase, step) in subject.steps().filter(|(phase, _)| phase.stage() == Some(Stage::Build)) {
+        for (index, item) in step.inputs.iter().enumerate() {
+            let Some((destination, source)) = made(step, item) else { continue };
+            let made = Made::new(subject.document, (phase, step), index, destination, source);
+            let Some(root) = root(&made.path).filter(|_| !used(subject, &made)) else { continue };
+            let reason = match root {
+                "/var/tmp" => "wiped before the image is made",
+                _ => "not kept in the image",
+            };
+            let path = destination.text();
+            found.add(
+                found
+                    .at(destination.span(), format!("`{path}` does not stay, and no other step uses it"), reason)
+                    .help("write it where it is to stay, for example below /etc or /opt")
+                    .help("if only this build needs it, delete it in a later step"),
+            );
+        }
+    }
+}
+
+/// Where an item puts a file, and where it takes it from.
+fn made<'a>(step: &Step, item: &'a Item) -> Option<(&'a Template, Option<&'a Template>)> {
+    match step.module.action {
+        Action::CreateFile => Some((paths::text(item, "path")?, None)),
+        Action::CopyFile
+        | Action::CopyFolder
+        | Action::MoveFile
+        | Action::MoveFolder
+        | Action::S3Download
+        | Action::WebDownload => Some((paths::text(item, "destination")?, paths::text(item, "source"))),
+        _ => None,
+    }
+}
+
+/// The folder of temporary files a path is in.
+fn root(path: &str) -> Option<&'static str> {
+    ["/tmp", "/var/tmp"]
+        .into_iter()
+        .find(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// Whether anything in the same stage uses the file: another step, another item of the same step, or the condition or
+/// loop of the step itself. Earlier steps count, because a step that restarts the machine asks for its marker first.
+fn used(subject: &Subject<'_>, made: &Made<'_>) -> bool {
+    let uses = |template: &Template| {
+        made.is_meant(template) || around(&paths::canonical(subject.document, template.text()), &made.path)
+    };
+    let built = subject.steps().filter(|(phase, _)| phase.stage() == Some(Stage::Build));
+    built.into_iter().any(|(phase, step): (&Phase, &Step)| {
+        if !(std::ptr::eq(phase, made.phase) && std::ptr::eq(step, made.step)) {
+            return step.templates().into_iter().any(uses);
+        }
+        let others = step.inputs.iter().enumerate().filter(|(index, _)| *index != made.index);
+        let fields = others.flat_map(|(_, item)| &item.fields).flat_map(|field| field.value.templates());
+        let conditions = step.branching.iter().flat_map(|branching| branching.condition.tests());
+        fields.chain(conditions.flat_map(crate::component::condition::Test::templates)).any(uses)
+    })
+}
+
+/// Whether a text names a folder above the path, something below it, or a pattern that may match it.
+fn around(text: &str, path: &str) -> bool {
+    let Some(root) = root(path) else { return false };
+    text.match_indices(root).any(|(at, _)| {
+        let whole = text[..at].chars().next_back().is_none_or(|c| !(c.is_ascii_alphanumeric() || "_-.".contains(c)));
+        let end = text[at..].find(|c: char| c.is_whitespace() || "\"'`;|&<>(),:=".contains(c));
+        let token = end.map_or(&text[at..], |end| &text[at..at + end]);
+        let open = token.find(['*', '?', '[', '$', '{']);
+        let known = token[..open.unwrap_or(token.len())].trim_end_matches(['.', '/']);
+        let above = |upper: &str, lower: &str| lower.strip_prefix(upper).is_some_and(|rest| rest.starts_with('/'));
+        let below_root = token[root.len()..].is_empty() || token[root.len()..].starts_with('/');
+        let pattern = open.is_some() && (path.starts_with(known) || known.starts_with(path));
+        whole && below_root && (pattern || known == path || above(known, path) || above(path, known))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_above_files_below_and_patterns_are_uses() {
+        for (text, path, expected) in [
+            ("cd /tmp", "/tmp/a.rpm", true),
+            ("cd /tmp/ && ls", "/tmp/a.rpm", true),
+            ("yum -y install /tmp/*.rpm", "/tmp/a.rpm", true),
+            ("yum -y install \"/tmp/a-${VERSION}.rpm\"", "/tmp/a-1.rpm", true),
+            ("sh /tmp/{{Name}}", "/tmp/a.sh", true),
+            ("sh /tmp/work/run.sh", "/tmp/work", true),
+            ("rm -rf /tmp/work", "/tmp/work/a/b", true),
+            ("rm -rf /tmp/b*", "/tmp/a.rpm", false),
+            ("sh /tmp/b.sh", "/tmp/a.sh", false),
+            ("cd /var/tmp", "/tmp/a.rpm", false),
+            ("cd /var/tmp", "/var/tmp/a.rpm", true),
+            ("cd /tmpfiles", "/tmp/a.rpm", false),
+            ("ls /opt/tmp", "/tmp/a.rpm", false),
+            ("export TMPDIR=/tmp", "/tmp/a.rpm", true),
+        ] {
+            assert_eq!(around(text, path), expected, "{text}: {path}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! M008: whose bucket is it?
+
+use crate::component::expression::Template;
+use crate::component::model::{Item, Step};
+use crate::component::modules::Action;
+use crate::component::rules::files::{edits, paths};
+use crate::component::rules::model::Findings;
+use crate::component::rules::subject::{Subject, Target};
+use crate::diagnostic::Diagnostic;
+
+/// M008. `InstallMSI` takes `s3://` too, but has no input for the owner.
+pub fn owner(subject: &Subject<'_>, found: &mut Findings<'_>) {
+    for (step, item) in subject.steps().flat_map(|(_, step)| step.inputs.iter().map(move |item| (step, item))) {
+        let Some((address, input)) = bucket(step, item) else { continue };
+        match item.fields.iter().find(|field| field.name == input) {
+            Some(_) => {
+                let Some(owner) = paths::text(item, input) else { continue };
+                let Some(text) = paths::literal(owner) else { continue };
+                stranger(found, subject.target, owner, text);
+            }
+            None => missing(subject, found, item, address, input),
+        }
+    }
+}
+
+/// The address of a bucket, and the input that names its owner.
+fn bucket<'a>(step: &Step, item: &'a Item) -> Option<(&'a Template, &'static str)> {
+    match step.module.action {
+        Action::S3Download => Some((paths::text(item, "source")?, "expectedBucketOwner")),
+        Action::S3Upload => Some((paths::text(item, "destination")?, "expectedBucketOwner")),
+        Action::ExecuteDocument => {
+            let document = paths::text(item, "document")?;
+            paths::lead(document).starts_with("s3://").then_some((document, "document-s3-bucket-owner"))
+        }
+        _ => None,
+    }
+}
+
+/// The name of the bucket, if it is written.
+fn name(address: &str) -> Option<&str> {
+    let name = address.strip_prefix("s3://")?.split('/').next()?;
+    (!name.is_empty() && !name.contains('{')).then_some(name)
+}
+
+fn missing(subject: &Subject<'_>, found: &mut Findings<'_>, item: &Item, address: &Template, input: &str) {
+    let bucket = name(address.text()).map_or_else(|| "the bucket".to_owned(), |name| format!("bucket `{name}`"));
+    let message = format!("{bucket} may belong to anyone");
+    let diagnostic = found.at(address.span(), message, format!("its owner is not checked: no `{input}`"));
+    let accounts = &subject.target.accounts;
+    let diagnostic = match accounts.as_slice() {
+        [] if subject.target.old_awstoe => {
+            diagnostic.help(format!("add `{input}` with the id of the account that owns it"))
+        }
+        [] => diagnostic.help(format!("add `{input}` with the id of the account that owns it")).help(format!(
+            "for a bucket of the account in which the image is built: `{input}: \"{{{{ context:accountId }}}}\"`"
+        )),
+        [one] => diagnostic.help(format!("add `{input}: \"{one}\"`")),
+        many => diagnostic.help(format!("add `{input}` with one of {}", many.join(", "))),
+    };
+    let edits = match accounts.as_slice() {
+        [one] => edits::add(subject.source, item, input, &format!("\"{one}\"")),
+        _ => None,
+    };
+    found.add(match edits {
+        Some(edits) => diagnostic.unsafe_fix("check the owner of the bucket", edits),
+        None => diagnostic,
+    });
+}
+
+/// An owner that is no account, or none that is known.
+fn stranger(found: &mut Findings<'_>, target: &Target, owner: &Template, text: &str) {
+    let diagnostic: Diagnostic = if !is_account(text) {
+        found
+            .at(owner.span(), format!("`{text}` is not the id of an account"), "twelve digits are needed")
+            .help("write the id of the account that owns the bucket, in quotes")
+    } else if !target.accounts.is_empty() && !target.accounts.iter().any(|account| account == text) {
+        found
+            .at(owner.span(), format!("account {text} is none of those that may own a bucket"), "not known")
+            .note(format!("known are {}", target.accounts.join(", ")))
+            .help("correct the id, or add the account to those that are allowed")
+    } else {
+        return;
+    };
+    found.add(diagnostic);
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bucket_names_are_told_only_when_they_are_written() {
+        for (address, expected) in [
+            ("s3://acme/key", Some("acme")),
+            ("s3://acme", Some("acme")),
+            ("s3://{{ Bucket }}/key", None),
+            ("s3://acme-{{ context:region }}/key", None),
+            ("s3://", None),
+            ("{{ Address }}", None),
+            ("/local", None),
+        ] {
+            assert_eq!(name(address), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_twelve_digits() {
+        for (text, expected) in [("111122223333", true), ("1111-2222-3333", false), ("11112222333", false), ("", false)]
+        {
+            assert_eq!(is_account(text), expected, "{text}");
+        }
+    }
+}
