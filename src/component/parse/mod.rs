@@ -9,7 +9,7 @@ mod step;
 
 use super::model::Document;
 use super::resolve;
-use crate::diagnostic::{Diagnostic, Severity, SourceFile};
+use crate::diagnostic::{Diagnostic, Edit, Severity, SourceFile};
 use crate::yaml::{self, Node};
 use context::Context;
 use std::sync::Arc;
@@ -39,7 +39,8 @@ impl Parsed {
 /// Reads a component document. Everything that is wrong with it is reported at once.
 pub fn parse(source: &Arc<SourceFile>) -> Parsed {
     let reading = yaml::read(source, yaml::Options::default());
-    let mut diagnostics: Vec<Diagnostic> = reading.diagnostics.into_iter().map(as_rule).collect();
+    let mut diagnostics: Vec<Diagnostic> =
+        reading.diagnostics.into_iter().map(|found| as_rule(source, found)).collect();
     // Of what is not there or only half there, nothing further can be said.
     let broken = diagnostics.iter().any(|found| found.severity == Severity::Error && !found.inferred);
     let Some(root) = reading.root.filter(|_| !broken) else {
@@ -62,15 +63,31 @@ pub fn parse(source: &Arc<SourceFile>) -> Parsed {
 }
 
 /// What is wrong with a file's YAML is a matter of rules, too, where the file is a component document.
-fn as_rule(diagnostic: Diagnostic) -> Diagnostic {
+fn as_rule(source: &Arc<SourceFile>, diagnostic: Diagnostic) -> Diagnostic {
+    let text = source.slice(diagnostic.span());
     let code = match diagnostic.code {
-        "Y004" if diagnostic.message.starts_with("`*") => "M021",
+        "Y004" if diagnostic.message.starts_with("`*") => return asterisk(source, &diagnostic, text),
+        // Alone it is not even an alias.
+        "Y001" if text == "*" && diagnostic.message.contains("alias") => return asterisk(source, &diagnostic, text),
         "Y004" | "Y005" | "Y007" => "D021",
         "Y008" => "X008",
         "Y011" => "D015",
         _ => "D001",
     };
     Diagnostic { code, ..diagnostic }
+}
+
+/// An alias is what YAML sees in a text that begins with `*`; what was meant is nearly always a pattern of file names.
+fn asterisk(source: &Arc<SourceFile>, diagnostic: &Diagnostic, text: &str) -> Diagnostic {
+    let span = diagnostic.span();
+    let told = Diagnostic::error("M021", format!("`{text}` is not in quotes"))
+        .at(source, span, "YAML reads this as an alias, a reference to another value")
+        .help(format!("put it in quotes: '{text}'"))
+        .help("if an alias is meant, write the value out");
+    if text.contains('\'') {
+        return told;
+    }
+    told.unsafe_fix("put it in quotes", vec![Edit::insert(span.start, "'"), Edit::insert(span.end, "'")])
 }
 
 /// A document in which steps may have been unreadable, so that references can still be checked.
