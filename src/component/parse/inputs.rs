@@ -100,19 +100,26 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
     }
     for rule in module.rules {
         let (Rule::ExactlyOne(keys) | Rule::Together(keys)) = rule;
-        let count = keys.iter().filter(|key| given(key)).count();
-        let (broken, code, message) = match rule {
-            Rule::ExactlyOne(_) => (count != 1, "S010", "exactly one of these inputs"),
-            Rule::Together(_) => (count != 0 && count != keys.len(), "M007", "all of these inputs or none"),
-        };
-        if broken {
-            let first = keys.iter().find_map(|key| node.entry(key)).map_or(node.span, |(key, _)| key.span);
-            let message = format!("{} takes {message}: {}", module.name, keys.join(", "));
-            let diagnostic = Diagnostic::error(code, message).at(context.source, first, format!("here are {count}"));
-            context.push(match rule {
-                Rule::Together(_) => diagnostic.note("with only one of them nothing is verified, without a word"),
-                Rule::ExactlyOne(_) => diagnostic,
-            });
+        let absent: Vec<&str> = keys.iter().copied().filter(|key| !given(key)).collect();
+        let count = keys.len() - absent.len();
+        let first = keys.iter().find_map(|key| node.entry(key)).map_or(node.span, |(key, _)| key.span);
+        let all = keys.join(", ");
+        match rule {
+            Rule::ExactlyOne(_) if count != 1 => {
+                let message = format!("{} takes exactly one of these inputs: {all}", module.name);
+                context.error("S010", first, message, format!("here are {count}"));
+            }
+            Rule::Together(_) if count != 0 && count != keys.len() => {
+                let absent = absent.join("`, `");
+                let message = format!("{} takes all of these inputs or none: {all}", module.name);
+                context.push(
+                    Diagnostic::error("M007", message)
+                        .at(context.source, first, format!("given without `{absent}`"))
+                        .note("with only one of them nothing is verified, without a word")
+                        .help(format!("add `{absent}`, or remove this one")),
+                );
+            }
+            _ => {}
         }
     }
     Some(Item { fields, span: node.span })
@@ -157,6 +164,8 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
             Some(items) => {
                 return Some(Value::Texts(items.iter().filter_map(|item| context.template(item)).collect()));
             }
+            // A number is as good as text here, and is to be written as one.
+            None if node.as_float().is_some() => return context.template(node).map(Value::Text),
             None => return text(context, &what, key, node).map(Value::Text),
         },
     };
