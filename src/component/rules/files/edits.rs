@@ -1,6 +1,6 @@
 //! Changes of inputs that keep the layout of the file, in block and in flow style.
 
-use crate::component::model::Item;
+use crate::component::model::{Item, Step};
 use crate::diagnostic::{Edit, SourceFile, Span};
 use crate::yaml::Node;
 
@@ -15,6 +15,13 @@ pub fn mapping(root: &Node, span: Span) -> Option<&Node> {
         (_, Some(items)) => items.iter().find(inside).and_then(|node| mapping(node, span)),
         _ => None,
     }
+}
+
+/// Whether an input is not given at all. One that is misspelled or of the wrong type has been reported by the parser, and
+/// is not missed a second time.
+pub fn is_absent(root: &Node, step: &Step, item: &Item, name: &str) -> bool {
+    let entries = mapping(root, item.span).and_then(Node::entries).unwrap_or_default();
+    entries.iter().all(|(key, _)| key.as_str().is_some_and(|key| key != name && step.module.input(key).is_some()))
 }
 
 /// The change that adds an input behind the last one; `None` where the layout leaves no plain way. `value` is YAML.
@@ -68,6 +75,9 @@ pub fn remove(source: &SourceFile, node: &Node, keys: &[&str]) -> Option<Vec<Edi
 mod tests {
     use super::*;
     use crate::component;
+    use crate::component::modules::Platform;
+    use crate::component::rules::{self, Target};
+    use crate::diagnostic::Diagnostic;
     use crate::yaml;
 
     fn apply(text: &str, edits: &[Edit]) -> String {
@@ -113,5 +123,49 @@ mod tests {
             let item = &document.phases[0].steps[0].inputs[0];
             assert_eq!(apply(&text, &add(&source, item, "x", "\"1\"").unwrap()), format!("{head}{after}"));
         }
+    }
+
+    /// The fixtures of the rules about modules; each fix that is offered for one must mend what it is about.
+    fn fixtures() -> Vec<std::path::PathBuf> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
+        let families = [super::super::RULES, rules::transfers::RULES, rules::windows::RULES];
+        let rules = families.into_iter().flatten();
+        let files = rules.flat_map(|rule| std::fs::read_dir(folder.join(rule.id)).unwrap());
+        files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "yaml" || ending == "json"))
+            .collect()
+    }
+
+    fn target(text: &str) -> Target {
+        let windows = text.starts_with("# lint: platform=windows");
+        let account = text.starts_with("# lint: accounts=111122223333\n");
+        Target {
+            platform: windows.then_some(Platform::Windows),
+            accounts: if account { vec!["111122223333".to_owned()] } else { vec![] },
+            ..Target::default()
+        }
+    }
+
+    fn check(text: &str) -> Vec<Diagnostic> {
+        let source = SourceFile::new("t.yaml", text);
+        rules::check(&source, &component::parse(&source), &target(text))
+    }
+
+    #[test]
+    fn fixes_mend_what_they_are_about_and_nothing_else() {
+        let mut fixed = std::collections::BTreeSet::new();
+        for path in fixtures() {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let before = check(&text);
+            for finding in &before {
+                let Some(fix) = &finding.fix else { continue };
+                let after = check(&apply(&text, &fix.edits));
+                assert_eq!(after.len() + 1, before.len(), "{}: {} {after:?}", path.display(), fix.title);
+                fixed.insert(finding.code);
+            }
+        }
+        let expected = ["M006", "M008", "M010", "M011", "M016", "M020", "M021", "M022", "M023", "M024"];
+        assert_eq!(fixed.into_iter().collect::<Vec<_>>(), expected);
     }
 }

@@ -20,7 +20,7 @@ pub fn overwrite(subject: &Subject<'_>, found: &mut Findings<'_>) {
             let Some(folder) = paths::text(item, input) else { continue };
             let given = item.fields.iter().find(|field| field.name == "overwrite");
             let harmless = match given.map(|field| &field.value) {
-                None => false,
+                None => !edits::is_absent(subject.root, step, item, "overwrite"),
                 Some(Value::Boolean(true)) => input == "path",
                 Some(_) => true,
             };
@@ -31,7 +31,12 @@ pub fn overwrite(subject: &Subject<'_>, found: &mut Findings<'_>) {
                 Some(field) => (field.value_span, "an existing folder is overwritten"),
                 None => (folder.span(), "`overwrite` is true unless it is given"),
             };
-            let message = format!("what `{}` already holds may be lost", folder.text());
+            let path = folder.text();
+            let message = if input == "destination" && path.ends_with(['/', '\\']) {
+                format!("what a folder of the same name in `{path}` holds may be lost")
+            } else {
+                format!("what `{path}` already holds may be lost")
+            };
             let diagnostic = found
                 .at(span, message, label)
                 .note("the documentation does not say whether files of an existing folder are kept")

@@ -20,19 +20,28 @@ pub fn temporary(subject: &Subject<'_>, found: &mut Findings<'_>) {
             let Some((destination, source)) = made(step, item) else { continue };
             let made = Made::new(subject.document, (phase, step), index, destination, source);
             let Some(root) = root(&made.path).filter(|_| !used(subject, &made)) else { continue };
-            let reason = match root {
-                "/var/tmp" => "wiped before the image is made",
-                _ => "not kept in the image",
-            };
-            let path = destination.text();
-            found.add(
-                found
-                    .at(destination.span(), format!("`{path}` does not stay, and no other step uses it"), reason)
-                    .help("write it where it is to stay, for example below /etc or /opt")
-                    .help("if only this build needs it, delete it in a later step"),
-            );
+            lost(subject, found, &made, destination, root);
         }
     }
+}
+
+fn lost(subject: &Subject<'_>, found: &mut Findings<'_>, made: &Made<'_>, destination: &Template, root: &str) {
+    let path = destination.text();
+    let what = if path.ends_with('/') { "what is put into " } else { "" };
+    let message = format!("{what}`{path}` does not stay, and no other step of the build uses it");
+    let reason = if root == "/var/tmp" { "wiped before the image is made" } else { "not kept in the image" };
+    let mut diagnostic = found
+        .at(destination.span(), message, reason)
+        .help("write it where it is to stay, for example below /etc or /opt")
+        .help("if only this build needs it, delete it in a later step");
+    let mut tests = subject.steps().filter(|(phase, _)| phase.stage() == Some(Stage::Test));
+    if let Some((_, step)) =
+        tests.find(|(_, step)| step.templates().into_iter().any(|template| made.is_meant(template)))
+    {
+        let label = "looks for it on an instance of the image, where it is missing";
+        diagnostic = diagnostic.also_at(found.source(), step.span, label);
+    }
+    found.add(diagnostic);
 }
 
 /// Where an item puts a file, and where it takes it from.

@@ -18,7 +18,8 @@ pub fn owner(subject: &Subject<'_>, found: &mut Findings<'_>) {
                 let Some(text) = paths::literal(owner) else { continue };
                 stranger(found, subject.target, owner, text);
             }
-            None => missing(subject, found, item, address, input),
+            None if edits::is_absent(subject.root, step, item, input) => missing(subject, found, item, address, input),
+            None => {}
         }
     }
 }
@@ -47,15 +48,18 @@ fn missing(subject: &Subject<'_>, found: &mut Findings<'_>, item: &Item, address
     let message = format!("{bucket} may belong to anyone");
     let diagnostic = found.at(address.span(), message, format!("its owner is not checked: no `{input}`"));
     let accounts = &subject.target.accounts;
-    let diagnostic = match accounts.as_slice() {
-        [] if subject.target.old_awstoe => {
-            diagnostic.help(format!("add `{input}` with the id of the account that owns it"))
-        }
-        [] => diagnostic.help(format!("add `{input}` with the id of the account that owns it")).help(format!(
+    let diagnostic = diagnostic.help(match accounts.as_slice() {
+        [] => format!("add `{input}` with the id of the account that owns it"),
+        [one] => format!("add `{input}: \"{one}\"`"),
+        many => format!("add `{input}` with one of {}", many.join(", ")),
+    });
+    // An old awstoe does not know `context:`.
+    let diagnostic = if accounts.is_empty() && !subject.target.old_awstoe {
+        diagnostic.help(format!(
             "for a bucket of the account in which the image is built: `{input}: \"{{{{ context:accountId }}}}\"`"
-        )),
-        [one] => diagnostic.help(format!("add `{input}: \"{one}\"`")),
-        many => diagnostic.help(format!("add `{input}` with one of {}", many.join(", "))),
+        ))
+    } else {
+        diagnostic
     };
     let edits = match accounts.as_slice() {
         [one] => edits::add(subject.source, item, input, &format!("\"{one}\"")),

@@ -26,8 +26,7 @@ pub fn unverified(subject: &Subject<'_>, found: &mut Findings<'_>) {
             continue;
         }
         // What is only half given is M007's.
-        let node = edits::mapping(subject.root, item.span);
-        let none = node.is_none_or(|node| node.get("checksum").is_none() && node.get("algorithm").is_none());
+        let none = ["checksum", "algorithm"].iter().all(|name| edits::is_absent(subject.root, step.1, item, name));
         let made = verified::fetched(subject.document, step, index, item);
         let checked = made.is_some_and(|made| !matches!(verified::later(subject.document, &made), Verified::Not));
         if none && !checked {
@@ -126,9 +125,12 @@ mod tests {
         let text = format!(
             "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Fetch\n        action: WebDownload\n        inputs:\n          - {{destination: /opt/a.zip, {inputs}}}\n{then}"
         );
+        let text = [32, 64, 128]
+            .iter()
+            .fold(text, |text, digits| text.replace(&format!("SUM{digits}"), &format!("'{}'", "a".repeat(*digits))));
         let source = SourceFile::new("t.yaml", text);
         let parsed = component::parse(&source);
-        assert!(parsed.document.is_some(), "{:?}", parsed.diagnostics);
+        assert!(parsed.complete, "{:?}", parsed.diagnostics);
         let found = rules::check(&source, &parsed, &Target::default());
         found.iter().map(|one| one.code).filter(|code| matches!(*code, "M006" | "M009")).collect()
     }
@@ -154,6 +156,8 @@ mod tests {
             ("source: 'http://169.254.169.254/latest/meta-data/ami-id'", &[]),
             ("source: 'http://[::1]:8080/a'", &[]),
             ("source: 'http://localhost.example/a', checksum: ab, algorithm: SHA256", &["M006"]),
+            ("source: 'https://e.example/a.zip', checksums: ab", &[]),
+            ("source: 'https://e.example/a.zip', checksum: ab", &[]),
         ] {
             assert_eq!(codes(inputs, ""), expected, "{inputs}");
         }
@@ -162,14 +166,14 @@ mod tests {
     #[test]
     fn a_later_check_of_the_file_counts() {
         let plain = "source: 'https://e.example/a.zip'";
-        let strong = "fileSHA256Equals: ab, path: ";
+        let strong = "fileSHA256Equals: SUM64, path: ";
         for (then, expected) in [
             (assert(&format!("{{{strong}/opt/a.zip}}")), &[][..]),
             (assert(&format!("{{{strong}\"{{{{ build.Fetch.outputs[0].destination }}}}\"}}")), &[]),
             (assert(&format!("{{{strong}/opt/b.zip}}")), &["M006"]),
             (assert(&format!("{{not: {{{strong}/opt/a.zip}}}}")), &["M006"]),
-            (assert("{fileMD5Equals: ab, path: /opt/a.zip}"), &["M009"]),
-            (assert("{and: [{fileMD5Equals: ab, path: /opt/a.zip}, {fileSHA512Equals: ab, path: /opt/a.zip}]}"), &[]),
+            (assert("{fileMD5Equals: SUM32, path: /opt/a.zip}"), &["M009"]),
+            (assert("{and: [{fileMD5Equals: SUM32, path: /opt/a.zip}, {fileSHA512Equals: SUM128, path: /opt/a.zip}]}"), &[]),
             ("      - name: Check\n        action: ExecuteBash\n        inputs: {commands: [cd /opt, sha256sum -c a.zip.sha256, sha256sum a.zip]}\n".to_owned(), &[]),
             ("      - name: Check\n        action: ExecuteBash\n        inputs: {commands: [sha256sum /opt/other]}\n".to_owned(), &["M006"]),
             ("      - name: Use\n        action: ExecuteBash\n        inputs: {commands: [unzip /opt/a.zip]}\n".to_owned(), &["M006"]),
