@@ -5,6 +5,8 @@ mod overwrite;
 pub(super) mod paths;
 mod permissions;
 mod temporary;
+#[cfg(test)]
+pub(super) mod testing;
 mod wildcard;
 
 use super::model::{Basis, Check, Rule};

@@ -74,3 +74,42 @@ fn is_removed(subject: &Subject<'_>, phase: &Phase, step: &Step, folder: &Templa
         .filter_map(|item| paths::text(item, "path"))
         .any(|path| plain(path) == wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::places;
+    use crate::component::rules::Target;
+
+    #[test]
+    fn only_what_is_left_open_is_reported() {
+        for (step, expected) in [
+            ("{name: Make, action: CreateFolder, inputs: [{path: /a}]}", Some("/a")),
+            ("{name: Make, action: CreateFolder, inputs: [{path: /a, overwrite: true}]}", None),
+            ("{name: Make, action: CreateFolder, inputs: [{path: /a, overwrite: false}]}", None),
+            ("{name: Make, action: CreateFolder, inputs: [{path: /a, overwite: false}]}", None),
+            ("{name: Make, action: CreateFolder, inputs: [{path: /a, overwrite: [no]}]}", None),
+            ("{name: Copy, action: CopyFolder, inputs: [{source: /a, destination: /b}]}", Some("/b")),
+            (
+                "{name: Copy, action: CopyFolder, inputs: [{source: /a, destination: /b, overwrite: true}]}",
+                Some("true"),
+            ),
+            ("{name: Copy, action: CopyFolder, inputs: [{source: /a, destination: /b, overwrite: false}]}", None),
+            ("{name: Copy, action: CopyFile, inputs: [{source: /a, destination: /b}]}", None),
+            (
+                "{name: Move, action: MoveFolder, if: {not: {folderExists: /b}}, inputs: [{source: /a, destination: /b}]}",
+                None,
+            ),
+        ] {
+            let found = places("M022", &Target::default(), &[step]);
+            assert_eq!(found.first().map(String::as_str), expected, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_was_deleted_before_holds_nothing() {
+        let delete = "{name: Delete, action: DeleteFolder, inputs: [{path: /a/, force: true}]}";
+        let make = "{name: Make, action: CreateFolder, inputs: [{path: /a}]}";
+        assert!(places("M022", &Target::default(), &[delete, make]).is_empty());
+        assert_eq!(places("M022", &Target::default(), &[make, delete]), ["/a"]);
+    }
+}

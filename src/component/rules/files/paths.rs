@@ -139,7 +139,10 @@ pub fn has_word(text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::places;
     use super::*;
+    use crate::component::rules::Target;
+    use proptest::prelude::*;
 
     #[test]
     fn words_are_whole_paths_and_names() {
@@ -172,6 +175,24 @@ mod tests {
             ("é/b", None, false),
         ] {
             assert_eq!(separators(path, platform).len() == 2, both, "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_is_too_odd(
+            one in r"(C:|/tmp/|s3://|HKLM|http://)?[a-bé*{}/\\.:$ -]{0,8}", two in r"(/tmp/|/opt/)?[a-bé*{}/\\. -]{0,8}",
+        ) {
+            let both = format!("[{{source: '{one}', destination: '{two}'}}]");
+            let mut steps: Vec<String> = ["CopyFile", "MoveFolder", "WebDownload", "S3Download", "S3Upload"]
+                .iter()
+                .map(|action| format!("{{name: {action}, action: {action}, inputs: {both}}}"))
+                .collect();
+            steps.push(format!("{{name: Make, action: CreateFile, inputs: [{{path: '{two}'}}]}}"));
+            steps.push(format!("{{name: Set, action: SetRegistry, inputs: [{{path: '{one}', name: a, value: '{two}', type: DWORD}}]}}"));
+            steps.push(format!("{{name: Install, action: InstallMSI, inputs: {{path: '{two}', allowUnsignedInstaller: true}}}}"));
+            let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+            places("M006", &Target::default(), &steps);
         }
     }
 }

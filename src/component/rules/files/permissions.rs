@@ -104,8 +104,10 @@ pub fn on_windows(subject: &Subject<'_>, found: &mut Findings<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::places;
     use super::*;
     use crate::component::modules;
+    use crate::component::rules::Target;
 
     fn step(action: &str) -> Step {
         Step {
@@ -139,6 +141,26 @@ mod tests {
             ("SetFilePermissions", "0775", None),
         ] {
             assert_eq!(world_writable(&step(action), text).as_deref(), safer, "{action} {text}");
+        }
+    }
+
+    #[test]
+    fn digits_without_quotes_and_rights_of_everyone_are_two_faults() {
+        for (value, count) in
+            [("0644", 1), ("\"0644\"", 0), ("'777'", 1), ("0777", 2), ("0o644", 1), ("'{{ env:MODE }}'", 0)]
+        {
+            let step = format!("{{name: Make, action: CreateFile, inputs: [{{path: /a, permissions: {value}}}]}}");
+            assert_eq!(places("M010", &Target::default(), &[&step]).len(), count, "{value}");
+        }
+    }
+
+    #[test]
+    fn unix_rights_are_refused_where_the_platform_is_known_to_be_windows() {
+        let step = "{name: Make, action: CreateFile, inputs: [{path: a, owner: root}, {path: b, group: g, permissions: '0600'}]}";
+        for (platform, expected) in
+            [(Some(Platform::Windows), &["owner", "group"][..]), (Some(Platform::Linux), &[]), (None, &[])]
+        {
+            assert_eq!(places("M011", &Target { platform, ..Target::default() }, &[step]), expected, "{platform:?}");
         }
     }
 }

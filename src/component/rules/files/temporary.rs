@@ -101,7 +101,9 @@ fn around(text: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{in_document, places};
     use super::*;
+    use crate::component::rules::Target;
 
     #[test]
     fn folders_above_files_below_and_patterns_are_uses() {
@@ -123,5 +125,60 @@ mod tests {
         ] {
             assert_eq!(around(text, path), expected, "{text}: {path}");
         }
+    }
+
+    #[test]
+    fn what_is_used_is_not_lost() {
+        let fetch =
+            "{name: Fetch, action: WebDownload, inputs: [{source: 'https://e.example/a.zip?v=1', destination: /tmp/}]}";
+        let bash = |command: &str| format!("{{name: Use, action: ExecuteBash, inputs: {{commands: ['{command}']}}}}");
+        for (command, lost) in [
+            ("true", true),
+            ("unzip /tmp/b.zip", false), // What is in the folder of a download may have come with it.
+            ("cd / && unzip a.zip", false),
+            ("unzip {{ build.Fetch.outputs[0].destination }}", false),
+            ("unzip {{ build.Fetch.outputs[1].destination }}", true),
+            ("ls /var/tmp/b.zip", true),
+        ] {
+            let found = places("M013", &Target::default(), &[fetch, &bash(command)]);
+            assert_eq!(!found.is_empty(), lost, "{command}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn items_conditions_and_constants_are_looked_at() {
+        let one = |step: &str| places("M013", &Target::default(), &[step]);
+        let copy = "{name: Copy, action: CopyFile, inputs: [{source: /a, destination: /tmp/aaa}, {source: /tmp/aaa, destination: /opt/a}]}";
+        assert!(one(copy).is_empty());
+        let marker =
+            "{name: Mark, action: CreateFile, if: {not: {fileExists: /var/tmp/done}}, inputs: [{path: /var/tmp/done}]}";
+        assert!(one(marker).is_empty());
+        assert_eq!(one("{name: Mark, action: CreateFile, inputs: [{path: /var/tmp/done}]}"), ["/var/tmp/done"]);
+        assert!(one("{name: Mark, action: CreateFile, inputs: [{path: '{{ env:DIR }}/done'}]}").is_empty());
+        assert!(one("{name: Mark, action: CreateFile, inputs: [{path: /tmpfiles/done}]}").is_empty());
+        let document = |path: &str| {
+            format!(
+                "schemaVersion: 1.0\nconstants: [{{Dir: {{type: string, value: /tmp/x}}}}]\nphases:\n  - name: build\n    steps:\n      - {{name: Make, action: CreateFile, inputs: [{{path: '{{{{ Dir }}}}/a.sh'}}]}}\n      - {{name: Run, action: ExecuteBash, inputs: {{commands: [bash {path}]}}}}\n"
+            )
+        };
+        assert!(in_document("M013", &Target::default(), &document("/tmp/x/a.sh")).is_empty());
+        assert_eq!(in_document("M013", &Target::default(), &document("/tmp/y/b.sh")), ["'{{ Dir }}/a.sh'"]);
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_not_reported() {
+        let make = "{name: Make, action: CreateFile, inputs: [{path: /tmp/a.sh}]}";
+        let nested = "{name: Nest, action: ExecuteDocument, inputs: {document: /opt/child.yaml}}";
+        assert!(places("M013", &Target::default(), &[make, nested]).is_empty());
+        assert!(places("M013", &Target::default(), &[make, "{name: Lost, action: Unknown}"]).is_empty());
+        for target in [
+            Target { container: true, ..Target::default() },
+            Target { standalone: true, ..Target::default() },
+            Target { platform: Some(Platform::Windows), ..Target::default() },
+        ] {
+            assert!(places("M013", &target, &[make]).is_empty(), "{target:?}");
+        }
+        let test = format!("schemaVersion: 1.0\nphases:\n  - name: test\n    steps:\n      - {make}\n");
+        assert!(in_document("M013", &Target::default(), &test).is_empty());
     }
 }

@@ -102,7 +102,11 @@ fn into_file(found: &mut Findings<'_>, pattern: &Template, destination: &Templat
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::places;
     use super::*;
+    use crate::component;
+    use crate::component::rules::{self, Target};
+    use crate::diagnostic::SourceFile;
 
     #[test]
     fn only_a_wildcard_in_a_folder_is_misplaced() {
@@ -127,6 +131,52 @@ mod tests {
             ("", None, None),
         ] {
             assert_eq!(before_separator(text, platform).map(|range| &text[range]), part, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_needs_a_folder_to_go_to() {
+        for (source, destination, reported) in [
+            ("/opt/*.log", "/var/log/x", true),
+            ("/opt/*.log", "/var/log/x/", false),
+            ("/opt/*.log", "{{ env:DIR }}", false),
+            ("/opt/*.log", "{{ env:DIR }}/x", true),
+            ("/opt/{{ env:APP }}*", "/var/log/x", true),
+            ("/opt/{{ env:APP }}", "/var/log/x", false),
+            ("/opt/a.log", "/var/log/x", false),
+            (r"C:\a\*", r"C:\b", true),
+            (r"C:\a\*", r"C:\b\", false),
+            (r"C:\a\*", "C:/b/", false),
+        ] {
+            let step = format!(
+                "{{name: Copy, action: CopyFile, inputs: [{{source: '{source}', destination: '{destination}'}}]}}"
+            );
+            let found = places("M020", &Target::default(), &[&step]);
+            assert_eq!(!found.is_empty(), reported, "{source} to {destination}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_second_half_is_inferred() {
+        for (source, inferred) in [("/opt/*/a", false), ("/opt/*", true)] {
+            let text = format!(
+                "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - {{name: Move, action: MoveFolder, inputs: [{{source: '{source}', destination: /x, overwrite: false}}]}}\n"
+            );
+            let file = SourceFile::new("t.yaml", text);
+            let found = rules::check(&file, &component::parse(&file), &Target::default());
+            let mine: Vec<bool> = found.iter().filter(|one| one.code == "M020").map(|one| one.inferred).collect();
+            assert_eq!(mine, [inferred], "{source}");
+        }
+    }
+
+    #[test]
+    fn uploads_and_lists_have_rules_of_their_own() {
+        for step in [
+            "{name: Up, action: S3Upload, inputs: [{source: '/opt/*/a', destination: 's3://b/c'}]}",
+            "{name: Down, action: S3Download, inputs: [{source: 's3://b/*/c', destination: /opt}]}",
+            "{name: List, action: ListFiles, inputs: [{path: /opt, fileNamePattern: '*/a'}]}",
+        ] {
+            assert!(places("M020", &Target::default(), &[step]).is_empty(), "{step}");
         }
     }
 }

@@ -95,6 +95,7 @@ fn is_account(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::rules::files::testing::places;
 
     #[test]
     fn bucket_names_are_told_only_when_they_are_written() {
@@ -116,6 +117,42 @@ mod tests {
         for (text, expected) in [("111122223333", true), ("1111-2222-3333", false), ("11112222333", false), ("", false)]
         {
             assert_eq!(is_account(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_owner_is_asked_for_where_there_is_an_input_for_it() {
+        let known = Target { accounts: vec!["111122223333".to_owned()], ..Target::default() };
+        for (step, open, with_accounts) in [
+            ("{name: One, action: S3Download, inputs: [{source: 's3://b/k', destination: /k}]}", 1, 1),
+            ("{name: One, action: S3Upload, inputs: [{source: /k, destination: 's3://b/k'}]}", 1, 1),
+            ("{name: One, action: S3Download, inputs: [{source: '{{ env:URL }}', destination: /k}]}", 1, 1),
+            (
+                "{name: One, action: S3Download, inputs: [{source: 's3://b/k', destination: /k, expectedBucketOwner: '999988887777'}]}",
+                0,
+                1,
+            ),
+            (
+                "{name: One, action: S3Download, inputs: [{source: 's3://b/k', destination: /k, expectedBucketOwner: '{{ context:accountId }}'}]}",
+                0,
+                0,
+            ),
+            (
+                "{name: One, action: S3Download, inputs: [{source: 's3://b/k', destination: /k, expectedBucketOwners: '1'}]}",
+                0,
+                0,
+            ),
+            ("{name: One, action: ExecuteDocument, inputs: {document: 's3://b/k'}}", 1, 1),
+            ("{name: One, action: ExecuteDocument, inputs: {document: /opt/k}}", 0, 0),
+            (
+                "{name: One, action: ExecuteDocument, inputs: {document: 's3://b/k', document-s3-bucket-owner: '111122223333'}}",
+                0,
+                0,
+            ),
+            ("{name: One, action: InstallMSI, inputs: {path: 's3://b/k'}}", 0, 0),
+        ] {
+            assert_eq!(places("M008", &Target::default(), &[step]).len(), open, "{step}");
+            assert_eq!(places("M008", &known, &[step]).len(), with_accounts, "{step}");
         }
     }
 }

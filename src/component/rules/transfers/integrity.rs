@@ -32,7 +32,7 @@ pub fn unverified(subject: &Subject<'_>, found: &mut Findings<'_>) {
         if none && !checked {
             without_checksum(found, step.1, source);
         }
-        unencrypted(found, address);
+        unencrypted(subject, found, address);
         any_certificate(found, item);
     }
 }
@@ -56,17 +56,22 @@ fn without_checksum(found: &mut Findings<'_>, step: &Step, source: &Field) {
     );
 }
 
-fn unencrypted(found: &mut Findings<'_>, address: &Template) {
-    let scheme = paths::lead(address).get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://"));
-    if scheme.is_none() {
-        return;
-    }
+fn unencrypted(subject: &Subject<'_>, found: &mut Findings<'_>, address: &Template) {
+    let is_http = |text: &str| text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
     let offsets = Offsets::new(&found.source().text, &address.node);
+    let (span, edit) = if is_http(paths::lead(address)) {
+        (offsets.span(&(0..7)), offsets.edit(&(4..4), "s"))
+    } else if is_http(&paths::canonical(subject.document, address.text())) {
+        // A constant holds the address, and other steps may use it too.
+        (address.span(), None)
+    } else {
+        return;
+    };
     let message = "`http://` is not encrypted: whoever is on the way can change what is downloaded";
     let diagnostic = found
-        .at(offsets.span(&(0..7)), message, "anyone may answer")
+        .at(span, message, "anyone may answer")
         .help("use `https://`; without it, fetch the file once, and keep it in a bucket of your own");
-    found.add(match offsets.edit(&(4..4), "s") {
+    found.add(match edit {
         Some(edit) => diagnostic.unsafe_fix("use https", vec![edit]),
         None => diagnostic,
     });
@@ -117,6 +122,7 @@ pub fn weak(subject: &Subject<'_>, found: &mut Findings<'_>) {
 mod tests {
 
     use crate::component;
+    use crate::component::rules::files::testing::in_document;
     use crate::component::rules::{self, Target};
     use crate::diagnostic::SourceFile;
 
@@ -160,6 +166,16 @@ mod tests {
             ("source: 'https://e.example/a.zip', checksum: ab", &[]),
         ] {
             assert_eq!(codes(inputs, ""), expected, "{inputs}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_a_constant_is_known() {
+        for (value, expected) in [("http://e.example/a", 1), ("https://e.example/a", 0)] {
+            let text = format!(
+                "schemaVersion: 1.0\nconstants: [{{Url: {{type: string, value: '{value}'}}}}]\nphases:\n  - name: build\n    steps:\n      - {{name: Fetch, action: WebDownload, inputs: [{{source: '{{{{ Url }}}}', destination: /opt/a, checksum: ab, algorithm: SHA256}}]}}\n"
+            );
+            assert_eq!(in_document("M006", &Target::default(), &text).len(), expected, "{value}");
         }
     }
 

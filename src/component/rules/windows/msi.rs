@@ -64,3 +64,51 @@ pub fn fixed_property(subject: &Subject<'_>, found: &mut Findings<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::component::rules::Target;
+    use crate::component::rules::files::testing::places;
+
+    #[test]
+    fn a_package_is_trusted_by_its_signature_or_by_its_sum() {
+        let install = |path: &str| {
+            format!(
+                "{{name: Install, action: InstallMSI, inputs: {{path: '{path}', allowUnsignedInstaller: true, ignoreAuthenticodeSignatureErrors: true}}}}"
+            )
+        };
+        let fetch = |algorithm: &str| {
+            format!(
+                "{{name: Fetch, action: WebDownload, inputs: [{{source: 'https://e.example/a.msi', destination: 'C:\\a\\', checksum: ab, algorithm: {algorithm}}}]}}"
+            )
+        };
+        for (algorithm, path, count) in [
+            ("SHA256", "C:\\a\\a.msi", 0),
+            ("SHA512", "{{ build.Fetch.outputs[0].destination }}", 0),
+            ("SHA256", "C:\\a\\b.msi", 2),
+            ("MD5", "C:\\a\\a.msi", 2),
+        ] {
+            let found = places("M023", &Target::default(), &[&fetch(algorithm), &install(path)]);
+            assert_eq!(found.len(), count, "{algorithm} {path}: {found:?}");
+        }
+        let uninstall = install("C:\\a.msi").replace("action: InstallMSI", "action: UninstallMSI");
+        assert!(places("M023", &Target::default(), &[&uninstall]).is_empty());
+    }
+
+    #[test]
+    fn three_properties_are_fixed_in_any_letter_case() {
+        for (action, properties, expected) in [
+            (
+                "InstallMSI",
+                "{REBOOT: a, ReinstallMode: b, reinstall: c, REBOOTS: d}",
+                &["REBOOT", "ReinstallMode", "reinstall"][..],
+            ),
+            ("UninstallMSI", "{Reboot: a}", &["Reboot"]),
+            ("InstallMSI", "{ADDLOCAL: ALL}", &[]),
+        ] {
+            let step =
+                format!("{{name: One, action: {action}, inputs: {{path: 'C:\\a.msi', properties: {properties}}}}}");
+            assert_eq!(places("M024", &Target::default(), &[&step]), expected, "{properties}");
+        }
+    }
+}

@@ -183,6 +183,8 @@ fn whole(text: &str) -> Option<i128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::rules::Target;
+    use crate::component::rules::files::testing::places;
 
     #[test]
     fn hives_are_known_by_both_names() {
@@ -248,6 +250,52 @@ mod tests {
             (".", None),
         ] {
             assert_eq!(whole(text), expected, "{text}");
+        }
+    }
+
+    fn set(path: &str, value: &str, kind: &str) -> String {
+        format!(
+            "{{name: Set, action: SetRegistry, inputs: [{{path: '{path}', name: n, value: {value}, type: {kind}}}]}}"
+        )
+    }
+
+    #[test]
+    fn numbers_are_judged_by_their_type() {
+        for (value, kind, reported) in [
+            ("1", "DWORD", false),
+            ("'1'", "DWORD", false),
+            ("0xFFFFFFFF", "DWORD", false),
+            ("4294967296", "DWORD", true),
+            ("4294967296", "QWORD", false),
+            ("18446744073709551616", "QWORD", true),
+            ("-1", "DWORD", false),
+            ("1.1", "DWORD", true),
+            ("on", "QWORD", true),
+            ("[1]", "DWORD", true),
+            ("1.1", "SZ", false),
+            ("'{{ env:NUMBER }}'", "DWORD", false),
+            ("1.1", "'{{ env:TYPE }}'", false),
+        ] {
+            let found = places("M015", &Target::default(), &[&set("HKLM:\\a", value, kind)]);
+            assert_eq!(!found.is_empty(), reported, "{value} as {kind}");
+        }
+    }
+
+    #[test]
+    fn hives_are_told_apart() {
+        for (path, user, unknown) in [
+            ("HKCU:\\a", Some("HKCU:"), None),
+            ("hkey_current_user\\a", Some("hkey_current_user"), None),
+            ("HKLM:\\{{ env:KEY }}", None, None),
+            ("{{ env:HIVE }}\\a", None, None),
+            ("HKEY_{{ env:HIVE }}", None, None),
+            ("HKCU\\a", None, Some("HKCU")),
+            ("a\\{{ env:KEY }}", None, Some("a")),
+        ] {
+            let step = set(path, "x", "SZ");
+            let first = |id| places(id, &Target::default(), &[&step]).into_iter().next();
+            assert_eq!(first("M015").as_deref(), user, "{path}");
+            assert_eq!(first("M016").as_deref(), unknown, "{path}");
         }
     }
 }
