@@ -97,7 +97,9 @@ impl<'a> Excerpt<'a> {
         let shown = match self.windows.get(&line) {
             Some(window) => window.clone(),
             // Between two lines with a label one without may be shown, more than that never are.
-            None if self.windows.contains_key(&(line - 1)) => window(self.source, line, self.source.line_span(line).start),
+            None if self.windows.contains_key(&(line - 1)) => {
+                window(self.source, line, self.source.line_span(line).start)
+            }
             None => 0..0,
         };
         let whole = self.source.line_span(line);

@@ -35,10 +35,7 @@ fn of_rule(rule: &'static Rule) -> ReportingDescriptor {
         full_description: Text { text: format!("{} {}", rule.summary, rule.why) },
         help: Help {
             text: rules::explain(rule),
-            markdown: Some(format!(
-                "{}\n\n```yaml\n{example}\n```\n\nInstead:\n\n```yaml\n{instead}\n```\n",
-                rule.why
-            )),
+            markdown: Some(format!("{}\n\n```yaml\n{example}\n```\n\nInstead:\n\n```yaml\n{instead}\n```\n", rule.why)),
         },
         default_configuration: Configuration { level: word(rule.level) },
         properties: RuleProperties { tags: vec![family(rule), basis(rule.basis)] },

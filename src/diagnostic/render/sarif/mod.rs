@@ -10,8 +10,8 @@ use super::{Report, sorted, uri, whole_message, word};
 use crate::diagnostic::{Diagnostic, Fix, Label, SourceFile, Span};
 use fingerprint::Fingerprints;
 use log::{
-    Artifact, ArtifactChange, ArtifactLocation, Driver, FixProperties, Invocation, Location, Log, PhysicalLocation, Region,
-    Replacement, Run, SarifFix, SarifResult, Text, Tool,
+    Artifact, ArtifactChange, ArtifactLocation, Driver, FixProperties, Invocation, Location, Log, PhysicalLocation,
+    Region, Replacement, Run, SarifFix, SarifResult, Text, Tool,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
