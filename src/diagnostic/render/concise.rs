@@ -1,10 +1,10 @@
 //! One line for each finding.
 
-use super::{printable, sorted, title, word};
+use super::{printable, sorted, word};
 use crate::diagnostic::Diagnostic;
 use std::fmt::Write as _;
 
-/// `file:line:column: error[S014 on-failure-continue]: message`, the form that editors and `grep` users expect.
+/// `file:line:column: error[S014]: message`, the form that editors and `grep` users expect.
 pub fn concise(diagnostics: &[Diagnostic]) -> String {
     let mut out = String::new();
     for diagnostic in sorted(diagnostics) {
@@ -12,7 +12,7 @@ pub fn concise(diagnostics: &[Diagnostic]) -> String {
             let _ = write!(out, "{}: ", printable::line(&place));
         }
         let message = printable::line(&diagnostic.message);
-        let _ = writeln!(out, "{}[{}]: {message}", word(diagnostic.severity), title(diagnostic));
+        let _ = writeln!(out, "{}[{}]: {message}", word(diagnostic.severity), diagnostic.code);
     }
     out
 }

@@ -1,6 +1,8 @@
 //! The objects of SARIF 2.1.0 that are written here, by the names the standard gives them. What is optional and absent is
 //! left out, as the standard asks.
 
+#![expect(clippy::struct_field_names, reason = "the standard names them")]
+
 use serde::Serialize;
 use std::collections::BTreeMap;
 
