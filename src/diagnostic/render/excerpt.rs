@@ -84,8 +84,8 @@ impl<'a> Excerpt<'a> {
             self.write(line, &mut text, &mut marks);
         }
         let foremost = match self.labels.first() {
-            Some((AnnotationKind::Primary, label)) => start(label),
-            _ => self.labels.iter().map(|(_, label)| start(label)).min().unwrap_or_default(),
+            Some((AnnotationKind::Primary, label)) => label.span.start,
+            _ => self.labels.iter().map(|(_, label)| label.span.start).min().unwrap_or_default(),
         };
         // The mark stands for the line and column that the library is going to say.
         let path = format!("{}{MARK}", one_line(&self.source.name));
