@@ -1,5 +1,8 @@
 //! Checks files without touching any environment.
 
+pub mod diff;
+pub mod fix;
+
 use crate::component;
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 use crate::project::Project;
