@@ -1,5 +1,7 @@
 //! Checks files without touching any environment.
 
+pub mod embedded;
+
 use crate::component;
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 use crate::project::Project;
