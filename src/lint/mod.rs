@@ -1,6 +1,7 @@
 //! Checks files without touching any environment.
 
 pub mod diff;
+pub mod embedded;
 pub mod fix;
 
 use crate::component;
