@@ -114,7 +114,9 @@ pub fn extract(source: &Arc<SourceFile>) -> Extraction {
     match source.name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("yaml" | "yml" | "json" | "template") => structured(source),
         Some("tf") => configuration(source),
-        _ => Extraction::of(Kind::Other),
+        // Standard input has no ending.
+        None => structured(source),
+        Some(_) => Extraction::of(Kind::Other),
     }
 }
 
