@@ -40,7 +40,10 @@ pub(super) fn project(project: &Project, found: &mut Vec<Diagnostic>) {
     baselines(project, found);
     collisions(project, found);
     platforms(project, found);
-    unused(project, found);
+    // In a project with faults a recipe may be missing, or name something else than it means.
+    if !found.iter().any(|finding| finding.severity == Severity::Error) {
+        unused(project, found);
+    }
 }
 
 /// Every plain component, parsed. Templates are parsed when they are rendered; their braces mean something else here. What
