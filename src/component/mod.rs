@@ -13,6 +13,7 @@ pub mod modules;
 mod parse;
 mod resolve;
 mod runnable;
+pub mod shell;
 
 pub use catalogue::ENTRIES;
 pub use expression::{Expression, Template};
