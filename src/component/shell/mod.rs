@@ -3,6 +3,7 @@
 //! [`Script::bash`] reads the items of an `ExecuteBash`. It joins the
 //! items by line breaks, as the runner does, and answer with positions inside the items ([`Place`]). On top of the bare
 //! syntax stand a few typed views: [`Command::invocation`] looks through `sudo`, `env` and the like,
+//! [`Command::package_call`] knows the package managers, [`Script::holds`] the shell options, [`Script::variable`] what was
 //! assigned before.
 //!
 //! The reader of bash is our own. A generated one was tried (the grammar that editors use, a C library) and refused: five
@@ -15,6 +16,7 @@ mod bash;
 mod invocation;
 mod model;
 mod options;
+mod package;
 mod text;
 
 pub use invocation::Invocation;
@@ -23,6 +25,7 @@ pub use model::{
     Quoting, Redirect, Scope, Script, Stage, SyntaxError, Variable, Word,
 };
 pub use options::{Setting, ShellOption};
+pub use package::{PackageAction, PackageCall, PackageManager, PackageName};
 pub use text::{Context, Place};
 
 /// The largest script that is read, in bytes. The service takes documents up to 64 KB; this leaves room for a raised quota.
