@@ -1,6 +1,6 @@
 //! What a linter needs to know about the shell text inside `commands`. Pure; it gives facts and judges nothing.
 //!
-//! [`Script::bash`] reads the items of an `ExecuteBash`. It joins the
+//! [`Script::bash`] reads the items of an `ExecuteBash`, [`PowerShell::read`] those of an `ExecutePowerShell`. Both join the
 //! items by line breaks, as the runner does, and answer with positions inside the items ([`Place`]). On top of the bare
 //! syntax stand a few typed views: [`Command::invocation`] looks through `sudo`, `env` and the like,
 //! [`Command::package_call`] knows the package managers, [`Script::holds`] the shell options, [`Script::variable`] what was
@@ -17,6 +17,7 @@ mod invocation;
 mod model;
 mod options;
 mod package;
+mod powershell;
 mod text;
 
 pub use invocation::Invocation;
@@ -26,6 +27,7 @@ pub use model::{
 };
 pub use options::{Setting, ShellOption};
 pub use package::{PackageAction, PackageCall, PackageManager, PackageName};
+pub use powershell::{PowerShell, PowerShellAssignment, PowerShellCommand, PowerShellPipeline, PowerShellScope};
 pub use text::{Context, Place};
 
 /// The largest script that is read, in bytes. The service takes documents up to 64 KB; this leaves room for a raised quota.
