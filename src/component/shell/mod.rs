@@ -18,6 +18,8 @@ mod model;
 mod options;
 mod package;
 mod powershell;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use invocation::Invocation;
