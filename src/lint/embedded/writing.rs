@@ -109,7 +109,13 @@ impl Map {
         }
         let written = match &self.writing {
             Writing::Free => change.new.to_owned(),
-            Writing::Lines(lines) => lines.write(&change, self.column(from))?,
+            Writing::Lines(lines) => {
+                let column = self.column(from);
+                let written = lines.write(&change, column)?;
+                // Where a line becomes empty, its indentation goes with it.
+                let from = if change.empties_line() { from - column } else { from };
+                return Some(Edit::replace(Span::new(from, to), written));
+            }
             Writing::Quoted(_) => quoted(&interpolation.escape(change.new)),
             Writing::Single(_) if change.new.contains(char::is_control) => return None,
             Writing::Single(_) => interpolation.escape(change.new).replace('\'', "''"),
@@ -156,6 +162,12 @@ impl Change<'_> {
 
     fn at_line_start(&self) -> bool {
         self.before.is_empty() || self.before.ends_with('\n')
+    }
+
+    /// Whether nothing is left of the line in which it begins, or nothing comes there.
+    fn empties_line(&self) -> bool {
+        let line = self.lines_with(self.new);
+        self.at_line_start() && (line.is_empty() || line.starts_with('\n'))
     }
 
     /// What stands in the line after the change.
@@ -210,11 +222,6 @@ impl Lines {
             return None;
         }
         let indentation = self.indentation.as_str();
-        // Terraform leaves the indentation of an empty line where it is.
-        let left_over = self.marker.is_some() && !indentation.is_empty() && column > 0;
-        if left_over && change.at_line_start() && (new.is_empty() || new.starts_with('\n')) {
-            return None;
-        }
         let escaped = self.interpolation.escape(change.new);
         let lines: Vec<&str> = escaped.split('\n').collect();
         let mut out = String::new();
