@@ -1,9 +1,13 @@
 //! Expressions: `{{ … }}` inside text (reference/component-documents.md 6.1 and 6.6).
 
+mod guess;
+
 use super::is_name;
 use crate::diagnostic::Span;
 use crate::yaml::Node;
 use std::ops::Range;
+
+pub use guess::{is_foreign, meant};
 
 /// A text with expressions in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,52 +280,6 @@ fn not_an_expression(text: &str) -> String {
     format!("`{words}` is not an expression")
 }
 
-/// What was probably meant by a text that is not an expression.
-pub fn meant(text: &str) -> Option<String> {
-    if let Some(c) = text.chars().find(|c| is_invisible(*c)) {
-        return Some(format!("remove the invisible character U+{:04X}", u32::from(c)));
-    }
-    for (prefix, right) in [
-        ("resolve:ssm:", "aws:ssm:"),
-        ("resolve:ssm-secure:", "aws:ssm:"),
-        ("resolve:secretsmanager:", "aws:ssm:/aws/reference/secretsmanager/"),
-        ("ssm:", "aws:ssm:"),
-        ("imds:", "aws:imds:"),
-        ("env.", "env:"),
-        ("$env:", "env:"),
-        ("context.", "context:"),
-    ] {
-        if let Some(rest) = text.strip_prefix(prefix).filter(|rest| !rest.is_empty()) {
-            return Some(format!("did you mean `{right}{rest}`?"));
-        }
-    }
-    if text.contains('|') {
-        return Some("there are no filters: change the value in a script".to_owned());
-    }
-    let parts: Vec<&str> = text.split('.').collect();
-    match parts.as_slice() {
-        [name] if !name.is_empty() && name.chars().all(is_word) => {
-            Some("the name of a parameter or constant has 3 to 128 letters, digits, `-` and `_`".to_owned())
-        }
-        ["loop", _] => Some("write `loop.index` or `loop.value`".to_owned()),
-        ["parameters" | "params" | "constants" | "inputs", name] if is_name(name) => {
-            Some(format!("did you mean `{name}`?"))
-        }
-        [phase, step, key] if is_name(phase) && is_name(step) && key.chars().all(is_word) => Some(match *key {
-            "inputs" | "outputs" => format!("say which one: `{text}.key`"),
-            _ => format!("did you mean `{phase}.{step}.outputs.{key}`?"),
-        }),
-        [phase, step, "output", key] => Some(format!("did you mean `{phase}.{step}.outputs.{key}`?")),
-        [phase, step, "input", key] => Some(format!("did you mean `{phase}.{step}.inputs.{key}`?")),
-        _ => None,
-    }
-}
-
-/// Whether a character cannot be seen, and is not white space either.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-}
-
 impl Template {
     /// The expressions in it, with their places.
     pub fn expressions(&self) -> impl Iterator<Item = (&Expression, Span)> {
@@ -341,20 +299,22 @@ impl Template {
         self.node.span
     }
 
-    /// Its text, if there are no double braces in it, faulty ones included.
+    /// As [`literal`](Self::literal), but the text as it stands in the file.
     pub fn fixed(&self) -> Option<&str> {
         self.node.as_str().filter(|text| !text.contains("{{"))
     }
 
-    /// Its text, if there is no expression in it.
+    /// Its text, if there is no expression in it; a faulty one counts, too, because nothing can be said of such a text.
     pub fn literal(&self) -> Option<String> {
-        self.parts
-            .iter()
-            .map(|part| match part {
-                Part::Literal(text) => Some(text.as_str()),
-                Part::Expression(..) => None,
-            })
-            .collect()
+        let mut literal = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => literal.push_str(text),
+                Part::Expression(..) => return None,
+            }
+        }
+        // An expression that could not be read left no part.
+        (!self.text().contains("{{")).then_some(literal)
     }
 }
 
@@ -475,30 +435,6 @@ mod tests {
         assert_eq!(parts[0], Part::Expression(Expression::Name("Name".into()), Span::new(8, 18)));
         for text in ["{{{ Name }}}", "{{ Name } }}", "{{ a } {{}"] {
             assert_eq!(split_all(text).1.len(), 1, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_was_meant_is_guessed() {
-        for (text, expected) in [
-            ("ab", "3 to 128"),
-            ("Na\u{200b}me", "U+200B"),
-            ("Version | upper", "no filters"),
-            ("build.Get.stdout", "`build.Get.outputs.stdout`"),
-            ("build.Get.output.stdout", "`build.Get.outputs.stdout`"),
-            ("build.Get.input.path", "`build.Get.inputs.path`"),
-            ("build.Get.outputs", "`build.Get.outputs.key`"),
-            ("loop.item", "loop.value"),
-            ("parameters.Version", "`Version`"),
-            ("resolve:ssm:/a/b", "`aws:ssm:/a/b`"),
-            ("env.HOME", "`env:HOME`"),
-        ] {
-            let meant = meant(text);
-            assert!(meant.as_deref().is_some_and(|meant| meant.contains(expected)), "{text}: {meant:?}");
-            assert!(parse(text).is_err(), "{text}");
-        }
-        for text in ["", ".Field", "a b c", "#each things", "- x -"] {
-            assert_eq!(meant(text), None, "{text}");
         }
     }
 

@@ -118,12 +118,18 @@ impl From<'_> {
             }));
         }
         if chain.side == Side::Outputs && at >= self.at {
-            let (message, label) = if at == self.at {
-                (format!("step `{}` cannot use its own outputs", chain.step), "not known before it has run")
+            let (message, label, help) = if at == self.at {
+                let message = format!("step `{}` cannot use its own outputs", chain.step);
+                (
+                    message,
+                    "not known before it has run",
+                    "take the value from an earlier step, or compute it in the script",
+                )
             } else {
-                (format!("step `{}` runs later than this one", chain.step), "not known yet")
+                let message = format!("step `{}` runs later than this one", chain.step);
+                (message, "not known yet", "move that step in front of this one")
             };
-            return Some(self.error("X005", span, message, label).inferred());
+            return Some(self.error("X005", span, message, label).inferred().help(help));
         }
         let step = draft.step.as_ref().filter(|_| !draft.faulty)?;
         self.value(chain, step, span)
@@ -160,7 +166,7 @@ impl From<'_> {
         let items = step.inputs.len();
         match (module.shape, chain.index) {
             (Shape::List, Some(index)) if index >= items && step.repeat.is_none() => {
-                let message = format!("step `{}` has no item {index} of inputs", step.name);
+                let message = format!("step `{}` has no item {index}", step.name);
                 let diagnostic = self.error("X003", span, message, "index out of range");
                 return Some(diagnostic.help(match items {
                     1 => "its only item has the index 0".to_owned(),
@@ -195,8 +201,20 @@ impl From<'_> {
             ),
         };
         let label = format!("unknown {}", chain.side.word().trim_end_matches('s'));
-        (!known.contains(&chain.key.as_str()))
-            .then(|| near(self.error("X002", span, message, &label), &chain.key, &known))
+        if known.contains(&chain.key.as_str()) {
+            return None;
+        }
+        let diagnostic = self.error("X002", span, message, &label);
+        let item = chain.index.unwrap_or(0);
+        let given = step.inputs.get(item).is_some_and(|inputs| inputs.get(&chain.key).is_some());
+        if chain.side == Side::Inputs || !given {
+            return Some(near(diagnostic, &chain.key, &known));
+        }
+        // What was an input is asked for as an output: that is where the value is.
+        let index = if module.shape == Shape::List { format!("[{item}]") } else { String::new() };
+        let asked = chain.index.map_or_else(String::new, |index| format!("[{index}]"));
+        let diagnostic = diagnostic.help(format!("the step was given it: write `inputs{index}.{}`", chain.key));
+        Some(rewritten(diagnostic, &format!(".outputs{asked}."), &format!(".inputs{index}.")))
     }
 }
 
@@ -205,7 +223,7 @@ fn near(diagnostic: Diagnostic, word: &str, known: &[&str]) -> Diagnostic {
     match suggest(word, known) {
         Some(near) => rewritten(diagnostic.help(format!("did you mean `{near}`?")), word, near),
         None if known.is_empty() => diagnostic.help("it has none at all"),
-        None => diagnostic.help(format!("there is {}", known.join(", "))),
+        None => diagnostic.help(format!("known here: {}", known.join(", "))),
     }
 }
 

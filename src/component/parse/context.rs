@@ -150,11 +150,13 @@ fn faulty(source: &Arc<SourceFile>, span: Span, error: &ExpressionError) -> Diag
             diagnostic("X008").at(source, span, "opened here").help("add `}}`; there is no way to write a literal `{{`")
         }
         ExpressionError::Unknown(text) => {
-            let diagnostic = diagnostic("X017").at(source, span, "no name, no value of a step, no known prefix");
+            let diagnostic = diagnostic("X017").at(source, span, "nothing that the language knows");
             match expression::meant(text) {
                 Some(meant) => diagnostic.help(meant),
-                None => diagnostic
+                None if expression::is_foreign(text) => diagnostic
                     .note("text for another template engine cannot stand in double braces: there is no escape for them")
+                    .help("download it as a file, or put the braces together in the script: `b='{'`, then `\"$b$b …\"`"),
+                None => diagnostic
                     .help("write a parameter or constant, `phase.step.inputs.key`, `phase.step.outputs.key`, `loop.value` or `context:key`"),
             }
         }

@@ -105,14 +105,14 @@ impl Reason {
                 "put what is to be repeated in front of it, or a backslash for the character itself"
             }
             Self::DoubleRepetition => "leave one of them out, or put a group around the first: `(?:a*)*`",
-            Self::Possessive => "leave the `+` out; RE2 never goes back over what it has read, so nothing is lost",
+            Self::Possessive => "leave the `+` out; RE2 takes linear time without it",
             Self::RepeatCount => "use `*` or `+`, which have no limit, or check the length in a script",
             Self::RepeatOrder => "exchange the two counts",
             Self::RepeatProduct => "use `*` or `+` for one of them",
             Self::Backreference => "write both cases out, or compare the two parts in a script",
             Self::Lookahead => "use two conditions below `and`, with `not` around the one that must not match",
             Self::Lookbehind => "match what stands before it, too, or use two conditions below `and`",
-            Self::Atomic => "write `(?:`; RE2 never goes back over what it has read, so nothing is lost",
+            Self::Atomic => "write `(?:`; RE2 takes linear time without it",
             Self::Comment => "put the comment behind a `#` of YAML",
             Self::Unsupported => "write the cases out with `|`, or check this in a script",
             Self::Flag => "the flags are i, m, s and U; a group that only groups begins with `(?:`",

@@ -173,3 +173,58 @@ fn little_time(subject: &Subject<'_>, found: &mut Findings<'_>) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::component::rules::expressions::tests::reported;
+
+    fn found(keys: &str) -> Vec<String> {
+        let head = "parameters: [{ Given: { type: string } }]\n";
+        let step = format!("- {{ name: Run, action: ExecuteBash, {keys}, inputs: {{ commands: ['true'] }} }}");
+        let found = reported('L', head, &step).into_iter().map(|found| found[..4].to_owned());
+        found.filter(|code| code != "L006").collect()
+    }
+
+    #[test]
+    fn odd_numbers_of_iterations() {
+        for (repeat, expected) in [
+            ("for: { start: 0, end: 0, updateBy: 1 }", true),
+            ("for: { start: 0, end: 5, updateBy: 6 }", true),
+            ("for: { start: 0, end: -5, updateBy: -9 }", true),
+            ("for: { start: 0, end: 1, updateBy: 1 }", false),
+            ("for: { start: 1, end: 1000, updateBy: 1 }", false),
+            ("for: { start: 0, end: 1000, updateBy: 1 }", true),
+            ("for: { start: -9223372036854775808, end: 9223372036854775807, updateBy: 1 }", true),
+            ("forEach: [a]", false),
+            ("forEach: [a, b]", false),
+            ("forEach: ['a,b']", true),
+            ("forEach: ['{{ Given }}']", true),
+            ("forEach: ['{{ Given }}', a]", false),
+            ("forEach: { list: '' }", true),
+            ("forEach: { list: a }", true),
+            ("forEach: { list: 'a b' }", true),
+            ("forEach: { list: 'a b', delimiter: ' ' }", false),
+            ("forEach: { list: '{{ Given }}' }", false),
+            ("forEach: { list: '{{ Given }}', delimiter: ';' }", false),
+        ] {
+            let wanted: &[&str] = if expected { &["L004"] } else { &[] };
+            assert_eq!(found(&format!("loop: {{ {repeat} }}")), wanted, "{repeat}");
+        }
+    }
+
+    #[test]
+    fn time_limits_that_are_too_short() {
+        for (keys, expected) in [
+            ("timeoutSeconds: 9, loop: { for: { start: 1, end: 10, updateBy: 1 } }", true),
+            ("timeoutSeconds: 10, loop: { for: { start: 1, end: 10, updateBy: 1 } }", false),
+            ("timeoutSeconds: 1, loop: { forEach: [a, b] }", true),
+            ("timeoutSeconds: 1, loop: { forEach: [a] }", false),
+            ("timeoutSeconds: 1, loop: { forEach: { list: '{{ Given }}' } }", false),
+            ("timeoutSeconds: -1, loop: { forEach: [a, b] }", false),
+            ("loop: { forEach: [a, b] }", false),
+        ] {
+            let wanted: &[&str] = if expected { &["L005"] } else { &[] };
+            assert_eq!(found(keys), wanted, "{keys}");
+        }
+    }
+}

@@ -114,3 +114,6 @@ fn tests<'a>(subject: &Subject<'a>) -> impl Iterator<Item = &'a Test> + use<'a> 
         conditions.flat_map(Condition::tests)
     })
 }
+
+#[cfg(test)]
+mod unit;

@@ -18,6 +18,11 @@ pub(super) fn constant(subject: &Subject<'_>, found: &mut Findings<'_>) {
             Known::Same => format!("this `{name}` has the same result in every run"),
         };
         let diagnostic = found.at(test.key, message, format!("{sides} written out"));
+        let diagnostic = if result == Known::Same && test.operator.operands == Operands::Texts {
+            diagnostic.note("which one depends on whether letter case counts, and that is not known")
+        } else {
+            diagnostic
+        };
         found.add(match &test.value {
             Some(value) => diagnostic
                 .also_at(found.source(), value.span(), "did you mean an expression here?")
@@ -124,7 +129,7 @@ fn never_a_number(value: &Template) -> bool {
 }
 
 #[cfg(test)]
-mod unit {
+mod beforehand {
     use super::*;
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) fn invalid(subject: &Subject<'_>, found: &mut Findings<'_>) {
         let span = Offsets::new(&found.source().text, &test.operand.node).span(&fault.range);
         found.add(
             found
-                .at(span, format!("the pattern is refused: {}", fault.reason), "here")
+                .at(span, format!("the pattern is refused: {}", fault.reason), "this part")
                 .note("patterns are regular expressions of RE2, as Go's package regexp reads them")
                 .help(fault.reason.remedy()),
         );

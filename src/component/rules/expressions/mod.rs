@@ -6,6 +6,8 @@ mod braces;
 mod lookups;
 mod order;
 mod places;
+#[cfg(test)]
+pub(super) mod tests;
 
 use super::model::{Basis, Check, Rule};
 use crate::diagnostic::Severity;

@@ -62,7 +62,7 @@ pub(super) fn output_may_be_empty(subject: &Subject<'_>, found: &mut Findings<'_
             if is_guarded(step, chain, target) || !told.insert((&chain.phase, &chain.step)) {
                 continue;
             }
-            let diagnostic = found.at(span, format!("step `{}` {why}", target.name), "may be empty then");
+            let diagnostic = found.at(span, format!("step `{}` {why}", target.name), "most likely empty then");
             found.add(
                 diagnostic
                     .also_at(found.source(), place, "because of this")
@@ -76,9 +76,15 @@ pub(super) fn output_may_be_empty(subject: &Subject<'_>, found: &mut Findings<'_
 fn doubtful(step: &Step) -> Option<(&'static str, Span)> {
     if step.on_failure == OnFailure::Ignore {
         let (key, value) = step.places.on_failure?;
-        return Some(("may have failed without ending the build", Span::new(key.start, value.end)));
+        return Some((
+            "may have failed without ending the build, and then has no output",
+            Span::new(key.start, value.end),
+        ));
     }
-    step.branching.as_ref().filter(|branching| may_skip(branching)).map(|branching| ("may be skipped", branching.key))
+    step.branching
+        .as_ref()
+        .filter(|branching| may_skip(branching))
+        .map(|branching| ("may be skipped, and then has no output", branching.key))
 }
 
 fn may_skip(branching: &Branching) -> bool {
