@@ -163,58 +163,68 @@ impl From<'_> {
     /// Whether the step has the input or output.
     fn value(&self, chain: &Chain, step: &Step, span: Span) -> Option<Diagnostic> {
         let module = step.module;
-        let items = step.inputs.len();
-        match (module.shape, chain.index) {
-            (Shape::List, Some(index)) if index >= items && step.repeat.is_none() => {
-                let message = format!("step `{}` has no item {index}", step.name);
-                let diagnostic = self.error("X003", span, message, "index out of range");
-                return Some(diagnostic.help(match items {
-                    1 => "its only item has the index 0".to_owned(),
-                    _ => format!("items are counted from 0: the last one is {}", items.saturating_sub(1)),
-                }));
-            }
-            (Shape::List, None) if chain.side == Side::Inputs => {
-                let message = format!("step `{}` has a list of inputs: say which item is meant", step.name);
-                let diagnostic = self.error("X003", span, message, "index missing");
-                let diagnostic = diagnostic.help(format!("write `inputs[0].{}`", chain.key));
-                return Some(rewritten(diagnostic, ".inputs.", ".inputs[0]."));
-            }
-            (Shape::Map | Shape::Condition, Some(index)) if module.output("executionId").is_none() => {
-                let message = format!("{} has one set of {}, not a list", module.name, chain.side.word());
-                let diagnostic = self.error("X003", span, message, "no index here");
-                let word = chain.side.word();
-                let diagnostic = diagnostic.help(format!("write `{word}.{}`", chain.key));
-                return Some(rewritten(diagnostic, &format!(".{word}[{index}]."), &format!(".{word}.")));
-            }
-            _ => {}
+        if let Some(fault) = self.index(chain, step, span) {
+            return Some(fault);
         }
+        let item = step.inputs.get(chain.index.unwrap_or(0));
         let (known, message): (Vec<&str>, String) = match chain.side {
             Side::Outputs => (
                 module.outputs.iter().map(|output| output.name).collect(),
                 format!("{} has no output `{}`", module.name, chain.key),
             ),
+            // What a condition is made of is not told apart as inputs.
+            Side::Inputs if module.shape == Shape::Condition => return None,
             Side::Inputs => (
-                step.inputs
-                    .get(chain.index.unwrap_or(0))
-                    .map_or_else(Vec::new, |item| item.fields.iter().map(|field| field.name).collect()),
+                item.map_or_else(Vec::new, |item| item.fields.iter().map(|field| field.name).collect()),
                 format!("step `{}` is given no input `{}`", step.name, chain.key),
             ),
         };
-        let label = format!("unknown {}", chain.side.word().trim_end_matches('s'));
         if known.contains(&chain.key.as_str()) {
             return None;
         }
+        let label = format!("unknown {}", chain.side.word().trim_end_matches('s'));
         let diagnostic = self.error("X002", span, message, &label);
-        let item = chain.index.unwrap_or(0);
-        let given = step.inputs.get(item).is_some_and(|inputs| inputs.get(&chain.key).is_some());
+        let given = item.is_some_and(|item| item.get(&chain.key).is_some());
         if chain.side == Side::Inputs || !given {
             return Some(near(diagnostic, &chain.key, &known));
         }
         // What was an input is asked for as an output: that is where the value is.
-        let index = if module.shape == Shape::List { format!("[{item}]") } else { String::new() };
-        let asked = chain.index.map_or_else(String::new, |index| format!("[{index}]"));
+        let number = |index: usize| format!("[{index}]");
+        let asked = chain.index.map_or_else(String::new, number);
+        let index = if module.shape == Shape::List { number(chain.index.unwrap_or(0)) } else { String::new() };
         let diagnostic = diagnostic.help(format!("the step was given it: write `inputs{index}.{}`", chain.key));
         Some(rewritten(diagnostic, &format!(".outputs{asked}."), &format!(".inputs{index}.")))
+    }
+
+    /// What is wrong with the index of a chain, or with its absence.
+    fn index(&self, chain: &Chain, step: &Step, span: Span) -> Option<Diagnostic> {
+        let (module, items, word) = (step.module, step.inputs.len(), chain.side.word());
+        // The outputs of all iterations of a loop are joined; how they are numbered then is not documented.
+        let counted = chain.side == Side::Inputs || step.repeat.is_none();
+        match (module.shape, chain.index) {
+            (Shape::List, Some(index)) if index >= items && counted => {
+                let message = format!("step `{}` has no item {index}", step.name);
+                let diagnostic = self.error("X003", span, message, "index out of range");
+                Some(diagnostic.help(match items {
+                    1 => "its only item has the index 0".to_owned(),
+                    _ => format!("items are counted from 0: the last one is {}", items.saturating_sub(1)),
+                }))
+            }
+            (Shape::List, None) if chain.side == Side::Inputs => {
+                let message = format!("step `{}` has a list of inputs: say which item is meant", step.name);
+                let diagnostic = self.error("X003", span, message, "index missing");
+                let diagnostic = diagnostic.help(format!("write `inputs[0].{}`", chain.key));
+                Some(rewritten(diagnostic, ".inputs.", ".inputs[0]."))
+            }
+            // ExecuteDocument gives one summary for each document.
+            (Shape::Map | Shape::Condition, Some(index)) if module.output("executionId").is_none() => {
+                let message = format!("{} has one set of {word}, not a list", module.name);
+                let diagnostic = self.error("X003", span, message, "no index here");
+                let diagnostic = diagnostic.help(format!("write `{word}.{}`", chain.key));
+                Some(rewritten(diagnostic, &format!(".{word}[{index}]."), &format!(".{word}.")))
+            }
+            _ => None,
+        }
     }
 }
 

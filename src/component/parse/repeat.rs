@@ -70,33 +70,7 @@ fn name(context: &mut Context<'_>, node: &Node, names: &mut BTreeMap<String, Spa
 
 fn range(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
     context.shape(node, "`for`", &["start", "end", "updateBy"], "L001")?;
-    let mut number = |name: &str| {
-        let Some(value) = node.get(name) else {
-            context.push(
-                Diagnostic::error("L001", format!("`for` needs `{name}`"))
-                    .at(context.source, something(key, node), format!("`{name}` is missing"))
-                    .help("write `for: { start: 0, end: 4, updateBy: 1 }`; both ends are included"),
-            );
-            return None;
-        };
-        if value.as_str().is_some_and(|text| text.contains("{{")) {
-            context.push(
-                Diagnostic::error("L002", format!("`{name}` of `for` takes no expression"))
-                    .at(context.source, value.span, "must be a number")
-                    .help("write the number out, or use `forEach` with a list, which may hold expressions"),
-            );
-            return None;
-        }
-        let number = value.as_int();
-        if number.is_none() {
-            context.push(
-                Diagnostic::error("L001", format!("`{name}` of `for` must be a whole number"))
-                    .at(context.source, something(node, value), format!("this is {}", value.describe()))
-                    .help("write for example `for: { start: 0, end: 4, updateBy: 1 }`, without quotes"),
-            );
-        }
-        number
-    };
+    let mut number = |name: &str| number(context, key, node, name);
     let (start, end, step) = (number("start"), number("end"), number("updateBy"));
     let (start, end, step) = (start?, end?, step?);
     let span = node.get("updateBy").map_or(node.span, |node| node.span);
@@ -115,6 +89,36 @@ fn range(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
         return None;
     }
     Some(Over::Range { start, end, step, span: node.span })
+}
+
+/// One of the three numbers of a range.
+fn number(context: &mut Context<'_>, key: &Node, node: &Node, name: &str) -> Option<i64> {
+    let example = "write for example `for: { start: 0, end: 4, updateBy: 1 }`";
+    let Some(value) = node.get(name) else {
+        context.push(
+            Diagnostic::error("L001", format!("`for` needs `{name}`"))
+                .at(context.source, something(key, node), format!("`{name}` is missing"))
+                .help(format!("{example}; both ends are included")),
+        );
+        return None;
+    };
+    if value.as_str().is_some_and(|text| text.contains("{{")) {
+        context.push(
+            Diagnostic::error("L002", format!("`{name}` of `for` takes no expression"))
+                .at(context.source, value.span, "must be a number")
+                .help("write the number out, or use `forEach` with a list, which may hold expressions"),
+        );
+        return None;
+    }
+    let number = value.as_int();
+    if number.is_none() {
+        context.push(
+            Diagnostic::error("L001", format!("`{name}` of `for` must be a whole number"))
+                .at(context.source, something(node, value), format!("this is {}", value.describe()))
+                .help(format!("{example}, without quotes")),
+        );
+    }
+    number
 }
 
 fn items(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {

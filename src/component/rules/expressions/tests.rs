@@ -231,3 +231,21 @@ fn fixes_leave_nothing_to_report() {
         assert!(mended != text && check(&mended).is_empty(), "{mended}");
     }
 }
+
+#[test]
+fn values_of_other_steps_that_cannot_be_judged_are_left_alone() {
+    let other = |other: &str, expression: &str| {
+        found(&format!(
+            "- {other}\n- {{ name: Use, action: ExecuteBinary, inputs: {{ path: '{{{{ {expression} }}}}' }} }}"
+        ))
+    };
+    let hold = "{ name: Other, action: Assert, inputs: { fileExists: /a } }";
+    assert!(other(hold, "build.Other.inputs.fileExists").is_empty());
+    assert_eq!(other(hold, "build.Other.outputs.stdout"), ["X002 7"]);
+    let run = "{ name: Other, action: ExecuteDocument, inputs: { document: /a } }";
+    assert!(other(run, "build.Other.outputs[0].status").is_empty());
+    assert!(other(run, "build.Other.outputs.status").is_empty());
+    let read = "{ name: Other, action: ReadFile, loop: { forEach: [a, b] }, inputs: [{ path: '{{ loop.value }}' }] }";
+    assert!(other(read, "build.Other.outputs[1].content").is_empty());
+    assert_eq!(other(read, "build.Other.inputs[1].path"), ["X003 7"]);
+}
