@@ -14,6 +14,8 @@ use crate::yaml::{self, Node};
 use context::Context;
 use std::sync::Arc;
 
+pub(super) use condition::is_number;
+
 /// The outcome of [`parse`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
