@@ -145,7 +145,7 @@ fn lint_ends_with_3_on_findings_and_0_without() {
     assert!(clean.stdout.contains("checked"), "{}", clean.stdout);
     env.write("components/motd.yaml", &MOTD.replace("name: WriteMotd", "name: Write Motd"));
     let found = env.expect(3, &["lint"]);
-    assert!(found.stderr.contains("components/motd.yaml:7:15"), "{}", found.stderr);
+    assert!(found.stdout.contains("components/motd.yaml:7:15"), "{}", found.stdout);
     assert!(!env.project().join(".amiforge").exists(), "lint created something");
 }
 
@@ -189,7 +189,7 @@ fn explain_knows_every_code_it_lists() {
     let env = Env::new();
     let list = env.expect(0, &["explain"]).stdout;
     assert!(list.lines().count() > 30, "{list}");
-    for code in ["A005", "P001", "C001", "Y001"] {
+    for code in ["A005", "P001", "D002", "Y001"] {
         assert!(env.expect(0, &["explain", code]).stdout.starts_with(code));
     }
     env.expect(2, &["explain", "Z999"]);
@@ -258,7 +258,7 @@ fn what_a_user_sees_of_an_unknown_action() {
     let env = env();
     env.write("components/motd.yaml", &MOTD.replace("CreateFile", "CreatFile"));
     insta::assert_snapshot!(refused(&env, 3), @"
-    error[C010]: unknown action `CreatFile`
+    error[S001]: unknown action `CreatFile`
      --> components/motd.yaml:8:17
       |
     8 |         action: CreatFile

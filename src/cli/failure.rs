@@ -1,6 +1,7 @@
 //! What goes wrong, as the user sees it: a code, one sentence, where, why, and what to do next.
 
 use super::exit::Exit;
+use crate::component::rules;
 use crate::diagnostic::{Diagnostic, Severity, render};
 
 /// An error on its way to the terminal.
@@ -30,7 +31,7 @@ impl Failure {
     #[must_use]
     pub fn files(diagnostics: Vec<Diagnostic>) -> Self {
         let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
-        let only_components = errors.clone().count() > 0 && errors.into_iter().all(|d| d.code.starts_with('C'));
+        let only_components = errors.clone().count() > 0 && errors.into_iter().all(|d| rules::find(d.code).is_some());
         let exit = if only_components { Exit::Findings } else { Exit::Usage };
         Self { diagnostics, ..Self::new(exit, "") }
     }

@@ -4,15 +4,21 @@
 //! the 30 action modules that the parser, the runner and the documentation read; [`runnable`] names what the runner does
 //! not execute yet, so that it is refused and never skipped.
 //!
-//! Rule ids such as `S005` are those of reference/component-documents.md section 15; each entry of [`ENTRIES`] names its own.
+//! [`rules`] are what the linter reports, each with its reason. Their ids, such as `S005`, are those of
+//! reference/component-documents.md section 15.
 
 mod catalogue;
+pub mod condition;
 pub mod expression;
 pub mod model;
 pub mod modules;
 mod parse;
+pub mod re2;
+pub mod repeat;
 mod resolve;
+pub mod rules;
 mod runnable;
+pub mod shell;
 
 pub use catalogue::ENTRIES;
 pub use expression::{Expression, Template};

@@ -1,9 +1,10 @@
 //! A component document as data.
 
+use super::condition::{Branching, Condition, Test};
 use super::expression::Template;
 use super::modules::Module;
+use super::repeat::Loop;
 use crate::diagnostic::Span;
-use crate::yaml::Node;
 use std::time::Duration;
 
 /// A component document without errors.
@@ -51,6 +52,8 @@ pub struct Parameter {
     pub description: Option<String>,
     /// Where its name stands.
     pub span: Span,
+    /// Where its default stands.
+    pub default_span: Option<Span>,
 }
 
 /// A value fixed in the document.
@@ -62,6 +65,8 @@ pub struct Constant {
     pub value: String,
     /// Where its name stands.
     pub span: Span,
+    /// Where its value stands.
+    pub value_span: Span,
 }
 
 /// The two halves of an image build that share nothing but the image.
@@ -149,25 +154,33 @@ pub struct Step {
     pub disable_logging: bool,
     /// One set of inputs for modules that take a mapping (none if left out), any number for those that take a list.
     pub inputs: Vec<Item>,
-    /// The condition below `if` (or, for Assert, below `inputs`), not interpreted yet.
-    pub condition: Option<Raw>,
-    /// What stands below `loop`, not interpreted yet.
-    pub repeat: Option<Raw>,
+    /// What stands below `if`.
+    pub branching: Option<Branching>,
+    /// The condition below the `inputs` of Assert.
+    pub assertion: Option<Condition>,
+    /// What stands below `loop`.
+    pub repeat: Option<Loop>,
     /// Where its name stands.
     pub span: Span,
     /// Where the name of its action stands.
     pub action_span: Span,
+    /// Where its other keys stand.
+    pub places: Places,
 }
 
-/// A part of the document kept as it was written.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Raw {
-    /// Where its key stands.
-    pub key: Span,
-    /// What stands below.
-    pub node: Node,
-    /// The texts with expressions in it.
-    pub templates: Vec<Template>,
+/// Where the keys of a step stand; a rule speaks of them, and of those that are missing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Places {
+    /// The whole step, from its first key on.
+    pub whole: Span,
+    /// Key and value of `timeoutSeconds`.
+    pub timeout: Option<(Span, Span)>,
+    /// Key and value of `onFailure`.
+    pub on_failure: Option<(Span, Span)>,
+    /// Key and value of `maxAttempts`.
+    pub max_attempts: Option<(Span, Span)>,
+    /// Key and value of `inputs`.
+    pub inputs: Option<(Span, Span)>,
 }
 
 /// One set of inputs.
@@ -193,6 +206,8 @@ pub struct Field {
     pub name: &'static str,
     /// Where its name stands.
     pub span: Span,
+    /// Where its value stands.
+    pub value_span: Span,
     /// Its value.
     pub value: Value,
 }
@@ -228,7 +243,14 @@ impl Step {
     /// All texts with expressions: inputs, `loop`, `if`.
     pub fn templates(&self) -> Vec<&Template> {
         let inputs = self.inputs.iter().flat_map(|item| &item.fields).flat_map(|field| field.value.templates());
-        let raw = self.condition.iter().chain(&self.repeat).flat_map(|raw| &raw.templates);
-        inputs.chain(raw).collect()
+        let conditions = self.branching.iter().map(|branching| &branching.condition).chain(&self.assertion);
+        let tests = conditions.flat_map(Condition::tests).flat_map(Test::templates);
+        let repeat = self.repeat.iter().flat_map(Loop::templates);
+        inputs.chain(tests).chain(repeat).collect()
+    }
+
+    /// The input of a name in the first set of inputs.
+    pub fn input(&self, name: &str) -> Option<&Value> {
+        self.inputs.first()?.get(name)
     }
 }

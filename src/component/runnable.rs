@@ -43,7 +43,7 @@ pub fn executes(action: Action) -> bool {
     }
 }
 
-/// One error (`C050`) for each thing in a document that the runner cannot execute on this machine; empty if it can
+/// One error (`E001`) for each thing in a document that the runner cannot execute on this machine; empty if it can
 /// execute all of it.
 pub fn runnable(document: &Document, source: &Arc<SourceFile>) -> Vec<Diagnostic> {
     let steps: Vec<(&Phase, &Step)> = document.steps().collect();
@@ -62,7 +62,7 @@ fn step_faults(step: &Step, source: &Arc<SourceFile>, runs_later: &dyn Fn(&Chain
     let mut faults = Vec::new();
     let mut refuse = |span: Span, what: &str| {
         faults.push(
-            Diagnostic::error("C050", format!("{what} is not executed locally yet"))
+            Diagnostic::error("E001", format!("{what} is not executed locally yet"))
                 .at(source, span, format!("step `{}` needs it", step.name))
                 .note("on AWS the document works as it is; locally nothing is skipped, so it is refused as a whole"),
         );
@@ -73,9 +73,8 @@ fn step_faults(step: &Step, source: &Arc<SourceFile>, runs_later: &dyn Fn(&Chain
     } else if !executes(step.module.action) {
         refuse(step.action_span, name);
     }
-    // The condition of Assert stands below its inputs; the module itself is refused above.
-    if let Some(condition) = step.condition.as_ref().filter(|_| step.module.action != Action::Assert) {
-        refuse(condition.key, "`if`");
+    if let Some(branching) = &step.branching {
+        refuse(branching.key, "`if`");
     }
     if let Some(repeat) = &step.repeat {
         refuse(repeat.key, "`loop`");

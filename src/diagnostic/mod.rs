@@ -8,5 +8,5 @@ mod model;
 pub mod render;
 mod suggest;
 
-pub use model::{Diagnostic, Label, Severity, SourceFile, Span};
+pub use model::{Diagnostic, Edit, Fix, Label, Severity, SourceFile, Span};
 pub use suggest::suggest;

@@ -5,7 +5,7 @@ use super::fields::{Fields, Findings, scalar, text};
 use super::settings::check_name;
 use super::{Arch, ComponentUse, Os, Promote, Recipe, RootVolume, codes, gates, parent};
 use crate::diagnostic::{SourceFile, Span};
-use crate::yaml::{self, Kind, Node};
+use crate::yaml::{self, Kind, Node, Style};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -141,7 +141,7 @@ fn version(node: &Node, out: &mut Findings) -> Option<(u32, u32)> {
         out.wrong_type("version", "text such as \"1.0\"", node);
         return None;
     };
-    if matches!(&node.kind, Kind::Scalar(scalar) if scalar.plain) {
+    if node.style() == Some(Style::Plain) {
         let message = format!("the version {text} has to stand in quotes");
         let found = out.error(codes::VERSION, node.span, message, "YAML readers take this for a number");
         found.notes.push("without quotes 1.10 is the number 1.1".to_owned());

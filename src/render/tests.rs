@@ -221,7 +221,7 @@ fn faults_of_templates_have_a_place() {
 #[test]
 fn a_rendered_document_is_read_back() {
     let fault = faults(&document("true").replace("ExecuteBash", "ExecuteBahs"), "own");
-    assert!(fault.starts_with('C'), "{fault}");
+    assert!(fault.starts_with("S001"), "{fault}");
     assert!(fault.contains("own (rendered from templates/components/own.yaml.hbs):6:17"), "{fault}");
     assert!(fault.contains("help: the text was rendered: correct it in templates/components/own.yaml.hbs"), "{fault}");
     let stage = faults(&document("true").replace("name: build", "name: test"), "own");

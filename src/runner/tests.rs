@@ -266,12 +266,12 @@ fn nothing_runs_unless_everything_can() {
     let mut bench = bench();
     let good = bash("Touch", "touch ran", "");
     for (bad, expected) in [
-        ("- { name: Bad name, action: Reboot }", "error[C006]: Invalid step name"),
+        ("- { name: Bad name, action: Reboot }", "error[D007]: Invalid step name"),
         (
             "- { name: Get, action: S3Download, inputs: [{ source: a, destination: b }] }",
-            "error[C050]: S3Download is not executed locally yet",
+            "error[E001]: S3Download is not executed locally yet",
         ),
-        ("- { name: Only, action: Reboot, if: { fileExists: a } }", "error[C050]: `if`"),
+        ("- { name: Only, action: Reboot, if: { fileExists: a } }", "error[E001]: `if`"),
     ] {
         let summary = bench.steps(&[&good, bad]);
         assert_eq!(summary.status, RunStatus::Failed);

@@ -65,4 +65,10 @@ pub const ENTRIES: &[Entry] = &[
         title: "a key is not plain text",
         explanation: "YAML allows lists and mappings as keys; JSON and every format used here do not.",
     },
+    Entry {
+        code: "Y011",
+        title: "a document separator with nothing after it",
+        explanation: "A line `---` begins another document. At the end of a file it begins an empty one, which some readers \
+            take for the content of the file. Remove it. Rule D015 for component documents.",
+    },
 ];

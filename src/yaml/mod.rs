@@ -8,10 +8,14 @@
 //! merge keys, tags, more than one document. The parser below is replaceable: nothing outside this room sees it.
 
 mod catalogue;
+mod comments;
 mod fault;
+mod offsets;
 mod parse;
 mod tree;
 
 pub use catalogue::ENTRIES;
-pub use parse::parse;
-pub use tree::{Kind, Node, Scalar};
+pub use comments::{Comment, comments};
+pub use offsets::Offsets;
+pub use parse::{Options, Reading, parse, read};
+pub use tree::{Kind, Node, Scalar, Style};

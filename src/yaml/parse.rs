@@ -1,17 +1,46 @@
 //! From the parser's events to the tree.
 
 use super::fault;
-use super::tree::{Kind, Node, Scalar};
-use crate::diagnostic::{Diagnostic, SourceFile, Span};
+use super::tree::{Kind, Node, Scalar, Style};
+use crate::diagnostic::{Diagnostic, Edit, Severity, SourceFile, Span};
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// How a file is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// The file is not one of ours, but for example a CloudFormation template: tags, anchors, aliases and merge keys are
+    /// taken as they come. Tags are kept in the tree, an alias is the text it is written as.
+    pub foreign: bool,
+}
+
+/// What was read of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The tree; absent if nothing could be read. Complete if there are no errors but duplicate keys, of which it has
+    /// the last, as most readers do.
+    pub root: Option<Node>,
+    /// Everything that is wrong; only what follows a syntax error is not looked at.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
 /// Reads a file that holds exactly one YAML (or JSON) document.
 ///
-/// All errors are returned, each at its place; only what follows a syntax error is not looked at.
+/// # Errors
+/// All of them, each at its place.
 pub fn parse(source: &Arc<SourceFile>) -> Result<Node, Vec<Diagnostic>> {
-    let mut builder = Builder::new(source);
+    let reading = read(source, Options::default());
+    let refused = reading.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    match reading.root {
+        Some(root) if !refused => Ok(root),
+        _ => Err(reading.diagnostics),
+    }
+}
+
+/// Reads a file and returns what could be read together with what is wrong.
+pub fn read(source: &Arc<SourceFile>, options: Options) -> Reading {
+    let mut builder = Builder::new(source, options);
     // Comments are skipped here: the tree has no use for them, and the parser limits how many it will buffer.
     let options =
         granit_parser::options! { emit_anchor_events: true, emit_unresolved_aliases: true, emit_comments: false };
@@ -43,6 +72,7 @@ fn bytes(span: &granit_parser::Span) -> Span {
 /// A collection whose end is not reached yet.
 struct Frame {
     start: usize,
+    tag: Option<Box<str>>,
     /// End of the last child, which is where a block collection ends.
     last: usize,
     flow: bool,
@@ -58,21 +88,38 @@ enum Content {
 
 struct Builder<'a> {
     source: &'a Arc<SourceFile>,
+    options: Options,
     open: Vec<Frame>,
     root: Option<Node>,
     documents: usize,
+    /// Where a second document begins, until it is known whether there is anything in it.
+    second: Option<Span>,
+    /// The tag of the node whose event comes next.
+    tag: Option<Box<str>>,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(source: &'a Arc<SourceFile>) -> Self {
-        Self { source, open: Vec::new(), root: None, documents: 0, diagnostics: Vec::new() }
+    fn new(source: &'a Arc<SourceFile>, options: Options) -> Self {
+        Self {
+            source,
+            options,
+            open: Vec::new(),
+            root: None,
+            documents: 0,
+            second: None,
+            tag: None,
+            diagnostics: Vec::new(),
+        }
     }
 
     /// Takes one event; `false` stops the reading.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
+        if let Some(start) = self.second {
+            return self.second_document(start, &event);
+        }
         match event {
-            Event::DocumentStart(..) => return self.document(span),
+            Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, _, _) => {
                 let node = self.scalar(text.into_owned(), style, span);
                 self.add(node);
@@ -85,29 +132,72 @@ impl<'a> Builder<'a> {
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Anchor(_, name) => self.alias(span, &format!("the anchor `&{name}` marks a value for repetition")),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                let text = self.source.text.get(span.start..span.end).unwrap_or_default().to_owned();
+                let text = self.source.slice(span).to_owned();
                 self.alias(span, &format!("`{text}` is an alias: it repeats a value marked elsewhere"));
-                self.add(Node { span, kind: Kind::Scalar(Scalar { text, plain: false, block: false }) });
+                self.add(Node::new(span, Kind::Scalar(Scalar { text, style: Style::Single })));
             }
             _ => {}
         }
         true
     }
 
-    fn document(&mut self, span: Span) -> bool {
+    fn document(&mut self, span: Span) {
         self.documents += 1;
-        if self.documents == 1 {
-            return true;
+        if self.documents > 1 {
+            self.second = Some(span);
         }
-        self.diagnostics.push(
-            Diagnostic::error("Y006", "a file holds one document")
-                .at(self.source, span, "a second one begins here")
-                .help("move it to a file of its own, or remove the `---`"),
-        );
-        false
+    }
+
+    /// A separator at the end of a file, with nothing after it, is superfluous; a document that nobody reads is a fault.
+    fn second_document(&mut self, start: Span, event: &Event<'_>) -> bool {
+        match event {
+            Event::Scalar(_, ScalarStyle::Plain, _, _) if self.blank_after(start) => {
+                self.diagnostics.push(
+                    Diagnostic::warning("Y011", "a document separator with nothing after it")
+                        .at(self.source, start, "begins a second, empty document")
+                        .help("remove the `---`")
+                        .safe_fix("remove the separator", vec![Edit::delete(self.line_of(start))]),
+                );
+                false
+            }
+            Event::DocumentEnd => false,
+            _ => {
+                self.diagnostics.push(
+                    Diagnostic::error("Y006", "a file holds one document")
+                        .at(self.source, start, "a second one begins here")
+                        .help("move it to a file of its own, or remove the `---`"),
+                );
+                false
+            }
+        }
+    }
+
+    /// Whether nothing but separators, comments and white space follows.
+    fn blank_after(&self, start: Span) -> bool {
+        let rest = self.source.text.get(start.end..).unwrap_or_default();
+        rest.lines().all(|line| {
+            let line = line.trim();
+            line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
+        })
+    }
+
+    /// How many bytes stand before an offset in its line.
+    fn column(&self, offset: usize) -> usize {
+        let before = &self.source.text[..offset];
+        before.len() - before.rfind('\n').map_or(0, |at| at + 1)
+    }
+
+    /// The whole line a place stands in, with its line break.
+    fn line_of(&self, span: Span) -> Span {
+        let line = self.source.line_span(self.source.line(span.start));
+        let end = self.source.text[line.end..].find('\n').map_or(self.source.text.len(), |at| line.end + at + 1);
+        Span::new(line.start, end)
     }
 
     fn alias(&mut self, span: Span, message: &str) {
+        if self.options.foreign {
+            return;
+        }
         self.diagnostics.push(
             Diagnostic::error("Y004", message)
                 .at(self.source, span, "anchors and aliases are not used here")
@@ -116,6 +206,10 @@ impl<'a> Builder<'a> {
     }
 
     fn tag(&mut self, span: Span) {
+        if self.options.foreign {
+            self.tag = Some(self.source.slice(span).trim_start_matches('!').into());
+            return;
+        }
         self.diagnostics.push(
             Diagnostic::error("Y007", "tags are not used here")
                 .at(self.source, span, "a tag")
@@ -135,24 +229,29 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn scalar(&self, text: String, style: ScalarStyle, span: Span) -> Node {
-        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        let plain = matches!(style, ScalarStyle::Plain);
+    fn scalar(&mut self, text: String, style: ScalarStyle, span: Span) -> Node {
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            ScalarStyle::Literal => Style::Literal,
+            ScalarStyle::Folded => Style::Folded,
+        };
         // The parser reports an absent value as `~` of no width; here it stays what it is: nothing.
-        let text = if plain && span.start == span.end { String::new() } else { text };
+        let text = if style == Style::Plain && span.start == span.end { String::new() } else { text };
         // The span of a block reaches to the next token; what belongs to it ends with its last line of text.
-        let span = if block {
-            let raw = self.source.text.get(span.start..span.end).unwrap_or_default();
-            Span::new(span.start, span.start + raw.trim_end().len())
+        let span = if style.is_block() {
+            Span::new(span.start, span.start + block_length(self.source.slice(span), self.column(span.start), &text))
         } else {
             span
         };
-        Node { span, kind: Kind::Scalar(Scalar { text, plain, block }) }
+        Node { span, kind: Kind::Scalar(Scalar { text, style }), tag: self.tag.take() }
     }
 
     fn begin(&mut self, style: StructureStyle, span: Span, content: Content) {
         let flow = style == StructureStyle::Flow;
-        self.open.push(Frame { start: span.start, last: span.end.max(span.start), flow, braces: false, content });
+        let tag = self.tag.take();
+        self.open.push(Frame { start: span.start, tag, last: span.end.max(span.start), flow, braces: false, content });
     }
 
     fn end(&mut self, span: Span) {
@@ -166,7 +265,7 @@ impl<'a> Builder<'a> {
             Content::Sequence(items) => Kind::Sequence(items),
             Content::Mapping { entries, .. } => Kind::Mapping(entries),
         };
-        self.add(Node { span, kind });
+        self.add(Node { span, kind, tag: frame.tag });
     }
 
     /// Puts a finished node where it belongs: document root, list item, key or value.
@@ -183,39 +282,66 @@ impl<'a> Builder<'a> {
                     entries.push((key, node));
                     return;
                 }
-                match key_fault(self.source, seen, &node) {
+                match key_fault(self.source, self.options, seen, &node) {
                     None => {}
                     Some(_) if frame.flow && node.entries().is_some() && node.span.start == frame.start + 1 => {
                         frame.braces = true;
                     }
-                    Some(fault) => self.diagnostics.push(fault),
+                    Some(fault) => {
+                        // Of duplicate keys the last one counts, as with most readers.
+                        if fault.code == "Y003" {
+                            entries.retain(|(other, _)| other.as_str() != node.as_str());
+                        }
+                        self.diagnostics.push(fault);
+                    }
                 }
                 *key = Some(node);
             }
         }
     }
 
-    fn finish(mut self) -> Result<Node, Vec<Diagnostic>> {
-        match self.root {
-            Some(root) if self.diagnostics.is_empty() && !(root.is_null() && root.span.start == root.span.end) => {
-                Ok(root)
-            }
-            _ => {
-                if self.diagnostics.is_empty() {
-                    self.diagnostics.push(
-                        Diagnostic::error("Y009", "the file is empty")
-                            .at(self.source, Span::new(0, 0), "")
-                            .help("write it, or remove the file and what refers to it"),
-                    );
-                }
-                Err(self.diagnostics)
-            }
+    fn finish(mut self) -> Reading {
+        let empty = self.root.as_ref().is_none_or(|root| root.is_null() && root.span.start == root.span.end);
+        if empty && self.diagnostics.is_empty() {
+            self.diagnostics.push(
+                Diagnostic::error("Y009", "the file is empty")
+                    .at(self.source, Span::new(0, 0), "")
+                    .help("write it, or remove the file and what refers to it"),
+            );
         }
+        Reading { root: self.root.filter(|_| !empty), diagnostics: self.diagnostics }
     }
 }
 
+/// The length of a block of lines in what reaches from its first line to the next token: comments that are indented less
+/// than the block are not part of it.
+fn block_length(raw: &str, column: usize, text: &str) -> usize {
+    let first = text.trim_start_matches('\n');
+    let deeper = first.len() - first.trim_start_matches(' ').len();
+    let indentation = column.saturating_sub(deeper);
+    let mut length = 0;
+    let mut start = 0;
+    for line in raw.split_inclusive('\n') {
+        let content = line.trim_end();
+        let spaces = line.len() - line.trim_start_matches(' ').len();
+        if start > 0 && !content.is_empty() && spaces < indentation {
+            break;
+        }
+        if !content.is_empty() {
+            length = start + content.len();
+        }
+        start += line.len();
+    }
+    length
+}
+
 /// What is wrong with a key; notes it in `seen` otherwise.
-fn key_fault(source: &Arc<SourceFile>, seen: &mut BTreeMap<String, Span>, key: &Node) -> Option<Diagnostic> {
+fn key_fault(
+    source: &Arc<SourceFile>,
+    options: Options,
+    seen: &mut BTreeMap<String, Span>,
+    key: &Node,
+) -> Option<Diagnostic> {
     let Kind::Scalar(scalar) = &key.kind else {
         return Some(
             Diagnostic::error("Y010", "a key must be plain text")
@@ -223,7 +349,10 @@ fn key_fault(source: &Arc<SourceFile>, seen: &mut BTreeMap<String, Span>, key: &
                 .help("quote it if it is meant as text"),
         );
     };
-    if scalar.plain && scalar.text == "<<" {
+    if scalar.style == Style::Plain && scalar.text == "<<" {
+        if options.foreign {
+            return None;
+        }
         return Some(
             Diagnostic::error("Y005", "merge keys are not used here")
                 .at(source, key.span, "readers differ on what this means")
@@ -235,7 +364,8 @@ fn key_fault(source: &Arc<SourceFile>, seen: &mut BTreeMap<String, Span>, key: &
             Diagnostic::error("Y003", format!("the key `{}` appears twice", scalar.text))
                 .at(source, key.span, "again here")
                 .also_at(source, *first, "first here")
-                .help("remove or rename one of the two"),
+                .help("remove or rename one of the two")
+                .inferred(),
         );
     }
     seen.insert(scalar.text.clone(), key.span);

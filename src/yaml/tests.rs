@@ -46,7 +46,7 @@ fn text_is_kept_as_written() {
     assert_eq!(root.get("block").unwrap().as_str(), Some("a\nb\n"));
     assert_eq!(root.get("nothing").unwrap().as_str(), Some(""));
     assert!(root.get("nothing").unwrap().is_null() && root.get("tilde").unwrap().is_null());
-    assert!(matches!(&root.get("block").unwrap().kind, Kind::Scalar(scalar) if scalar.block && !scalar.plain));
+    assert!(root.get("block").unwrap().style() == Some(Style::Literal));
 }
 
 #[test]

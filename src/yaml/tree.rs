@@ -10,6 +10,8 @@ pub struct Node {
     pub span: Span,
     /// What it is.
     pub kind: Kind,
+    /// Its tag without the leading `!`, where tags are read ([`super::Options::tags`]): `Sub` for `!Sub`.
+    pub tag: Option<Box<str>>,
 }
 
 /// What a [`Node`] is.
@@ -28,13 +30,46 @@ pub enum Kind {
 pub struct Scalar {
     /// Its text after quotes, escapes and block indentation are taken away. Numbers are not normalised.
     pub text: String,
-    /// Written without quotes and not as a block, so that it may be a number, a boolean or null.
-    pub plain: bool,
-    /// Written as a `|` or `>` block.
-    pub block: bool,
+    /// How it is written.
+    pub style: Style,
+}
+
+/// How a scalar is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Without quotes, so that it may be a number, a boolean or null.
+    Plain,
+    /// `'…'`
+    Single,
+    /// `"…"`
+    Double,
+    /// `|`: lines are kept.
+    Literal,
+    /// `>`: lines are joined.
+    Folded,
+}
+
+impl Style {
+    /// Whether it is a `|` or `>` block.
+    pub fn is_block(self) -> bool {
+        matches!(self, Self::Literal | Self::Folded)
+    }
 }
 
 impl Node {
+    /// A node without a tag.
+    pub fn new(span: Span, kind: Kind) -> Self {
+        Self { span, kind, tag: None }
+    }
+
+    /// How a scalar is written; `None` for lists and mappings.
+    pub fn style(&self) -> Option<Style> {
+        match &self.kind {
+            Kind::Scalar(scalar) => Some(scalar.style),
+            _ => None,
+        }
+    }
+
     /// The text of a scalar of any kind, as written; `None` for lists and mappings.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
@@ -46,7 +81,7 @@ impl Node {
     /// The text of an unquoted scalar, the only kind that has other readings than text.
     fn plain(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar(scalar) if scalar.plain => Some(&scalar.text),
+            Kind::Scalar(scalar) if scalar.style == Style::Plain => Some(&scalar.text),
             _ => None,
         }
     }
@@ -138,7 +173,7 @@ mod tests {
     use super::*;
 
     fn plain(text: &str) -> Node {
-        Node { span: Span::default(), kind: Kind::Scalar(Scalar { text: text.into(), plain: true, block: false }) }
+        Node::new(Span::default(), Kind::Scalar(Scalar { text: text.into(), style: Style::Plain }))
     }
 
     #[test]
@@ -161,10 +196,8 @@ mod tests {
 
     #[test]
     fn quotes_make_text_of_everything() {
-        let quoted = |text: &str| Node {
-            span: Span::default(),
-            kind: Kind::Scalar(Scalar { text: text.into(), plain: false, block: false }),
-        };
+        let quoted =
+            |text: &str| Node::new(Span::default(), Kind::Scalar(Scalar { text: text.into(), style: Style::Single }));
         assert!(!quoted("true").is_typed() && !quoted("1").is_typed() && !quoted("").is_typed());
         assert_eq!(quoted("true").as_bool(), None);
         assert_eq!(quoted("1").as_int(), None);

@@ -2,7 +2,8 @@
 
 use crate::component::expression::{self, ExpressionError, Template};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
-use crate::yaml::Node;
+use crate::yaml::{self, Node};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Collects diagnostics while a document is read.
@@ -25,11 +26,11 @@ impl<'a> Context<'a> {
         self.push(Diagnostic::error(code, message).at(self.source, span, label));
     }
 
-    /// The entries of a mapping with known keys. Reports anything that is not a mapping (`C009`) and every key that is
-    /// not known (`C003`). `what` is the thing with its article, such as `a step`.
+    /// The entries of a mapping with known keys. Reports anything that is not a mapping (`D020`) and every key that is
+    /// not known (`D004`). `what` is the thing with its article, such as `a step`.
     pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n [(Node, Node)]> {
         let Some(entries) = node.entries() else {
-            self.error("C009", node.span, format!("{what} must be a mapping"), format!("this is {}", node.describe()));
+            self.error("D020", node.span, format!("{what} must be a mapping"), format!("this is {}", node.describe()));
             return None;
         };
         for (key, _) in entries {
@@ -41,11 +42,11 @@ impl<'a> Context<'a> {
         Some(entries)
     }
 
-    /// The items of a list; anything else is reported (`C009`).
+    /// The items of a list; anything else is reported (`D020`).
     pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
         let items = node.items();
         if items.is_none() {
-            self.error("C009", node.span, format!("{what} must be a list"), format!("this is {}", node.describe()));
+            self.error("D020", node.span, format!("{what} must be a list"), format!("this is {}", node.describe()));
         }
         items
     }
@@ -54,61 +55,88 @@ impl<'a> Context<'a> {
     pub fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         let text = node.as_str().filter(|_| !node.is_null());
         if text.is_none() {
-            self.error("C009", node.span, format!("{what} must be text"), format!("this is {}", node.describe()));
+            self.error("D020", node.span, format!("{what} must be text"), format!("this is {}", node.describe()));
         }
         text
     }
 
-    /// A boolean; anything else is reported (`C009`).
+    /// A boolean; anything else is reported (`D020`).
     pub fn boolean(&mut self, node: &Node, what: &str) -> bool {
         node.as_bool().unwrap_or_else(|| {
             let label = format!("this is {}", node.describe());
-            self.error("C009", node.span, format!("{what} must be true or false"), label);
+            self.error("D020", node.span, format!("{what} must be true or false"), label);
             false
         })
     }
 
-    /// Warns when a text is written so that a reader may take it for a number or boolean and change it (`C040`).
+    /// Warns when a text is written so that a reader may take it for a number or boolean and change it (`D019`).
     pub fn warn_typed(&mut self, node: &Node, what: &str) {
         if node.is_typed() && !node.is_null() {
             let text = node.as_str().unwrap_or_default().to_owned();
             self.push(
-                Diagnostic::warning("C040", format!("{what} is text, but this is written as {}", node.describe()))
+                Diagnostic::warning("D019", format!("{what} is text, but this is written as {}", node.describe()))
                     .at(self.source, node.span, "a reader may change it, for example drop zeros")
                     .help(format!("put it in quotes: \"{text}\"")),
             );
         }
     }
 
-    /// A text with expressions. Faulty expressions are reported (`C025`, `C026`).
+    /// A text with expressions. Faulty expressions are reported (`X008` to `X010`, `X017`).
     pub fn template(&mut self, node: &Node) -> Option<Template> {
         let text = node.as_str()?;
-        let places = places(self.source, node, text);
-        let place = |number: usize| places.get(number).copied().unwrap_or(node.span);
+        // Most texts hold no expression, and need no places.
+        let offsets = text.contains("{{").then(|| yaml::Offsets::new(&self.source.text, node));
+        let place = |range: Range<usize>| offsets.as_ref().map_or(node.span, |offsets| offsets.span(&range));
         let mut faults = Vec::new();
-        let parts = expression::split(text, place, |number, error| faults.push((number, error)));
-        for (number, error) in faults {
-            self.push(faulty(self.source, place(number), &error));
+        let parts = expression::split(text, place, |range, error| faults.push((place(range), error)));
+        for (span, error) in faults {
+            self.push(faulty(self.source, span, &error));
         }
-        Some(Template { parts, span: node.span })
+        Some(Template { parts, node: node.clone() })
     }
 
-    /// All texts in a part of the document that contain expressions.
-    pub fn templates(&mut self, node: &Node) -> Vec<Template> {
-        if let Some(entries) = node.entries() {
-            return entries.iter().flat_map(|(_, value)| self.templates(value)).collect();
+    /// A text or number with expressions, anything else is reported under `code`.
+    pub fn scalar_template(&mut self, key: &Node, node: &Node, what: &str, code: &'static str) -> Option<Template> {
+        if node.as_str().is_none() || node.is_null() {
+            let span = if node.span.start == node.span.end { key.span } else { node.span };
+            self.error(code, span, format!("{what} must be text"), format!("this is {}", node.describe()));
+            return None;
         }
-        if let Some(items) = node.items() {
-            return items.iter().flat_map(|item| self.templates(item)).collect();
+        self.warn_typed(node, what);
+        self.template(node)
+    }
+
+    /// A mapping whose faults, unknown keys included, are reported under `code`.
+    pub fn shape<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+        known: &[&str],
+        code: &'static str,
+    ) -> Option<&'n [(Node, Node)]> {
+        let before = self.diagnostics.len();
+        let entries = self.mapping(node, what, known);
+        for diagnostic in &mut self.diagnostics[before..] {
+            diagnostic.code = code;
         }
-        self.template(node).filter(|template| template.literal().is_none()).into_iter().collect()
+        entries
+    }
+
+    /// An expression where none is replaced (`X007`).
+    pub fn misplaced_expression(&mut self, node: &Node, what: &str) {
+        self.push(
+            Diagnostic::error("X007", format!("{what} cannot hold an expression"))
+                .at(self.source, node.span, "taken as it is written")
+                .note("expressions are replaced in `inputs`, in `loop.forEach` and in the value of a condition")
+                .help("write the value out"),
+        );
     }
 }
 
 /// The diagnostic for a key that does not belong there.
 pub fn unknown_key(source: &Arc<SourceFile>, span: Span, name: &str, what: &str, known: &[&str]) -> Diagnostic {
     let diagnostic =
-        Diagnostic::error("C003", format!("unknown key `{name}` in {what}")).at(source, span, "not a known key");
+        Diagnostic::error("D004", format!("unknown key `{name}` in {what}")).at(source, span, "not a known key");
     match suggest(name, known) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!("known keys: {}", known.join(", "))),
@@ -116,38 +144,53 @@ pub fn unknown_key(source: &Arc<SourceFile>, span: Span, name: &str, what: &str,
 }
 
 fn faulty(source: &Arc<SourceFile>, span: Span, error: &ExpressionError) -> Diagnostic {
+    let diagnostic = |code| Diagnostic::error(code, error.to_string());
     match error {
-        ExpressionError::Unclosed => Diagnostic::error("C025", error.to_string())
-            .at(source, span, "opened here")
-            .help("add `}}`; there is no way to write a literal `{{`"),
-        ExpressionError::Unknown(_) | ExpressionError::Empty(_) => Diagnostic::error("C025", error.to_string())
-            .at(source, span, "neither a name, nor `phase.step.outputs.key`, nor a known prefix")
-            .help("write a parameter or constant, `phase.step.inputs.key`, `phase.step.outputs.key`, `loop.value` or `context:key`")
-            .note("text for another template engine cannot stand in double braces: there is no escape for them"),
+        ExpressionError::Unclosed => {
+            diagnostic("X008").at(source, span, "opened here").help("add `}}`; there is no way to write a literal `{{`")
+        }
+        ExpressionError::Unknown(text) => {
+            let diagnostic = diagnostic("X017").at(source, span, "nothing that the language knows");
+            match expression::meant(text) {
+                Some(meant) => diagnostic.help(meant),
+                None if expression::is_foreign(text) => diagnostic
+                    .note("text for another template engine cannot stand in double braces: there is no escape for them")
+                    .help("download it as a file, or put the braces together in the script: `b='{'`, then `\"$b$b …\"`"),
+                None => diagnostic
+                    .help("write a parameter or constant, `phase.step.inputs.key`, `phase.step.outputs.key`, `loop.value` or `context:key`"),
+            }
+        }
+        ExpressionError::Empty(prefix) => diagnostic("X010")
+            .at(source, span, "incomplete")
+            .help(format!("write for example `{}`", example(prefix)))
+            .inferred(),
+        ExpressionError::Resolve(_) => diagnostic("X010")
+            .at(source, span, "no parameter is named here")
+            .help("write `aws:ssm:resolve(Name)` with a parameter of this document, or `aws:ssm:/path/name` itself")
+            .inferred(),
+        ExpressionError::Ssm(_) => diagnostic("X010")
+            .at(source, span, "letters, digits and `_ . - /` can stand in a name")
+            .help("write the name alone, as in `aws:ssm:/path/name`")
+            .inferred(),
         ExpressionError::Context(key) => {
-            let diagnostic = Diagnostic::error("C026", error.to_string()).at(source, span, "unknown key");
-            match suggest(key, expression::CONTEXT_KEYS) {
+            let diagnostic = diagnostic("X010").at(source, span, "unknown key").inferred();
+            match suggest(key.trim(), expression::CONTEXT_KEYS) {
                 Some(near) => diagnostic.help(format!("did you mean `context:{near}`?")),
                 None => diagnostic.help(format!("known keys: {}", expression::CONTEXT_KEYS.join(", "))),
             }
         }
-        ExpressionError::Imds(_) => Diagnostic::error("C026", error.to_string())
+        ExpressionError::Imds(_) => diagnostic("X009")
             .at(source, span, "refused by the service")
             .help("use another metadata path, or the instance profile through the AWS CLI"),
     }
 }
 
-/// Where the expressions of a text stand in the file, in order. Empty if the text is written so that they cannot be told
-/// (an escaped brace in double quotes), and then the whole text stands for each of them.
-fn places(source: &Arc<SourceFile>, node: &Node, text: &str) -> Vec<Span> {
-    let raw = source.text.get(node.span.start..node.span.end).unwrap_or_default();
-    let mut places = Vec::new();
-    let mut from = 0;
-    while let Some(open) = raw[from..].find("{{") {
-        let start = from + open;
-        let end = raw[start..].find("}}").map_or(start + 2, |close| start + close + 2);
-        places.push(Span::new(node.span.start + start, node.span.start + end));
-        from = end;
+/// A whole expression with a prefix.
+fn example(prefix: &str) -> &'static str {
+    match prefix {
+        "aws:ssm:" => "aws:ssm:/path/name",
+        "aws:imds:" => "aws:imds:placement/region",
+        "env:" => "env:PATH",
+        _ => "context:region",
     }
-    if raw.matches("{{").count() == text.matches("{{").count() { places } else { Vec::new() }
 }

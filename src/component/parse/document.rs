@@ -28,7 +28,7 @@ pub fn read(context: &mut Context<'_>, root: &Node) -> Option<Draft> {
     let parameters = root.get("parameters").map(|node| parameters(context, node, &mut names)).unwrap_or_default();
     let constants = root.get("constants").map(|node| constants(context, node, &mut names)).unwrap_or_default();
     let names_known =
-        !context.diagnostics[before..].iter().any(|diagnostic| matches!(diagnostic.code, "C003" | "C007" | "C009"));
+        !context.diagnostics[before..].iter().any(|diagnostic| matches!(diagnostic.code, "D004" | "D011" | "D020"));
     let phases = phases(context, root);
     let document = Document { name, description, disable_logging, parameters, constants, phases: Vec::new() };
     Some(Draft { document, names_known, phases })
@@ -37,13 +37,13 @@ pub fn read(context: &mut Context<'_>, root: &Node) -> Option<Draft> {
 fn schema_version(context: &mut Context<'_>, root: &Node) {
     match root.get("schemaVersion") {
         None => context.push(
-            Diagnostic::error("C001", "`schemaVersion` is missing")
+            Diagnostic::error("D002", "`schemaVersion` is missing")
                 .at(context.source, root.span, "in this document")
                 .help("add `schemaVersion: 1.0`"),
         ),
         Some(node) if matches!(node.as_str(), Some("1.0" | "1")) => {}
         Some(node) => context.push(
-            Diagnostic::error("C001", "`schemaVersion` must be 1.0")
+            Diagnostic::error("D002", "`schemaVersion` must be 1.0")
                 .at(context.source, node.span, "no other version exists")
                 .help("write `schemaVersion: 1.0`"),
         ),
@@ -59,7 +59,7 @@ fn declarations<'n>(
 ) -> Vec<(String, &'n Node, &'n Node)> {
     let Some(items) = node.items() else {
         context.push(
-            Diagnostic::error("C007", format!("`{what}` must be a list"))
+            Diagnostic::error("D011", format!("`{what}` must be a list"))
                 .at(context.source, node.span, format!("this is {}", node.describe()))
                 .help("write each as a list item with one key: `- Name: { type: string }`"),
         );
@@ -69,7 +69,7 @@ fn declarations<'n>(
     for item in items {
         let Some([(key, value)]) = item.entries() else {
             context.push(
-                Diagnostic::error("C007", format!("each item of `{what}` must be a mapping with one key, its name"))
+                Diagnostic::error("D011", format!("each item of `{what}` must be a mapping with one key, its name"))
                     .at(context.source, item.span, format!("this is {}", describe_entries(item)))
                     .help("write `- Name: { type: string }`; indent what belongs to it deeper than its name"),
             );
@@ -78,10 +78,10 @@ fn declarations<'n>(
         let name = key.as_str().unwrap_or_default();
         if !is_name(name) {
             let message = format!("`{name}` cannot be the name of a parameter or constant");
-            context.push(name_fault("C007", context, key.span, message));
+            context.push(name_fault("D011", context, key.span, message));
         } else if let Some(first) = names.insert(name.to_owned(), key.span) {
             context.push(
-                Diagnostic::error("C007", format!("`{name}` is declared twice"))
+                Diagnostic::error("D011", format!("`{name}` is declared twice"))
                     .at(context.source, key.span, "again here")
                     .also_at(context.source, first, "first here")
                     .note("parameters and constants share their names"),
@@ -121,11 +121,12 @@ fn parameters(context: &mut Context<'_>, node: &Node, names: &mut Names) -> Vec<
             default: default.map(str::to_owned),
             description: description.map(str::to_owned),
             span: key.span,
+            default_span: value.get("default").map(|node| node.span),
         });
     }
     if let Some(extra) = parameters.get(MOST_PARAMETERS) {
         let message = format!("a component can have {MOST_PARAMETERS} parameters, this one has {}", parameters.len());
-        context.error("C007", extra.span, message, "one too many");
+        context.error("D011", extra.span, message, "one too many");
     }
     parameters
 }
@@ -139,12 +140,12 @@ fn constants(context: &mut Context<'_>, node: &Node, names: &mut Names) -> Vec<C
         }
         declared_type(context, value, key.span, &what);
         let Some(node) = value.get("value") else {
-            context.error("C008", key.span, format!("{what} has no `value`"), "a constant is nothing without one");
+            context.error("D012", key.span, format!("{what} has no `value`"), "a constant is nothing without one");
             continue;
         };
         context.warn_typed(node, &format!("the value of {what}"));
         if let Some(value) = context.text(node, &format!("the value of {what}")) {
-            constants.push(Constant { name, value: value.to_owned(), span: key.span });
+            constants.push(Constant { name, value: value.to_owned(), span: key.span, value_span: node.span });
         }
     }
     constants
@@ -153,13 +154,13 @@ fn constants(context: &mut Context<'_>, node: &Node, names: &mut Names) -> Vec<C
 fn declared_type(context: &mut Context<'_>, declaration: &Node, name: Span, what: &str) {
     match declaration.get("type") {
         None => context.push(
-            Diagnostic::error("C008", format!("{what} has no `type`"))
+            Diagnostic::error("D012", format!("{what} has no `type`"))
                 .at(context.source, name, "")
                 .help("add `type: string`"),
         ),
         Some(node) if node.as_str() == Some("string") => {}
         Some(node) => context.push(
-            Diagnostic::error("C008", format!("the type of {what} must be `string`"))
+            Diagnostic::error("D012", format!("the type of {what} must be `string`"))
                 .at(context.source, node.span, "no other type exists")
                 .help("write `type: string`"),
         ),
@@ -172,7 +173,7 @@ fn phases(context: &mut Context<'_>, root: &Node) -> Vec<DraftPhase> {
     let Some((key, node)) = root.entry("phases") else {
         let label = "no `phases` in this document";
         context.push(
-            Diagnostic::error("C002", empty)
+            Diagnostic::error("D003", empty)
                 .at(context.source, root.span, label)
                 .help("add `phases:` with at least one of build, validate and test"),
         );
@@ -181,13 +182,13 @@ fn phases(context: &mut Context<'_>, root: &Node) -> Vec<DraftPhase> {
     let items = match node.items() {
         Some(items) if !items.is_empty() => items,
         Some(_) => {
-            context.error("C002", node.span, empty, "an empty list");
+            context.error("D003", node.span, empty, "an empty list");
             return Vec::new();
         }
         None => {
             let span = if node.is_null() { key.span } else { node.span };
             let message = if node.is_null() { empty } else { "`phases` must be a list" };
-            context.error("C002", span, message, format!("this is {}", node.describe()));
+            context.error("D003", span, message, format!("this is {}", node.describe()));
             return Vec::new();
         }
     };
@@ -196,7 +197,7 @@ fn phases(context: &mut Context<'_>, root: &Node) -> Vec<DraftPhase> {
     let run = |name: &str| matches!(name, "build" | "validate" | "test");
     if phases.len() == items.len() && !phases.iter().any(|phase| run(&phase.phase.name)) {
         context.push(
-            Diagnostic::error("C004", "none of the phases is named build, validate or test")
+            Diagnostic::error("D005", "none of the phases is named build, validate or test")
                 .at(context.source, key.span, "nothing here would be run")
                 .help("name a phase `build`, `validate` or `test`"),
         );
@@ -209,7 +210,7 @@ fn phase(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Spa
     context.mapping(node, "a phase", &known)?;
     let (name, span) = match node.get("name") {
         None => {
-            context.error("C005", node.span, "a phase has no name", "this one");
+            context.error("D006", node.span, "a phase has no name", "this one");
             (String::new(), node.span)
         }
         Some(value) => (phase_name(context, value, seen), value.span),
@@ -217,12 +218,12 @@ fn phase(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Spa
     let disable_logging = node.get("disableLogging").is_some_and(|node| context.boolean(node, "`disableLogging`"));
     let steps = match node.entry("steps") {
         None => {
-            context.error("C009", span, format!("phase `{name}` has no `steps`"), "this phase");
+            context.error("D020", span, format!("phase `{name}` has no `steps`"), "this phase");
             Vec::new()
         }
         Some((_, steps)) => match context.list(steps, "`steps`") {
             Some([]) => {
-                context.error("C009", steps.span, format!("phase `{name}` has no steps"), "an empty list");
+                context.error("D020", steps.span, format!("phase `{name}` has no steps"), "an empty list");
                 Vec::new()
             }
             items => step::read_all(context, &name, items.unwrap_or_default()),
@@ -234,15 +235,19 @@ fn phase(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Spa
 fn phase_name(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Span>) -> String {
     let Some(name) = node.as_str().filter(|name| is_name(name)) else {
         let text = node.as_str().unwrap_or_default();
+        if text.contains("{{") {
+            context.misplaced_expression(node, "the name of a phase");
+            return text.to_owned();
+        }
         let message = format!(
             "Invalid phase name '{text}'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_]."
         );
-        context.push(name_fault("C005", context, node.span, message));
+        context.push(name_fault("D006", context, node.span, message));
         return text.to_owned();
     };
     if let Some(first) = seen.insert(name.to_owned(), node.span) {
         context.push(
-            Diagnostic::error("C005", format!("there are two phases named `{name}`"))
+            Diagnostic::error("D006", format!("there are two phases named `{name}`"))
                 .at(context.source, node.span, "again here")
                 .also_at(context.source, first, "first here")
                 .help("put the steps of both into one phase"),

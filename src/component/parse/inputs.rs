@@ -51,7 +51,7 @@ fn missing(context: &mut Context<'_>, place: &Place<'_>, module: &Module, span: 
     );
     let required: Vec<&str> = module.inputs.iter().filter(|input| input.required).map(|input| input.name).collect();
     let diagnostic =
-        Diagnostic::error("C011", message).at(context.source, span, "without inputs there is nothing to do");
+        Diagnostic::error("S003", message).at(context.source, span, "without inputs there is nothing to do");
     context.push(match required.as_slice() {
         [] => diagnostic.help("add `inputs:`"),
         keys => diagnostic.help(format!("add `inputs:` with {}", keys.join(", "))),
@@ -59,7 +59,7 @@ fn missing(context: &mut Context<'_>, place: &Place<'_>, module: &Module, span: 
 }
 
 fn wrong_shape(context: &mut Context<'_>, module: &Module, node: &Node, wanted: &str) -> Vec<Item> {
-    let diagnostic = Diagnostic::error("C012", format!("the inputs of {} must be {wanted}", module.name)).at(
+    let diagnostic = Diagnostic::error("S004", format!("the inputs of {} must be {wanted}", module.name)).at(
         context.source,
         node.span,
         format!("this is {}", node.describe()),
@@ -83,12 +83,12 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
         let name = key.as_str().unwrap_or_default();
         let Some(input) = module.input(name) else {
             let fault = unknown_key(context.source, key.span, name, &format!("the inputs of {}", module.name), &known);
-            context.push(Diagnostic { code: "C013", ..fault });
+            context.push(Diagnostic { code: "S005", ..fault });
             misspelled.extend(suggest(name, &known));
             continue;
         };
         if let Some(value) = value(context, module, input, key, node) {
-            fields.push(Field { name: input.name, span: key.span, value });
+            fields.push(Field { name: input.name, span: key.span, value_span: node.span, value });
         }
     }
     // A misspelled input is one fault, not an unknown one and a missing one.
@@ -96,18 +96,30 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
     for input in module.inputs.iter().filter(|input| input.required && !given(input.name)) {
         let message = format!("{} needs the input `{}`", module.name, input.name);
         let label = format!("`{}` of step `{}` is missing", input.name, place.step);
-        context.push(Diagnostic::error("C013", message).at(context.source, node.span, label).help(input.summary));
+        context.push(Diagnostic::error("S005", message).at(context.source, node.span, label).help(input.summary));
     }
     for rule in module.rules {
         let (Rule::ExactlyOne(keys) | Rule::Together(keys)) = rule;
-        let count = keys.iter().filter(|key| given(key)).count();
-        let (broken, message) = match rule {
-            Rule::ExactlyOne(_) => (count != 1, "exactly one of these inputs"),
-            Rule::Together(_) => (count != 0 && count != keys.len(), "all of these inputs or none"),
-        };
-        if broken {
-            let message = format!("{} takes {message}: {}", module.name, keys.join(", "));
-            context.error("C018", node.span, message, format!("here are {count}"));
+        let absent: Vec<&str> = keys.iter().copied().filter(|key| !given(key)).collect();
+        let count = keys.len() - absent.len();
+        let first = keys.iter().find_map(|key| node.entry(key)).map_or(node.span, |(key, _)| key.span);
+        let all = keys.join(", ");
+        match rule {
+            Rule::ExactlyOne(_) if count != 1 => {
+                let message = format!("{} takes exactly one of these inputs: {all}", module.name);
+                context.error("S010", first, message, format!("here are {count}"));
+            }
+            Rule::Together(_) if count != 0 && count != keys.len() => {
+                let absent = absent.join("`, `");
+                let message = format!("{} takes all of these inputs or none: {all}", module.name);
+                context.push(
+                    Diagnostic::error("M007", message)
+                        .at(context.source, first, format!("given without `{absent}`"))
+                        .note("with only one of them nothing is verified, without a word")
+                        .help(format!("add `{absent}`, or remove this one")),
+                );
+            }
+            _ => {}
         }
     }
     Some(Item { fields, span: node.span })
@@ -152,6 +164,8 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
             Some(items) => {
                 return Some(Value::Texts(items.iter().filter_map(|item| context.template(item)).collect()));
             }
+            // A number is as good as text here, and is to be written as one.
+            None if node.as_float().is_some() => return context.template(node).map(Value::Text),
             None => return text(context, &what, key, node).map(Value::Text),
         },
     };
@@ -161,13 +175,13 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
 
 fn wrong_type(context: &mut Context<'_>, what: &str, wanted: &str, key: &Node, node: &Node) {
     let span = if node.span.start == node.span.end { key.span } else { node.span };
-    context.error("C013", span, format!("{what} must be {wanted}"), format!("this is {}", node.describe()));
+    context.error("S005", span, format!("{what} must be {wanted}"), format!("this is {}", node.describe()));
 }
 
 fn refuse_empty(context: &mut Context<'_>, input: &Input, what: &str, node: &Node) -> bool {
     let empty = input.required && node.items().is_some_and(<[Node]>::is_empty);
     if empty {
-        context.error("C013", node.span, format!("{what} is needed"), "an empty list");
+        context.error("S005", node.span, format!("{what} is needed"), "an empty list");
     }
     empty
 }
@@ -189,11 +203,11 @@ fn chosen(context: &mut Context<'_>, input: &Input, what: &str, node: &Node, tem
     if let Some(text) = template.literal() {
         match input.kind {
             Type::OneOf(words) if !words.contains(&text.as_str()) => {
-                not_a_choice(context, node, what, words);
+                not_a_choice(context, "S007", node, what, words);
                 return None;
             }
             Type::Encoding if !ENCODINGS.iter().any(|name| name.eq_ignore_ascii_case(&text)) => {
-                not_a_choice(context, node, what, ENCODINGS);
+                not_a_choice(context, "S007", node, what, ENCODINGS);
                 return None;
             }
             Type::Permissions if !is_octal(&text) => {
@@ -214,10 +228,10 @@ fn is_octal(text: &str) -> bool {
         && u32::from_str_radix(digits, 8).is_ok_and(|bits| bits <= 0o7777)
 }
 
-/// Reports a word outside the allowed ones (`C015`).
-pub fn not_a_choice(context: &mut Context<'_>, node: &Node, what: &str, words: &[&str]) {
+/// Reports a word outside the allowed ones.
+pub fn not_a_choice(context: &mut Context<'_>, code: &'static str, node: &Node, what: &str, words: &[&str]) {
     let text = node.as_str().unwrap_or_default();
-    let diagnostic = Diagnostic::error("C015", format!("{what} cannot be `{text}`")).at(
+    let diagnostic = Diagnostic::error(code, format!("{what} cannot be `{text}`")).at(
         context.source,
         node.span,
         "not a known value",

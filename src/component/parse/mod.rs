@@ -1,23 +1,32 @@
 //! From the YAML tree to the model, collecting everything that is wrong.
 
-mod blocks;
+mod condition;
 mod context;
 mod document;
 mod inputs;
+mod repeat;
 mod step;
 
 use super::model::Document;
 use super::resolve;
-use crate::diagnostic::{Diagnostic, Severity, SourceFile};
-use crate::yaml;
+use crate::diagnostic::{Diagnostic, Edit, Severity, SourceFile};
+use crate::yaml::{self, Node};
 use context::Context;
 use std::sync::Arc;
+
+pub(super) use condition::is_number;
 
 /// The outcome of [`parse`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
     /// The document; absent if anything in it is refused.
     pub document: Option<Document>,
+    /// What of the document could be read, without the steps that could not.
+    pub readable: Option<Document>,
+    /// Whether nothing is missing from `readable`. It may have faults that are errors only by inference.
+    pub complete: bool,
+    /// The tree of the file; absent if it is not valid YAML.
+    pub root: Option<Node>,
     /// Errors and warnings, in file order.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -31,20 +40,56 @@ impl Parsed {
 
 /// Reads a component document. Everything that is wrong with it is reported at once.
 pub fn parse(source: &Arc<SourceFile>) -> Parsed {
-    let root = match yaml::parse(source) {
-        Ok(root) => root,
-        Err(diagnostics) => return Parsed { document: None, diagnostics },
+    let reading = yaml::read(source, yaml::Options::default());
+    let mut diagnostics: Vec<Diagnostic> =
+        reading.diagnostics.into_iter().map(|found| as_rule(source, found)).collect();
+    // Of what is not there or only half there, nothing further can be said.
+    let broken = diagnostics.iter().any(|found| found.severity == Severity::Error && !found.inferred);
+    let Some(root) = reading.root.filter(|_| !broken) else {
+        return Parsed { document: None, readable: None, complete: false, root: None, diagnostics };
     };
     let mut context = Context::new(source);
     let draft = document::read(&mut context, &root);
     if let Some(draft) = &draft {
         resolve::check(&mut context.diagnostics, source, draft);
     }
-    let mut diagnostics = context.diagnostics;
-    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.as_ref().map(|label| (label.span.start, label.span.end)));
-    let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    let document = if refused { None } else { draft.and_then(Draft::finish) };
-    Parsed { document, diagnostics }
+    diagnostics.append(&mut context.diagnostics);
+    diagnostics.sort_by_key(|found| (found.span().start, found.span().end));
+    let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    let (readable, complete) = draft.map_or((None, false), |draft| {
+        let (document, complete) = draft.finish();
+        (Some(document), complete)
+    });
+    let document = readable.clone().filter(|_| complete && !refused);
+    Parsed { document, readable, complete, root: Some(root), diagnostics }
+}
+
+/// What is wrong with a file's YAML is a matter of rules, too, where the file is a component document.
+fn as_rule(source: &Arc<SourceFile>, diagnostic: Diagnostic) -> Diagnostic {
+    let text = source.slice(diagnostic.span());
+    let code = match diagnostic.code {
+        "Y004" if diagnostic.message.starts_with("`*") => return asterisk(source, &diagnostic, text),
+        // Alone it is not even an alias.
+        "Y001" if text == "*" && diagnostic.message.contains("alias") => return asterisk(source, &diagnostic, text),
+        "Y004" | "Y005" | "Y007" => "D021",
+        "Y008" => "X008",
+        "Y011" => "D015",
+        _ => "D001",
+    };
+    Diagnostic { code, ..diagnostic }
+}
+
+/// An alias is what YAML sees in a text that begins with `*`; what was meant is nearly always a pattern of file names.
+fn asterisk(source: &Arc<SourceFile>, diagnostic: &Diagnostic, text: &str) -> Diagnostic {
+    let span = diagnostic.span();
+    let told = Diagnostic::error("M021", format!("`{text}` is not in quotes"))
+        .at(source, span, "YAML reads this as an alias, a reference to another value")
+        .help(format!("put it in quotes: '{text}'"))
+        .help("if an alias is meant, write the value out");
+    if text.contains('\'') {
+        return told;
+    }
+    told.unsafe_fix("put it in quotes", vec![Edit::insert(span.start, "'"), Edit::insert(span.end, "'")])
 }
 
 /// A document in which steps may have been unreadable, so that references can still be checked.
@@ -76,15 +121,18 @@ pub struct DraftStep {
 }
 
 impl Draft {
-    /// The document, if every step could be read.
-    fn finish(self) -> Option<Document> {
+    /// The document with the steps that could be read, and whether these are all.
+    fn finish(self) -> (Document, bool) {
         let mut document = self.document;
+        let mut whole = true;
         for draft in self.phases {
             let mut phase = draft.phase;
-            phase.steps = draft.steps.into_iter().map(|step| step.step).collect::<Option<Vec<_>>>()?;
+            let count = draft.steps.len();
+            phase.steps = draft.steps.into_iter().filter_map(|step| step.step).collect();
+            whole &= phase.steps.len() == count;
             document.phases.push(phase);
         }
-        Some(document)
+        (document, whole)
     }
 }
 

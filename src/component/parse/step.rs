@@ -1,11 +1,11 @@
 //! Steps: everything but their inputs.
 
 use super::context::Context;
-use super::{DraftStep, blocks, inputs};
+use super::{DraftStep, condition, inputs, repeat};
 use crate::component::is_name;
-use crate::component::model::{DEFAULT_TIMEOUT, OnFailure, Step};
+use crate::component::model::{DEFAULT_TIMEOUT, OnFailure, Places, Step};
 use crate::component::modules::{self, Action, Module, Shape};
-use crate::diagnostic::{Diagnostic, Span, suggest};
+use crate::diagnostic::{Diagnostic, Edit, Severity, Span, suggest};
 use crate::yaml::Node;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,19 +15,25 @@ const KEYS: &[&str] =
 
 /// Reads the steps of a phase.
 pub fn read_all(context: &mut Context<'_>, phase: &str, items: &[Node]) -> Vec<DraftStep> {
-    let mut seen = BTreeMap::new();
-    items.iter().map(|item| read(context, phase, item, &mut seen)).collect()
+    let mut taken = Taken::default();
+    items.iter().map(|item| read(context, phase, item, &mut taken)).collect()
 }
 
-fn read(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap<String, Span>) -> DraftStep {
+/// The names that are taken in a phase, with their places.
+#[derive(Default)]
+struct Taken {
+    steps: BTreeMap<String, Span>,
+    loops: BTreeMap<String, Span>,
+}
+
+fn read(context: &mut Context<'_>, phase: &str, node: &Node, taken: &mut Taken) -> DraftStep {
     let before = context.diagnostics.len();
     if context.mapping(node, "a step", KEYS).is_none() {
         return DraftStep { name: None, step: None, faulty: true };
     }
-    let name = name(context, phase, node, seen);
-    let span = node.get("name").map_or(node.span, |name| name.span);
-    let step = body(context, phase, node, name.clone(), span);
-    let faulty = context.diagnostics.len() > before;
+    let name = name(context, phase, node, &mut taken.steps);
+    let step = body(context, phase, node, name.clone(), &mut taken.loops);
+    let faulty = context.diagnostics[before..].iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     DraftStep { name, step, faulty }
 }
 
@@ -35,20 +41,22 @@ fn read(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
 fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap<String, Span>) -> Option<String> {
     let Some(value) = node.get("name") else {
         context.push(
-            Diagnostic::error("C006", format!("a step of phase `{phase}` has no name"))
+            Diagnostic::error("D007", format!("a step of phase `{phase}` has no name"))
                 .at(context.source, node.span, "this one")
                 .help("add `name:`"),
         );
         return None;
     };
     let name = value.as_str().unwrap_or_default();
-    if !is_name(name) {
+    if name.contains("{{") {
+        context.misplaced_expression(value, "the name of a step");
+    } else if !is_name(name) {
         // The service's own words, so that a search finds them.
         let message = format!(
             "Invalid step name '{name}' in phase '{phase}'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_]."
         );
         let legal: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
-        let diagnostic = Diagnostic::error("C006", message).at(context.source, value.span, "not a valid name");
+        let diagnostic = Diagnostic::error("D007", message).at(context.source, value.span, "not a valid name");
         context.push(if is_name(&legal) {
             diagnostic.help(format!("for example `{legal}`"))
         } else {
@@ -56,7 +64,7 @@ fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
         });
     } else if let Some(first) = seen.insert(name.to_owned(), value.span) {
         context.push(
-            Diagnostic::error("C006", format!("there are two steps named `{name}` in phase `{phase}`"))
+            Diagnostic::error("D007", format!("there are two steps named `{name}` in phase `{phase}`"))
                 .at(context.source, value.span, "again here")
                 .also_at(context.source, first, "first here")
                 .help("give one of them another name"),
@@ -65,21 +73,28 @@ fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
     Some(name.to_owned())
 }
 
-fn body(context: &mut Context<'_>, phase: &str, node: &Node, name: Option<String>, span: Span) -> Option<Step> {
+fn body(
+    context: &mut Context<'_>,
+    phase: &str,
+    node: &Node,
+    name: Option<String>,
+    loops: &mut BTreeMap<String, Span>,
+) -> Option<Step> {
     let shown = name.clone().unwrap_or_default();
     let module = action(context, &shown, node);
     let timeout = timeout(context, node, module);
     let on_failure = on_failure(context, node);
     let max_attempts = max_attempts(context, node);
     let disable_logging = node.get("disableLogging").is_some_and(|node| context.boolean(node, "`disableLogging`"));
-    let condition = node.entry("if").map(|(key, value)| blocks::condition(context, key, value, true));
-    let repeat = node.entry("loop").map(|(key, value)| blocks::repeat(context, key, value));
+    let branching = node.entry("if").and_then(|(key, value)| condition::branching(context, key, value));
+    let repeat = node.entry("loop").map(|(key, value)| repeat::repeat(context, key, value, loops));
     let module = module?;
+    let span = node.get("name").map_or(node.span, |name| name.span);
     let action_span = node.get("action").map_or(span, |action| action.span);
     let given = node.entry("inputs").filter(|(_, value)| !value.is_null());
-    let (condition, inputs) = match (module.shape, given) {
-        (Shape::Condition, Some((key, value))) => (Some(blocks::condition(context, key, value, false)), Vec::new()),
-        _ => (condition, inputs::read(context, &inputs::Place { phase, step: &shown, action_span }, module, given)),
+    let (assertion, inputs) = match (module.shape, given) {
+        (Shape::Condition, Some((key, value))) => (condition::assertion(context, key, value), Vec::new()),
+        _ => (None, inputs::read(context, &inputs::Place { phase, step: &shown, action_span }, module, given)),
     };
     Some(Step {
         name: name?,
@@ -89,17 +104,30 @@ fn body(context: &mut Context<'_>, phase: &str, node: &Node, name: Option<String
         max_attempts,
         disable_logging,
         inputs,
-        condition,
+        branching,
+        assertion,
         repeat,
         span,
         action_span,
+        places: places(node),
     })
+}
+
+fn places(node: &Node) -> Places {
+    let place = |key: &str| node.entry(key).map(|(key, value)| (key.span, value.span));
+    Places {
+        whole: node.span,
+        timeout: place("timeoutSeconds"),
+        on_failure: place("onFailure"),
+        max_attempts: place("maxAttempts"),
+        inputs: place("inputs"),
+    }
 }
 
 fn action(context: &mut Context<'_>, step: &str, node: &Node) -> Option<&'static Module> {
     let Some(value) = node.get("action") else {
         context.push(
-            Diagnostic::error("C010", format!("step `{step}` has no `action`"))
+            Diagnostic::error("S001", format!("step `{step}` has no `action`"))
                 .at(context.source, node.span, "this step")
                 .help("add `action:` with the name of an action module, such as ExecuteBash"),
         );
@@ -107,8 +135,10 @@ fn action(context: &mut Context<'_>, step: &str, node: &Node) -> Option<&'static
     };
     let name = value.as_str().unwrap_or_default();
     let module = modules::find(name);
-    if module.is_none() {
-        let diagnostic = Diagnostic::error("C010", format!("unknown action `{name}`")).at(
+    if name.contains("{{") {
+        context.misplaced_expression(value, "`action`");
+    } else if module.is_none() {
+        let diagnostic = Diagnostic::error("S001", format!("unknown action `{name}`")).at(
             context.source,
             value.span,
             "no action module has this name",
@@ -127,21 +157,37 @@ fn integer(context: &mut Context<'_>, node: &Node, what: &str) -> Option<i64> {
     if let Some(number) = node.as_int() {
         return Some(number);
     }
+    if node.as_str().is_some_and(|text| text.contains("{{")) {
+        context.misplaced_expression(node, what);
+        return Some(1);
+    }
     let quoted = node.as_str().and_then(|text| text.trim().parse().ok());
     if quoted.is_some() {
         context.push(
-            Diagnostic::warning("C040", format!("{what} is a number, but this is written as text"))
+            Diagnostic::warning("D019", format!("{what} is a number, but this is written as text"))
                 .at(context.source, node.span, "a reader may refuse it")
-                .help("remove the quotes"),
+                .help("remove the quotes")
+                .safe_fix("remove the quotes", unquoted(node)),
         );
     }
     quoted
 }
 
+/// The change that writes a quoted number without its quotes.
+fn unquoted(node: &Node) -> Vec<Edit> {
+    let text = node.as_str().unwrap_or_default().trim();
+    vec![Edit::replace(node.span, text)]
+}
+
 fn timeout(context: &mut Context<'_>, node: &Node, module: Option<&Module>) -> Option<Duration> {
     let Some((key, value)) = node.entry("timeoutSeconds") else { return Some(DEFAULT_TIMEOUT) };
     if module.is_some_and(|module| module.action == Action::Reboot) {
-        context.error("C017", key.span, "`timeoutSeconds` is not supported on Reboot", "remove it");
+        context.push(
+            Diagnostic::error("S011", "`timeoutSeconds` is not supported on Reboot")
+                .at(context.source, key.span, "has no meaning here")
+                .help("remove it")
+                .inferred(),
+        );
         return None;
     }
     match integer(context, value, "`timeoutSeconds`") {
@@ -149,7 +195,7 @@ fn timeout(context: &mut Context<'_>, node: &Node, module: Option<&Module>) -> O
         Some(seconds) if seconds > 0 => Some(Duration::from_secs(seconds.unsigned_abs())),
         _ => {
             context.push(
-                Diagnostic::error("C014", "`timeoutSeconds` must be a whole number of seconds from 1, or -1")
+                Diagnostic::error("S006", "`timeoutSeconds` must be a whole number of seconds from 1, or -1")
                     .at(context.source, value.span, format!("this is {}", value.describe()))
                     .help("-1 means no limit"),
             );
@@ -162,7 +208,11 @@ fn on_failure(context: &mut Context<'_>, node: &Node) -> OnFailure {
     let Some(value) = node.get("onFailure") else { return OnFailure::default() };
     let text = value.as_str().unwrap_or_default();
     OnFailure::parse(text).unwrap_or_else(|| {
-        inputs::not_a_choice(context, value, "`onFailure`", &OnFailure::NAMES);
+        if text.contains("{{") {
+            context.misplaced_expression(value, "`onFailure`");
+        } else {
+            inputs::not_a_choice(context, "S007", value, "`onFailure`", &OnFailure::NAMES);
+        }
         OnFailure::default()
     })
 }
@@ -172,9 +222,10 @@ fn max_attempts(context: &mut Context<'_>, node: &Node) -> u32 {
     let attempts = integer(context, value, "`maxAttempts`").and_then(|number| u32::try_from(number).ok());
     attempts.filter(|attempts| *attempts >= 1).unwrap_or_else(|| {
         context.push(
-            Diagnostic::error("C016", "`maxAttempts` must be a whole number from 1")
+            Diagnostic::error("S008", "`maxAttempts` must be a whole number from 1")
                 .at(context.source, value.span, format!("this is {}", value.describe()))
-                .help("it counts all attempts: 1 means that the step is not repeated"),
+                .help("it counts all attempts: 1 means that the step is not repeated")
+                .inferred(),
         );
         1
     })

@@ -1,4 +1,5 @@
 use super::*;
+use crate::component::condition::Branch;
 use crate::component::expression::Template;
 use crate::component::model::{OnFailure, Value};
 use crate::component::runnable;
@@ -135,90 +136,152 @@ fn json_and_all_spellings_of_the_version_are_read() {
 fn faults_of_the_document_have_their_code_and_place() {
     let run = "- { name: Run, action: Reboot }";
     for (head, expected) in [
-        ("phases: []\n", "C001 1:1"),
-        ("schemaVersion: 2.0\nphases: [{name: test, steps: [{name: Run, action: Reboot}]}]\n", "C001 1:16"),
-        ("schemaVersion: 1.0\n", "C002 1:1"),
-        ("schemaVersion: 1.0\nphases:\n", "C002 2:1"),
-        ("schemaVersion: 1.0\nphases: {name: build}\n", "C002 2:9"),
-        ("- a\n", "C009 1:1"),
+        ("phases: []\n", "D002 1:1"),
+        ("schemaVersion: 2.0\nphases: [{name: test, steps: [{name: Run, action: Reboot}]}]\n", "D002 1:16"),
+        ("schemaVersion: 1.0\n", "D003 1:1"),
+        ("schemaVersion: 1.0\nphases:\n", "D003 2:1"),
+        ("schemaVersion: 1.0\nphases: {name: build}\n", "D003 2:9"),
+        ("- a\n", "D020 1:1"),
     ] {
         assert_eq!(faults(head).first().map(String::as_str), Some(expected), "{head}");
     }
     for (head, expected) in [
-        ("nmae: x\n", "C003 2:1"),
-        ("disableLogging: \"no\"\n", "C009 2:17"),
-        ("name: [a]\n", "C009 2:7"),
-        ("parameters: { Abc: { type: string } }\n", "C007 2:13"),
-        ("parameters:\n  - Abc: { type: string }\n    Def: { type: string }\n", "C007 3:5"),
-        ("parameters:\n  - Ab: { type: string }\n", "C007 3:5"),
-        ("parameters:\n  - Abc: { type: string }\nconstants:\n  - Abc: { type: string, value: x }\n", "C007 5:5"),
-        ("parameters:\n  - Abc: { type: Integer }\n", "C008 3:18"),
-        ("parameters:\n  - Abc: { default: x }\n", "C008 3:5"),
-        ("constants:\n  - Abc: { type: string }\n", "C008 3:5"),
-        ("parameters:\n  - Abc: { type: string, defualt: x }\n", "C003 3:26"),
-        ("parameters:\n  - Abc: { type: string, default: 1.10 }\n", "C040 3:35"),
+        ("nmae: x\n", "D004 2:1"),
+        ("disableLogging: \"no\"\n", "D020 2:17"),
+        ("name: [a]\n", "D020 2:7"),
+        ("parameters: { Abc: { type: string } }\n", "D011 2:13"),
+        ("parameters:\n  - Abc: { type: string }\n    Def: { type: string }\n", "D011 3:5"),
+        ("parameters:\n  - Ab: { type: string }\n", "D011 3:5"),
+        ("parameters:\n  - Abc: { type: string }\nconstants:\n  - Abc: { type: string, value: x }\n", "D011 5:5"),
+        ("parameters:\n  - Abc: { type: Integer }\n", "D012 3:18"),
+        ("parameters:\n  - Abc: { default: x }\n", "D012 3:5"),
+        ("constants:\n  - Abc: { type: string }\n", "D012 3:5"),
+        ("parameters:\n  - Abc: { type: string, defualt: x }\n", "D004 3:26"),
+        ("parameters:\n  - Abc: { type: string, default: 1.10 }\n", "D019 3:35"),
     ] {
         assert_eq!(faults(&document(head, run)), [expected], "{head}");
     }
     let many: Vec<String> = (0..26).map(|n| format!("  - Name{n}: {{ type: string }}\n")).collect();
     let many = many.concat();
-    assert_eq!(faults(&document(&format!("parameters:\n{many}"), run)), ["C007 28:5"]);
+    assert_eq!(faults(&document(&format!("parameters:\n{many}"), run)), ["D011 28:5"]);
 }
 
 #[test]
 fn faults_of_phases_have_their_code_and_place() {
     let one = |phases: &str| faults(&format!("schemaVersion: 1.0\nphases:\n{phases}"));
     let steps = "    steps: [{ name: Run, action: Reboot }]\n";
-    assert_eq!(one(&format!("  - name: install\n{steps}")), ["C004 2:1"]);
-    assert_eq!(one(&format!("  - name: my phase\n{steps}  - name: build\n{steps}")), ["C005 3:11"]);
-    assert_eq!(one(&format!("  - name: build\n{steps}  - name: build\n{steps}")), ["C005 5:11"]);
+    assert_eq!(one(&format!("  - name: install\n{steps}")), ["D005 2:1"]);
+    assert_eq!(one(&format!("  - name: my phase\n{steps}  - name: build\n{steps}")), ["D006 3:11"]);
+    assert_eq!(one(&format!("  - name: build\n{steps}  - name: build\n{steps}")), ["D006 5:11"]);
     assert_eq!(
         one("  - steps: [{ name: Run, action: Reboot }]\n"),
-        ["C005 3:5", "C004 2:1"].into_iter().rev().collect::<Vec<_>>()
+        ["D006 3:5", "D005 2:1"].into_iter().rev().collect::<Vec<_>>()
     );
-    assert_eq!(one("  - name: build\n"), ["C009 3:11"]);
-    assert_eq!(one("  - name: build\n    steps: []\n"), ["C009 4:12"]);
-    assert_eq!(one(&format!("  - name: build\n{steps}    action: Reboot\n")), ["C003 5:5"]);
+    assert_eq!(one("  - name: build\n"), ["D020 3:11"]);
+    assert_eq!(one("  - name: build\n    steps: []\n"), ["D020 4:12"]);
+    assert_eq!(one(&format!("  - name: build\n{steps}    action: Reboot\n")), ["D004 5:5"]);
 }
 
 #[test]
 fn faults_of_steps_have_their_code_and_place() {
+    let mut wrong = vec![];
     for (steps, expected) in [
-        ("- name: Loading ssh keys\n  action: Reboot", "C006 5:15"),
-        ("- action: Reboot", "C006 5:9"),
-        ("- { name: Run, action: Reboot }\n- { name: Run, action: Reboot }", "C006 6:17"),
-        ("- just text", "C009 5:9"),
-        ("- { name: Run, action: Reboot, retries: 2 }", "C003 5:38"),
-        ("- { name: Run, action: ExecuteBahs, inputs: { commands: [a] } }", "C010 5:30"),
-        ("- { name: Run }", "C010 5:9"),
-        ("- { name: Run, action: ExecuteBash }", "C011 5:30"),
-        ("- { name: Run, action: S3Download, inputs: [] }", "C011 5:42"),
-        ("- { name: Run, action: Assert }", "C011 5:30"),
-        ("- { name: Run, action: ExecuteBash, inputs: [{ commands: [a] }] }", "C012 5:51"),
-        ("- { name: Run, action: CreateFile, inputs: { path: /a } }", "C012 5:50"),
-        ("- { name: Run, action: ExecuteBash, inputs: { command: [a] } }", "C013 5:53"),
-        ("- { name: Run, action: ExecuteBash, inputs: { commands: a } }", "C013 5:63"),
-        ("- { name: Run, action: ExecuteBash, inputs: { commands: [] } }", "C013 5:63"),
-        ("- { name: Run, action: CreateFile, inputs: [{ content: a }] }", "C013 5:51"),
-        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, overwrite: \"yes\" }] }", "C013 5:74"),
-        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, permissions: u+x }] }", "C013 5:76"),
-        ("- { name: Run, action: Reboot, inputs: { delaySeconds: -1 } }", "C013 5:62"),
-        ("- { name: Run, action: Reboot, onFailure: abort }", "C015 5:49"),
-        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, encoding: latin1 }] }", "C015 5:73"),
-        ("- { name: Run, action: UpdateOS, timeoutSeconds: 0 }", "C014 5:56"),
-        ("- { name: Run, action: UpdateOS, timeoutSeconds: 1.5 }", "C014 5:56"),
-        ("- { name: Run, action: UpdateOS, timeoutSeconds: \"600\" }", "C040 5:56"),
-        ("- { name: Run, action: UpdateOS, maxAttempts: 0 }", "C016 5:53"),
-        ("- { name: Run, action: Reboot, timeoutSeconds: 60 }", "C017 5:38"),
-        ("- { name: Run, action: ExecutePowerShell, inputs: { commands: [a], file: b.ps1 } }", "C018 5:57"),
-        ("- { name: Run, action: WebDownload, inputs: [{ source: a, destination: b, checksum: c }] }", "C018 5:52"),
-        ("- { name: Run, action: Reboot, loop: { for: {}, forEach: [] } }", "C030 5:44"),
-        ("- { name: Run, action: Reboot, if: { stringEqual: a, value: b } }", "C031 5:44"),
-        ("- { name: Run, action: Reboot, if: { value: b } }", "C031 5:42"),
-        ("- { name: Run, action: Reboot, if: [a] }", "C031 5:42"),
+        ("- name: Loading ssh keys\n  action: Reboot", "D007 5:15"),
+        ("- action: Reboot", "D007 5:9"),
+        ("- { name: Run, action: Reboot }\n- { name: Run, action: Reboot }", "D007 6:17"),
+        ("- just text", "D020 5:9"),
+        ("- { name: Run, action: Reboot, retries: 2 }", "D004 5:38"),
+        ("- { name: Run, action: ExecuteBahs, inputs: { commands: [a] } }", "S001 5:30"),
+        ("- { name: Run }", "S001 5:9"),
+        ("- { name: Run, action: ExecuteBash }", "S003 5:30"),
+        ("- { name: Run, action: S3Download, inputs: [] }", "S003 5:42"),
+        ("- { name: Run, action: Assert }", "S003 5:30"),
+        ("- { name: Run, action: ExecuteBash, inputs: [{ commands: [a] }] }", "S004 5:51"),
+        ("- { name: Run, action: CreateFile, inputs: { path: /a } }", "S004 5:50"),
+        ("- { name: Run, action: ExecuteBash, inputs: { command: [a] } }", "S005 5:53"),
+        ("- { name: Run, action: ExecuteBash, inputs: { commands: a } }", "S005 5:63"),
+        ("- { name: Run, action: ExecuteBash, inputs: { commands: [] } }", "S005 5:63"),
+        ("- { name: Run, action: CreateFile, inputs: [{ content: a }] }", "S005 5:51"),
+        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, overwrite: \"yes\" }] }", "S005 5:74"),
+        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, permissions: u+x }] }", "S005 5:76"),
+        ("- { name: Run, action: Reboot, inputs: { delaySeconds: -1 } }", "S005 5:62"),
+        ("- { name: Run, action: Reboot, onFailure: abort }", "S007 5:49"),
+        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, encoding: latin1 }] }", "S007 5:73"),
+        ("- { name: Run, action: UpdateOS, timeoutSeconds: 0 }", "S006 5:56"),
+        ("- { name: Run, action: UpdateOS, timeoutSeconds: 1.5 }", "S006 5:56"),
+        ("- { name: Run, action: UpdateOS, timeoutSeconds: \"600\" }", "D019 5:56"),
+        ("- { name: Run, action: UpdateOS, maxAttempts: 0 }", "S008 5:53"),
+        ("- { name: Run, action: Reboot, timeoutSeconds: 60 }", "S011 5:38"),
+        ("- { name: Run, action: ExecutePowerShell, inputs: { commands: [a], file: b.ps1 } }", "S010 5:59"),
+        ("- { name: Run, action: WebDownload, inputs: [{ source: a, destination: b, checksum: c }] }", "M007 5:81"),
+        ("- { name: Run, action: Reboot, loop: { for: {}, forEach: [] } }", "L001 5:55"),
+        ("- { name: Run, action: Reboot, if: { stringEqual: a, value: b } }", "C001 5:44"),
+        ("- { name: Run, action: Reboot, if: { value: b } }", "C001 5:42"),
+        ("- { name: Run, action: Reboot, if: [a] }", "C001 5:42"),
+        ("- { name: Run, action: Reboot, if: { stringEquals: a } }", "C001 5:44"),
+        ("- { name: Run, action: Reboot, if: { stringEquals: a, path: b } }", "C001 5:61"),
+        ("- { name: Run, action: Reboot, if: { fileExists: a, binaryExists: b } }", "C001 5:59"),
+        ("- { name: Run, action: Reboot, if: { fileExists: a, then: Run } }", "C002 5:65"),
+        ("- { name: Run, action: Reboot, if: { not: { fileExists: a, then: Skip } } }", "C002 5:66"),
+        ("- { name: Run, action: Reboot, if: { not: [{ fileExists: a }, { fileExists: b }] } }", "C001 5:49"),
+        ("- { name: Run, action: Reboot, if: { and: [] } }", "C001 5:49"),
+        ("- { name: Run, action: Reboot, if: { numberEquals: one, value: 1 } }", "C001 5:58"),
+        ("- { name: Run, action: Reboot, if: { fileMD5Equals: abc, path: /a } }", "C001 5:59"),
+        ("- { name: Run, action: Assert, inputs: { fileExists: a, else: Skip } }", "C002 5:63"),
+        ("- { name: Run, action: Reboot, if: { fileExists: '{{ env:X }}' } }", "X007 5:56"),
+        (
+            "- { name: Run, action: Reboot, if: { not: { not: { not: { not: { not: { fileExists: a } } } } } } }",
+            "C001 5:72",
+        ),
+        ("- { name: Run, action: '{{ env:X }}' }", "X007 5:30"),
+        ("- { name: '{{ env:X }}', action: Reboot }", "X007 5:17"),
+        ("- { name: Run, action: Reboot, maxAttempts: '{{ env:X }}' }", "X007 5:51"),
+        ("- { name: Run, action: Reboot, onFailure: '{{ env:X }}' }", "X007 5:49"),
+        ("- { name: Run, action: Reboot, loop: {} }", "L001 5:44"),
+        ("- { name: Run, action: Reboot, loop: { for: { start: 0, end: 4 } } }", "L001 5:51"),
+        ("- { name: Run, action: Reboot, loop: { for: { start: 0, end: 4, updateBy: 0 } } }", "L001 5:81"),
+        ("- { name: Run, action: Reboot, loop: { for: { start: 0, end: 4, updateBy: -1 } } }", "L001 5:81"),
+        ("- { name: Run, action: Reboot, loop: { for: { start: 0, end: '{{ env:X }}', updateBy: 1 } } }", "L002 5:68"),
+        ("- { name: Run, action: Reboot, loop: { forEach: [] } }", "L001 5:55"),
+        ("- { name: Run, action: Reboot, loop: { forEach: { list: 'a|b', delimiter: '|' } } }", "L002 5:81"),
+        ("- { name: Run, action: Reboot, loop: { name: loop, forEach: [a] } }", "L003 5:52"),
     ] {
-        assert_eq!(faults(&document("", steps)), [expected], "{steps}");
+        let found = faults(&document("", steps));
+        if found != [expected] {
+            wrong.push(format!("{steps}: {found:?} and not {expected}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn loops_and_conditions_become_data() {
+    let steps = "\
+- name: Run
+  action: ExecuteBash
+  if:
+    or:
+      - not: [{ binaryExists: curl }]
+      - and:
+          - { numberGreaterThan: 1, value: '{{ build.Next.inputs.commands }}' }
+          - { fileSHA1Equals: DA39A3EE5E6B4B0D3255BFEF95601890AFD80709, path: /etc/motd }
+    then: Abort
+    else: Execute
+  loop:
+    name: each
+    forEach: { list: 'a b', delimiter: ' ' }
+  inputs: { commands: ['echo {{ each.value }}'] }
+- { name: Next, action: ExecuteBash, loop: { for: { start: 3, end: -3, updateBy: -2 } }, inputs: { commands: ['true'] } }";
+    let document = good(&document("", steps));
+    let step = &document.phases[0].steps[0];
+    let branching = step.branching.as_ref().unwrap();
+    assert_eq!(branching.then.map(|(branch, _)| branch), Some(Branch::Abort));
+    assert_eq!(branching.otherwise.map(|(branch, _)| branch), Some(Branch::Execute));
+    let names: Vec<_> = branching.condition.tests().iter().map(|test| test.operator.name).collect();
+    assert_eq!(names, ["binaryExists", "numberGreaterThan", "fileSHA1Equals"]);
+    let each = step.repeat.as_ref().unwrap();
+    assert_eq!((each.name.as_ref().map(|(name, _)| name.as_str()), each.iterations()), (Some("each"), Some(2)));
+    assert_eq!(document.phases[0].steps[1].repeat.as_ref().unwrap().iterations(), Some(4));
 }
 
 #[test]
@@ -237,24 +300,24 @@ fn faults_of_expressions_have_their_code_and_place() {
     let text = document("parameters: [{ Version: { type: string } }]\n", steps)
         + "  - { name: test, steps: [{ name: Try, action: ExecuteBash, inputs: { commands: ['a'] } }] }\n";
     for (expression, expected) in [
-        ("{{ Versoin }}", "C020"),
-        ("{{ biuld.First.outputs.stdout }}", "C020"),
-        ("{{ build.Frist.outputs.stdout }}", "C020"),
-        ("{{ build.First.outputs.stdotu }}", "C021"),
-        ("{{ build.First.inputs.command }}", "C021"),
-        ("{{ build.Files.inputs[0].encoding }}", "C021"),
-        ("{{ build.Files.inputs.path }}", "C022"),
-        ("{{ build.Files.outputs[2].content }}", "C022"),
-        ("{{ build.First.outputs[0].stdout }}", "C022"),
-        ("{{ test.Try.outputs.stdout }}", "C023"),
-        ("{{ build.Check.outputs.stdout }}", "C024"),
-        ("{{ build.Later.outputs.stdout }}", "C024"),
-        ("{{ .Field }}", "C025"),
-        ("{{ Version", "C025"),
-        ("{{ env: }}", "C025"),
-        ("{{ context:dat }}", "C026"),
-        ("{{ aws:imds:iam/info }}", "C026"),
-        ("{{ loop.value }}", "C027"),
+        ("{{ Versoin }}", "X001"),
+        ("{{ biuld.First.outputs.stdout }}", "X001"),
+        ("{{ build.Frist.outputs.stdout }}", "X001"),
+        ("{{ build.First.outputs.stdotu }}", "X002"),
+        ("{{ build.First.inputs.command }}", "X002"),
+        ("{{ build.Files.inputs[0].encoding }}", "X002"),
+        ("{{ build.Files.inputs.path }}", "X003"),
+        ("{{ build.Files.outputs[2].content }}", "X003"),
+        ("{{ build.First.outputs[0].stdout }}", "X003"),
+        ("{{ test.Try.outputs.stdout }}", "X004"),
+        ("{{ build.Check.outputs.stdout }}", "X005"),
+        ("{{ build.Later.outputs.stdout }}", "X005"),
+        ("{{ .Field }}", "X017"),
+        ("{{ Version", "X008"),
+        ("{{ env: }}", "X010"),
+        ("{{ context:dat }}", "X010"),
+        ("{{ aws:imds:iam/info }}", "X009"),
+        ("{{ loop.value }}", "X015"),
     ] {
         assert_eq!(faults(&text.replace("EXPRESSION", expression)), [format!("{expected} 14:20")], "{expression}");
     }
@@ -278,9 +341,9 @@ fn one_fault_is_reported_once() {
     // A step that could not be read is not blamed again by those who refer to it.
     let steps = "- { name: First, action: ExecuteBahs, inputs: { commands: ['true'] } }\n\
                  - { name: Next, action: ExecuteBash, inputs: { commands: ['{{ build.First.outputs.foo }}'] } }";
-    assert_eq!(faults(&document("", steps)), ["C010 5:32"]);
+    assert_eq!(faults(&document("", steps)), ["S001 5:32"]);
     let steps = "- { name: Next, action: ExecuteBash, inputs: { commands: ['{{ Version }}'] } }";
-    assert_eq!(faults(&document("parameters: { Version: { type: string } }\n", steps)), ["C007 2:13"]);
+    assert_eq!(faults(&document("parameters: { Version: { type: string } }\n", steps)), ["D011 2:13"]);
 }
 
 #[test]
@@ -289,14 +352,14 @@ fn everything_is_reported_at_once() {
         "nmae: x\n",
         "- name: a b\n  action: Rebot\n  maxAttempts: none\n- { name: Run, action: ExecuteBash }",
     );
-    assert_eq!(faults(&text), ["C003 2:1", "C006 6:15", "C010 7:17", "C016 8:22", "C011 9:30"]);
+    assert_eq!(faults(&text), ["D004 2:1", "D007 6:15", "S001 7:17", "S008 8:22", "S003 9:30"]);
 }
 
 #[test]
 fn broken_yaml_is_reported_too() {
     let parsed = read("phases:\n\t- name: build\n");
     assert!(parsed.has_errors());
-    assert_eq!(places(&parsed.diagnostics), ["Y002 2:1"]);
+    assert_eq!(places(&parsed.diagnostics), ["D001 2:1"]);
 }
 
 #[test]
@@ -307,7 +370,7 @@ fn messages_help() {
          - { name: Show, action: ExecuteBash, inputs: { commands: ['echo {{ Versoin }}'], timeout: 5 } }",
     );
     insta::assert_snapshot!(render::text(&read(&text).diagnostics, false), @r"
-    error[C006]: Invalid step name 'Loading ssh keys' in phase 'build'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_].
+    error[D007]: Invalid step name 'Loading ssh keys' in phase 'build'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_].
      --> c.yaml:7:15
       |
     7 |       - name: Loading ssh keys
@@ -315,7 +378,7 @@ fn messages_help() {
       |
       = help: for example `Loading-ssh-keys`
 
-    error[C010]: unknown action `ExecuteBahs`
+    error[S001]: unknown action `ExecuteBahs`
      --> c.yaml:8:17
       |
     8 |         action: ExecuteBahs
@@ -323,7 +386,7 @@ fn messages_help() {
       |
       = help: did you mean `ExecuteBash`?
 
-    error[C011]: Parsing step 'Fetch' in phase 'build' failed. Error: Action S3Download has no inputs; it requires an 'inputs'
+    error[S003]: Parsing step 'Fetch' in phase 'build' failed. Error: Action S3Download has no inputs; it requires an 'inputs'
      --> c.yaml:9:44
       |
     9 |       - { name: Fetch, action: S3Download, inputs: [] }
@@ -331,7 +394,7 @@ fn messages_help() {
       |
       = help: add `inputs:` with source, destination
 
-    error[C020]: no parameter or constant is named `Versoin`
+    error[X001]: no parameter or constant is named `Versoin`
       --> c.yaml:10:71
        |
     10 |       - { name: Show, action: ExecuteBash, inputs: { commands: ['echo {{ Versoin }}'], timeout: 5 } }
@@ -339,7 +402,7 @@ fn messages_help() {
        |
        = help: did you mean `Version`?
 
-    error[C013]: unknown key `timeout` in the inputs of ExecuteBash
+    error[S005]: unknown key `timeout` in the inputs of ExecuteBash
       --> c.yaml:10:88
        |
     10 |       - { name: Show, action: ExecuteBash, inputs: { commands: ['echo {{ Versoin }}'], timeout: 5 } }
@@ -361,7 +424,7 @@ fn what_is_not_executed_yet_is_named() {
     let source = SourceFile::new("c.yaml", text.as_str());
     let document = good(&text);
     let refused = runnable(&document, &source);
-    assert!(refused.iter().all(|diagnostic| diagnostic.code == "C050"));
+    assert!(refused.iter().all(|diagnostic| diagnostic.code == "E001"));
     let what: Vec<_> =
         refused.iter().map(|diagnostic| diagnostic.message.replace(" is not executed locally yet", "")).collect();
     assert_eq!(
@@ -377,7 +440,7 @@ fn what_is_not_executed_yet_is_named() {
             "an `env:` expression",
         ]
     );
-    assert_eq!(places(&refused[..2]), ["C050 5:34", "C050 6:32"]);
+    assert_eq!(places(&refused[..2]), ["E001 5:34", "E001 6:32"]);
 }
 
 #[test]
@@ -388,7 +451,7 @@ fn inputs_of_a_later_step_are_not_known_yet() {
          - { name: Later, action: ExecuteBinary, inputs: { path: /bin/true } }",
     );
     let refused = runnable(&good(&text), &SourceFile::new("c.yaml", text.as_str()));
-    assert_eq!(places(&refused), ["C050 5:65"]);
+    assert_eq!(places(&refused), ["E001 5:65"]);
 }
 
 proptest! {

@@ -369,5 +369,13 @@ fn where_update_cannot_work_it_says_so() {
 
 #[test]
 fn templates_without_parts_are_empty_text() {
-    assert_eq!(Template { parts: vec![], span: crate::diagnostic::Span::default() }.literal().as_deref(), Some(""));
+    assert_eq!(
+        Template {
+            parts: vec![],
+            node: crate::yaml::Node::new(crate::diagnostic::Span::default(), crate::yaml::Kind::Sequence(vec![]))
+        }
+        .literal()
+        .as_deref(),
+        Some("")
+    );
 }
