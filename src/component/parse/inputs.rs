@@ -1,6 +1,7 @@
 //! Inputs, checked against the table of modules.
 
 use super::context::{Context, unknown_key};
+use super::edits::{into_list, is_flow, meant, out_of_list, text_into_list};
 use crate::component::expression::Template;
 use crate::component::model::{Field, Item, Value};
 use crate::component::modules::{ENCODINGS, Input, Module, Rule, Shape, Type};
@@ -27,8 +28,7 @@ pub fn read(
         }
         return Vec::new();
     };
-    let empty = node.items().is_some_and(<[Node]>::is_empty) || node.entries().is_some_and(<[_]>::is_empty);
-    if empty && module.needs_inputs() {
+    if is_empty(node) && module.needs_inputs() {
         missing(context, place, module, key.span);
         return Vec::new();
     }
@@ -41,6 +41,11 @@ pub fn read(
         (Shape::List, None) => wrong_shape(context, module, node, "a list of mappings"),
         _ => wrong_shape(context, module, node, "a mapping"),
     }
+}
+
+/// Whether a list or mapping has nothing in it.
+pub fn is_empty(node: &Node) -> bool {
+    node.items().is_some_and(<[Node]>::is_empty) || node.entries().is_some_and(<[_]>::is_empty)
 }
 
 fn missing(context: &mut Context<'_>, place: &Place<'_>, module: &Module, span: Span) {
@@ -59,14 +64,27 @@ fn missing(context: &mut Context<'_>, place: &Place<'_>, module: &Module, span: 
 }
 
 fn wrong_shape(context: &mut Context<'_>, module: &Module, node: &Node, wanted: &str) -> Vec<Item> {
+    let source = context.source;
+    let label = format!("this is {}", node.describe());
     let diagnostic = Diagnostic::error("S004", format!("the inputs of {} must be {wanted}", module.name)).at(
-        context.source,
-        node.span,
-        format!("this is {}", node.describe()),
+        source,
+        context.visible(node),
+        label,
     );
-    context.push(match module.shape {
-        Shape::List => diagnostic.help("put a dash before the first key: `- path: …`"),
-        _ => diagnostic.help("remove the dash before the first key"),
+    let example = module.inputs.iter().find(|input| input.required).map_or("key", |input| input.name);
+    let edits = match module.shape {
+        Shape::List => node.entries().map(|_| into_list(source, node)),
+        _ => out_of_list(source, node),
+    };
+    let help = match (module.shape, node.items().map_or(1, <[Node]>::len)) {
+        (Shape::List, _) => format!("put a dash before the first key: `- {example}: …`"),
+        (_, 0 | 1) => "remove the dash before the first key".to_owned(),
+        _ => "make a step of each item".to_owned(),
+    };
+    let diagnostic = diagnostic.help(help.as_str());
+    context.push(match edits {
+        Some(edits) => diagnostic.unsafe_fix(help, edits),
+        None => diagnostic,
     });
     Vec::new()
 }
@@ -76,6 +94,7 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
         wrong_shape(context, module, node, "a list of mappings");
         return None;
     };
+    let parent = node;
     let known: Vec<&str> = module.inputs.iter().map(|input| input.name).collect();
     let mut fields = Vec::new();
     let mut misspelled = Vec::new();
@@ -87,7 +106,7 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
             misspelled.extend(suggest(name, &known));
             continue;
         };
-        if let Some(value) = value(context, module, input, key, node) {
+        if let Some(value) = value(context, module, input, parent, (key, node)) {
             fields.push(Field { name: input.name, span: key.span, value_span: node.span, value });
         }
     }
@@ -100,7 +119,9 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
     }
     for rule in module.rules {
         let (Rule::ExactlyOne(keys) | Rule::Together(keys)) = rule;
-        let count = keys.iter().filter(|key| given(key)).count();
+        // An empty list is nothing to choose.
+        let chosen = |name: &str| given(name) && !node.get(name).is_some_and(is_empty);
+        let count = keys.iter().filter(|key| chosen(key)).count();
         let (broken, code, message) = match rule {
             Rule::ExactlyOne(_) => (count != 1, "S010", "exactly one of these inputs"),
             Rule::Together(_) => (count != 0 && count != keys.len(), "M007", "all of these inputs or none"),
@@ -118,7 +139,13 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
     Some(Item { fields, span: node.span })
 }
 
-fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, node: &Node) -> Option<Value> {
+fn value(
+    context: &mut Context<'_>,
+    module: &Module,
+    input: &Input,
+    parent: &Node,
+    (key, node): (&Node, &Node),
+) -> Option<Value> {
     let what = format!("`{}` of {}", input.name, module.name);
     let wanted = match input.kind {
         Type::Text | Type::Permissions | Type::Encoding | Type::OneOf(_) => {
@@ -130,17 +157,22 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
                 return Some(Value::Texts(items.iter().filter_map(|item| text(context, &what, item, item)).collect()))
                     .filter(|_| !refuse_empty(context, input, &what, node));
             }
+            if node.as_str().is_some() && !node.is_null() {
+                text_for_list(context, &what, parent, key, node);
+                return None;
+            }
             "a list of texts"
         }
         Type::Boolean | Type::BooleanText => {
-            let quoted = || node.as_str().filter(|_| input.kind == Type::BooleanText)?.parse().ok();
-            if let Some(value) = node.as_bool().or_else(quoted) {
+            let quoted =
+                || node.as_str().filter(|_| input.kind == Type::BooleanText)?.to_ascii_lowercase().parse().ok();
+            if let Some(value) = context.as_boolean(node, &what).or_else(quoted) {
                 return Some(Value::Boolean(value));
             }
             "true or false, without quotes"
         }
         Type::Count => {
-            if let Some(value) = node.as_int().and_then(|number| u64::try_from(number).ok()) {
+            if let Some(value) = context.as_integer(node, &what).and_then(|number| u64::try_from(number).ok()) {
                 return Some(Value::Count(value));
             }
             "a whole number from 0"
@@ -157,7 +189,7 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
             Some(items) => {
                 return Some(Value::Texts(items.iter().filter_map(|item| context.template(item)).collect()));
             }
-            None => return text(context, &what, key, node).map(Value::Text),
+            None => return registry(context, &what, parent, (key, node)).map(Value::Text),
         },
     };
     wrong_type(context, &what, wanted, key, node);
@@ -166,7 +198,36 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
 
 fn wrong_type(context: &mut Context<'_>, what: &str, wanted: &str, key: &Node, node: &Node) {
     let span = if node.span.start == node.span.end { key.span } else { node.span };
-    context.error("S005", span, format!("{what} must be {wanted}"), format!("this is {}", node.describe()));
+    let message = format!("{what} must be {wanted}");
+    let diagnostic =
+        Diagnostic::error("S005", message).at(context.source, span, format!("this is {}", node.describe()));
+    // A line such as `- echo "a: b"` is a mapping, which nobody means.
+    let stray = wanted == "text" && node.entries().is_some_and(|entries| entries.len() == 1);
+    context.push(if stray && !is_flow(context.source, node) {
+        diagnostic.help("a text with `: ` in it must be quoted, or written as a block below `|`")
+    } else {
+        diagnostic
+    });
+}
+
+/// One text where a list of texts belongs, as in `commands: |`.
+fn text_for_list(context: &mut Context<'_>, what: &str, parent: &Node, key: &Node, node: &Node) {
+    let diagnostic = Diagnostic::error("S005", format!("{what} must be a list of texts"))
+        .at(context.source, node.span, format!("this is {}", node.describe()))
+        .help("make it an item of a list: put a dash before it, in a line of its own");
+    context.push(match text_into_list(context.source, parent, key, node) {
+        Some(edits) => diagnostic.unsafe_fix("make it an item of a list", edits),
+        None => diagnostic,
+    });
+}
+
+/// A registry value: numbers are welcome, unless the type says that it is text.
+fn registry(context: &mut Context<'_>, what: &str, parent: &Node, (key, node): (&Node, &Node)) -> Option<Template> {
+    let numeric = parent.get("type").and_then(Node::as_str).is_none_or(|kind| !kind.ends_with("SZ"));
+    if numeric && node.as_str().is_some() && !node.is_null() {
+        return context.template(node);
+    }
+    text(context, what, key, node)
 }
 
 fn refuse_empty(context: &mut Context<'_>, input: &Input, what: &str, node: &Node) -> bool {
@@ -221,14 +282,17 @@ fn is_octal(text: &str) -> bool {
 
 /// Reports a word outside the allowed ones.
 pub fn not_a_choice(context: &mut Context<'_>, code: &'static str, node: &Node, what: &str, words: &[&str]) {
-    let text = node.as_str().unwrap_or_default();
-    let diagnostic = Diagnostic::error(code, format!("{what} cannot be `{text}`")).at(
+    let text = node.as_str().filter(|_| !node.is_null()).map_or_else(|| node.describe(), str::to_owned);
+    let text = text.as_str();
+    let mut diagnostic = Diagnostic::error(code, format!("{what} cannot be `{text}`")).at(
         context.source,
-        node.span,
+        context.visible(node),
         "not a known value",
     );
+    // Whether letter case counts is not documented; the documentation always writes the words as they stand here.
+    diagnostic.inferred = words.iter().any(|word| word.eq_ignore_ascii_case(text));
     context.push(match suggest(text, words) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        Some(near) => meant(diagnostic, context.source, node.span, near),
         None => diagnostic.help(format!("one of {}", words.join(", "))),
     });
 }

@@ -3,8 +3,10 @@
 mod condition;
 mod context;
 mod document;
+mod edits;
 mod inputs;
 mod repeat;
+mod scalar;
 mod step;
 
 use super::model::Document;
@@ -12,6 +14,7 @@ use super::resolve;
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 use crate::yaml::{self, Node};
 use context::Context;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The outcome of [`parse`].
@@ -39,9 +42,12 @@ impl Parsed {
 /// Reads a component document. Everything that is wrong with it is reported at once.
 pub fn parse(source: &Arc<SourceFile>) -> Parsed {
     let reading = yaml::read(source, yaml::Options::default());
-    let mut diagnostics: Vec<Diagnostic> = reading.diagnostics.into_iter().map(as_rule).collect();
-    // Of what is not there or only half there, nothing further can be said.
-    let broken = diagnostics.iter().any(|found| found.severity == Severity::Error && !found.inferred);
+    let anchors = anchors(source, &reading.diagnostics);
+    let mut diagnostics: Vec<Diagnostic> =
+        reading.diagnostics.into_iter().map(|found| as_rule(source, &anchors, found)).collect();
+    // Of what is not there or only half there, nothing further can be said. Neither of aliases: they are not followed.
+    let is_gap = |found: &Diagnostic| found.severity == Severity::Error && (!found.inferred || found.code == "D021");
+    let broken = diagnostics.iter().any(is_gap);
     let Some(root) = reading.root.filter(|_| !broken) else {
         return Parsed { document: None, readable: None, complete: false, root: None, diagnostics };
     };
@@ -61,16 +67,29 @@ pub fn parse(source: &Arc<SourceFile>) -> Parsed {
     Parsed { document, readable, complete, root: Some(root), diagnostics }
 }
 
+/// The names of the anchors of a file.
+fn anchors<'a>(source: &'a SourceFile, found: &[Diagnostic]) -> BTreeSet<&'a str> {
+    found
+        .iter()
+        .filter(|found| found.code == "Y004")
+        .filter_map(|found| source.slice(found.span()).strip_prefix('&'))
+        .collect()
+}
+
 /// What is wrong with a file's YAML is a matter of rules, too, where the file is a component document.
-fn as_rule(diagnostic: Diagnostic) -> Diagnostic {
+fn as_rule(source: &SourceFile, anchors: &BTreeSet<&str>, diagnostic: Diagnostic) -> Diagnostic {
+    // An alias for which there is no anchor was never meant as one.
+    let is_text = || source.slice(diagnostic.span()).strip_prefix('*').is_some_and(|name| !anchors.contains(name));
     let code = match diagnostic.code {
-        "Y004" if diagnostic.message.starts_with("`*") => "M021",
+        "Y004" if is_text() => "M021",
         "Y004" | "Y005" | "Y007" => "D021",
         "Y008" => "X008",
         "Y011" => "D015",
         _ => "D001",
     };
-    Diagnostic { code, ..diagnostic }
+    // That the service refuses aliases and tags is not documented; it is not documented that it takes them, either.
+    let inferred = diagnostic.inferred || code == "D021";
+    Diagnostic { code, inferred, ..diagnostic }
 }
 
 /// A document in which steps may have been unreadable, so that references can still be checked.
