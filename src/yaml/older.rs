@@ -117,8 +117,7 @@ fn is_base_sixty(text: &str) -> bool {
         && digits(first)
         && rest.peek().is_some()
         && rest.all(|group| match group.as_bytes() {
-            [digit] => digit.is_ascii_digit(),
-            [b'0'..=b'5', digit] => digit.is_ascii_digit(),
+            [digit] | [b'0'..=b'5', digit] => digit.is_ascii_digit(),
             _ => false,
         })
         && fraction.is_none_or(digits)

@@ -312,7 +312,8 @@ impl<'a> Builder<'a> {
 
     fn finish(mut self) -> Reading {
         let empty = self.root.as_ref().is_none_or(|root| root.is_null() && root.span.start == root.span.end);
-        if empty && self.diagnostics.is_empty() {
+        let refused = self.diagnostics.iter().any(|found| found.severity == Severity::Error);
+        if empty && !refused {
             self.diagnostics.push(
                 Diagnostic::error("Y009", "the file is empty")
                     .at(self.source, Span::new(0, 0), "")

@@ -30,7 +30,11 @@ impl<'a> Context<'a> {
     /// not known (`D004`). `what` is the thing with its article, such as `a step`.
     pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n [(Node, Node)]> {
         let Some(entries) = node.entries() else {
-            self.wrong_form(node, &format!("{what} must be a mapping"));
+            self.wrong_form(
+                node,
+                &format!("{what} must be a mapping"),
+                "write `key: value`, each in a line of its own",
+            );
             return None;
         };
         for (key, _) in entries {
@@ -51,14 +55,15 @@ impl<'a> Context<'a> {
     pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
         let items = node.items();
         if items.is_none() {
-            self.wrong_form(node, &format!("{what} must be a list"));
+            self.wrong_form(node, &format!("{what} must be a list"), "put a dash before each item");
         }
         items
     }
 
     /// Reports a value that has another form than the one that is needed (`D020`).
-    pub fn wrong_form(&mut self, node: &Node, message: &str) {
-        self.error("D020", self.visible(node), message, format!("this is {}", node.describe()));
+    pub fn wrong_form(&mut self, node: &Node, message: &str, help: &str) {
+        let label = format!("this is {}", node.describe());
+        self.push(Diagnostic::error("D020", message).at(self.source, self.visible(node), label).help(help));
     }
 
     /// Where a value stands; for one that is not there, which has no width, the word it should follow.

@@ -1,6 +1,7 @@
 //! Document, parameters, constants and phases.
 
 use super::context::{Context, not_a_name};
+use super::edits::is_flow;
 use super::{Draft, DraftPhase, step};
 use crate::component::is_name;
 use crate::component::model::{Constant, Document, Parameter, Phase};
@@ -37,11 +38,17 @@ pub fn read(context: &mut Context<'_>, root: &Node) -> Option<Draft> {
 
 fn schema_version(context: &mut Context<'_>, root: &Node) {
     match root.get("schemaVersion") {
-        None => context.push(
-            Diagnostic::error("D002", "`schemaVersion` is missing")
+        None => {
+            let diagnostic = Diagnostic::error("D002", "`schemaVersion` is missing")
                 .at(context.source, root.span, "in this document")
-                .help("add `schemaVersion: 1.0`"),
-        ),
+                .help("add `schemaVersion: 1.0`");
+            context.push(if is_flow(context.source, root) {
+                diagnostic
+            } else {
+                let edit = Edit::insert(root.span.start, "schemaVersion: 1.0\n");
+                diagnostic.unsafe_fix("add `schemaVersion: 1.0`", vec![edit])
+            });
+        }
         Some(node) if matches!(node.as_str(), Some("1.0" | "1")) => {}
         Some(node) => context.push(
             Diagnostic::error("D002", "`schemaVersion` must be 1.0")
@@ -71,8 +78,8 @@ fn declarations<'n>(
         let Some([(key, value)]) = item.entries() else {
             context.push(
                 Diagnostic::error("D011", format!("each item of `{what}` must be a mapping with one key, its name"))
-                    .at(context.source, item.span, format!("this is {}", describe_entries(item)))
-                    .help("write `- Name: { type: string }`; indent what belongs to it deeper than its name"),
+                    .at(context.source, context.visible(item), format!("this is {}", describe_entries(item)))
+                    .help(declaration_help(item)),
             );
             continue;
         };
@@ -86,13 +93,27 @@ fn declarations<'n>(
                 Diagnostic::error("D011", format!("`{name}` is declared twice"))
                     .at(context.source, key.span, "again here")
                     .also_at(context.source, first, "first here")
-                    .note("parameters and constants share their names"),
+                    .note("parameters and constants share their names")
+                    .help("remove or rename one of the two"),
             );
             continue;
         }
         found.push((name.to_owned(), key, value));
     }
     found
+}
+
+/// How an item that is no declaration is put right.
+fn declaration_help(item: &Node) -> String {
+    let first = item.entries().and_then(<[_]>::first).and_then(|(key, value)| Some((key.as_str()?, value)));
+    match first {
+        Some(("name", value)) if value.as_str().is_some_and(is_name) => {
+            let name = value.as_str().unwrap_or_default();
+            format!("the name is the key, and the rest belongs below it: `- {name}: {{ type: string }}`")
+        }
+        Some((name, value)) if value.is_null() => format!("indent what stands below `{name}` deeper than `{name}`"),
+        _ => "write `- Name: { type: string }`".to_owned(),
+    }
 }
 
 fn describe_entries(node: &Node) -> String {
@@ -126,7 +147,11 @@ fn parameters(context: &mut Context<'_>, node: &Node, names: &mut Names) -> Vec<
     }
     if let Some(extra) = parameters.get(MOST_PARAMETERS) {
         let message = format!("a component can have {MOST_PARAMETERS} parameters, this one has {}", parameters.len());
-        context.error("D011", extra.span, message, "one too many");
+        context.push(
+            Diagnostic::error("D011", message)
+                .at(context.source, extra.span, "one too many")
+                .help("make constants of those that no recipe sets, or read several values from one file"),
+        );
     }
     parameters
 }
@@ -140,7 +165,11 @@ fn constants(context: &mut Context<'_>, node: &Node, names: &mut Names) -> Vec<C
         }
         declared_type(context, value, key.span, &what);
         let Some(node) = value.get("value") else {
-            context.error("D012", key.span, format!("{what} has no `value`"), "a constant is nothing without one");
+            context.push(
+                Diagnostic::error("D012", format!("{what} has no `value`"))
+                    .at(context.source, key.span, "a constant is nothing without one")
+                    .help("add `value:`, or make it a parameter that the recipe gives"),
+            );
             continue;
         };
         if let Some(value) = context.text(node, &format!("the value of {what}")) {
@@ -193,13 +222,23 @@ fn phases(context: &mut Context<'_>, root: &Node) -> Vec<DraftPhase> {
     let items = match node.items() {
         Some(items) if !items.is_empty() => items,
         Some(_) => {
-            context.error("D003", node.span, empty, "an empty list");
+            context.push(
+                Diagnostic::error("D003", empty)
+                    .at(context.source, node.span, "an empty list")
+                    .help("add at least one of build, validate and test, each with its steps"),
+            );
             return Vec::new();
         }
         None => {
             let span = if node.is_null() { key.span } else { node.span };
             let message = if node.is_null() { empty } else { "`phases` must be a list" };
-            context.error("D003", span, message, format!("this is {}", node.describe()));
+            let label =
+                if node.is_null() { "nothing follows".to_owned() } else { format!("this is {}", node.describe()) };
+            context.push(
+                Diagnostic::error("D003", message)
+                    .at(context.source, span, label)
+                    .help("write each phase as an item of a list: `- name: build`, and its `steps:` below"),
+            );
             return Vec::new();
         }
     };
@@ -265,6 +304,10 @@ fn phase_name(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String
         if text.contains("{{") {
             context.misplaced_expression(node, "the name of a phase");
             return text.to_owned();
+        }
+        if node.as_str().is_none() {
+            context.push(name_fault("D006", context, node, "the name of a phase must be text".to_owned()));
+            return String::new();
         }
         let message = format!(
             "Invalid phase name '{text}'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_]."

@@ -68,7 +68,8 @@ pub fn out_of_list(source: &SourceFile, list: &Node) -> Option<Vec<Edit>> {
         ]);
     }
     // A blank in the place of the dash leaves everything where it is.
-    Some(vec![Edit::replace(Span::new(list.span.start, list.span.start + 1), " ")])
+    let before = source.text.get(..item.span.start)?.trim_end();
+    before.ends_with('-').then(|| vec![Edit::replace(Span::new(before.len() - 1, before.len()), " ")])
 }
 
 /// Makes a text the only item of a list; `None` where that takes more than a dash in front of it.

@@ -57,10 +57,16 @@ fn missing(context: &mut Context<'_>, place: &Place<'_>, module: &Module, span: 
     let required: Vec<&str> = module.inputs.iter().filter(|input| input.required).map(|input| input.name).collect();
     let diagnostic =
         Diagnostic::error("S003", message).at(context.source, span, "without inputs there is nothing to do");
-    context.push(match required.as_slice() {
-        [] => diagnostic.help("add `inputs:`"),
-        keys => diagnostic.help(format!("add `inputs:` with {}", keys.join(", "))),
-    });
+    context.push(diagnostic.help(match (module.shape, required.as_slice()) {
+        (Shape::Condition, _) => "write a condition below `inputs:`, such as `fileExists: /path`".to_owned(),
+        (Shape::List, keys) => format!("write an item below `inputs:` with {}", keys.join(" and ")),
+        (_, []) => format!("write one of these below `inputs:`: {}", names(module)),
+        (_, keys) => format!("write {} below `inputs:`", keys.join(" and ")),
+    }));
+}
+
+fn names(module: &Module) -> String {
+    module.inputs.iter().map(|input| input.name).collect::<Vec<_>>().join(", ")
 }
 
 fn wrong_shape(context: &mut Context<'_>, module: &Module, node: &Node, wanted: &str) -> Vec<Item> {
@@ -76,10 +82,12 @@ fn wrong_shape(context: &mut Context<'_>, module: &Module, node: &Node, wanted: 
         Shape::List => node.entries().map(|_| into_list(source, node)),
         _ => out_of_list(source, node),
     };
-    let help = match (module.shape, node.items().map_or(1, <[Node]>::len)) {
-        (Shape::List, _) => format!("put a dash before the first key: `- {example}: …`"),
-        (_, 0 | 1) => "remove the dash before the first key".to_owned(),
-        _ => "make a step of each item".to_owned(),
+    let help = match (module.shape, node.items().map(<[Node]>::len)) {
+        (Shape::List, _) if node.entries().is_some() => format!("put a dash before the first key: `- {example}: …`"),
+        (Shape::List, _) => format!("write `- {example}: …`"),
+        (_, Some(0 | 1)) => "remove the dash before the first key".to_owned(),
+        (_, Some(_)) => "make a step of each item".to_owned(),
+        (_, None) => format!("write `{example}: …` below `inputs:`"),
     };
     let diagnostic = diagnostic.help(help.as_str());
     context.push(match edits {
@@ -115,7 +123,8 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
     for input in module.inputs.iter().filter(|input| input.required && !given(input.name)) {
         let message = format!("{} needs the input `{}`", module.name, input.name);
         let label = format!("`{}` of step `{}` is missing", input.name, place.step);
-        context.push(Diagnostic::error("S005", message).at(context.source, node.span, label).help(input.summary));
+        let help = format!("add `{}:`. {}", input.name, input.summary);
+        context.push(Diagnostic::error("S005", message).at(context.source, node.span, label).help(help));
     }
     for rule in module.rules {
         let (Rule::ExactlyOne(keys) | Rule::Together(keys)) = rule;
@@ -132,7 +141,10 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
             let diagnostic = Diagnostic::error(code, message).at(context.source, first, format!("here are {count}"));
             context.push(match rule {
                 Rule::Together(_) => diagnostic.note("with only one of them nothing is verified, without a word"),
-                Rule::ExactlyOne(_) => diagnostic,
+                Rule::ExactlyOne(_) if count == 0 => {
+                    diagnostic.help(format!("give one of them: {}", keys.join(" or ")))
+                }
+                Rule::ExactlyOne(_) => diagnostic.help("remove all but one"),
             });
         }
     }
@@ -153,8 +165,8 @@ fn value(
         }
         Type::Texts => {
             if let Some(items) = node.items() {
-                let what = format!("each item of {what}");
-                return Some(Value::Texts(items.iter().filter_map(|item| text(context, &what, item, item)).collect()))
+                let each = format!("each item of {what}");
+                return Some(Value::Texts(items.iter().filter_map(|item| text(context, &each, item, item)).collect()))
                     .filter(|_| !refuse_empty(context, input, &what, node));
             }
             if node.as_str().is_some() && !node.is_null() {
@@ -203,11 +215,19 @@ fn wrong_type(context: &mut Context<'_>, what: &str, wanted: &str, key: &Node, n
         Diagnostic::error("S005", message).at(context.source, span, format!("this is {}", node.describe()));
     // A line such as `- echo "a: b"` is a mapping, which nobody means.
     let stray = wanted == "text" && node.entries().is_some_and(|entries| entries.len() == 1);
-    context.push(if stray && !is_flow(context.source, node) {
-        diagnostic.help("a text with `: ` in it must be quoted, or written as a block below `|`")
+    let help = if stray && !is_flow(context.source, node) {
+        "a text with `: ` in it must be quoted, or written as a block below `|`"
+    } else if node.is_null() && wanted == "text" {
+        "write the text; \"\" is one without characters"
+    } else if node.is_null() {
+        "write the value, or remove the key"
+    } else if node.entries().is_some() && wanted.ends_with("`name` and `value`") {
+        "write each as an item of a list: `- name: Version`, and `value:` below it"
     } else {
-        diagnostic
-    });
+        context.push(diagnostic);
+        return;
+    };
+    context.push(diagnostic.help(help));
 }
 
 /// One text where a list of texts belongs, as in `commands: |`.
@@ -233,7 +253,11 @@ fn registry(context: &mut Context<'_>, what: &str, parent: &Node, (key, node): (
 fn refuse_empty(context: &mut Context<'_>, input: &Input, what: &str, node: &Node) -> bool {
     let empty = input.required && node.items().is_some_and(<[Node]>::is_empty);
     if empty {
-        context.error("S005", node.span, format!("{what} is needed"), "an empty list");
+        context.push(
+            Diagnostic::error("S005", format!("{what} must have at least one item"))
+                .at(context.source, node.span, "an empty list")
+                .help("write what is to be run, or remove the step"),
+        );
     }
     empty
 }
@@ -282,18 +306,21 @@ fn is_octal(text: &str) -> bool {
 
 /// Reports a word outside the allowed ones.
 pub fn not_a_choice(context: &mut Context<'_>, code: &'static str, node: &Node, what: &str, words: &[&str]) {
-    let text = node.as_str().filter(|_| !node.is_null()).map_or_else(|| node.describe(), str::to_owned);
-    let text = text.as_str();
-    let mut diagnostic = Diagnostic::error(code, format!("{what} cannot be `{text}`")).at(
-        context.source,
-        context.visible(node),
-        "not a known value",
-    );
+    let all = format!("one of {}", words.join(", "));
+    let place = context.visible(node);
+    let Some(text) = node.as_str().filter(|_| !node.is_null()) else {
+        let label = format!("this is {}", node.describe());
+        let message = format!("{what} must be {all}");
+        context.push(Diagnostic::error(code, message).at(context.source, place, label).help("write one of them"));
+        return;
+    };
+    let message = format!("{what} cannot be `{text}`");
+    let mut diagnostic = Diagnostic::error(code, message).at(context.source, place, "not a known value");
     // Whether letter case counts is not documented; the documentation always writes the words as they stand here.
     diagnostic.inferred = words.iter().any(|word| word.eq_ignore_ascii_case(text));
     context.push(match suggest(text, words) {
         Some(near) => meant(diagnostic, context.source, node.span, near),
-        None => diagnostic.help(format!("one of {}", words.join(", "))),
+        None => diagnostic.help(all),
     });
 }
 

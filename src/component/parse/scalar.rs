@@ -12,7 +12,7 @@ impl Context<'_> {
     pub fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         let text = node.as_str().filter(|_| !node.is_null());
         if text.is_none() {
-            self.wrong_form(node, &format!("{what} must be text"));
+            self.wrong_form(node, &format!("{what} must be text"), "write one text; \"\" is one without characters");
         }
         self.warn_typed(node, what);
         text
@@ -21,7 +21,7 @@ impl Context<'_> {
     /// A boolean; anything else is reported (`D020`).
     pub fn boolean(&mut self, node: &Node, what: &str) -> bool {
         self.as_boolean(node, what).unwrap_or_else(|| {
-            self.wrong_form(node, &format!("{what} must be true or false"));
+            self.wrong_form(node, &format!("{what} must be true or false"), "write `true` or `false`, without quotes");
             false
         })
     }
@@ -81,6 +81,15 @@ impl Context<'_> {
                 .safe_fix("remove the quotes", vec![Edit::replace(node.span, number.to_string())]),
         );
         Some(number)
+    }
+
+    /// As [`warn_typed`](Self::warn_typed), for texts that may be written as numbers (section 8.3): a number that every
+    /// reader turns back into the very same text is left alone.
+    pub fn warn_changed(&mut self, node: &Node, what: &str) {
+        let same = |number: Option<i64>| number.is_some_and(|number| node.as_str() == Some(&number.to_string()));
+        if !same(node.as_int()) || !same(node.as_old_int()) {
+            self.warn_typed(node, what);
+        }
     }
 
     /// Warns when a text is written so that a reader may take it for a number, a boolean or a date and change it.

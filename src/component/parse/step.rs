@@ -44,7 +44,7 @@ fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
         context.push(
             Diagnostic::error("D007", format!("a step of phase `{phase}` has no name"))
                 .at(context.source, node.span, "this one")
-                .help("add `name:`"),
+                .help("add `name:` with 3 to 128 letters, digits, `-` and `_`"),
         );
         return None;
     };
@@ -53,10 +53,11 @@ fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
     if name.contains("{{") {
         context.misplaced_expression(value, "the name of a step");
     } else if !is_name(name) {
-        // The service's own words, so that a search finds them.
-        let message = format!(
-            "Invalid step name '{name}' in phase '{phase}'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_]."
-        );
+        let message = if value.as_str().is_none() {
+            format!("the name of a step of phase `{phase}` must be text")
+        } else {
+            invalid_name(name, phase)
+        };
         let legal: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
         let diagnostic = Diagnostic::error("D007", message).at(context.source, value.span, not_a_name(value));
         let scalar = value.style().is_some_and(|style| !style.is_block());
@@ -75,6 +76,13 @@ fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
         );
     }
     Some(name.to_owned())
+}
+
+/// The service's own words, so that a search finds them.
+fn invalid_name(name: &str, phase: &str) -> String {
+    format!(
+        "Invalid step name '{name}' in phase '{phase}'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_]."
+    )
 }
 
 fn body(
@@ -211,13 +219,14 @@ fn max_attempts(context: &mut Context<'_>, node: &Node) -> u32 {
     let Some(value) = node.get("maxAttempts") else { return 1 };
     // No upper bound is documented; what does not fit here is for ever anyway.
     let attempts = integer(context, value, "`maxAttempts`").filter(|number| *number >= 1);
-    attempts.map(|number| u32::try_from(number).unwrap_or(u32::MAX)).unwrap_or_else(|| {
-        context.push(
-            Diagnostic::error("S008", "`maxAttempts` must be a whole number from 1")
-                .at(context.source, context.visible(value), format!("this is {}", value.describe()))
-                .help("it counts all attempts: 1 means that the step is not repeated")
-                .inferred(),
-        );
-        1
-    })
+    if let Some(number) = attempts {
+        return u32::try_from(number).unwrap_or(u32::MAX);
+    }
+    context.push(
+        Diagnostic::error("S008", "`maxAttempts` must be a whole number from 1")
+            .at(context.source, context.visible(value), format!("this is {}", value.describe()))
+            .help("it counts all attempts: 1 means that the step is not repeated")
+            .inferred(),
+    );
+    1
 }

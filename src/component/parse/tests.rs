@@ -173,10 +173,8 @@ fn faults_of_phases_have_their_code_and_place() {
     assert_eq!(one(&format!("  - name: install\n{steps}")), ["D005 2:1"]);
     assert_eq!(one(&format!("  - name: my phase\n{steps}  - name: build\n{steps}")), ["D006 3:11"]);
     assert_eq!(one(&format!("  - name: build\n{steps}  - name: build\n{steps}")), ["D006 5:11"]);
-    assert_eq!(
-        one("  - steps: [{ name: Run, action: Reboot }]\n"),
-        ["D006 3:5", "D005 2:1"].into_iter().rev().collect::<Vec<_>>()
-    );
+    // It may have been meant as `build`: one fault, not two.
+    assert_eq!(one("  - steps: [{ name: Run, action: Reboot }]\n"), ["D006 3:5"]);
     assert_eq!(one("  - name: build\n"), ["D020 3:11"]);
     assert_eq!(one("  - name: build\n    steps: []\n"), ["D020 4:12"]);
     assert_eq!(one(&format!("  - name: build\n{steps}    action: Reboot\n")), ["D004 5:5"]);
@@ -211,6 +209,23 @@ fn faults_of_steps_have_their_code_and_place() {
         ("- { name: Run, action: UpdateOS, timeoutSeconds: 1.5 }", "S006 5:56"),
         ("- { name: Run, action: UpdateOS, timeoutSeconds: \"600\" }", "D019 5:56"),
         ("- { name: Run, action: UpdateOS, maxAttempts: 0 }", "S008 5:53"),
+        ("- { name: Run, action: UpdateOS, maxAttempts: 010 }", "D019 5:53"),
+        ("- { name: Run, action: UpdateOS, maxAttempts: 0b11 }", "D019 5:53"),
+        ("- { name: Run, action: UpdateOS, disableLogging: yes }", "D019 5:56"),
+        ("- { name: Run, action: UpdateOS, disableLogging: \"yes\" }", "D020 5:56"),
+        ("- { name: Run, action: UpdateOS, inputs: { include: [yes] } }", "D019 5:60"),
+        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, overwrite: off }] }", "D019 5:74"),
+        ("- { name: Run, action: S3Upload, inputs: [{ source: a, destination: b, recurse: n }] }", "D019 5:87"),
+        ("- { name: Run, action: Reboot, inputs: { delaySeconds: \"5\" } }", "D019 5:62"),
+        ("- { name: Run, action: Reboot, if: { stringEquals: 1.10, value: '{{ context:date }}' } }", "D019 5:58"),
+        ("- { name: Run, action: Reboot, loop: { forEach: [a, 2026-07-28] } }", "D019 5:59"),
+        (
+            "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: 1.0, type: SZ }] }",
+            "D019 5:87",
+        ),
+        ("- { name: 2026, action: Reboot }", "D019 5:17"),
+        ("- { name: Run, action: Assert, inputs: {} }", "S003 5:38"),
+        ("- { name: Run, action: ExecutePowerShell, inputs: { commands: [] } }", "S010 5:59"),
         ("- { name: Run, action: Reboot, timeoutSeconds: 60 }", "S011 5:38"),
         ("- { name: Run, action: ExecutePowerShell, inputs: { commands: [a], file: b.ps1 } }", "S010 5:59"),
         ("- { name: Run, action: WebDownload, inputs: [{ source: a, destination: b, checksum: c }] }", "M007 5:81"),
@@ -252,6 +267,33 @@ fn faults_of_steps_have_their_code_and_place() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_only_looks_odd_is_taken_without_a_word() {
+    for step in [
+        "- { name: Run, action: UpdateOS, timeoutSeconds: 0x10, maxAttempts: 5000000000 }",
+        "- { name: Run, action: UpdateOS, disableLogging: TRUE, inputs: {} }",
+        "- { name: Run, action: S3Upload, inputs: [{ source: a, destination: b, recurse: \"True\" }] }",
+        "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: 1, type: DWORD }] }",
+        "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: [1, 2], type: BINARY }] }",
+        "- { name: Run, action: Reboot, if: { stringEquals: 22, value: '{{ context:osVersion }}' } }",
+        "- { name: Run, action: Reboot, if: { numberEquals: 1.10, value: '{{ context:osVersion }}' } }",
+        "- { name: Run, action: CreateFile, inputs: [{ path: /a, permissions: 0644 }] }",
+    ] {
+        good(&document("", step));
+    }
+}
+
+#[test]
+fn an_alias_without_an_anchor_was_meant_as_text() {
+    let list = |path: &str| {
+        format!("- {{ name: Run, action: ListFiles, inputs: [{{ path: {path}, fileNamePattern: *log }}] }}")
+    };
+    assert_eq!(faults(&document("", &list("/var"))), ["M021 5:81"]);
+    assert_eq!(faults(&document("", &list("&log /var"))), ["D021 5:58", "D021 5:86"]);
+    let parsed = read(&document("", &list("&log /var")));
+    assert!(parsed.root.is_none() && parsed.diagnostics.iter().all(|found| found.inferred));
 }
 
 #[test]
@@ -374,7 +416,7 @@ fn messages_help() {
      --> c.yaml:7:15
       |
     7 |       - name: Loading ssh keys
-      |               ^^^^^^^^^^^^^^^^ not a valid name
+      |               ^^^^^^^^^^^^^^^^ a blank cannot be part of a name
       |
       = help: for example `Loading-ssh-keys`
 
@@ -392,7 +434,7 @@ fn messages_help() {
     9 |       - { name: Fetch, action: S3Download, inputs: [] }
       |                                            ^^^^^^ without inputs there is nothing to do
       |
-      = help: add `inputs:` with source, destination
+      = help: write an item below `inputs:` with source and destination
 
     error[X001]: no parameter or constant is named `Versoin`
       --> c.yaml:10:71

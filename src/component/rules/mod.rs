@@ -24,3 +24,6 @@ pub use model::{Basis, Check, Findings, Rule};
 pub use page::{explain, markdown};
 pub use registry::{all, check, find};
 pub use subject::{Role, Subject, Target};
+
+#[cfg(test)]
+mod tests;

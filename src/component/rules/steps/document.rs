@@ -1,4 +1,4 @@
-//! Rules for single actions: ExecuteDocument and ExecutePowerShell.
+//! Rules for single actions: `ExecuteDocument` and `ExecutePowerShell`.
 
 use crate::component::model::{Step, Value};
 use crate::component::modules::Action;

@@ -100,22 +100,17 @@ mod tests {
     use crate::diagnostic::SourceFile;
 
     fn count(actions: &[&str], platform: Option<Platform>) -> usize {
-        let steps: String = actions
-            .iter()
-            .enumerate()
-            .map(|(at, action)| {
-                let inputs = match *action {
-                    "ExecuteBash" | "ExecutePowerShell" => ", inputs: { commands: [a] }",
-                    "CreateSymlink" => ", inputs: [{ path: a, target: b }]",
-                    _ => "",
-                };
-                format!("- {{ name: Step{at}, action: {action}{inputs} }}\n")
-            })
-            .collect();
-        let source = SourceFile::new(
-            "c.yaml",
-            format!("schemaVersion: 1.0\nphases:\n- name: build\n  steps:\n  {}", steps.replace('\n', "\n  ")),
-        );
+        let step = |(at, action): (usize, &&str)| {
+            let inputs = match *action {
+                "ExecuteBash" | "ExecutePowerShell" => ", inputs: { commands: [a] }",
+                "CreateSymlink" => ", inputs: [{ path: a, target: b }]",
+                _ => "",
+            };
+            format!("  - {{ name: Step{at}, action: {action}{inputs} }}\n")
+        };
+        let steps: Vec<String> = actions.iter().enumerate().map(step).collect();
+        let text = format!("schemaVersion: 1.0\nphases:\n- name: build\n  steps:\n{}", steps.concat());
+        let source = SourceFile::new("c.yaml", text);
         let target = Target { platform, ..Target::default() };
         let found = rules::check(&source, &component::parse(&source), &target);
         found.iter().filter(|found| found.code == "S002").count()

@@ -18,11 +18,12 @@ pub(super) fn nameless(subject: &Subject<'_>, found: &mut Findings<'_>) {
         _ => "neither `name` nor `description`".to_owned(),
     };
     let Some((first, _)) = subject.root.entries().and_then(<[_]>::first) else { return };
+    let tells = if missing.len() == 1 { "it tells" } else { "they tell" };
     let words = missing.iter().map(|key| format!("`{key}:`")).collect::<Vec<_>>().join(" and ");
     found.add(
         found
             .at(first.span, format!("the document has {what}"), "begins here")
-            .help(format!("add {words}: they tell documents apart in the output of a run")),
+            .help(format!("add {words}; {tells} documents apart in the output of a run")),
     );
 }
 

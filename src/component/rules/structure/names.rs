@@ -41,7 +41,11 @@ pub(super) fn unused(subject: &Subject<'_>, found: &mut Findings<'_>) {
         }
         let diagnostic =
             found.at(span, format!("{what} `{name}` is not used"), format!("no `{{{{ {name} }}}}` in this document"));
-        found.add(diagnostic.help("use it, or remove it here and from the recipes that give it"));
+        found.add(diagnostic.help(if what == "constant" {
+            "use it, or remove it"
+        } else {
+            "use it, or remove it here and from the recipes that give it"
+        }));
     }
 }
 

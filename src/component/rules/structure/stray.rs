@@ -51,9 +51,8 @@ fn line_ends(source: &SourceFile, found: &mut Findings<'_>) {
 /// Characters that cannot be seen and that readers treat differently. Other control characters are refused by the parser.
 fn invisible(source: &SourceFile, found: &mut Findings<'_>) {
     let is_invisible = |(at, c): &(usize, char)| match c {
-        '\u{85}' | '\u{2028}' | '\u{2029}' => true,
-        // Marks that turn the direction of writing hide what a script does.
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        // Line ends of YAML 1.1, and marks that turn the direction of writing and hide what a script does.
+        '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
         &MARK => *at > 0,
         _ => false,
     };
