@@ -145,7 +145,7 @@ fn lint_ends_with_3_on_findings_and_0_without() {
     assert!(clean.stdout.contains("checked"), "{}", clean.stdout);
     env.write("components/motd.yaml", &MOTD.replace("name: WriteMotd", "name: Write Motd"));
     let found = env.expect(3, &["lint"]);
-    assert!(found.stderr.contains("components/motd.yaml:7:15"), "{}", found.stderr);
+    assert!(found.stdout.contains("components/motd.yaml:7:15"), "{}", found.stdout);
     assert!(!env.project().join(".amiforge").exists(), "lint created something");
 }
 

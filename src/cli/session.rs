@@ -89,6 +89,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Says something on stderr, beside the result; a closed stderr is nobody's problem.
+pub fn tell(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Prints `value` as JSON or `text` for people.
 pub fn print_as<T: serde::Serialize>(format: Format, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
     match format {

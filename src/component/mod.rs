@@ -17,6 +17,7 @@ pub mod repeat;
 mod resolve;
 pub mod rules;
 mod runnable;
+pub mod shell;
 
 pub use catalogue::ENTRIES;
 pub use expression::{Expression, Template};

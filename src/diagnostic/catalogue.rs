@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// The code: `A0xx` exit codes, `B0xx` patch baselines, `E0xx` execution, `P0xx` project files, `R0xx` rendering,
-    /// `Y0xx` YAML. Rules for component documents have their own register, [`crate::component::rules`].
+    /// `U0xx` allowances, `Y0xx` YAML. Rules for component documents have their own register, [`crate::component::rules`].
     pub code: &'static str,
     /// What is wrong, in a few words.
     pub title: &'static str,
@@ -20,6 +20,7 @@ pub struct Entry {
 const ROOMS: &[&[Entry]] = &[
     crate::cli::codes::ENTRIES,
     crate::component::ENTRIES,
+    crate::lint::ENTRIES,
     crate::patch::ENTRIES,
     crate::project::ENTRIES,
     crate::render::ENTRIES,
@@ -51,7 +52,7 @@ mod tests {
         assert!(!all().is_empty());
         for entry in all() {
             let (letter, digits) = entry.code.split_at(1);
-            assert!(["A", "B", "E", "P", "R", "Y"].contains(&letter), "{}", entry.code);
+            assert!(["A", "B", "E", "P", "R", "U", "Y"].contains(&letter), "{}", entry.code);
             assert!(digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit()), "{}", entry.code);
             assert!(!entry.title.is_empty() && entry.explanation.len() > 40, "{} says too little", entry.code);
         }

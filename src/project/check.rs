@@ -1,11 +1,13 @@
 //! What can only be told by looking at several files: components that do not exist or do not fit, baselines, names that
 //! become the same.
 
-use super::{ComponentUse, Project, Recipe, codes, names};
+use super::{ComponentUse, EnvironmentConfig, Project, Recipe, codes, names};
+use crate::component::modules::Platform;
+use crate::component::rules::{self, Target};
 use crate::component::{self, Document};
-use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
+use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span, suggest};
 use crate::patch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The two lists of a recipe.
@@ -38,19 +40,76 @@ pub(super) fn project(project: &Project, found: &mut Vec<Diagnostic>) {
     baselines(project, found);
     collisions(project, found);
     platforms(project, found);
+    // In a project with faults a recipe may be missing, or name something else than it means.
+    if !found.iter().any(|finding| finding.severity == Severity::Error) {
+        unused(project, found);
+    }
 }
 
-/// Every plain component, parsed. Templates are parsed when they are rendered; their braces mean something else here.
+/// Every plain component, parsed. Templates are parsed when they are rendered; their braces mean something else here. What
+/// is only doubtful about a component is for the linter to tell.
 fn documents<'a>(project: &'a Project, found: &mut Vec<Diagnostic>) -> BTreeMap<&'a str, Document> {
     let mut documents = BTreeMap::new();
     for (name, component) in project.components.iter().filter(|(_, component)| !component.template) {
         let parsed = component::parse(&component.source);
-        found.extend(parsed.diagnostics);
-        if let Some(document) = parsed.document {
+        let findings = rules::lint(&component.source, &parsed, &target(project, name), &project.lint.levels);
+        found.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Error));
+        if let Some(document) = parsed.readable.filter(|_| parsed.complete) {
             documents.insert(name.as_str(), document);
         }
     }
     documents
+}
+
+/// Where a plain component will run: what all recipes that use it have in common.
+pub(crate) fn target(project: &Project, component: &str) -> Target {
+    let users = || project.recipes.values().filter(|recipe| stages(recipe).any(|(used, _)| used.name == component));
+    let platforms: BTreeSet<&str> = users().map(|recipe| recipe.os.platform()).collect();
+    let systems: BTreeSet<&str> = users().map(|recipe| recipe.os.name()).collect();
+    Target { platform: only(&platforms).map(platform), os: only(&systems).map(str::to_owned), ..common_target(project) }
+}
+
+/// The only element.
+fn only<'a>(set: &BTreeSet<&'a str>) -> Option<&'a str> {
+    set.first().copied().filter(|_| set.len() == 1)
+}
+
+/// Image Builder's platform, as the linter knows it.
+pub(crate) fn platform(name: &str) -> Platform {
+    if name == "Windows" { Platform::Windows } else { Platform::Linux }
+}
+
+/// What is known about all components of a project.
+pub(crate) fn common_target(project: &Project) -> Target {
+    let mut accounts: BTreeSet<String> = project.lint.accounts.iter().cloned().collect();
+    for environment in project.environments.values() {
+        if let EnvironmentConfig::Aws(aws) = environment {
+            accounts.insert(aws.home.account.clone());
+            accounts.extend(aws.targets.iter().map(|target| target.location.account.clone()));
+        }
+    }
+    accounts.remove("");
+    Target {
+        // `publish` sends documents as text.
+        inline: true,
+        old_awstoe: project.lint.old_awstoe,
+        accounts: accounts.into_iter().collect(),
+        ..Target::default()
+    }
+}
+
+/// Components of the project that stand in no recipe.
+fn unused(project: &Project, found: &mut Vec<Diagnostic>) {
+    let used: BTreeSet<&str> = project.recipes.values().flat_map(stages).map(|(used, _)| used.name.as_str()).collect();
+    for (name, component) in &project.components {
+        if !used.contains(name.as_str()) && !project.is_built_in(name) {
+            found.push(
+                Diagnostic::warning(codes::UNUSED, format!("no recipe uses the component `{name}`"))
+                    .at(&component.source, Span::default(), "is never built into an image")
+                    .help("name it under `build` or `test` of a recipe, or remove it"),
+            );
+        }
+    }
 }
 
 fn unknown_component(project: &Project, recipe: &Recipe, used: &ComponentUse) -> Diagnostic {

@@ -24,6 +24,8 @@ pub(crate) const PARAMETER: &str = "P019";
 pub(super) const COLLISION: &str = "P020";
 pub(super) const PARENT: &str = "P021";
 pub(super) const PLATFORM: &str = "P022";
+pub(super) const RULE: &str = "P023";
+pub(super) const UNUSED: &str = "P024";
 
 /// The entries of the P codes.
 pub const ENTRIES: &[Entry] = &[
@@ -168,5 +170,18 @@ pub const ENTRIES: &[Entry] = &[
         title: "one component for Linux and Windows",
         explanation: "A component resource has one platform. A component document that recipes of both platforms use would \
                       have to be two resources with the same name.",
+    },
+    Entry {
+        code: RULE,
+        title: "a rule cannot be set like this",
+        explanation: "`lint.rules` gives rules, by id or name, one of the levels off, note, warning and error. A rule that \
+                      reports what the service refuses stays an error: to lower it would only move the failure to the build, \
+                      half an hour later. `amiforge explain` lists all rules, `amiforge explain S014` says what one is about.",
+    },
+    Entry {
+        code: UNUSED,
+        title: "a component that no recipe uses",
+        explanation: "A component of the project stands in no recipe, so it is never built into an image. Perhaps its name is \
+                      misspelled in a recipe, perhaps it can go. A built-in component of the same name is hidden by it.",
     },
 ];

@@ -11,12 +11,34 @@ use std::sync::Arc;
 /// The file that makes a folder a project.
 pub const PROJECT_FILE: &str = "amiforge.yaml";
 
+/// A project as far as it could be read, and everything that is wrong with it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What could be read; complete if none of the findings is an error.
+    pub project: Project,
+    /// Everything found: settings first, then recipes, components, templates and baselines by name.
+    pub found: Vec<Diagnostic>,
+}
+
 /// Reads and checks a whole project. All faults of all files are reported together; the answer is a project only when
 /// none of them is an error.
 ///
 /// # Errors
 /// Everything that is wrong, with its place: settings first, then recipes, components, templates and baselines by name.
 pub fn load(root: &Path) -> Result<Project, Vec<Diagnostic>> {
+    let Loaded { mut project, found } = load_all(root)?;
+    if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        return Err(found);
+    }
+    project.warnings = found;
+    Ok(project)
+}
+
+/// Reads a whole project as far as it can be read.
+///
+/// # Errors
+/// Only if there is no `amiforge.yaml` that could be read at all.
+pub fn load_all(root: &Path) -> Result<Loaded, Vec<Diagnostic>> {
     let mut found = vec![];
     let Some(source) = read_file(root, PROJECT_FILE, &mut found) else { return Err(found) };
     let mut out = Findings::new(&source);
@@ -30,6 +52,7 @@ pub fn load(root: &Path) -> Result<Project, Vec<Diagnostic>> {
         environments: settings.environments,
         channels: settings.channels,
         tags: settings.tags,
+        lint: settings.lint,
         recipes,
         components: builtin::components(),
         partials: builtin::partials(),
@@ -44,11 +67,7 @@ pub fn load(root: &Path) -> Result<Project, Vec<Diagnostic>> {
         unique(project.baselines.insert(name, Arc::clone(&source)).as_ref(), &source, "baseline", &mut found);
     }
     check::project(&project, &mut found);
-    if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        return Err(found);
-    }
-    project.warnings = found;
-    Ok(project)
+    Ok(Loaded { project, found })
 }
 
 /// The nearest folder with an `amiforge.yaml`, from `start` upwards.

@@ -11,6 +11,7 @@ mod duration;
 mod fields;
 mod gates;
 mod init;
+mod lint;
 mod load;
 mod model;
 pub mod names;
@@ -23,6 +24,6 @@ mod tests;
 
 pub use codes::ENTRIES;
 pub use init::{InitError, InitReport, init};
-pub use load::{PROJECT_FILE, find, load};
+pub use load::{Loaded, PROJECT_FILE, find, load, load_all};
 pub use model::*;
 pub use os::Family;

@@ -1,4 +1,5 @@
-use crate::diagnostic::{Diagnostic, SourceFile, Span};
+use crate::component::rules::Levels;
+use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub struct Project {
     pub channels: Vec<Channel>,
     /// Tags put on every resource.
     pub tags: BTreeMap<String, String>,
+    /// How strict the linter is.
+    pub lint: LintConfig,
     /// Recipes by name.
     pub recipes: BTreeMap<String, Recipe>,
     /// Component sources by name: the project's own shadow the built-in ones.
@@ -27,6 +30,25 @@ pub struct Project {
     pub baselines: BTreeMap<String, Arc<SourceFile>>,
     /// What is doubtful but not refused; errors never get this far.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// `lint:`, how strict the linter is and what it has to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LintConfig {
+    /// What differs from the levels that rules have by themselves.
+    pub levels: Levels,
+    /// Findings at or above this fail.
+    pub fail_on: Severity,
+    /// Accounts whose buckets components may use, besides those of the environments.
+    pub accounts: Vec<String>,
+    /// An awstoe is pinned that is too old for `env:`, `context:` and `aws:imds:`.
+    pub old_awstoe: bool,
+}
+
+impl Default for LintConfig {
+    fn default() -> Self {
+        Self { levels: Levels::default(), fail_on: Severity::Error, accounts: vec![], old_awstoe: false }
+    }
 }
 
 /// Where work runs.

@@ -1,7 +1,7 @@
 //! `amiforge.yaml`: the project's name, its environments, channels and tags.
 
 use super::fields::{Fields, Findings, text};
-use super::{AwsConfig, Channel, EnvironmentConfig, LocalConfig, Location, Target, codes, names};
+use super::{AwsConfig, Channel, EnvironmentConfig, LintConfig, LocalConfig, Location, Target, codes, lint, names};
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Node};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub environments: BTreeMap<String, EnvironmentConfig>,
     pub channels: Vec<Channel>,
     pub tags: BTreeMap<String, String>,
+    pub lint: LintConfig,
 }
 
 /// Reads `amiforge.yaml`; what is wrong is added to `out`, and what could be read is returned all the same.
@@ -26,6 +27,7 @@ pub(super) fn read(source: &Arc<SourceFile>, out: &mut Findings) -> Settings {
         environments: BTreeMap::from([("local".to_owned(), EnvironmentConfig::Local(LocalConfig::default()))]),
         channels: vec![channel("candidate")],
         tags: BTreeMap::new(),
+        lint: LintConfig::default(),
     };
     let root = match yaml::parse(source) {
         Ok(root) => root,
@@ -46,6 +48,9 @@ pub(super) fn read(source: &Arc<SourceFile>, out: &mut Findings) -> Settings {
     }
     if let Some(node) = fields.take("tags") {
         settings.tags = tags(node, out);
+    }
+    if let Some(node) = fields.take("lint") {
+        settings.lint = lint::read(node, out);
     }
     fields.finish(out);
     settings

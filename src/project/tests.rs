@@ -207,7 +207,7 @@ fn all_faults_of_all_files_are_reported_together() {
     P013 amiforge.yaml:1:10 `Acme` cannot be used as `project`: only lower-case letters, digits and hyphens are allowed [not a usable name]
       help: for example `acme`
     P002 amiforge.yaml:2:1 `chanels` is not a key of this file [did you mean `channels`?]
-      help: known: project, environments, channels, tags
+      help: known: project, environments, channels, tags, lint
     P004 recipes/web.yaml:1:1 `parent` is missing [`parent` is needed here]
     P005 recipes/web.yaml:2:5 `debian12` is not an operating system amiforge knows [did you mean `debian-12`?]
       help: known: debian-12, debian-13, ubuntu-24.04, amazon-linux-2023, rhel-9, windows-server-2022
@@ -404,6 +404,28 @@ fn environments_and_channels() {
     assert_eq!(settings_with("channels: { dev: { approval: yes } }\n"), at("P005", "amiforge.yaml:2:30"));
     assert_eq!(settings_with("tags: { \"amiforge:x\": y }\n"), at("P005", "amiforge.yaml:2:9"));
     assert_eq!(settings_with("tags: { cost: 0815 }\n"), at("P003", "amiforge.yaml:2:15"));
+}
+
+#[test]
+fn rules_are_set_by_id_or_name_but_not_below_what_the_service_refuses() {
+    let folder = write(&[(
+        "amiforge.yaml",
+        "project: acme\nlint:\n  fail_on: note\n  accounts: [\"111122223333\"]\n  rules: { S014: off }\n",
+    )]);
+    let project = load(folder.path()).unwrap();
+    assert_eq!((project.lint.fail_on, project.lint.accounts.len()), (Severity::Note, 1));
+    assert!(!project.lint.levels.is_on(crate::component::rules::find("S014").unwrap()));
+    assert_eq!(settings_with("lint: { rules: { S001: warning } }\n"), at("P023", "amiforge.yaml:2:24"));
+    assert_eq!(settings_with("lint: { rules: { unknwon-action: off } }\n"), at("P023", "amiforge.yaml:2:18"));
+    assert_eq!(settings_with("lint: { rules: { S014: loud } }\n"), at("P005", "amiforge.yaml:2:24"));
+    assert_eq!(settings_with("lint: { accounts: [me] }\n"), at("P014", "amiforge.yaml:2:20"));
+}
+
+#[test]
+fn a_component_in_no_recipe_is_pointed_out() {
+    let document = "schemaVersion: 1.0\nphases: [{ name: build, steps: [{ name: Run, action: UpdateOS }] }]\n";
+    let folder = write(&[SETTINGS, ("recipes/web.yaml", RECIPE), ("components/own.yaml", document)]);
+    assert_eq!(places(&load(folder.path()).unwrap().warnings), at("P024", "components/own.yaml:1:1"));
 }
 
 #[test]

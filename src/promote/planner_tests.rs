@@ -25,6 +25,7 @@ fn project() -> Project {
             channel("production", Some("staging"), None, true),
         ],
         tags: BTreeMap::new(),
+        lint: Default::default(),
         recipes: BTreeMap::new(),
         components: BTreeMap::new(),
         partials: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 use super::engine::{self, Fault, Inputs};
 use super::{RenderedComponent, RenderedRecipe, codes, targets};
+use crate::component::rules::{self, Target};
 use crate::component::{self, Document};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use crate::project::check::{self, Stage};
@@ -76,7 +77,7 @@ fn plain(
     stage: Stage,
     source: &ComponentSource,
 ) -> Result<RenderedComponent, Vec<Diagnostic>> {
-    let document = document(&source.source, None)?;
+    let document = document(project, recipe, &source.source, None)?;
     let found = check::fits(&document, used, stage, &recipe.source);
     if !found.is_empty() {
         return Err(found);
@@ -109,7 +110,7 @@ fn rendered(
     })?;
     let name = format!("{} (rendered from {})", used.name, source.source.name);
     let text = SourceFile::new(name, out.text);
-    let document = document(&text, Some(&source.source))?;
+    let document = document(project, recipe, &text, Some(&source.source))?;
     let mut found = reserved(&document, &text, &variables);
     // Parameters the template has used up are not the document's business; the rest are.
     let declared: BTreeSet<&str> = document.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
@@ -150,12 +151,27 @@ fn variables(project: &Project, recipe: &Recipe, used: &ComponentUse) -> BTreeMa
     ])
 }
 
-/// Parses a document; of what a template made, an error is the template's.
-fn document(source: &Arc<SourceFile>, template: Option<&Arc<SourceFile>>) -> Result<Document, Vec<Diagnostic>> {
+/// What is known about where a component of a recipe will run.
+pub(crate) fn target(project: &Project, recipe: &Recipe) -> Target {
+    Target {
+        platform: Some(check::platform(recipe.os.platform())),
+        os: Some(recipe.os.name().to_owned()),
+        ..check::common_target(project)
+    }
+}
+
+/// Parses and lints a document; of what a template made, an error is the template's.
+fn document(
+    project: &Project,
+    recipe: &Recipe,
+    source: &Arc<SourceFile>,
+    template: Option<&Arc<SourceFile>>,
+) -> Result<Document, Vec<Diagnostic>> {
     let parsed = component::parse(source);
+    let found = rules::lint(source, &parsed, &target(project, recipe), &project.lint.levels);
     let errors: Vec<Diagnostic> =
-        parsed.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
-    match parsed.document {
+        found.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
+    match parsed.readable.filter(|_| parsed.complete) {
         Some(document) if errors.is_empty() => Ok(document),
         // A component that disappears without a word would be a test that was never run.
         None if errors.is_empty() => {

@@ -1,7 +1,7 @@
 //! Reports about files: lint, render, init.
 
-use crate::diagnostic::render as draw;
-use crate::lint::Checked;
+use crate::diagnostic::{Severity, render as draw};
+use crate::lint::{Checked, Mended};
 use crate::project::{InitReport, ParentReference};
 use crate::render::RenderedRecipe;
 use serde::Serialize;
@@ -21,20 +21,46 @@ pub fn count_line(errors: usize, warnings: usize) -> String {
     }
 }
 
-/// What `lint` prints when nothing is refused.
+/// What `lint` prints for people: the findings, and a line that counts what was looked at and found.
 #[must_use]
 pub fn lint(checked: &Checked, color: bool) -> String {
     let mut text = draw::text(&checked.diagnostics, color);
-    let _ = writeln!(
-        text,
-        "{} component document{} and {} recipe{} checked: {}",
-        checked.components,
-        if checked.components == 1 { "" } else { "s" },
-        checked.recipes,
-        if checked.recipes == 1 { "" } else { "s" },
-        count_line(0, checked.diagnostics.len())
-    );
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let mut looked_at = vec![counted(checked.components, "component document")];
+    if checked.recipes > 0 {
+        looked_at.push(counted(checked.recipes, "recipe"));
+    }
+    let found = match count_line(checked.count(Severity::Error), checked.count(Severity::Warning)) {
+        found if checked.count(Severity::Note) == 0 => found,
+        found if found == "nothing found" => counted(checked.count(Severity::Note), "note"),
+        found => format!("{found}, {}", counted(checked.count(Severity::Note), "note")),
+    };
+    let _ = writeln!(text, "{} checked: {found}", looked_at.join(" and "));
+    let safe = checked.diagnostics.iter().filter(|finding| finding.fix.as_ref().is_some_and(|fix| fix.safe)).count();
+    if safe > 0 {
+        let _ =
+            writeln!(text, "{} can be mended by `amiforge lint --fix`; `--diff` shows how", counted(safe, "finding"));
+    }
     text
+}
+
+/// What `lint --fix` says it has done.
+#[must_use]
+pub fn mended(mended: &Mended) -> String {
+    if mended.is_empty() {
+        return "nothing to mend\n".to_owned();
+    }
+    mended.files.iter().map(|file| format!("mended   {} ({})\n", file.name, counted(file.fixes, "fix"))).collect()
+}
+
+fn counted(n: usize, word: &str) -> String {
+    match (n, word) {
+        (1, _) => format!("1 {word}"),
+        (_, "fix") => format!("{n} fixes"),
+        _ => format!("{n} {word}s"),
+    }
 }
 
 /// What `init` prints.

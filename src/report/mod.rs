@@ -8,7 +8,7 @@ mod serve;
 #[cfg(feature = "aws")]
 mod verbs;
 
-pub use files::{Rendered, count_line, init, lint};
+pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
 pub use image::{change_line, channels, closing, plan, verdicts, word};
 #[cfg(feature = "aws")]

@@ -3,26 +3,50 @@
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::print;
-use crate::diagnostic::catalogue;
+use crate::component::rules;
+use crate::diagnostic::{catalogue, suggest};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// The code, for example `P003`; without one, all codes are listed.
+    /// A code such as `P003`, or a rule by its id or name; without one, all codes and rules are listed.
     pub code: Option<String>,
+    /// Print the page of all rules in Markdown (docs/rules.md).
+    #[arg(long, conflicts_with = "code")]
+    pub markdown: bool,
 }
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
+    if args.markdown {
+        print(&rules::markdown())?;
+        return Ok(Exit::Done);
+    }
     let Some(code) = &args.code else {
-        let lines: Vec<String> =
-            catalogue::all().iter().map(|entry| format!("{}  {}", entry.code, entry.title)).collect();
-        print(&(lines.join("\n") + "\n"))?;
+        print(&list())?;
         return Ok(Exit::Done);
     };
+    if let Some(rule) = rules::find(code) {
+        print(&rules::explain(rule))?;
+        return Ok(Exit::Done);
+    }
     let code = code.to_ascii_uppercase();
-    let entry = catalogue::explain(&code).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("there is no code `{code}`")).next("`amiforge explain` lists all codes")
-    })?;
+    let entry = catalogue::explain(&code).ok_or_else(|| unknown(&code))?;
     print(&format!("{}: {}\n\n{}\n", entry.code, entry.title, entry.explanation.trim_end()))?;
     Ok(Exit::Done)
+}
+
+fn list() -> String {
+    let entries = catalogue::all().iter().map(|entry| format!("{}  {}", entry.code, entry.title));
+    let rules = rules::all().iter().map(|rule| format!("{}  {}: {}", rule.id, rule.name, rule.summary));
+    entries.chain(rules).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn unknown(code: &str) -> Failure {
+    let codes = catalogue::all().iter().map(|entry| entry.code);
+    let names = codes.chain(rules::all().iter().flat_map(|rule| [rule.id, rule.name]));
+    let failure = Failure::new(Exit::Usage, format!("there is no code or rule `{code}`"));
+    match suggest(code, names) {
+        Some(near) => failure.next(format!("did you mean `{near}`?")),
+        None => failure.next("`amiforge explain` lists all codes and rules"),
+    }
 }

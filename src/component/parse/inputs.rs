@@ -127,28 +127,42 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
         context.push(Diagnostic::error("S005", message).at(context.source, node.span, label).help(help));
     }
     for rule in module.rules {
-        let (Rule::ExactlyOne(keys) | Rule::Together(keys)) = rule;
-        // An empty list is nothing to choose.
-        let chosen = |name: &str| given(name) && !node.get(name).is_some_and(is_empty);
-        let count = keys.iter().filter(|key| chosen(key)).count();
-        let (broken, code, message) = match rule {
-            Rule::ExactlyOne(_) => (count != 1, "S010", "exactly one of these inputs"),
-            Rule::Together(_) => (count != 0 && count != keys.len(), "M007", "all of these inputs or none"),
-        };
-        if broken {
-            let first = keys.iter().find_map(|key| node.entry(key)).map_or(node.span, |(key, _)| key.span);
-            let message = format!("{} takes {message}: {}", module.name, keys.join(", "));
-            let diagnostic = Diagnostic::error(code, message).at(context.source, first, format!("here are {count}"));
-            context.push(match rule {
-                Rule::Together(_) => diagnostic.note("with only one of them nothing is verified, without a word"),
-                Rule::ExactlyOne(_) if count == 0 => {
-                    diagnostic.help(format!("give one of them: {}", keys.join(" or ")))
-                }
-                Rule::ExactlyOne(_) => diagnostic.help("remove all but one"),
-            });
-        }
+        several(context, module, rule, node, &given);
     }
     Some(Item { fields, span: node.span })
+}
+
+/// A demand on several inputs together.
+fn several(context: &mut Context<'_>, module: &Module, rule: &Rule, node: &Node, given: &dyn Fn(&str) -> bool) {
+    let (Rule::ExactlyOne(keys) | Rule::Together(keys)) = rule;
+    // An empty list is nothing to choose.
+    let is_given = |name: &str| given(name) && !node.get(name).is_some_and(is_empty);
+    let absent: Vec<&str> = keys.iter().copied().filter(|key| !is_given(key)).collect();
+    let count = keys.len() - absent.len();
+    let first = keys.iter().find_map(|key| node.entry(key)).map_or(node.span, |(key, _)| key.span);
+    let all = keys.join(", ");
+    match rule {
+        Rule::ExactlyOne(_) if count != 1 => {
+            let message = format!("{} takes exactly one of these inputs: {all}", module.name);
+            let diagnostic = Diagnostic::error("S010", message).at(context.source, first, format!("here are {count}"));
+            context.push(diagnostic.help(if count == 0 {
+                format!("give one of them: {}", keys.join(" or "))
+            } else {
+                "remove all but one".to_owned()
+            }));
+        }
+        Rule::Together(_) if count != 0 && count != keys.len() => {
+            let absent = absent.join("`, `");
+            let message = format!("{} takes all of these inputs or none: {all}", module.name);
+            context.push(
+                Diagnostic::error("M007", message)
+                    .at(context.source, first, format!("given without `{absent}`"))
+                    .note("with only one of them nothing is verified, without a word")
+                    .help(format!("add `{absent}`, or remove this one")),
+            );
+        }
+        _ => {}
+    }
 }
 
 fn value(

@@ -11,7 +11,7 @@ mod step;
 
 use super::model::Document;
 use super::resolve;
-use crate::diagnostic::{Diagnostic, Severity, SourceFile};
+use crate::diagnostic::{Diagnostic, Edit, Severity, SourceFile};
 use crate::yaml::{self, Node};
 use context::Context;
 use std::collections::BTreeSet;
@@ -77,11 +77,14 @@ fn anchors<'a>(source: &'a SourceFile, found: &[Diagnostic]) -> BTreeSet<&'a str
 }
 
 /// What is wrong with a file's YAML is a matter of rules, too, where the file is a component document.
-fn as_rule(source: &SourceFile, anchors: &BTreeSet<&str>, diagnostic: Diagnostic) -> Diagnostic {
+fn as_rule(source: &Arc<SourceFile>, anchors: &BTreeSet<&str>, diagnostic: Diagnostic) -> Diagnostic {
+    let text = source.slice(diagnostic.span());
     // An alias for which there is no anchor was never meant as one.
-    let is_text = || source.slice(diagnostic.span()).strip_prefix('*').is_some_and(|name| !anchors.contains(name));
+    let is_pattern = text.strip_prefix('*').is_some_and(|name| !anchors.contains(name));
     let code = match diagnostic.code {
-        "Y004" if is_text() => "M021",
+        "Y004" if is_pattern => return asterisk(source, &diagnostic, text),
+        // Alone it is not even an alias.
+        "Y001" if text == "*" && diagnostic.message.contains("alias") => return asterisk(source, &diagnostic, text),
         "Y004" | "Y005" | "Y007" => "D021",
         "Y008" => "X008",
         "Y011" => "D015",
@@ -90,6 +93,19 @@ fn as_rule(source: &SourceFile, anchors: &BTreeSet<&str>, diagnostic: Diagnostic
     // That the service refuses aliases and tags is not documented; it is not documented that it takes them, either.
     let inferred = diagnostic.inferred || code == "D021";
     Diagnostic { code, inferred, ..diagnostic }
+}
+
+/// An alias is what YAML sees in a text that begins with `*`; what was meant is nearly always a pattern of file names.
+fn asterisk(source: &Arc<SourceFile>, diagnostic: &Diagnostic, text: &str) -> Diagnostic {
+    let span = diagnostic.span();
+    let told = Diagnostic::error("M021", format!("`{text}` is not in quotes"))
+        .at(source, span, "YAML reads this as an alias, a reference to another value")
+        .help(format!("put it in quotes: '{text}'"))
+        .help("if an alias is meant, write the value out");
+    if text.contains('\'') {
+        return told;
+    }
+    told.unsafe_fix("put it in quotes", vec![Edit::insert(span.start, "'"), Edit::insert(span.end, "'")])
 }
 
 /// A document in which steps may have been unreadable, so that references can still be checked.

@@ -9,6 +9,7 @@
 mod conditions;
 mod expressions;
 mod files;
+mod levels;
 mod loops;
 mod model;
 mod page;
@@ -17,12 +18,14 @@ mod shell;
 mod steps;
 mod structure;
 mod subject;
+mod suppress;
 mod transfers;
 mod windows;
 
+pub use levels::{Level, Levels};
 pub use model::{Basis, Check, Findings, Rule};
 pub use page::{explain, markdown};
-pub use registry::{all, check, find};
+pub use registry::{all, check, find, lint};
 pub use subject::{Role, Subject, Target};
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! All rules together, and how they are applied to a document.
 
+use super::levels::Levels;
 use super::model::{Check, Findings, Rule};
 use super::subject::{Subject, Target};
-use super::{conditions, expressions, files, loops, shell, steps, structure, transfers, windows};
+use super::{conditions, expressions, files, loops, shell, steps, structure, suppress, transfers, windows};
 use crate::component::parse::Parsed;
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::yaml;
@@ -67,6 +68,16 @@ pub fn check(source: &Arc<SourceFile>, parsed: &Parsed, target: &Target) -> Vec<
     }
     supersede(&mut found);
     found.sort_by_key(|diagnostic| (diagnostic.span().start, diagnostic.span().end));
+    found
+}
+
+/// What is to be told about a document where these levels hold: [`check`], without what the file allows in place.
+pub fn lint(source: &Arc<SourceFile>, parsed: &Parsed, target: &Target, levels: &Levels) -> Vec<Diagnostic> {
+    let mut found = levels.apply(check(source, parsed, target));
+    if let Some(root) = &parsed.root {
+        found = suppress::apply(source, root, &yaml::comments(source, root), levels, found);
+        found.sort_by_key(|diagnostic| (diagnostic.span().start, diagnostic.span().end));
+    }
     found
 }
 

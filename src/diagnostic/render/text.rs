@@ -1,24 +1,24 @@
 //! Draws diagnostics the way rustc does.
 
-use super::{Diagnostic, Label, Severity, SourceFile};
-use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Renderer, Snippet};
-use std::ops::Range;
-use std::sync::Arc;
+use super::printable::{MARK, message};
+use super::{excerpt, sorted};
+use crate::diagnostic::{Diagnostic, Severity};
+use annotate_snippets::{Element, Group, Level, Renderer};
+use std::fmt::Write as _;
 
 /// All diagnostics as text, sorted by file and position (those without a place come last), one blank line between two.
 /// Without `color` the text is plain: no escape sequence, ASCII frames. Ends with a line break unless empty.
+///
+/// Nothing that stands in a file reaches the terminal as anything but text, and no more of it than a person reads.
 pub fn text(diagnostics: &[Diagnostic], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
-    sorted.sort_by_key(|diagnostic| position(diagnostic));
     let mut out = String::new();
-    for diagnostic in sorted {
+    for diagnostic in sorted(diagnostics) {
         if !out.is_empty() {
             out.push('\n');
         }
-        let drawn = renderer.render(&[group(diagnostic)]);
         // The drawing pads the margin of empty lines; text that is compared and piped has no use for that.
-        for line in drawn.lines() {
+        for line in draw(&renderer, diagnostic).lines() {
             out.push_str(if color { line } else { line.trim_end() });
             out.push('\n');
         }
@@ -26,70 +26,37 @@ pub fn text(diagnostics: &[Diagnostic], color: bool) -> String {
     out
 }
 
-/// Sort key: file, start, end; nothing to point at sorts last.
-fn position(diagnostic: &Diagnostic) -> (bool, &str, usize, usize) {
-    diagnostic
-        .primary
-        .as_ref()
-        .map_or((true, "", 0, 0), |label| (false, label.source.name.as_str(), label.span.start, label.span.end))
-}
-
-fn group(diagnostic: &Diagnostic) -> Group<'_> {
+fn draw(renderer: &Renderer, diagnostic: &Diagnostic) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let mut elements: Vec<Element<'_>> = Vec::new();
-    for (source, labels) in by_source(diagnostic) {
-        let annotations = labels.iter().map(|(kind, label)| annotation(*kind, label));
-        elements.push(Snippet::source(&source.text).path(source.name.as_str()).annotations(annotations).into());
-    }
-    elements.extend(diagnostic.notes.iter().map(|note| Level::NOTE.message(note.as_str()).into()));
-    elements.extend(diagnostic.help.iter().map(|help| Level::HELP.message(help.as_str()).into()));
-    level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).elements(elements)
+    let excerpts = excerpt::of(diagnostic);
+    let sheets: Vec<excerpt::Sheet> = excerpts.iter().map(excerpt::Excerpt::sheet).collect();
+    let mut elements: Vec<Element<'_>> = sheets.iter().map(|sheet| sheet.snippet().into()).collect();
+    elements.extend(diagnostic.notes.iter().map(|note| Level::NOTE.message(message(note)).into()));
+    elements.extend(diagnostic.help.iter().map(|help| Level::HELP.message(message(help)).into()));
+    let title = level.primary_title(message(&diagnostic.message)).id(diagnostic.code);
+    let group: Group<'_> = title.elements(elements);
+    with_places(&renderer.render(&[group]), sheets.iter().map(|sheet| sheet.place))
 }
 
-type Labels<'a> = Vec<(AnnotationKind, &'a Label)>;
-
-/// The labels of each file, the file of the primary label first.
-fn by_source(diagnostic: &Diagnostic) -> Vec<(&SourceFile, Labels<'_>)> {
-    let mut files: Vec<(&SourceFile, Labels<'_>)> = Vec::new();
-    let primary = diagnostic.primary.iter().map(|label| (AnnotationKind::Primary, label));
-    let secondary = diagnostic.secondary.iter().map(|label| (AnnotationKind::Context, label));
-    for (kind, label) in primary.chain(secondary) {
-        let source: &SourceFile = Arc::as_ref(&label.source);
-        match files.iter_mut().find(|(known, _)| std::ptr::eq(*known, source)) {
-            Some((_, labels)) => labels.push((kind, label)),
-            None => files.push((source, vec![(kind, label)])),
-        }
+/// Puts the line and column that something has in its file in the place of those that it has in what is shown of it.
+fn with_places(drawn: &str, places: impl Iterator<Item = (usize, usize)>) -> String {
+    let mut parts = drawn.split(MARK);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for (part, (line, column)) in parts.zip(places) {
+        let _ = write!(out, ":{line}:{column}");
+        out.push_str(part.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()));
     }
-    files
-}
-
-fn annotation(kind: AnnotationKind, label: &Label) -> Annotation<'_> {
-    let message = (!label.message.is_empty()).then_some(label.message.as_str());
-    kind.span(drawable(label)).label(message)
-}
-
-/// The part of a span worth underlining: inside the text, on character boundaries, and, where it covers a whole block,
-/// only its first line, because a frame around fifty lines explains nothing.
-fn drawable(label: &Label) -> Range<usize> {
-    let text = label.source.text.as_str();
-    let start = text.floor_char_boundary(label.span.start.min(text.len()));
-    let end = text.ceil_char_boundary(label.span.end.clamp(start, text.len()));
-    let first_line = text[start..end].split(['\n', '\r']).next().map_or(start, |line| start + line.trim_end().len());
-    if first_line > start {
-        start..first_line
-    } else {
-        start..text[start..end].chars().next().map_or(start, |c| start + c.len_utf8())
-    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::Span;
+    use crate::diagnostic::{SourceFile, Span};
     use proptest::prelude::*;
 
     fn sample() -> Vec<Diagnostic> {

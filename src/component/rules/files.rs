@@ -1,6 +1,0 @@
-//! `M`: modules that work on files.
-
-use super::model::Rule;
-
-/// The rules of this family.
-pub(super) const RULES: &[Rule] = &[];
