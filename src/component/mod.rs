@@ -13,6 +13,7 @@ pub mod expression;
 pub mod model;
 pub mod modules;
 mod parse;
+pub mod re2;
 pub mod repeat;
 mod resolve;
 pub mod rules;

@@ -4,6 +4,7 @@ use super::edits::meant;
 use crate::component::expression::{self, ExpressionError, Template};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
 use crate::yaml::{self, Node};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Collects diagnostics while a document is read.
@@ -79,12 +80,13 @@ impl<'a> Context<'a> {
     /// A text with expressions. Faulty expressions are reported (`X008` to `X010`, `X017`).
     pub fn template(&mut self, node: &Node) -> Option<Template> {
         let text = node.as_str()?;
-        let places = places(self.source, node, text);
-        let place = |number: usize| places.get(number).copied().unwrap_or(node.span);
+        // Most texts hold no expression, and need no places.
+        let offsets = text.contains("{{").then(|| yaml::Offsets::new(&self.source.text, node));
+        let place = |range: Range<usize>| offsets.as_ref().map_or(node.span, |offsets| offsets.span(&range));
         let mut faults = Vec::new();
-        let parts = expression::split(text, place, |number, error| faults.push((number, error)));
-        for (number, error) in faults {
-            self.push(faulty(self.source, place(number), &error));
+        let parts = expression::split(text, place, |range, error| faults.push((place(range), error)));
+        for (span, error) in faults {
+            self.push(faulty(self.source, span, &error));
         }
         Some(Template { parts, node: node.clone() })
     }
@@ -153,19 +155,35 @@ pub fn not_a_name(node: &Node) -> String {
 fn faulty(source: &Arc<SourceFile>, span: Span, error: &ExpressionError) -> Diagnostic {
     let diagnostic = |code| Diagnostic::error(code, error.to_string());
     match error {
-        ExpressionError::Unclosed => diagnostic("X008")
-            .at(source, span, "opened here")
-            .help("add `}}`; there is no way to write a literal `{{`"),
-        ExpressionError::Unknown(_) => diagnostic("X017")
-            .at(source, span, "neither a name, nor `phase.step.outputs.key`, nor a known prefix")
-            .help("write a parameter or constant, `phase.step.inputs.key`, `phase.step.outputs.key`, `loop.value` or `context:key`")
-            .note("text for another template engine cannot stand in double braces: there is no escape for them"),
-        ExpressionError::Empty(_) | ExpressionError::Resolve(_) => diagnostic("X010")
+        ExpressionError::Unclosed => {
+            diagnostic("X008").at(source, span, "opened here").help("add `}}`; there is no way to write a literal `{{`")
+        }
+        ExpressionError::Unknown(text) => {
+            let diagnostic = diagnostic("X017").at(source, span, "nothing that the language knows");
+            match expression::meant(text) {
+                Some(meant) => diagnostic.help(meant),
+                None if expression::is_foreign(text) => diagnostic
+                    .note("text for another template engine cannot stand in double braces: there is no escape for them")
+                    .help("download it as a file, or put the braces together in the script: `b='{'`, then `\"$b$b …\"`"),
+                None => diagnostic
+                    .help("write a parameter or constant, `phase.step.inputs.key`, `phase.step.outputs.key`, `loop.value` or `context:key`"),
+            }
+        }
+        ExpressionError::Empty(prefix) => diagnostic("X010")
             .at(source, span, "incomplete")
-            .help("write for example `aws:ssm:/path/name`, `aws:ssm:resolve(Parameter)`, `aws:imds:instance-id` or `env:HOME`"),
+            .help(format!("write for example `{}`", example(prefix)))
+            .inferred(),
+        ExpressionError::Resolve(_) => diagnostic("X010")
+            .at(source, span, "no parameter is named here")
+            .help("write `aws:ssm:resolve(Name)` with a parameter of this document, or `aws:ssm:/path/name` itself")
+            .inferred(),
+        ExpressionError::Ssm(_) => diagnostic("X010")
+            .at(source, span, "letters, digits and `_ . - /` can stand in a name")
+            .help("write the name alone, as in `aws:ssm:/path/name`")
+            .inferred(),
         ExpressionError::Context(key) => {
             let diagnostic = diagnostic("X010").at(source, span, "unknown key").inferred();
-            match suggest(key, expression::CONTEXT_KEYS) {
+            match suggest(key.trim(), expression::CONTEXT_KEYS) {
                 Some(near) => diagnostic.help(format!("did you mean `context:{near}`?")),
                 None => diagnostic.help(format!("known keys: {}", expression::CONTEXT_KEYS.join(", "))),
             }
@@ -176,24 +194,12 @@ fn faulty(source: &Arc<SourceFile>, span: Span, error: &ExpressionError) -> Diag
     }
 }
 
-/// Where the expressions of a text stand in the file, in order.
-fn places(source: &Arc<SourceFile>, node: &Node, text: &str) -> Vec<Span> {
-    if !text.contains("{{") {
-        return Vec::new();
+/// A whole expression with a prefix.
+fn example(prefix: &str) -> &'static str {
+    match prefix {
+        "aws:ssm:" => "aws:ssm:/path/name",
+        "aws:imds:" => "aws:imds:placement/region",
+        "env:" => "env:PATH",
+        _ => "context:region",
     }
-    let offsets = yaml::Offsets::new(&source.text, node);
-    let mut places = Vec::new();
-    let mut from = 0;
-    while let Some(open) = text[from..].find("{{") {
-        let start = from + open;
-        // What is never closed is the last one: nothing behind it is read.
-        let close = text[start..].find("}}");
-        let end = close.map_or(start + 2, |close| start + close + 2);
-        places.push(offsets.span(&(start..end)));
-        if close.is_none() {
-            break;
-        }
-        from = end;
-    }
-    places
 }

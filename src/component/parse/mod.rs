@@ -17,6 +17,8 @@ use context::Context;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub(super) use condition::is_number;
+
 /// The outcome of [`parse`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
