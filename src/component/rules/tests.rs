@@ -114,17 +114,23 @@ fn many_of_everything_is_no_reason_to_compare_each_with_each() {
     assert!(codes(&twice).contains(&"D001"));
     let parameters = many(5_000, &|at| format!("- Name{at}: {{ type: string }}\n"));
     assert!(codes(&format!("schemaVersion: 1.0\nparameters:\n{parameters}phases: []\n")).contains(&"D014"));
-    let nested = many(20_000, &|at| {
+    let nested = many(5_000, &|at| {
         format!("  - {{ name: Step{at}, action: ExecuteDocument, timeoutSeconds: \"5\", onFailure: Ignore }} # x\n")
     });
     assert!(codes(&steps(&nested)).contains(&"S009"));
-    let chained = many(20_000, &|at| {
+    let chained = many(5_000, &|at| {
         format!(
             "  - {{ name: Step{at}, action: ReadFile, inputs: [{{ path: '{{{{ build.Step{}.outputs[0].content }}}}' }}] }}\n",
             at / 2
         )
     });
     assert!(!codes(&steps(&chained)).contains(&"X001"));
+    let slips = many(1_000, &|at| {
+        format!(
+            "  - {{ name: Step{at}, action: ReadFile, inputs: [{{ path: '{{{{ build.Pets{at}.outputs.a }}}}{{{{ Nmae{at} }}}}' }}] }}\n"
+        )
+    });
+    assert!(codes(&steps(&slips)).contains(&"X001"));
 }
 
 #[test]

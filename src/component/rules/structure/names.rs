@@ -1,6 +1,6 @@
 //! Parameters and constants.
 
-use crate::component::expression::{self, Expression};
+use crate::component::expression;
 use crate::component::is_name;
 use crate::component::rules::model::Findings;
 use crate::component::rules::subject::Subject;
@@ -67,12 +67,7 @@ fn names_in(node: &Node, into: &mut BTreeSet<String>) {
 
 fn names_of(inside: &str) -> Vec<String> {
     match expression::parse(inside) {
-        Ok(Expression::Name(name)) => vec![name],
-        Ok(Expression::Ssm(path)) => {
-            let resolved = path.strip_prefix("resolve(").and_then(|rest| rest.strip_suffix(')'));
-            resolved.map(|name| name.trim().to_owned()).into_iter().collect()
-        }
-        Ok(_) => Vec::new(),
+        Ok(expression) => expression.declared().map(str::to_owned).into_iter().collect(),
         // Whatever was meant, its words may be names.
         Err(_) => inside
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
