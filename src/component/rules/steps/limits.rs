@@ -4,7 +4,6 @@ use crate::component::model::{OnFailure, Step};
 use crate::component::modules::Action;
 use crate::component::rules::model::Findings;
 use crate::component::rules::subject::Subject;
-use crate::diagnostic::Edit;
 
 /// Whether a step may have a time limit at all.
 fn takes_timeout(step: &Step) -> bool {
@@ -54,17 +53,15 @@ pub(super) fn on_failure_ignore(subject: &Subject<'_>, found: &mut Findings<'_>)
         if subject.is_commented(key) || subject.is_commented(value) {
             continue;
         }
-        let end = subject.source.line_span(subject.source.line(value.end)).end;
-        let rest = subject.source.text.get(value.end..end).unwrap_or_default();
-        let diagnostic = found
-            .at(value, format!("a failure of step `{}` is ignored, and nothing says why", step.name), "hides failures")
-            .help("say why in a comment in this line or in the one above, or write `Abort`");
-        // In a line with other keys a comment could not be told to belong to this one.
-        found.add(if rest.trim().is_empty() {
-            diagnostic.unsafe_fix("add a comment to be completed", vec![Edit::insert(value.end, " # may fail: why?")])
-        } else {
-            diagnostic
-        });
+        found.add(
+            found
+                .at(
+                    value,
+                    format!("a failure of step `{}` is ignored, and nothing says why", step.name),
+                    "hides failures",
+                )
+                .help("say why in a comment in this line or in the one above, or write `Abort`"),
+        );
     }
 }
 
