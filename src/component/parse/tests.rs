@@ -6,6 +6,9 @@ use crate::component::runnable;
 use crate::diagnostic::render;
 use proptest::prelude::*;
 
+#[path = "scalar_tests.rs"]
+mod scalars;
+
 /// A document with these lines in front of `phases`, and these steps (without their first indentation) in phase `build`.
 fn document(head: &str, steps: &str) -> String {
     let steps = steps.lines().flat_map(|line| ["      ", line, "\n"]).collect::<String>();
@@ -267,33 +270,6 @@ fn faults_of_steps_have_their_code_and_place() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn what_only_looks_odd_is_taken_without_a_word() {
-    for step in [
-        "- { name: Run, action: UpdateOS, timeoutSeconds: 0x10, maxAttempts: 5000000000 }",
-        "- { name: Run, action: UpdateOS, disableLogging: TRUE, inputs: {} }",
-        "- { name: Run, action: S3Upload, inputs: [{ source: a, destination: b, recurse: \"True\" }] }",
-        "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: 1, type: DWORD }] }",
-        "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: [1, 2], type: BINARY }] }",
-        "- { name: Run, action: Reboot, if: { stringEquals: 22, value: '{{ context:osVersion }}' } }",
-        "- { name: Run, action: Reboot, if: { numberEquals: 1.10, value: '{{ context:osVersion }}' } }",
-        "- { name: Run, action: CreateFile, inputs: [{ path: /a, permissions: 0644 }] }",
-    ] {
-        good(&document("", step));
-    }
-}
-
-#[test]
-fn an_alias_without_an_anchor_was_meant_as_text() {
-    let list = |path: &str| {
-        format!("- {{ name: Run, action: ListFiles, inputs: [{{ path: {path}, fileNamePattern: *log }}] }}")
-    };
-    assert_eq!(faults(&document("", &list("/var"))), ["M021 5:81"]);
-    assert_eq!(faults(&document("", &list("&log /var"))), ["D021 5:58", "D021 5:86"]);
-    let parsed = read(&document("", &list("&log /var")));
-    assert!(parsed.root.is_none() && parsed.diagnostics.iter().all(|found| found.inferred));
 }
 
 #[test]
