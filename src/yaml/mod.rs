@@ -11,6 +11,7 @@ mod catalogue;
 mod comments;
 mod fault;
 mod offsets;
+mod older;
 mod parse;
 mod tree;
 

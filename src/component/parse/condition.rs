@@ -242,6 +242,12 @@ fn test(
             Some(scalar(context, key, node, &format!("`{beside}`"))?)
         }
     };
+    if operator.operands != Operands::Numbers {
+        context.warn_changed(node, &format!("`{}`", operator.name));
+        if let Some((beside, node)) = operator.operands.beside().and_then(|beside| Some((beside, whole.get(beside)?))) {
+            context.warn_changed(node, &format!("`{beside}`"));
+        }
+    }
     Some(Test { operator, operand: operand?, value, key: key.span, span: whole.span })
 }
 
