@@ -10,6 +10,7 @@
 mod catalogue;
 pub mod condition;
 pub mod expression;
+pub mod keys;
 pub mod model;
 pub mod modules;
 mod parse;

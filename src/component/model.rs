@@ -69,6 +69,12 @@ pub struct Constant {
     pub value_span: Span,
 }
 
+/// More parameters than this are refused by the service (reference/component-documents.md section 13).
+pub const MOST_PARAMETERS: usize = 25;
+
+/// Of these phases Image Builder requires at least one (section 2).
+pub const REQUIRED_PHASES: [&str; 3] = ["build", "validate", "test"];
+
 /// The two halves of an image build that share nothing but the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {

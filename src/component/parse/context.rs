@@ -1,6 +1,7 @@
 //! What every part of the parser needs: the file, the collected diagnostics, and the checks all mappings share.
 
 use crate::component::expression::{self, ExpressionError, Template};
+use crate::component::keys::{self, Key};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
 use crate::yaml::{self, Node};
 use std::sync::Arc;
@@ -27,15 +28,15 @@ impl<'a> Context<'a> {
 
     /// The entries of a mapping with known keys. Reports anything that is not a mapping (`D020`) and every key that is
     /// not known (`D004`). `what` is the thing with its article, such as `a step`.
-    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n [(Node, Node)]> {
+    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &'static [Key]) -> Option<&'n [(Node, Node)]> {
         let Some(entries) = node.entries() else {
             self.error("D020", node.span, format!("{what} must be a mapping"), format!("this is {}", node.describe()));
             return None;
         };
         for (key, _) in entries {
             let name = key.as_str().unwrap_or_default();
-            if !known.contains(&name) {
-                self.push(unknown_key(self.source, key.span, name, what, known));
+            if !keys::has(known, name) {
+                self.push(unknown_key(self.source, key.span, name, what, &keys::names(known)));
             }
         }
         Some(entries)
@@ -109,7 +110,7 @@ impl<'a> Context<'a> {
         &mut self,
         node: &'n Node,
         what: &str,
-        known: &[&str],
+        known: &'static [Key],
         code: &'static str,
     ) -> Option<&'n [(Node, Node)]> {
         let before = self.diagnostics.len();

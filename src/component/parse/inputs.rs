@@ -2,6 +2,7 @@
 
 use super::context::{Context, unknown_key};
 use crate::component::expression::Template;
+use crate::component::keys;
 use crate::component::model::{Field, Item, Value};
 use crate::component::modules::{ENCODINGS, Input, Module, Rule, Shape, Type};
 use crate::diagnostic::{Diagnostic, Span, suggest};
@@ -247,7 +248,7 @@ fn pairs(context: &mut Context<'_>, what: &str, entries: &[(Node, Node)]) -> Vec
 fn named_values(context: &mut Context<'_>, what: &str, node: &Node) -> Option<Vec<(String, Template)>> {
     let mut pairs = Vec::new();
     for item in node.items()? {
-        context.mapping(item, &format!("an item of {what}"), &["name", "value"])?;
+        context.mapping(item, &format!("an item of {what}"), keys::VALUE)?;
         let (name, value) = (item.get("name")?.as_str()?.to_owned(), item.get("value")?);
         pairs.push((name, text(context, what, value, value)?));
     }

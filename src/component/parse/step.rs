@@ -3,15 +3,13 @@
 use super::context::Context;
 use super::{DraftStep, condition, inputs, repeat};
 use crate::component::is_name;
+use crate::component::keys;
 use crate::component::model::{DEFAULT_TIMEOUT, OnFailure, Places, Step};
-use crate::component::modules::{self, Action, Module, Shape};
+use crate::component::modules::{self, Module, Shape};
 use crate::diagnostic::{Diagnostic, Edit, Severity, Span, suggest};
 use crate::yaml::Node;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-const KEYS: &[&str] =
-    &["name", "action", "if", "loop", "timeoutSeconds", "onFailure", "maxAttempts", "inputs", "disableLogging"];
 
 /// Reads the steps of a phase.
 pub fn read_all(context: &mut Context<'_>, phase: &str, items: &[Node]) -> Vec<DraftStep> {
@@ -28,7 +26,7 @@ struct Taken {
 
 fn read(context: &mut Context<'_>, phase: &str, node: &Node, taken: &mut Taken) -> DraftStep {
     let before = context.diagnostics.len();
-    if context.mapping(node, "a step", KEYS).is_none() {
+    if context.mapping(node, "a step", keys::STEP).is_none() {
         return DraftStep { name: None, step: None, faulty: true };
     }
     let name = name(context, phase, node, &mut taken.steps);
@@ -181,7 +179,7 @@ fn unquoted(node: &Node) -> Vec<Edit> {
 
 fn timeout(context: &mut Context<'_>, node: &Node, module: Option<&Module>) -> Option<Duration> {
     let Some((key, value)) = node.entry("timeoutSeconds") else { return Some(DEFAULT_TIMEOUT) };
-    if module.is_some_and(|module| module.action == Action::Reboot) {
+    if module.is_some_and(|module| !module.has_timeout()) {
         context.push(
             Diagnostic::error("S011", "`timeoutSeconds` is not supported on Reboot")
                 .at(context.source, key.span, "has no meaning here")
