@@ -129,6 +129,13 @@ impl OnFailure {
     /// The words for it.
     pub const NAMES: [&str; 3] = ["Abort", "Continue", "Ignore"];
 
+    /// What each of the words means.
+    pub const SUMMARIES: [&str; 3] = [
+        "Nothing further is run; the build fails.",
+        "The rest is run, and the build fails at its end.",
+        "The rest is run, and the failure does not count.",
+    ];
+
     /// Reads the word; letter case counts.
     pub fn parse(text: &str) -> Option<Self> {
         match text {

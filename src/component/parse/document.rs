@@ -228,7 +228,7 @@ fn phase(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Spa
 }
 
 fn phase_name(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Span>) -> String {
-    let Some(name) = node.as_str().filter(|name| is_name(name)) else {
+    let Some(name) = node.as_str().filter(|name| is_name(name) && !node.is_null()) else {
         let text = node.as_str().unwrap_or_default();
         if text.contains("{{") {
             context.misplaced_expression(node, "the name of a phase");

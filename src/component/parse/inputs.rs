@@ -156,7 +156,8 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
         },
         Type::Registry => match node.items() {
             Some(items) => {
-                return Some(Value::Texts(items.iter().filter_map(|item| context.template(item)).collect()));
+                let texts = items.iter().filter_map(|item| element(context, &what, item));
+                return Some(Value::Texts(texts.collect()));
             }
             None => return text(context, &what, key, node).map(Value::Text),
         },
@@ -186,6 +187,15 @@ fn text(context: &mut Context<'_>, what: &str, key: &Node, node: &Node) -> Optio
     }
     if !what.starts_with("`permissions`") {
         context.warn_typed(node, what);
+    }
+    context.template(node)
+}
+
+/// An item of a list of registry data: text or a number, whichever the type of the value asks for.
+fn element(context: &mut Context<'_>, what: &str, node: &Node) -> Option<Template> {
+    if node.as_str().is_none() || node.is_null() {
+        wrong_type(context, &format!("each item of {what}"), "text or a number", node, node);
+        return None;
     }
     context.template(node)
 }
@@ -249,7 +259,7 @@ fn named_values(context: &mut Context<'_>, what: &str, node: &Node) -> Option<Ve
     let mut pairs = Vec::new();
     for item in node.items()? {
         context.mapping(item, &format!("an item of {what}"), keys::VALUE)?;
-        let (name, value) = (item.get("name")?.as_str()?.to_owned(), item.get("value")?);
+        let (name, value) = (item.get("name").filter(|name| !name.is_null())?.as_str()?.to_owned(), item.get("value")?);
         pairs.push((name, text(context, what, value, value)?));
     }
     Some(pairs)

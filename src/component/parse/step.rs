@@ -45,7 +45,7 @@ fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
         );
         return None;
     };
-    let name = value.as_str().unwrap_or_default();
+    let name = value.as_str().filter(|_| !value.is_null()).unwrap_or_default();
     if name.contains("{{") {
         context.misplaced_expression(value, "the name of a step");
     } else if !is_name(name) {
