@@ -7,8 +7,8 @@ use crate::{component, project};
 
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "Keep it in a file, and name that in the first line of the files it is for:\n  \
-    amiforge schema component > component.schema.json     # yaml-language-server: $schema=../component.schema.json")]
+#[command(after_long_help = "Keep it: amiforge schema component > component.schema.json\n\
+    Use it, as first line of a file: # yaml-language-server: $schema=../component.schema.json")]
 pub struct SchemaArgs {
     /// Which files it is for.
     #[arg(value_enum)]

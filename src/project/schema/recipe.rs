@@ -166,7 +166,7 @@ fn gates() -> Value {
         ],
     );
     let nothing = json!({ "imds_v2": { "const": false }, "encrypted": { "const": false } });
-    image["not"] = json!({ "required": ["imds_v2", "encrypted"], "properties": nothing });
+    image["not"] = json!({ "type": "object", "required": ["imds_v2", "encrypted"], "properties": nothing });
     let age = mapping(&["max"], [("max", described("How old the candidate may be.", duration()))]);
     let mut schema = mapping(
         &[],
