@@ -1,4 +1,4 @@
-//! What `yaml::emit` writes is read by PyYAML, an independent reader of YAML 1.1, as what it was.
+//! What `yaml::emit` writes is read by `PyYAML`, an independent reader of YAML 1.1, as what it was.
 
 #![expect(clippy::unwrap_used, reason = "a test may end where something is missing")]
 
@@ -32,7 +32,7 @@ for line in sys.stdin.buffer:
 print(count, "compared")
 "#;
 
-/// The Python that `scripts/test-prerequisites` makes; it has PyYAML.
+/// The Python that `scripts/test-prerequisites` makes; it has `PyYAML`.
 fn python() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let python = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(target).join("aws-cli/bin/python");

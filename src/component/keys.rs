@@ -150,7 +150,7 @@ pub const FOR_EACH: &[Key] = &[
     default("delimiter", Kind::Delimiter, ",", "What stands between the items."),
 ];
 
-/// A value for a parameter of another document (ExecuteDocument).
+/// A value for a parameter of another document (`ExecuteDocument`).
 pub const VALUE: &[Key] =
     &[required("name", Kind::Text, "Name of the parameter."), required("value", Kind::Text, "Its value.")];
 

@@ -67,14 +67,14 @@ fn number(limits: (u32, u32)) -> Value {
     json!({ "type": "integer", "minimum": limits.0, "maximum": limits.1 })
 }
 
-fn texts(items: Value) -> Value {
+fn texts(items: &Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
 /// A duration: numbers with units, larger ones first, together more than nothing.
 fn duration() -> Value {
-    let units: String = UNITS.iter().map(|(unit, _)| format!("([0-9]+{unit})?")).collect();
-    json!({ "type": "string", "pattern": format!("^{units}$"), "allOf": [{ "pattern": "[1-9]" }] })
+    let units: Vec<String> = UNITS.iter().map(|(unit, _)| format!("([0-9]+{unit})?")).collect();
+    json!({ "type": "string", "pattern": format!("^{}$", units.concat()), "allOf": [{ "pattern": "[1-9]" }] })
 }
 
 /// The pattern of names that become part of resource names.

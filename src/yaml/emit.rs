@@ -165,13 +165,20 @@ fn quoted(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\0' => out.push_str("\\0"),
             c if !is_escaped(c) => out.push(c),
-            c if u32::from(c) <= 0xff => out.push_str(&format!("\\x{:02X}", u32::from(c))),
-            c if u32::from(c) <= 0xffff => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c => out.push_str(&escaped(u32::from(c))),
         }
     }
     out.push('"');
     out
+}
+
+/// The escape of a character by its number, in the shortest of the three forms.
+fn escaped(number: u32) -> String {
+    match number {
+        0..=0xff => format!("\\x{number:02X}"),
+        0x100..=0xffff => format!("\\u{number:04X}"),
+        _ => format!("\\U{number:08X}"),
+    }
 }
 
 /// Whether text is written as a `|` block: it has lines, and each reader gets them back as they are.

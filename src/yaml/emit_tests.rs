@@ -7,7 +7,7 @@ use serde_json::json;
 use std::sync::LazyLock;
 
 /// What plain scalars are in YAML 1.1, in the order in which they are tried: the patterns of the type repository of the
-/// specification, of PyYAML and of Ruby, whichever takes more. What none of them takes is text.
+/// specification, of `PyYAML` and of Ruby, whichever takes more. What none of them takes is text.
 static RESOLVED: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
     [
         ("null", r"^(~|null|Null|NULL|)$"),

@@ -46,7 +46,7 @@ fn condition(depth: usize, branches: bool) -> Value {
     if branches {
         properties.extend(BRANCHES.iter().map(|key| (key.name.to_owned(), property(key))));
     }
-    let mut schema = closed(properties, &[]);
+    let mut schema = closed(&properties, &[]);
     let exactly_one: Vec<Value> = operators().map(|operator| json!({ "required": [operator.name] })).collect();
     set(&mut schema, "oneOf", exactly_one);
     let beside: Map<String, Value> = operators().map(|operator| (operator.name.to_owned(), beside(operator))).collect();

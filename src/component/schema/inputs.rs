@@ -30,7 +30,7 @@ fn item(module: &Module) -> Value {
     let properties: Map<String, Value> =
         module.inputs.iter().map(|input| (input.name.to_owned(), property(input))).collect();
     let required: Vec<&str> = module.inputs.iter().filter(|input| input.required).map(|input| input.name).collect();
-    let mut schema = closed(properties, &required);
+    let mut schema = closed(&properties, &required);
     for rule in module.rules {
         match rule {
             Rule::ExactlyOne(keys) => {

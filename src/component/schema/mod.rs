@@ -53,11 +53,11 @@ fn set(schema: &mut Value, key: &str, value: impl Into<Value>) {
 fn object(keys: &[Key]) -> Value {
     let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
     let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
-    closed(properties, &required)
+    closed(&properties, &required)
 }
 
 /// A mapping with these properties and no others.
-fn closed(properties: Map<String, Value>, required: &[&str]) -> Value {
+fn closed(properties: &Map<String, Value>, required: &[&str]) -> Value {
     let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
     if !required.is_empty() {
         set(&mut schema, "required", required);
@@ -201,12 +201,9 @@ fn described(module: &Module) -> String {
         Platform::MacOs => "macOS",
     };
     let platforms: Vec<&str> = module.platforms.iter().map(platform).collect();
-    let mut text = format!("{} Runs on {}.", module.summary, platforms.join(", "));
-    if !module.outputs.is_empty() {
-        let outputs: Vec<String> = module.outputs.iter().map(|output| format!("`{}`", output.name)).collect();
-        text += &format!(" Outputs: {}.", outputs.join(", "));
-    }
-    text
+    let runs = format!("{} Runs on {}.", module.summary, platforms.join(", "));
+    let outputs: Vec<String> = module.outputs.iter().map(|output| format!("`{}`", output.name)).collect();
+    if outputs.is_empty() { runs } else { format!("{runs} Outputs: {}.", outputs.join(", ")) }
 }
 
 fn repeat() -> Value {

@@ -97,7 +97,7 @@ fn local() -> Value {
         &[],
         [
             ("bootstrap", described("Debian or Ubuntu release to make a root filesystem of.", text())),
-            ("packages", described("Packages on top of the smallest set.", texts(package))),
+            ("packages", described("Packages on top of the smallest set.", texts(&package))),
             ("directory", described("Folder with a root filesystem, relative to the project.", text())),
         ],
     );

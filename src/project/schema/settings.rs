@@ -23,7 +23,7 @@ fn environments() -> Value {
         &[],
         [
             ("mirror", described("Package sources for root filesystems made on this machine.", text())),
-            ("bind", described("Folders that instances see read-only, relative to the project.", texts(text()))),
+            ("bind", described("Folders that instances see read-only, relative to the project.", texts(&text()))),
         ],
     );
     let local = described("This machine; needs no account.", or_nothing(local));
@@ -77,10 +77,10 @@ fn infrastructure() -> Value {
     let mut schema = mapping(
         &[],
         [
-            ("instance_types", described("Instance types to build on, the preferred one first.", texts(text()))),
+            ("instance_types", described("Instance types to build on, the preferred one first.", texts(&text()))),
             ("instance_profile", described("Instance profile of the build instance.", profile)),
             ("subnet", described("Subnet to build in; needs `security_groups`.", text())),
-            ("security_groups", described("Security groups of the build instance; need `subnet`.", texts(text()))),
+            ("security_groups", described("Security groups of the build instance; need `subnet`.", texts(&text()))),
             ("log_bucket", described("Bucket for the logs of builds.", text())),
         ],
     );
