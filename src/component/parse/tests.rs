@@ -249,7 +249,7 @@ fn faults_of_steps_have_their_code_and_place() {
         ("- { name: null, action: Reboot }", "D007 5:17"),
         (
             "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: [a, [b]], type: MULTI_SZ }] }",
-            "S005 5:93",
+            "S005 5:91",
         ),
         (
             "- { name: Run, action: ExecuteDocument, inputs: { document: /a, parameters: [{ name: ~, value: b }] } }",
