@@ -2,6 +2,7 @@
 
 use super::edits::meant;
 use crate::component::expression::{self, ExpressionError, Template};
+use crate::component::keys::{self, Key};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
 use crate::yaml::{self, Node};
 use std::ops::Range;
@@ -29,7 +30,7 @@ impl<'a> Context<'a> {
 
     /// The entries of a mapping with known keys. Reports anything that is not a mapping (`D020`) and every key that is
     /// not known (`D004`). `what` is the thing with its article, such as `a step`.
-    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n [(Node, Node)]> {
+    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &'static [Key]) -> Option<&'n [(Node, Node)]> {
         let Some(entries) = node.entries() else {
             self.wrong_form(
                 node,
@@ -40,11 +41,12 @@ impl<'a> Context<'a> {
         };
         for (key, _) in entries {
             let name = key.as_str().unwrap_or_default();
-            if !known.contains(&name) {
-                let mut diagnostic = unknown_key(self.source, key.span, name, what, known);
+            let known_names = keys::names(known);
+            if !keys::has(known, name) {
+                let mut diagnostic = unknown_key(self.source, key.span, name, what, &known_names);
                 // A second key of the right name would only be another fault.
                 let taken =
-                    suggest(name, known).is_some_and(|near| entries.iter().any(|(key, _)| key.as_str() == Some(near)));
+                    suggest(name, known_names.iter().copied()).is_some_and(|near| entries.iter().any(|(key, _)| key.as_str() == Some(near)));
                 diagnostic.fix = diagnostic.fix.filter(|_| !taken);
                 self.push(diagnostic);
             }
@@ -107,7 +109,7 @@ impl<'a> Context<'a> {
         &mut self,
         node: &'n Node,
         what: &str,
-        known: &[&str],
+        known: &'static [Key],
         code: &'static str,
     ) -> Option<&'n [(Node, Node)]> {
         let before = self.diagnostics.len();

@@ -4,22 +4,18 @@ use super::context::{Context, not_a_name};
 use super::edits::is_flow;
 use super::{Draft, DraftPhase, step};
 use crate::component::is_name;
-use crate::component::model::{Constant, Document, Parameter, Phase};
+use crate::component::keys;
+use crate::component::model::{Constant, Document, MOST_PARAMETERS, Parameter, Phase, REQUIRED_PHASES};
 use crate::diagnostic::{Diagnostic, Edit, Span};
 use crate::yaml::Node;
 use std::collections::BTreeMap;
-
-const KEYS: &[&str] = &["name", "description", "schemaVersion", "parameters", "constants", "phases", "disableLogging"];
-
-/// More parameters than this are refused by the service (reference/component-documents.md section 13).
-const MOST_PARAMETERS: usize = 25;
 
 /// Names of parameters and constants, with their places.
 type Names = BTreeMap<String, Span>;
 
 /// Reads the root of a document; `None` if it is no mapping.
 pub fn read(context: &mut Context<'_>, root: &Node) -> Option<Draft> {
-    context.mapping(root, "a component document", KEYS)?;
+    context.mapping(root, "a component document", keys::DOCUMENT)?;
     let name = root.get("name").and_then(|node| context.text(node, "`name`")).map(str::to_owned);
     let description = root.get("description").and_then(|node| context.text(node, "`description`")).map(str::to_owned);
     let disable_logging = root.get("disableLogging").is_some_and(|node| context.boolean(node, "`disableLogging`"));
@@ -130,7 +126,7 @@ fn parameters(context: &mut Context<'_>, node: &Node, names: &mut Names) -> Vec<
     let mut parameters = Vec::new();
     for (name, key, value) in declarations(context, node, "parameters", names) {
         let what = format!("parameter `{name}`");
-        if context.mapping(value, &what, &["type", "default", "description"]).is_none() {
+        if context.mapping(value, &what, keys::PARAMETER).is_none() {
             continue;
         }
         declared_type(context, value, key.span, &what);
@@ -160,7 +156,7 @@ fn constants(context: &mut Context<'_>, node: &Node, names: &mut Names) -> Vec<C
     let mut constants = Vec::new();
     for (name, key, value) in declarations(context, node, "constants", names) {
         let what = format!("constant `{name}`");
-        if context.mapping(value, &what, &["type", "value"]).is_none() {
+        if context.mapping(value, &what, keys::CONSTANT).is_none() {
             continue;
         }
         declared_type(context, value, key.span, &what);
@@ -244,7 +240,7 @@ fn phases(context: &mut Context<'_>, root: &Node) -> Vec<DraftPhase> {
     };
     let mut seen = BTreeMap::new();
     let phases: Vec<DraftPhase> = items.iter().filter_map(|item| phase(context, item, &mut seen)).collect();
-    let run = |name: &str| matches!(name, "build" | "validate" | "test");
+    let run = |name: &str| REQUIRED_PHASES.contains(&name);
     // A phase whose name is refused may have been meant as one of them.
     let names_known = phases.len() == items.len() && phases.iter().all(|phase| is_name(&phase.phase.name));
     if names_known && !phases.iter().any(|phase| run(&phase.phase.name)) {
@@ -258,8 +254,7 @@ fn phases(context: &mut Context<'_>, root: &Node) -> Vec<DraftPhase> {
 }
 
 fn phase(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Span>) -> Option<DraftPhase> {
-    let known = ["name", "steps", "disableLogging"];
-    context.mapping(node, "a phase", &known)?;
+    context.mapping(node, "a phase", keys::PHASE)?;
     let (name, span) = match node.get("name").filter(|value| !value.is_null()) {
         None => {
             context.push(
@@ -299,7 +294,7 @@ fn phase(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Spa
 }
 
 fn phase_name(context: &mut Context<'_>, node: &Node, seen: &mut BTreeMap<String, Span>) -> String {
-    let Some(name) = node.as_str().filter(|name| is_name(name)) else {
+    let Some(name) = node.as_str().filter(|name| is_name(name) && !node.is_null()) else {
         let text = node.as_str().unwrap_or_default();
         if text.contains("{{") {
             context.misplaced_expression(node, "the name of a phase");

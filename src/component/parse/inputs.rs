@@ -3,6 +3,7 @@
 use super::context::{Context, unknown_key};
 use super::edits::{into_list, is_flow, meant, out_of_list, text_into_list};
 use crate::component::expression::Template;
+use crate::component::keys;
 use crate::component::model::{Field, Item, Value};
 use crate::component::modules::{ENCODINGS, Input, Module, Rule, Shape, Type};
 use crate::diagnostic::{Diagnostic, Span, suggest};
@@ -213,7 +214,8 @@ fn value(
         },
         Type::Registry => match node.items() {
             Some(items) => {
-                return Some(Value::Texts(items.iter().filter_map(|item| context.template(item)).collect()));
+                let texts = items.iter().filter_map(|item| element(context, &what, item));
+                return Some(Value::Texts(texts.collect()));
             }
             None => return registry(context, &what, parent, (key, node)).map(Value::Text),
         },
@@ -288,6 +290,15 @@ fn text(context: &mut Context<'_>, what: &str, key: &Node, node: &Node) -> Optio
     context.template(node)
 }
 
+/// An item of a list of registry data: text or a number, whichever the type of the value asks for.
+fn element(context: &mut Context<'_>, what: &str, node: &Node) -> Option<Template> {
+    if node.as_str().is_none() || node.is_null() {
+        wrong_type(context, &format!("each item of {what}"), "text or a number", node, node);
+        return None;
+    }
+    context.template(node)
+}
+
 /// Checks a text against what may be written there, unless an expression decides it later.
 fn chosen(context: &mut Context<'_>, input: &Input, what: &str, node: &Node, template: Template) -> Option<Value> {
     if let Some(text) = template.literal() {
@@ -352,8 +363,8 @@ fn pairs(context: &mut Context<'_>, what: &str, entries: &[(Node, Node)]) -> Vec
 fn named_values(context: &mut Context<'_>, what: &str, node: &Node) -> Option<Vec<(String, Template)>> {
     let mut pairs = Vec::new();
     for item in node.items()? {
-        context.mapping(item, &format!("an item of {what}"), &["name", "value"])?;
-        let (name, value) = (item.get("name")?.as_str()?.to_owned(), item.get("value")?);
+        context.mapping(item, &format!("an item of {what}"), keys::VALUE)?;
+        let (name, value) = (item.get("name").filter(|name| !name.is_null())?.as_str()?.to_owned(), item.get("value")?);
         pairs.push((name, text(context, what, value, value)?));
     }
     Some(pairs)

@@ -4,15 +4,13 @@ use super::context::{Context, not_a_name};
 use super::edits::{meant, removal};
 use super::{DraftStep, condition, inputs, repeat};
 use crate::component::is_name;
+use crate::component::keys;
 use crate::component::model::{DEFAULT_TIMEOUT, OnFailure, Places, Step};
-use crate::component::modules::{self, Action, Module, Shape};
+use crate::component::modules::{self, Module, Shape};
 use crate::diagnostic::{Diagnostic, Edit, Severity, Span, suggest};
 use crate::yaml::Node;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-const KEYS: &[&str] =
-    &["name", "action", "if", "loop", "timeoutSeconds", "onFailure", "maxAttempts", "inputs", "disableLogging"];
 
 /// Reads the steps of a phase.
 pub fn read_all(context: &mut Context<'_>, phase: &str, items: &[Node]) -> Vec<DraftStep> {
@@ -29,7 +27,7 @@ struct Taken {
 
 fn read(context: &mut Context<'_>, phase: &str, node: &Node, taken: &mut Taken) -> DraftStep {
     let before = context.diagnostics.len();
-    if context.mapping(node, "a step", KEYS).is_none() {
+    if context.mapping(node, "a step", keys::STEP).is_none() {
         return DraftStep { name: None, step: None, faulty: true };
     }
     let name = name(context, phase, node, &mut taken.steps);
@@ -48,7 +46,7 @@ fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
         );
         return None;
     };
-    let name = value.as_str().unwrap_or_default();
+    let name = value.as_str().filter(|_| !value.is_null()).unwrap_or_default();
     context.warn_typed(value, "the name of a step");
     if name.contains("{{") {
         context.misplaced_expression(value, "the name of a step");
@@ -177,7 +175,7 @@ fn integer(context: &mut Context<'_>, node: &Node, what: &str) -> Option<i64> {
 
 fn timeout(context: &mut Context<'_>, node: &Node, module: Option<&Module>) -> Option<Duration> {
     let Some((key, value)) = node.entry("timeoutSeconds") else { return Some(DEFAULT_TIMEOUT) };
-    if module.is_some_and(|module| module.action == Action::Reboot) {
+    if module.is_some_and(|module| !module.has_timeout()) {
         let diagnostic = Diagnostic::error("S011", "`timeoutSeconds` is not supported on Reboot")
             .at(context.source, key.span, "has no meaning here")
             .help("remove it")
