@@ -5,14 +5,16 @@ use super::model::{Stage, Step, stage};
 use super::modules::Shape;
 use super::parse::{Draft, DraftPhase, DraftStep};
 use crate::diagnostic::{Diagnostic, Edit, SourceFile, Span, suggest};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Checks every expression of a document.
 pub fn check(diagnostics: &mut Vec<Diagnostic>, source: &Arc<SourceFile>, draft: &Draft) {
+    let index = Index::new(draft);
     for (phase_number, phase) in draft.phases.iter().enumerate() {
         for (step_number, step) in phase.steps.iter().enumerate() {
             let Some(step) = &step.step else { continue };
-            let from = From { draft, source, phase, at: (phase_number, step_number), step };
+            let from = From { draft, index: &index, source, phase, at: (phase_number, step_number), step };
             for (expression, span) in step.templates().into_iter().flat_map(Template::expressions) {
                 diagnostics.extend(from.check(expression, span));
             }
@@ -23,9 +25,49 @@ pub fn check(diagnostics: &mut Vec<Diagnostic>, source: &Arc<SourceFile>, draft:
 /// Words of other template engines that look like the name of a parameter.
 const FOREIGN: &[&str] = &["end", "else", "endif", "endfor", "endfilter", "endmacro", "super", "this"];
 
+/// No more names than this are compared with a misspelled one, and a fifth of them listed: a document with thousands of
+/// names and thousands of slips is no document, but its check must end.
+const MOST_COMPARED: usize = 100;
+
+/// What can be referred to, so that a reference does not have to look through the whole document.
+struct Index<'a> {
+    /// Parameters and constants.
+    names: BTreeSet<&'a str>,
+    /// The first phase of each name.
+    phases: BTreeMap<&'a str, usize>,
+    /// The first step of each name in each phase.
+    steps: BTreeMap<(usize, &'a str), usize>,
+    /// Phases with a step whose name could not be read.
+    unclear: BTreeSet<usize>,
+}
+
+impl<'a> Index<'a> {
+    fn new(draft: &'a Draft) -> Self {
+        let document = &draft.document;
+        let parameters = document.parameters.iter().map(|parameter| parameter.name.as_str());
+        let names = parameters.chain(document.constants.iter().map(|constant| constant.name.as_str())).collect();
+        let mut index = Self { names, phases: BTreeMap::new(), steps: BTreeMap::new(), unclear: BTreeSet::new() };
+        for (phase_at, phase) in draft.phases.iter().enumerate() {
+            index.phases.entry(&phase.phase.name).or_insert(phase_at);
+            for (step_at, step) in phase.steps.iter().enumerate() {
+                match step.name.as_deref() {
+                    Some(name) => {
+                        index.steps.entry((phase_at, name)).or_insert(step_at);
+                    }
+                    None => {
+                        index.unclear.insert(phase_at);
+                    }
+                }
+            }
+        }
+        index
+    }
+}
+
 /// Where a reference is made from.
 struct From<'a> {
     draft: &'a Draft,
+    index: &'a Index<'a>,
     source: &'a Arc<SourceFile>,
     phase: &'a DraftPhase,
     at: (usize, usize),
@@ -54,13 +96,10 @@ impl From<'_> {
     }
 
     fn name(&self, name: &str, span: Span) -> Option<Diagnostic> {
-        let document = &self.draft.document;
-        let parameters = document.parameters.iter().map(|parameter| parameter.name.as_str());
-        let names: Vec<&str> =
-            parameters.chain(document.constants.iter().map(|constant| constant.name.as_str())).collect();
-        if names.contains(&name) || !self.draft.names_known {
+        if self.index.names.contains(name) || !self.draft.names_known {
             return None;
         }
+        let names: Vec<&str> = self.index.names.iter().copied().take(MOST_COMPARED).collect();
         let message = format!("no parameter or constant is named `{name}`");
         let diagnostic = self.error("X001", span, message, "undeclared");
         if FOREIGN.contains(&name) {
@@ -137,25 +176,25 @@ impl From<'_> {
 
     /// The step a chain names.
     fn target(&self, chain: &Chain) -> Option<Target<'_>> {
-        let phase_at = self.draft.phases.iter().position(|phase| phase.phase.name == chain.phase)?;
+        let &phase_at = self.index.phases.get(chain.phase.as_str())?;
+        let &step_at = self.index.steps.get(&(phase_at, chain.step.as_str()))?;
         let phase = &self.draft.phases[phase_at];
-        let named = |step: &DraftStep| step.name.as_deref() == Some(chain.step.as_str());
-        let step_at = phase.steps.iter().position(named)?;
         Some(Target { at: (phase_at, step_at), phase, draft: &phase.steps[step_at] })
     }
 
     /// Says which part of a chain names nothing; `None` if a step that could not be read may be meant.
     fn unknown(&self, chain: &Chain, span: Span) -> Option<Diagnostic> {
         let phases = &self.draft.phases;
-        let Some(phase) = phases.iter().find(|phase| phase.phase.name == chain.phase) else {
-            let names: Vec<&str> = phases.iter().map(|phase| phase.phase.name.as_str()).collect();
+        let Some(&phase_at) = self.index.phases.get(chain.phase.as_str()) else {
+            let names: Vec<&str> = phases.iter().map(|phase| phase.phase.name.as_str()).take(MOST_COMPARED).collect();
             let message = format!("no phase is named `{}`", chain.phase);
             return Some(near(self.error("X001", span, message, "unknown phase"), &chain.phase, &names));
         };
-        if phase.steps.iter().any(|step| step.name.is_none()) {
+        if self.index.unclear.contains(&phase_at) {
             return None;
         }
-        let names: Vec<&str> = phase.steps.iter().filter_map(|step| step.name.as_deref()).collect();
+        let steps = phases[phase_at].steps.iter();
+        let names: Vec<&str> = steps.filter_map(|step| step.name.as_deref()).take(MOST_COMPARED).collect();
         let message = format!("phase `{}` has no step named `{}`", chain.phase, chain.step);
         Some(near(self.error("X001", span, message, "unknown step"), &chain.step, &names))
     }
@@ -233,7 +272,11 @@ fn near(diagnostic: Diagnostic, word: &str, known: &[&str]) -> Diagnostic {
     match suggest(word, known) {
         Some(near) => rewritten(diagnostic.help(format!("did you mean `{near}`?")), word, near),
         None if known.is_empty() => diagnostic.help("it has none at all"),
-        None => diagnostic.help(format!("known here: {}", known.join(", "))),
+        None => {
+            let (shown, rest) = known.split_at(known.len().min(MOST_COMPARED / 5));
+            let more = if rest.is_empty() { "" } else { ", …" };
+            diagnostic.help(format!("known here: {}{more}", shown.join(", ")))
+        }
     }
 }
 

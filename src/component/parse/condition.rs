@@ -6,6 +6,7 @@ use crate::component::condition::{
     Branch, Branching, Comparison, Condition, DEEPEST, OPERATORS, Operands, Operator, Test, find,
 };
 use crate::component::expression::Template;
+use crate::component::keys::{self, BRANCHES};
 use crate::diagnostic::{Diagnostic, Edit, Span};
 use crate::yaml::Node;
 
@@ -100,11 +101,12 @@ fn keys(context: &mut Context<'_>, entries: &[(Node, Node)], operator: Option<&O
     for (key, _) in entries {
         let name = key.as_str().unwrap_or_default();
         let known = match name {
-            "then" | "else" if !level.branches => {
-                context.push(nested_branch(context, key, name, level));
+            name if keys::has(BRANCHES, name) => {
+                if !level.branches {
+                    context.push(nested_branch(context, key, name, level));
+                }
                 continue;
             }
-            "then" | "else" => true,
             "value" | "path" => beside == Some(name) || operator.is_none(),
             _ => find(name).is_some(),
         };
@@ -242,6 +244,12 @@ fn test(
             Some(scalar(context, key, node, &format!("`{beside}`"))?)
         }
     };
+    if operator.operands != Operands::Numbers {
+        context.warn_changed(node, &format!("`{}`", operator.name));
+        if let Some((beside, node)) = operator.operands.beside().and_then(|beside| Some((beside, whole.get(beside)?))) {
+            context.warn_changed(node, &format!("`{beside}`"));
+        }
+    }
     Some(Test { operator, operand: operand?, value, key: key.span, span: whole.span })
 }
 

@@ -1,6 +1,8 @@
 //! What every part of the parser needs: the file, the collected diagnostics, and the checks all mappings share.
 
+use super::edits::meant;
 use crate::component::expression::{self, ExpressionError, Template};
+use crate::component::keys::{self, Key};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
 use crate::yaml::{self, Node};
 use std::ops::Range;
@@ -28,15 +30,25 @@ impl<'a> Context<'a> {
 
     /// The entries of a mapping with known keys. Reports anything that is not a mapping (`D020`) and every key that is
     /// not known (`D004`). `what` is the thing with its article, such as `a step`.
-    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<&'n [(Node, Node)]> {
+    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, known: &'static [Key]) -> Option<&'n [(Node, Node)]> {
         let Some(entries) = node.entries() else {
-            self.error("D020", node.span, format!("{what} must be a mapping"), format!("this is {}", node.describe()));
+            self.wrong_form(
+                node,
+                &format!("{what} must be a mapping"),
+                "write `key: value`, each in a line of its own",
+            );
             return None;
         };
         for (key, _) in entries {
             let name = key.as_str().unwrap_or_default();
-            if !known.contains(&name) {
-                self.push(unknown_key(self.source, key.span, name, what, known));
+            let known_names = keys::names(known);
+            if !keys::has(known, name) {
+                let mut diagnostic = unknown_key(self.source, key.span, name, what, &known_names);
+                // A second key of the right name would only be another fault.
+                let taken =
+                    suggest(name, known_names.iter().copied()).is_some_and(|near| entries.iter().any(|(key, _)| key.as_str() == Some(near)));
+                diagnostic.fix = diagnostic.fix.filter(|_| !taken);
+                self.push(diagnostic);
             }
         }
         Some(entries)
@@ -46,39 +58,25 @@ impl<'a> Context<'a> {
     pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
         let items = node.items();
         if items.is_none() {
-            self.error("D020", node.span, format!("{what} must be a list"), format!("this is {}", node.describe()));
+            self.wrong_form(node, &format!("{what} must be a list"), "put a dash before each item");
         }
         items
     }
 
-    /// A text without expressions, such as a name or a description. Numbers and booleans are taken as written.
-    pub fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
-        let text = node.as_str().filter(|_| !node.is_null());
-        if text.is_none() {
-            self.error("D020", node.span, format!("{what} must be text"), format!("this is {}", node.describe()));
-        }
-        text
+    /// Reports a value that has another form than the one that is needed (`D020`).
+    pub fn wrong_form(&mut self, node: &Node, message: &str, help: &str) {
+        let label = format!("this is {}", node.describe());
+        self.push(Diagnostic::error("D020", message).at(self.source, self.visible(node), label).help(help));
     }
 
-    /// A boolean; anything else is reported (`D020`).
-    pub fn boolean(&mut self, node: &Node, what: &str) -> bool {
-        node.as_bool().unwrap_or_else(|| {
-            let label = format!("this is {}", node.describe());
-            self.error("D020", node.span, format!("{what} must be true or false"), label);
-            false
-        })
-    }
-
-    /// Warns when a text is written so that a reader may take it for a number or boolean and change it (`D019`).
-    pub fn warn_typed(&mut self, node: &Node, what: &str) {
-        if node.is_typed() && !node.is_null() {
-            let text = node.as_str().unwrap_or_default().to_owned();
-            self.push(
-                Diagnostic::warning("D019", format!("{what} is text, but this is written as {}", node.describe()))
-                    .at(self.source, node.span, "a reader may change it, for example drop zeros")
-                    .help(format!("put it in quotes: \"{text}\"")),
-            );
+    /// Where a value stands; for one that is not there, which has no width, the word it should follow.
+    pub fn visible(&self, node: &Node) -> Span {
+        if node.span.start < node.span.end {
+            return node.span;
         }
+        let before = self.source.text[..node.span.start].trim_end();
+        let word = before.bytes().rev().take(130).take_while(|byte| !byte.is_ascii_whitespace()).count();
+        Span::new(before.ceil_char_boundary(before.len() - word), before.len())
     }
 
     /// A text with expressions. Faulty expressions are reported (`X008` to `X010`, `X017`).
@@ -111,7 +109,7 @@ impl<'a> Context<'a> {
         &mut self,
         node: &'n Node,
         what: &str,
-        known: &[&str],
+        known: &'static [Key],
         code: &'static str,
     ) -> Option<&'n [(Node, Node)]> {
         let before = self.diagnostics.len();
@@ -138,8 +136,21 @@ pub fn unknown_key(source: &Arc<SourceFile>, span: Span, name: &str, what: &str,
     let diagnostic =
         Diagnostic::error("D004", format!("unknown key `{name}` in {what}")).at(source, span, "not a known key");
     match suggest(name, known) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        Some(near) => meant(diagnostic, source, span, near),
         None => diagnostic.help(format!("known keys: {}", known.join(", "))),
+    }
+}
+
+/// What keeps a text from being a name, for the label at its place.
+pub fn not_a_name(node: &Node) -> String {
+    let Some(text) = node.as_str() else { return format!("this is {}", node.describe()) };
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
+    match text.chars().find(|c| !allowed(c)) {
+        Some(' ') => "a blank cannot be part of a name".to_owned(),
+        Some(c) if c.is_whitespace() || c.is_control() => "white space cannot be part of a name".to_owned(),
+        Some(c) => format!("`{c}` cannot be part of a name"),
+        None if text.len() < 3 => "shorter than 3 characters".to_owned(),
+        None => "longer than 128 characters".to_owned(),
     }
 }
 

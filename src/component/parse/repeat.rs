@@ -1,7 +1,8 @@
 //! What stands below `loop`.
 
 use super::context::Context;
-use crate::component::repeat::{DEFAULT_DELIMITER, DELIMITERS, Loop, Over, count};
+use crate::component::keys;
+use crate::component::repeat::{DEFAULT_DELIMITER, DELIMITERS, ESCAPED_DELIMITERS, Loop, Over, RESERVED_NAME, count};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::Node;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ pub fn repeat(context: &mut Context<'_>, key: &Node, node: &Node, names: &mut BT
         );
         return read;
     }
-    context.mapping(node, "a loop", &["name", "for", "forEach"]);
+    context.mapping(node, "a loop", keys::LOOP);
     read.name =
         node.get("name").and_then(|node| name(context, node, names)).zip(node.get("name").map(|node| node.span));
     read.over = match (node.entry("for"), node.entry("forEach")) {
@@ -49,7 +50,7 @@ fn name(context: &mut Context<'_>, node: &Node, names: &mut BTreeMap<String, Spa
         context.misplaced_expression(node, "the name of a loop");
         return None;
     }
-    if name == "loop" {
+    if name == RESERVED_NAME {
         context.push(
             Diagnostic::error("L003", "a loop cannot be named `loop`")
                 .at(context.source, node.span, "means every loop")
@@ -69,7 +70,7 @@ fn name(context: &mut Context<'_>, node: &Node, names: &mut BTreeMap<String, Spa
 }
 
 fn range(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
-    context.shape(node, "`for`", &["start", "end", "updateBy"], "L001")?;
+    context.shape(node, "`for`", keys::FOR, "L001")?;
     let mut number = |name: &str| number(context, key, node, name);
     let (start, end, step) = (number("start"), number("end"), number("updateBy"));
     let (start, end, step) = (start?, end?, step?);
@@ -143,7 +144,7 @@ fn items(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
         );
         return None;
     }
-    context.shape(node, "`forEach`", &["list", "delimiter"], "L001")?;
+    context.shape(node, "`forEach`", keys::FOR_EACH, "L001")?;
     let Some((list_key, list)) = node.entry("list") else {
         context.push(
             Diagnostic::error("L001", "`forEach` needs `list`")
@@ -162,12 +163,7 @@ fn items(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
 
 fn delimiter(context: &mut Context<'_>, node: &Node) -> Option<String> {
     let text = node.as_str().unwrap_or_default();
-    // Without double quotes YAML leaves the backslash as it is; what is meant is clear.
-    let text = match text {
-        "\\n" => "\n",
-        "\\t" => "\t",
-        text => text,
-    };
+    let text = ESCAPED_DELIMITERS.iter().find(|(escaped, _)| *escaped == text).map_or(text, |(_, meant)| meant);
     if DELIMITERS.contains(&text) {
         return Some(text.to_owned());
     }

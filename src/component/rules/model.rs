@@ -65,8 +65,9 @@ impl Rule {
 
     /// Whether it reports both what the service refuses and what is only inferred or doubtful. The former stays.
     pub fn is_mixed(&self) -> bool {
-        // D001: duplicate keys; X007: places that are not documented; M020: how many files match is not known.
-        self.basis == Basis::Service && ["D001", "X007", "M020"].contains(&self.id)
+        // D001: duplicate keys; S007: words that differ in letter case alone; X007: places that are not documented; M020:
+        // how many files match is not known.
+        self.basis == Basis::Service && ["D001", "S007", "X007", "M020"].contains(&self.id)
     }
 
     /// The letter its family goes by.
