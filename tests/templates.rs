@@ -11,7 +11,7 @@ mod rendered;
 mod rpm;
 
 use machine::Machine;
-use rendered::{Step, script, steps, try_render};
+use rendered::{is_clean, script, steps, try_render};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -31,8 +31,11 @@ const LISTS: [&str; 3] = [
 const ASSERTIONS: &str = "assertions: { packages: 'a b>=1.2', services: a, ports: '22 udp/123', files: '/a:0644:root:root', users: \
                           'root:locked', sysctls: 'a.b=1', outputs: \"uname -s => Linux ;; echo it's => it\" }";
 
-/// Every script has its guard in the first line and is one that bash reads. One bash for all of them: it only reads.
-fn check(steps: &[Step]) {
+/// The linter has nothing to say, every script has its guard in the first line and is one that bash reads. One bash for all
+/// of them: it only reads.
+fn check(os: &str, build: &str, test: &str) {
+    is_clean(os, build, test);
+    let steps = &steps(os, build, test);
     let mut scripts = String::new();
     for step in steps {
         let Some(script) = &step.script else { continue };
@@ -64,20 +67,20 @@ fn every_template_renders_with_every_set_of_parameters() {
         for filter in FILTERS {
             for scope in ["security", "all"] {
                 let parameters = format!("{{ scope: {scope}, {filter} }}");
-                check(&steps(os, &format!("[patch-linux: {parameters}]"), &format!("[patched: {parameters}]")));
+                check(os, &format!("[patch-linux: {parameters}]"), &format!("[patched: {parameters}]"));
             }
             // How the list is fetched has nothing to do with the filters: each way once, with the longest of them.
             for list in if filter == FILTERS[4] { &LISTS[..] } else { &LISTS[..1] } {
                 let build = format!("[patch-linux: {{ {list}, {filter}, {hooks} }}]");
-                check(&steps(os, &build, &format!("[patched: {{ override_list: x, {filter} }}]")));
+                check(os, &build, &format!("[patched: {{ override_list: x, {filter} }}]"));
             }
         }
         let tests = format!(
             "[boots, running-newest-kernel, no-pending-reboot, no-failed-units, agents-present, time-in-sync, hygiene, {ASSERTIONS}]"
         );
-        check(&steps(os, "[patch-linux: { reboot: never }]", &tests));
+        check(os, "[patch-linux: { reboot: never }]", &tests);
         let tests = "[no-failed-units: { ignore: a }, agents-present: { units: 'a|b c', commands: d }, time-in-sync: { wait_seconds: 9, max_offset: 1.5 }]";
-        check(&steps(os, "[patch-linux]", tests));
+        check(os, "[patch-linux]", tests);
     }
     let tests = "[boots-windows, patched-windows, no-pending-reboot-windows, services-windows, time-in-sync-windows, hygiene-windows]";
     for build in [
@@ -86,14 +89,16 @@ fn every_template_renders_with_every_set_of_parameters() {
         "[patch-windows: { only: \"KB1 *it's*\", exclude: '2' }]",
         "[patch-windows: { scope: security, only: \"KB1 *it's*\", exclude: '2', before_hook: \"c:\\\\it's.ps1\", after_hook: c }]",
     ] {
-        check(&steps("windows-server-2022", build, tests));
+        check("windows-server-2022", build, tests);
     }
     let tests = "[patched-windows: { only: a, exclude: b }, services-windows: { services: 'a b', ignore: c }, time-in-sync-windows: { wait_seconds: 5 }]";
-    check(&steps("windows-server-2022", "[patch-windows]", tests));
+    check("windows-server-2022", "[patch-windows]", tests);
 }
 
 fn names(os: &str, build: &str) -> Vec<String> {
-    steps(os, build, "[boots]").into_iter().filter(|step| step.component != "boots").map(|step| step.name).collect()
+    let boots = if os.starts_with("windows") { "boots-windows" } else { "boots" };
+    let steps = steps(os, build, &format!("[{boots}]"));
+    steps.into_iter().filter(|step| step.component != boots).map(|step| step.name).collect()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use amiforge::component;
 use amiforge::diagnostic::Diagnostic;
+use amiforge::lint;
 use amiforge::project::{self, Arch};
 use amiforge::render::{self, RenderedRecipe};
 use serde_yaml::Value;
@@ -15,27 +16,50 @@ pub struct Step {
     pub script: Option<String>,
 }
 
-/// Renders a recipe of one operating system with these components; `build` and `test` are YAML lists.
-pub fn try_render(os: &str, build: &str, test: &str) -> Result<RenderedRecipe, Vec<Diagnostic>> {
+/// A project with one recipe of one operating system with these components; `build` and `test` are YAML lists.
+fn project_with(os: &str, build: &str, test: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("amiforge.yaml"), "project: acme\n").expect("settings");
     std::fs::create_dir(folder.path().join("recipes")).expect("recipes");
     let recipe = format!("os: {os}\nparent: {{ ssm: /p }}\nbuild: {build}\ntest: {test}\n");
     std::fs::write(folder.path().join("recipes/web.yaml"), recipe).expect("a recipe");
+    folder
+}
+
+/// Renders such a recipe.
+pub fn try_render(os: &str, build: &str, test: &str) -> Result<RenderedRecipe, Vec<Diagnostic>> {
+    let folder = project_with(os, build, test);
     let project = project::load(folder.path())?;
     render::recipe(&project, &project.recipes["web"], Arch::X86_64)
 }
 
-/// The steps of all documents of a recipe, each checked as Image Builder and our linter would.
+/// `code place message`, one line each.
+fn shown(found: &[Diagnostic]) -> String {
+    let line = |found: &Diagnostic| format!("{} {} {}", found.code, found.place().unwrap_or_default(), found.message);
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Nothing at all is found in the documents of such a recipe, not even a note.
+pub fn is_clean(os: &str, build: &str, test: &str) {
+    let folder = project_with(os, build, test);
+    let checked = lint::project(folder.path(), &lint::Options::default());
+    assert!(
+        checked.components > 0 && checked.diagnostics.is_empty(),
+        "{os} {build} {test}: {:#?}",
+        checked.diagnostics
+    );
+}
+
+/// The steps of all documents of a recipe, which Image Builder would take.
 pub fn steps(os: &str, build: &str, test: &str) -> Vec<Step> {
     let place = format!("{os} {build} {test}");
-    let rendered = try_render(os, build, test).unwrap_or_else(|found| panic!("{place}: {found:#?}"));
+    let rendered = try_render(os, build, test).unwrap_or_else(|found| panic!("{place}:\n{}", shown(&found)));
     let mut steps = vec![];
     for one in &rendered.components {
         let text = &one.document.text;
         assert!(text.chars().count() <= 16_000, "{place}: {} has {} characters", one.name, text.chars().count());
         let parsed = component::parse(&one.document);
-        assert!(parsed.diagnostics.is_empty(), "{place}: {} {:#?}\n{text}", one.name, parsed.diagnostics);
+        assert!(parsed.diagnostics.is_empty(), "{place}: {} {}\n{text}", one.name, shown(&parsed.diagnostics));
         let document: Value = serde_yaml::from_str(text).expect("YAML");
         for phase in list(&document["phases"]) {
             for step in list(&phase["steps"]) {
