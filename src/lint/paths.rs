@@ -116,7 +116,12 @@ impl Search<'_> {
             return Ok(());
         }
         let about = fs::metadata(path).map_err(|source| LintError::Unreadable { path: path.to_owned(), source })?;
-        if about.is_dir() { self.folder(path) } else { self.file(path) }
+        if about.is_dir() {
+            self.folder(path)
+        } else {
+            self.file(path);
+            Ok(())
+        }
     }
 
     /// The check of a file about which nothing more is known than what the command line says.
@@ -173,13 +178,12 @@ impl Search<'_> {
         loaded
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), LintError> {
+    fn file(&mut self, path: &Path) {
         if let Some(job) = self.job_in_project(path, true) {
             self.jobs.push(job);
         } else if let Some(project) = self.project_of(path) {
             self.part_of(&project, path);
         }
-        Ok(())
     }
 
     /// A recipe, a baseline, a template: what is wrong with it shows when its project is checked.

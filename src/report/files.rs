@@ -52,7 +52,10 @@ pub fn mended(mended: &Mended) -> String {
     if mended.is_empty() {
         return "nothing to mend\n".to_owned();
     }
-    mended.files.iter().map(|file| format!("mended   {} ({})\n", file.name, counted(file.fixes, "fix"))).collect()
+    mended.files.iter().fold(String::new(), |mut text, file| {
+        let _ = writeln!(text, "mended   {} ({})", file.name, counted(file.fixes, "fix"));
+        text
+    })
 }
 
 fn counted(n: usize, word: &str) -> String {

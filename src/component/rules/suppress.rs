@@ -130,14 +130,22 @@ fn starting(source: &SourceFile, node: &Node, line: usize, into: &mut Vec<Span>)
         if source.line(start) == line {
             into.push(Span::new(start, end));
         } else if source.line(start) < line && line <= source.line(end) {
-            children.iter().for_each(|child| starting(source, child, line, into));
+            for child in children {
+                starting(source, child, line, into);
+            }
         }
     };
     match &node.kind {
         Kind::Scalar(_) => {}
-        Kind::Sequence(items) => items.iter().for_each(|item| visit(item.span.start, item.span.end, &[item])),
+        Kind::Sequence(items) => {
+            for item in items {
+                visit(item.span.start, item.span.end, &[item]);
+            }
+        }
         Kind::Mapping(entries) => {
-            entries.iter().for_each(|(key, value)| visit(key.span.start, value.span.end.max(key.span.end), &[value]));
+            for (key, value) in entries {
+                visit(key.span.start, value.span.end.max(key.span.end), &[value]);
+            }
         }
     }
 }

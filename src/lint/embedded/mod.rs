@@ -112,10 +112,9 @@ impl Extraction {
 /// Says what a file is, by its name and content, and takes the component documents out of it. Reads nothing but the text.
 pub fn extract(source: &Arc<SourceFile>) -> Extraction {
     match source.name.rsplit_once('.').map(|(_, ending)| ending) {
-        Some("yaml" | "yml" | "json" | "template") => structured(source),
-        Some("tf") => configuration(source),
         // Standard input has no ending.
-        None => structured(source),
+        None | Some("yaml" | "yml" | "json" | "template") => structured(source),
+        Some("tf") => configuration(source),
         Some(_) => Extraction::of(Kind::Other),
     }
 }
