@@ -2,6 +2,7 @@
 
 use super::insert;
 use crate::component::rules::model::Findings;
+use crate::component::rules::shell::PowerShellCommands;
 use crate::component::rules::subject::Subject;
 use crate::component::shell::{Coverage, PowerShell, PowerShellCommand};
 
@@ -9,7 +10,7 @@ use crate::component::shell::{Coverage, PowerShell, PowerShellCommand};
 pub fn preference(subject: &Subject<'_>, found: &mut Findings<'_>) {
     for commands in subject.powershell() {
         let script = &commands.script;
-        let Some(index) = lost(script) else { continue };
+        let Some(index) = lost(commands) else { continue };
         let command = &script.commands[index];
         let name = match command.name().filter(|name| name.contains('-')) {
             Some(_) => format!("`{}`", command.words[0].text),
@@ -31,8 +32,9 @@ pub fn preference(subject: &Subject<'_>, found: &mut Findings<'_>) {
 }
 
 /// The first command whose errors are lost. Once a script stops on errors, what it does later is meant.
-fn lost(script: &PowerShell) -> Option<usize> {
-    if script.coverage != Coverage::Complete || !script.errors.is_empty() || is_set_otherwise(script) {
+fn lost(commands: &PowerShellCommands<'_>) -> Option<usize> {
+    let script = &commands.script;
+    if script.coverage != Coverage::Complete || !script.errors.is_empty() || is_set_otherwise(commands) {
         return None;
     }
     let end = script.commands.len();
@@ -48,16 +50,15 @@ fn lost(script: &PowerShell) -> Option<usize> {
 }
 
 /// `Set-Variable ErrorActionPreference …`, `$PSDefaultParameterValues['*:ErrorAction'] = 'Stop'`.
-fn is_set_otherwise(script: &PowerShell) -> bool {
+fn is_set_otherwise(commands: &PowerShellCommands<'_>) -> bool {
+    let script = &commands.script;
     let named = |text: &str| text.to_ascii_lowercase().contains("erroractionpreference");
-    script
-        .commands
-        .iter()
-        .any(|command| command.runs("Set-Variable") && command.words.iter().any(|word| named(&word.text)))
+    let set =
+        |command: &PowerShellCommand| command.runs("Set-Variable") && command.words.iter().any(|w| named(&w.text));
+    script.commands.iter().any(set)
         || script.assignments.iter().any(|assignment| {
-            let name = assignment.name.to_ascii_lowercase();
-            name.contains("psdefaultparametervalues")
-                || name.contains("erroraction") && !name.contains("erroractionpreference")
+            let target = commands.text(&assignment.place).to_ascii_lowercase();
+            target.contains("psdefaultparametervalues") && target.contains("erroraction")
         })
 }
 
