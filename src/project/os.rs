@@ -6,6 +6,8 @@ use super::{Arch, Os};
 struct Facts {
     os: Os,
     name: &'static str,
+    /// What mmdebstrap calls it; `None` for systems that are no Debian.
+    release: Option<&'static str>,
     family: Family,
     version: &'static str,
     /// Prefix of the OS names Image Builder gives to parent images (`supportedOsVersions`, image-builder.md 5).
@@ -20,18 +22,18 @@ struct Facts {
 
 #[rustfmt::skip]
 const FACTS: [Facts; 6] = [
-    Facts { os: Os::Debian12, name: "debian-12", family: Family::Debian, version: "12", supported: "Debian 12",
+    Facts { os: Os::Debian12, name: "debian-12", release: Some("bookworm"), family: Family::Debian, version: "12", supported: "Debian 12",
             baseline: "AWS-DebianDefaultPatchBaseline", root_device: "/dev/xvda", root_gib: 8 },
-    Facts { os: Os::Debian13, name: "debian-13", family: Family::Debian, version: "13", supported: "Debian 13",
+    Facts { os: Os::Debian13, name: "debian-13", release: Some("trixie"), family: Family::Debian, version: "13", supported: "Debian 13",
             baseline: "AWS-DebianDefaultPatchBaseline", root_device: "/dev/xvda", root_gib: 8 },
-    Facts { os: Os::Ubuntu2404, name: "ubuntu-24.04", family: Family::Ubuntu, version: "24.04", supported: "Ubuntu 24",
+    Facts { os: Os::Ubuntu2404, name: "ubuntu-24.04", release: Some("noble"), family: Family::Ubuntu, version: "24.04", supported: "Ubuntu 24",
             baseline: "AWS-UbuntuDefaultPatchBaseline", root_device: "/dev/sda1", root_gib: 8 },
-    Facts { os: Os::AmazonLinux2023, name: "amazon-linux-2023", family: Family::AmazonLinux, version: "2023",
+    Facts { os: Os::AmazonLinux2023, name: "amazon-linux-2023", release: None, family: Family::AmazonLinux, version: "2023",
             supported: "Amazon Linux 2023", baseline: "AWS-AmazonLinux2023DefaultPatchBaseline",
             root_device: "/dev/xvda", root_gib: 8 },
-    Facts { os: Os::Rhel9, name: "rhel-9", family: Family::Rhel, version: "9", supported: "RHEL 9",
+    Facts { os: Os::Rhel9, name: "rhel-9", release: None, family: Family::Rhel, version: "9", supported: "RHEL 9",
             baseline: "AWS-RedHatDefaultPatchBaseline", root_device: "/dev/sda1", root_gib: 10 },
-    Facts { os: Os::WindowsServer2022, name: "windows-server-2022", family: Family::Windows, version: "2022",
+    Facts { os: Os::WindowsServer2022, name: "windows-server-2022", release: None, family: Family::Windows, version: "2022",
             supported: "Microsoft Windows Server 2022", baseline: "AWS-DefaultPatchBaseline",
             root_device: "/dev/sda1", root_gib: 30 },
 ];
@@ -89,6 +91,12 @@ impl Os {
     #[must_use]
     pub fn family(self) -> Family {
         self.facts().family
+    }
+
+    /// The release to bootstrap for it, for example `bookworm`; `None` if it cannot be bootstrapped.
+    #[must_use]
+    pub fn release(self) -> Option<&'static str> {
+        self.facts().release
     }
 
     /// The vendor's version number, for example `12` or `24.04`.
