@@ -45,8 +45,8 @@ impl<'a> Context<'a> {
             if !keys::has(known, name) {
                 let mut diagnostic = unknown_key(self.source, key.span, name, what, &known_names);
                 // A second key of the right name would only be another fault.
-                let taken =
-                    suggest(name, known_names.iter().copied()).is_some_and(|near| entries.iter().any(|(key, _)| key.as_str() == Some(near)));
+                let taken = suggest(name, known_names.iter().copied())
+                    .is_some_and(|near| entries.iter().any(|(key, _)| key.as_str() == Some(near)));
                 diagnostic.fix = diagnostic.fix.filter(|_| !taken);
                 self.push(diagnostic);
             }

@@ -51,7 +51,7 @@ struct Settled {
 }
 
 fn texts<'a>(subject: &'a Subject<'_>) -> impl Iterator<Item = &'a str> {
-    subject.steps().flat_map(|(_, step)| step.templates()).map(|template| template.text())
+    subject.steps().flat_map(|(_, step)| step.templates()).map(crate::component::expression::Template::text)
 }
 
 /// An option that is missing, and the word behind which it goes.
@@ -158,8 +158,14 @@ fn unanswered(
         if both { diagnostic.help("and set `export DEBIAN_FRONTEND=noninteractive` above it") } else { diagnostic };
     let mut end = verb.clone();
     end.range.start = end.range.end;
-    match commands.edit(&end, &format!(" {option}")) {
-        Some(edit) => diagnostic.unsafe_fix(format!("add `{option}`"), vec![edit]),
+    let mut edits = vec![commands.edit(&end, &format!(" {option}"))];
+    let mut title = format!("add `{option}`");
+    if both {
+        edits.push(prefix(commands, command));
+        title.push_str(" and set `DEBIAN_FRONTEND`");
+    }
+    match edits.into_iter().collect() {
+        Some(edits) => diagnostic.unsafe_fix(title, edits),
         None => diagnostic,
     }
 }
@@ -371,6 +377,7 @@ mod tests {
         for (script, expected) in [
             ("yum install nginx", "yum install -y nginx"),
             ("zypper install vim", "zypper --non-interactive install vim"),
+            ("apt-get install a", "DEBIAN_FRONTEND=noninteractive apt-get install -y a"),
             ("apt-get install -y a", "DEBIAN_FRONTEND=noninteractive apt-get install -y a"),
             (
                 "sudo apt-get install -y a\napt-get upgrade -y",

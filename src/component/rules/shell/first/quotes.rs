@@ -1,7 +1,7 @@
 //! X011: values that are pasted into a shell command without quotes around them.
 
 use super::values;
-use crate::component::expression::{self, Expression};
+use crate::component::expression::{self, Expression, Template};
 use crate::component::rules::model::Findings;
 use crate::component::rules::shell::{Commands, PowerShellCommands};
 use crate::component::rules::subject::Subject;
@@ -95,7 +95,7 @@ fn argument<'a>(script: &'a Script, command: &'a Command, expansion: &Expansion)
 /// Whether an expression is one of the words of a `for`, which is no command of its own.
 fn is_for(commands: &Commands<'_>, expansion: &Expansion) -> bool {
     let Place { item, range } = &expansion.place;
-    let text = commands.templates.get(*item).map(|template| template.text()).unwrap_or_default();
+    let text = commands.templates.get(*item).map(Template::text).unwrap_or_default();
     let before = text.get(..range.start).unwrap_or_default();
     let statement = before.rsplit(['\n', ';']).next().unwrap_or_default();
     let mut words = statement.split_whitespace().skip_while(|word| matches!(*word, "do" | "then" | "else" | "{"));
@@ -119,10 +119,11 @@ fn report(
         .at(commands.span(&expansion.place), format!("`{text}` stands without quotes in a shell command"), label)
         .note("the value is put in before bash reads the line: what is in it is split, expanded and run like the rest");
     let diagnostic = diagnostic.help("put it in double quotes");
-    let diagnostic = match spot.may_be_list {
-        true => diagnostic
-            .help("if it is a list, read it first: `read -ra items <<<\"{{ … }}\"`, then write `\"${items[@]}\"`"),
-        false => diagnostic,
+    let diagnostic = if spot.may_be_list {
+        let list = "if it is a list, read it first: `read -ra items <<<\"{{ … }}\"`, then write `\"${items[@]}\"`";
+        diagnostic.help(list)
+    } else {
+        diagnostic
     };
     let Some(edit) = quote(commands, expansion, spot.word) else { return diagnostic };
     let title = "put it in quotes";

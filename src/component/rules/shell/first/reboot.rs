@@ -1,5 +1,6 @@
 //! M005: commands that restart the machine behind the back of the runner.
 
+use crate::component::expression::Template;
 use crate::component::model::Value;
 use crate::component::modules::Action;
 use crate::component::rules::model::Findings;
@@ -43,7 +44,7 @@ fn binaries(subject: &Subject<'_>, found: &mut Findings<'_>) {
     for (_, step) in subject.steps_of(Action::ExecuteBinary) {
         let Some(Value::Text(path)) = step.input("path") else { continue };
         let arguments: Vec<&str> = match step.input("arguments") {
-            Some(Value::Texts(arguments)) => arguments.iter().map(|argument| argument.text()).collect(),
+            Some(Value::Texts(arguments)) => arguments.iter().map(Template::text).collect(),
             _ => Vec::new(),
         };
         let name = path.text().rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
@@ -97,9 +98,9 @@ fn effect(program: &str, arguments: &[&str]) -> Option<Effect> {
                 _ => None,
             }
         }
-        "init" | "telinit" => match arguments.first()? {
-            &"6" => Some(Effect::Restarts),
-            &"0" => Some(Effect::TurnsOff),
+        "init" | "telinit" => match *arguments.first()? {
+            "6" => Some(Effect::Restarts),
+            "0" => Some(Effect::TurnsOff),
             _ => None,
         },
         _ => None,
