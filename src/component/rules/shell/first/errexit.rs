@@ -24,7 +24,11 @@ pub fn unguarded(subject: &Subject<'_>, found: &mut Findings<'_>) {
             diagnostic = diagnostic.note("the `#!` line and its options are not used: the runner starts `bash <file>`");
         }
         diagnostic = diagnostic
-            .note("only the exit code of the last command decides whether the step fails, and items are one script")
+            .note(if commands.templates.len() > 1 {
+                "the items are one script, and the exit code of its last command alone decides whether the step fails"
+            } else {
+                "the exit code of the last command alone decides whether the step fails"
+            })
             .help("begin the script with `set -euo pipefail`");
         let edit = insert::first_line(commands, "set -euo pipefail");
         found.add(match edit {

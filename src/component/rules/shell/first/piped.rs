@@ -3,6 +3,7 @@
 use crate::component::rules::model::Findings;
 use crate::component::rules::subject::Subject;
 use crate::component::shell::{Command, Coverage, Embedding, Invocation, Place, PowerShell, PowerShellCommand, Script};
+use crate::diagnostic::{Diagnostic, Span};
 use std::collections::BTreeSet;
 
 /// Programs that write what they fetch to their standard output or to a file.
@@ -34,9 +35,10 @@ pub fn unseen(subject: &Subject<'_>, found: &mut Findings<'_>) {
             let message = format!("what `{program}` fetches is run as a script without a look at it");
             report(found, commands.span(&place), message);
         }
-        for (place, file) in downloaded(&commands.script) {
+        for Download { file, fetched, run } in downloaded(&commands.script) {
             let message = format!("`{file}` is run as it came from the network");
-            report(found, commands.span(&place), message);
+            let diagnostic = unseen_at(found, commands.span(&run), message);
+            found.add(diagnostic.also_at(subject.source, commands.span(&fetched), "fetched here"));
         }
     }
     for commands in subject.powershell() {
@@ -47,12 +49,16 @@ pub fn unseen(subject: &Subject<'_>, found: &mut Findings<'_>) {
     }
 }
 
-fn report(found: &mut Findings<'_>, span: crate::diagnostic::Span, message: String) {
-    let diagnostic = found
+fn report(found: &mut Findings<'_>, span: Span, message: String) {
+    let diagnostic = unseen_at(found, span, message);
+    found.add(diagnostic);
+}
+
+fn unseen_at(found: &Findings<'_>, span: Span, message: String) -> Diagnostic {
+    found
         .at(span, message, "whoever controls that address controls the image")
         .note("what is there may change between two builds, or arrive cut short")
-        .help("fetch a fixed version with WebDownload and its `checksum`, then run the file in a step of its own");
-    found.add(diagnostic);
+        .help("fetch a fixed version with WebDownload and its `checksum`, then run the file in a step of its own")
 }
 
 /// What is handed to an interpreter at once: the place of all of it, and the program that fetches it.
@@ -154,10 +160,17 @@ fn runs_argument(command: &Command) -> bool {
     }
 }
 
+/// A file that is fetched and run in one script.
+struct Download {
+    file: String,
+    fetched: Place,
+    run: Place,
+}
+
 /// Files that are fetched by name and run later, where nothing verifies anything.
-fn downloaded(script: &Script) -> Vec<(Place, String)> {
+fn downloaded(script: &Script) -> Vec<Download> {
     let mut found = Vec::new();
-    let mut files: Vec<String> = Vec::new();
+    let mut files: Vec<(String, Place)> = Vec::new();
     for command in &script.commands {
         let Some(call) = command.invocation() else { continue };
         if VERIFIERS.contains(&call.program) || (call.program == "rpm" && call.has_option(&["-K", "--checksig"])) {
@@ -168,12 +181,12 @@ fn downloaded(script: &Script) -> Vec<(Place, String)> {
             _ if is_interpreter(&call) && !has_program(&call) => call.operands().next(),
             _ => Some(call.path),
         };
-        if let Some(run) = run.and_then(|word| files.iter().find(|file| *file == plain(&word.text))) {
-            found.push((command.place.clone(), run.clone()));
-            files.retain(|file| file != &found[found.len() - 1].1);
+        let known = run.and_then(|word| files.iter().position(|(file, _)| file == plain(&word.text)));
+        if let Some((file, fetched)) = known.map(|known| files.remove(known)) {
+            found.push(Download { file, fetched, run: command.place.clone() });
         }
         if fetches(command) {
-            files.extend(target(command, &call).map(|file| plain(&file).to_owned()));
+            files.extend(target(command, &call).map(|file| (plain(&file).to_owned(), command.place.clone())));
         }
     }
     found

@@ -20,7 +20,7 @@ pub fn preference(subject: &Subject<'_>, found: &mut Findings<'_>) {
             .at(
                 commands.span(&command.place),
                 format!("an error in {name} does not fail the step"),
-                "the script goes on after it",
+                "it is printed, and the script goes on",
             )
             .note("most errors of PowerShell are only printed, and the exit code stays 0")
             .help("begin the script with `$ErrorActionPreference = 'Stop'`");

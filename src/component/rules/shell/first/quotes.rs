@@ -120,8 +120,9 @@ fn report(
         .note("the value is put in before bash reads the line: what is in it is split, expanded and run like the rest");
     let diagnostic = diagnostic.help("put it in double quotes");
     let diagnostic = if spot.may_be_list {
-        let list = "if it is a list, read it first: `read -ra items <<<\"{{ … }}\"`, then write `\"${items[@]}\"`";
-        diagnostic.help(list)
+        diagnostic.help(format!(
+            "if it is a list, read it first: `read -ra items <<<\"{text}\"`, then write `\"${{items[@]}}\"`"
+        ))
     } else {
         diagnostic
     };

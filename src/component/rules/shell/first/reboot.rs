@@ -23,7 +23,13 @@ pub fn commands(subject: &Subject<'_>, found: &mut Findings<'_>) {
             let own = script.functions.iter().any(|function| function.name == call.program);
             let arguments: Vec<&str> = call.arguments.iter().map(|word| word.text.as_str()).collect();
             if let Some(effect) = effect(call.program, &arguments).filter(|_| !own) {
-                report(found, commands.span(&command.place), call.program, effect, "exit 194");
+                report(
+                    found,
+                    commands.span(&command.place),
+                    title(commands.text(&command.place), call.program),
+                    effect,
+                    "exit 194",
+                );
             }
         }
     }
@@ -32,7 +38,13 @@ pub fn commands(subject: &Subject<'_>, found: &mut Findings<'_>) {
             let Some(name) = command.name() else { continue };
             let arguments: Vec<&str> = command.arguments().iter().map(|word| word.text.as_str()).collect();
             if let Some(effect) = windows_effect(&name, &arguments) {
-                report(found, commands.span(&command.place), &command.words[0].text, effect, "exit 3010");
+                report(
+                    found,
+                    commands.span(&command.place),
+                    title(commands.text(&command.place), &name),
+                    effect,
+                    "exit 3010",
+                );
             }
         }
     }
@@ -53,6 +65,11 @@ fn binaries(subject: &Subject<'_>, found: &mut Findings<'_>) {
             report(found, path.span(), name, effect, "an exit code of 194 or 3010");
         }
     }
+}
+
+/// What to call a command: all of it, unless that is long.
+fn title<'a>(whole: &'a str, name: &'a str) -> &'a str {
+    if whole.len() <= 40 && !whole.contains('\n') { whole } else { name }
 }
 
 fn report(found: &mut Findings<'_>, span: Span, name: &str, effect: Effect, code: &str) {
