@@ -174,11 +174,13 @@ fn is_quiet(script: &Script, index: usize) -> bool {
     }
 }
 
-/// What to call a command in a message.
+/// What to call a command in a message: by the program that `sudo` and the like start.
 pub fn title(command: &Command) -> String {
-    match (command.kind, command.words.first()) {
+    let program = command.invocation().map(|call| call.path.text.as_str());
+    let name = program.or_else(|| command.words.first().map(|word| word.text.as_str()));
+    match (command.kind, name) {
         (CommandKind::Test, _) => "the test".to_owned(),
-        (_, Some(word)) if word.text.chars().count() <= 40 && !word.text.contains('\n') => format!("`{}`", word.text),
+        (_, Some(name)) if name.chars().count() <= 40 && !name.contains('\n') => format!("`{name}`"),
         (_, None) if !command.assignments.is_empty() => "the command in this assignment".to_owned(),
         _ => "this command".to_owned(),
     }
@@ -249,6 +251,19 @@ mod tests {
             "kill 1\nexit 1",
         ] {
             assert_eq!(bash("M001", script), [""; 0], "{script}");
+        }
+    }
+
+    #[test]
+    fn messages_name_the_program() {
+        for (script, expected) in [
+            ("sudo -u bob /opt/a/install x\nls", "a failure of `/opt/a/install` goes unnoticed"),
+            ("\"$tool\" x\nls", "a failure of `$tool` goes unnoticed"),
+            ("x=$(cat a)\nls", "a failure of the command in this assignment goes unnoticed"),
+            ("[[ -f a ]]\nls", "a failure of the test goes unnoticed"),
+            (">/etc/a\nls", "a failure of this command goes unnoticed"),
+        ] {
+            assert_eq!(findings("M001", "ExecuteBash", "", script)[0].message, expected, "{script}");
         }
     }
 

@@ -106,9 +106,12 @@ fn may_fail(script: &PowerShell, command: &PowerShellCommand) -> bool {
     });
     let calls = command.words.iter().any(|word| word.dynamic && (word.text.contains("::") || is_method(&word.text)));
     let Some(name) = command.name() else { return calls };
-    let cmdlet = name.split_once('-').is_some_and(|(verb, noun)| {
-        !noun.is_empty() && verb.bytes().all(|byte| byte.is_ascii_alphabetic()) && !name.contains('.')
-    });
+    // `setup-x64.exe` is a program, whatever its name looks like; a module may stand before a cmdlet: `Storage\Get-Disk`.
+    let written = command.words[0].text.as_str();
+    let is_program = written.contains(['.', '/', ':']) || written.starts_with('\\');
+    let cmdlet = name
+        .split_once('-')
+        .is_some_and(|(verb, noun)| !noun.is_empty() && !is_program && verb.bytes().all(|b| b.is_ascii_alphabetic()));
     let own = script.commands.iter().any(|other| {
         matches!(other.words.as_slice(), [word, function, ..]
             if word.text.eq_ignore_ascii_case("function") && function.text.trim_end_matches("()").eq_ignore_ascii_case(&name))
@@ -138,6 +141,7 @@ mod tests {
             ("try { Copy-Item a b } catch { Write-Host no }", "Copy-Item a b"),
             ("function Do-It { Copy-Item a b }\nDo-It", "Copy-Item a b"),
             ("copy-item a b", "copy-item a b"),
+            ("Storage\\Get-Disk 1", "Storage\\Get-Disk 1"),
         ] {
             assert_eq!(powershell("M002", script), [expected], "{script}");
         }
@@ -161,6 +165,8 @@ mod tests {
             "function Do-It { Copy-Item a b }\n$ErrorActionPreference = 'Stop'\nDo-It",
             "if (Test-Path a) { throw 'there' }",
             "exit 3010",
+            "C:\\build\\dotnet-sdk-win-x64.exe /quiet\n& 'C:\\Program Files\\a-b.exe' /x",
+            "vscode-install.exe /silent",
             "Copy-Item 'a",
         ] {
             assert_eq!(powershell("M002", script), [""; 0], "{script}");
