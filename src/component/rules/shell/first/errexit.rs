@@ -56,7 +56,7 @@ fn is_lost(commands: &Commands<'_>, index: usize) -> bool {
     let script = &commands.script;
     let command = &script.commands[index];
     let looked_at = command.in_condition || command.background || command.scope.parent.is_some();
-    if looked_at || is_left_of_pipe(script, index) || is_harmless(script, index) || is_guarded(script, index) {
+    if looked_at || is_guarded(script, index) || is_left_of_pipe(script, index) || is_harmless(script, index) {
         return false;
     }
     let Some(next) = successor(script, index) else { return command.scope.in_loop && !asks(commands, index, None) };
@@ -91,6 +91,9 @@ pub fn is_guarded(script: &Script, index: usize) -> bool {
     let command = &script.commands[index];
     // When a function runs is not known; it is most likely called below.
     let at = if command.scope.function.is_some() { script.commands.len() } else { index };
+    if script.holds(ShellOption::Errexit, at) {
+        return true;
+    }
     let own = script.settings.iter().any(|setting| {
         let scope = &script.commands[setting.command].scope;
         let inside = (command.scope.in_subshell && scope.in_subshell)
@@ -100,10 +103,10 @@ pub fn is_guarded(script: &Script, index: usize) -> bool {
             && setting.command < index
             && (!setting.on || (!setting.lasting && inside))
     });
-    let trapped = script.commands[..at].iter().any(|other| {
-        other.is_top_level() && other.name() == Some("trap") && other.words.iter().skip(2).any(|word| word.is("ERR"))
-    });
-    own || trapped || script.holds(ShellOption::Errexit, at)
+    own || script.commands[..at].iter().any(|other| {
+        let traps = other.name() == Some("trap") && other.is_top_level();
+        traps && other.words.iter().skip(2).any(|word| word.is("ERR"))
+    })
 }
 
 /// Whether it is, or stands in, a stage of a pipeline whose exit code does not count. That is M003's matter.

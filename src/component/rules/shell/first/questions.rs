@@ -20,10 +20,8 @@ pub fn asking(subject: &Subject<'_>, found: &mut Findings<'_>) {
         let script = &commands.script;
         let mut silent_frontend = Vec::new();
         for (index, command) in script.commands.iter().enumerate() {
-            if is_answered(script, index) {
-                continue;
-            }
             match question(command, &settled) {
+                Some(_) if is_answered(script, index) => {}
                 Some(Question { option, verb }) => {
                     let both =
                         apt(command).is_some() && !settled.debconf && frontend(script, index) != Frontend::Silent;

@@ -20,9 +20,9 @@ pub fn commands(subject: &Subject<'_>, found: &mut Findings<'_>) {
         let script = &commands.script;
         for command in &script.commands {
             let Some(call) = command.invocation() else { continue };
-            let own = script.functions.iter().any(|function| function.name == call.program);
             let arguments: Vec<&str> = call.arguments.iter().map(|word| word.text.as_str()).collect();
-            if let Some(effect) = effect(call.program, &arguments).filter(|_| !own) {
+            let own = || script.functions.iter().any(|function| function.name == call.program);
+            if let Some(effect) = effect(call.program, &arguments).filter(|_| !own()) {
                 report(
                     found,
                     commands.span(&command.place),

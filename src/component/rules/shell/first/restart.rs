@@ -7,12 +7,13 @@ use crate::component::rules::shell::{Commands, PowerShellCommands};
 use crate::component::rules::subject::Subject;
 use crate::component::shell::{Command, Guard, PackageAction, Place, PowerShellCommand, Script};
 use crate::diagnostic::Diagnostic;
+use std::collections::BTreeSet;
 
 /// M004.
 pub fn unmarked(subject: &Subject<'_>, found: &mut Findings<'_>) {
     for commands in subject.scripts() {
         for (index, place) in exits(subject, commands) {
-            if !is_checked(subject, commands, index) {
+            if !is_checked(subject, commands, index, &mut BTreeSet::new()) {
                 let help = "ask for a marker first: `if [ -e /var/tmp/restarted ]; then exit 0; fi; touch /var/tmp/restarted; exit 194`";
                 let diagnostic = unmarked_at(found, commands, &place, help);
                 found.add(diagnostic);
@@ -97,7 +98,7 @@ fn code(subject: &Subject<'_>, script: &Script, index: usize, command: &Command)
 }
 
 /// Whether something decides in a run whether the script gets to an `exit`.
-fn is_checked(subject: &Subject<'_>, commands: &Commands<'_>, index: usize) -> bool {
+fn is_checked(subject: &Subject<'_>, commands: &Commands<'_>, index: usize, seen: &mut BTreeSet<usize>) -> bool {
     let script = &commands.script;
     let command = &script.commands[index];
     if script.guards_of(&command.scope).any(|guard| asks(script, guard)) {
@@ -112,11 +113,13 @@ fn is_checked(subject: &Subject<'_>, commands: &Commands<'_>, index: usize) -> b
         return true;
     }
     // In a function it depends on how that is called.
-    let Some(function) = command.scope.function.and_then(|function| script.functions.get(function)) else {
-        return false;
-    };
+    let Some(number) = command.scope.function else { return false };
+    // Functions may call one another in circles.
+    let Some(function) = script.functions.get(number).filter(|_| seen.insert(number)) else { return true };
     let mut calls = script.commands.iter().enumerate().filter(|(_, other)| other.name() == Some(&function.name));
-    calls.all(|(call, other)| other.scope.function == command.scope.function || is_checked(subject, commands, call))
+    calls.all(|(call, other)| {
+        other.scope.function == command.scope.function || is_checked(subject, commands, call, seen)
+    })
 }
 
 /// Whether a condition is a question. That packages were installed without an error is none: they will be again.
@@ -180,6 +183,7 @@ mod tests {
             ("restart() { exit 194; }\nrestart", "exit 194"),
             ("touch /var/tmp/marker\nexit 194", "exit 194"),
             ("for a in b; do exit 194; done", "exit 194"),
+            ("a() { b; exit 194; }\nb() { a; }\na", "exit 194"),
         ] {
             assert_eq!(bash("M004", script), [expected], "{script}");
         }
@@ -206,6 +210,7 @@ mod tests {
             "case $state in done) ;; *) exit 194;; esac",
             "restart() { exit 194; }\nif [ ! -e /m ]; then restart; fi",
             "restart() { [ -e /m ] && return; exit 194; }\nrestart",
+            "a() { b; exit 194; }\nb() { a; }\nif [ ! -e /m ]; then a; fi",
             "exit 0",
             "exit \"$code\"",
             "(exit 194)",

@@ -50,3 +50,84 @@ pub fn mended(one: &Diagnostic) -> Option<String> {
     let (_, script) = text.split_once("            - |\n")?;
     Some(script.lines().map(str::trim_start).collect::<Vec<_>>().join("\n"))
 }
+
+mod any_script {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PIECES: &[&str] = &[
+        "set -e\n",
+        "exit 194",
+        "exit 3010",
+        "curl x",
+        " | ",
+        "sh",
+        "{{ Name }}",
+        "{{ loop.value }}",
+        "\"",
+        "'",
+        "$(",
+        ")",
+        "; ",
+        " && ",
+        " || ",
+        "apt-get install a",
+        "f() { ",
+        " }\n",
+        "f\n",
+        "if ",
+        "; then ",
+        "; fi\n",
+        "[ -e a ]",
+        "é",
+        "<<E\n",
+        "\nE\n",
+        "x=",
+        "`",
+        "sudo ",
+        "-y ",
+        "iwr x",
+        "iex ",
+        "$ErrorActionPreference = 'Stop'\n",
+        "Copy-Item a b\n",
+        "reboot",
+        "yes",
+        "=~ ",
+        "[[ ",
+        " ]]",
+        "\n",
+        "choco install a",
+        "-o a ",
+        "bash ",
+        "*",
+        "\\",
+        "#",
+    ];
+
+    proptest! {
+        #[test]
+        fn every_script_can_be_looked_at_and_every_edit_lies_in_the_file(
+            pieces in prop::collection::vec(0..PIECES.len(), 1..24), bash in any::<bool>(), block in any::<bool>(), cut in 0usize..24,
+        ) {
+            let script: String = pieces.iter().map(|piece| PIECES[*piece]).collect();
+            let cut = script.floor_char_boundary(cut.min(script.len()));
+            let (first, second) = script.split_at(cut);
+            let action = if bash { "ExecuteBash" } else { "ExecutePowerShell" };
+            let items = if block {
+                let line = |line: &str| format!("              {line}\n");
+                format!("\n            - |\n              :\n{}", script.lines().map(line).collect::<Vec<_>>().concat())
+            } else {
+                format!(" [{}, {}]\n", serde_json::to_string(first).unwrap(), serde_json::to_string(second).unwrap())
+            };
+            let text = format!(
+                "schemaVersion: 1.0\nparameters: [{{Name: {{type: string}}}}]\nphases:\n  - name: build\n    steps:\n      - name: Run\n        \
+                 action: {action}\n        loop: {{forEach: [a, b c]}}\n        inputs:\n          commands:{items}"
+            );
+            let source = SourceFile::new("t.yaml", text);
+            let found = rules::check(&source, &component::parse(&source), &Target::default());
+            for edit in found.iter().filter_map(|one| one.fix.as_ref()).flat_map(|fix| &fix.edits) {
+                prop_assert!(source.text.get(edit.span.start..edit.span.end).is_some(), "{edit:?}");
+            }
+        }
+    }
+}
