@@ -21,7 +21,7 @@ struct Facts {
 }
 
 #[rustfmt::skip]
-const FACTS: [Facts; 6] = [
+const FACTS: [Facts; 7] = [
     Facts { os: Os::Debian12, name: "debian-12", release: Some("bookworm"), family: Family::Debian, version: "12", supported: "Debian 12",
             baseline: "AWS-DebianDefaultPatchBaseline", root_device: "/dev/xvda", root_gib: 8 },
     Facts { os: Os::Debian13, name: "debian-13", release: Some("trixie"), family: Family::Debian, version: "13", supported: "Debian 13",
@@ -33,6 +33,8 @@ const FACTS: [Facts; 6] = [
             root_device: "/dev/xvda", root_gib: 8 },
     Facts { os: Os::Rhel9, name: "rhel-9", release: None, family: Family::Rhel, version: "9", supported: "RHEL 9",
             baseline: "AWS-RedHatDefaultPatchBaseline", root_device: "/dev/sda1", root_gib: 10 },
+    Facts { os: Os::Sles15, name: "sles-15", release: None, family: Family::Suse, version: "15", supported: "SLES 15",
+            baseline: "AWS-SuseDefaultPatchBaseline", root_device: "/dev/sda1", root_gib: 10 },
     Facts { os: Os::WindowsServer2022, name: "windows-server-2022", release: None, family: Family::Windows, version: "2022",
             supported: "Microsoft Windows Server 2022", baseline: "AWS-DefaultPatchBaseline",
             root_device: "/dev/sda1", root_gib: 30 },
@@ -46,11 +48,12 @@ pub enum Family {
     Ubuntu,
     AmazonLinux,
     Rhel,
+    Suse,
     Windows,
 }
 
 impl Family {
-    /// As templates see it: `debian`, `ubuntu`, `amazon-linux`, `rhel` or `windows`.
+    /// As templates see it: `debian`, `ubuntu`, `amazon-linux`, `rhel`, `suse` or `windows`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,6 +61,7 @@ impl Family {
             Self::Ubuntu => "ubuntu",
             Self::AmazonLinux => "amazon-linux",
             Self::Rhel => "rhel",
+            Self::Suse => "suse",
             Self::Windows => "windows",
         }
     }
@@ -135,12 +139,13 @@ impl Os {
         if self.family() == Family::Windows { "Windows" } else { "Linux" }
     }
 
-    /// `apt`, `dnf` or `windows-update`.
+    /// `apt`, `dnf`, `zypper` or `windows-update`.
     #[must_use]
     pub fn package_manager(self) -> &'static str {
         match self.family() {
             Family::Debian | Family::Ubuntu => "apt",
             Family::AmazonLinux | Family::Rhel => "dnf",
+            Family::Suse => "zypper",
             Family::Windows => "windows-update",
         }
     }
@@ -197,7 +202,15 @@ mod tests {
         assert_eq!(all.len(), FACTS.len());
         assert_eq!(
             all,
-            [Os::Debian12, Os::Debian13, Os::Ubuntu2404, Os::AmazonLinux2023, Os::Rhel9, Os::WindowsServer2022]
+            [
+                Os::Debian12,
+                Os::Debian13,
+                Os::Ubuntu2404,
+                Os::AmazonLinux2023,
+                Os::Rhel9,
+                Os::Sles15,
+                Os::WindowsServer2022
+            ]
         );
         for os in all {
             assert_eq!(os.facts().os, os);
@@ -213,6 +226,9 @@ mod tests {
         assert_eq!((os.platform(), os.package_manager(), os.root_device()), ("Linux", "apt", "/dev/xvda"));
         assert_eq!((os.supported_prefix(), os.default_baseline()), ("Debian 12", "AWS-DebianDefaultPatchBaseline"));
         assert_eq!((Os::Rhel9.package_manager(), Os::Rhel9.root_device()), ("dnf", "/dev/sda1"));
+        let suse = Os::Sles15;
+        assert_eq!((suse.package_manager(), suse.family().name(), suse.platform()), ("zypper", "suse", "Linux"));
+        assert_eq!((suse.supported_prefix(), suse.default_baseline()), ("SLES 15", "AWS-SuseDefaultPatchBaseline"));
         assert_eq!((Os::WindowsServer2022.platform(), Os::Ubuntu2404.root_device()), ("Windows", "/dev/sda1"));
         assert_eq!(Os::WindowsServer2022.architectures(), [Arch::X86_64]);
     }

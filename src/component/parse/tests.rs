@@ -178,7 +178,7 @@ fn faults_of_phases_have_their_code_and_place() {
     assert_eq!(one(&format!("  - name: build\n{steps}  - name: build\n{steps}")), ["D006 5:11"]);
     // It may have been meant as `build`: one fault, not two.
     assert_eq!(one("  - steps: [{ name: Run, action: Reboot }]\n"), ["D006 3:5"]);
-    assert_eq!(one(&format!("  - name: null\n{steps}  - name: build\n{steps}")), ["D006 3:11"]);
+    assert_eq!(one(&format!("  - name: null\n{steps}  - name: build\n{steps}")), ["D006 3:5"]);
     assert_eq!(one("  - name: build\n"), ["D020 3:11"]);
     assert_eq!(one("  - name: build\n    steps: []\n"), ["D020 4:12"]);
     assert_eq!(one(&format!("  - name: build\n{steps}    action: Reboot\n")), ["D004 5:5"]);
@@ -264,7 +264,7 @@ fn faults_of_steps_have_their_code_and_place() {
         ("- { name: Run, action: Reboot, loop: { forEach: [] } }", "L001 5:55"),
         ("- { name: Run, action: Reboot, loop: { forEach: { list: 'a|b', delimiter: '|' } } }", "L002 5:81"),
         ("- { name: Run, action: Reboot, loop: { name: loop, forEach: [a] } }", "L003 5:52"),
-        ("- { name: null, action: Reboot }", "D007 5:17"),
+        ("- { name: null, action: Reboot }", "D007 5:9"),
         (
             "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: [a, [b]], type: MULTI_SZ }] }",
             "S005 5:91",

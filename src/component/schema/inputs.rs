@@ -34,7 +34,9 @@ fn item(module: &Module) -> Value {
     for rule in module.rules {
         match rule {
             Rule::ExactlyOne(keys) => {
-                let one: Vec<Value> = keys.iter().map(|key| json!({ "required": [key] })).collect();
+                // An empty list is nothing to choose.
+                let given = |key: &&str| json!({ "required": [key], "properties": { *key: { "minItems": 1 } } });
+                let one: Vec<Value> = keys.iter().map(given).collect();
                 set(&mut schema, "oneOf", one);
             }
             Rule::Together(keys) => {
@@ -65,8 +67,12 @@ fn value(input: &Input) -> Value {
         Type::Text => text(),
         Type::Texts => json!({ "type": "array", "minItems": usize::from(input.required), "items": text() }),
         Type::Boolean => json!({ "type": "boolean" }),
-        Type::BooleanText => json!({ "enum": [true, false, "true", "false"] }),
-        Type::Count => json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX }),
+        Type::BooleanText => json!({
+            "type": ["boolean", "string"], "pattern": format!("^({})$", any_case(&["true", "false"])),
+        }),
+        Type::Count => json!({
+            "type": ["integer", "string"], "minimum": 0, "maximum": i64::MAX, "pattern": r"^\s*\+?[0-9]{1,18}\s*$",
+        }),
         Type::OneOf(words) => json!({ "anyOf": [{ "enum": words }, expression()] }),
         Type::Encoding => json!({ "anyOf": [
             { "enum": ENCODINGS },

@@ -109,6 +109,11 @@ impl Map {
         }
         new.push_str(text.get(at..).unwrap_or_default());
         let change = Change { before: "", removed: text, new: &new, after: "" };
+        // Of a line of blanks no indentation is taken away, so what is written before it would stay.
+        let blank = |text: &str| text.lines().filter(|line| !line.is_empty() && line.trim().is_empty()).count();
+        if lines.derived && blank(&new) > blank(text) {
+            return false;
+        }
         !(lines.derived && change.indents_first_line()) && (lines.marker.is_some() || change.keeps_its_end())
     }
 
