@@ -19,7 +19,8 @@ const FAMILIES: &[&[Rule]] = &[
     files::RULES,
     transfers::RULES,
     windows::RULES,
-    shell::RULES,
+    shell::first::RULES,
+    shell::second::RULES,
 ];
 
 /// The order of the letters in everything that lists rules.
@@ -46,14 +47,11 @@ pub fn find(id_or_name: &str) -> Option<&'static Rule> {
 pub fn check(source: &Arc<SourceFile>, parsed: &Parsed, target: &Target) -> Vec<Diagnostic> {
     let mut found = parsed.diagnostics.clone();
     let comments = parsed.root.as_ref().map(|root| yaml::comments(source, root)).unwrap_or_default();
-    let subject = parsed.root.as_ref().zip(parsed.readable.as_ref()).map(|(root, document)| Subject {
-        source,
-        root,
-        document,
-        complete: parsed.complete,
-        comments: &comments,
-        target,
-    });
+    let subject = parsed
+        .root
+        .as_ref()
+        .zip(parsed.readable.as_ref())
+        .map(|(root, document)| Subject::new(source, root, document, parsed.complete, &comments, target));
     for rule in all() {
         let mut findings = Findings::new(rule, source);
         match (rule.check, &subject) {

@@ -2,8 +2,10 @@
 
 use crate::component::model::{Document, Phase, Step};
 use crate::component::modules::{Action, Platform};
+use crate::component::rules::shell::{Commands, PowerShellCommands};
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{Comment, Node};
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// What is known about where a document will run. What is not known is not guessed: rules that need it stay silent.
@@ -51,9 +53,26 @@ pub struct Subject<'a> {
     pub comments: &'a [Comment],
     /// Where it will run.
     pub target: &'a Target,
+    /// The scripts, once a rule has asked for them.
+    pub(super) bash: OnceCell<Vec<Commands<'a>>>,
+    /// The PowerShell scripts, once a rule has asked for them.
+    pub(super) powershell: OnceCell<Vec<PowerShellCommands<'a>>>,
 }
 
 impl<'a> Subject<'a> {
+    /// A document to be looked at.
+    pub(super) fn new(
+        source: &'a Arc<SourceFile>,
+        root: &'a Node,
+        document: &'a Document,
+        complete: bool,
+        comments: &'a [Comment],
+        target: &'a Target,
+    ) -> Self {
+        let (bash, powershell) = (OnceCell::new(), OnceCell::new());
+        Self { source, root, document, complete, comments, target, bash, powershell }
+    }
+
     /// All steps with their phases, in document order.
     pub fn steps(&self) -> impl Iterator<Item = (&'a Phase, &'a Step)> + use<'a> {
         self.document.steps()
