@@ -2,6 +2,7 @@
 
 mod access;
 mod agent;
+mod changes;
 mod facts;
 mod hangs;
 mod home;
@@ -9,6 +10,7 @@ mod network;
 mod repeat;
 #[cfg(test)]
 mod testing;
+mod versions;
 
 use crate::component::rules::model::{Basis, Check, Rule};
 use crate::diagnostic::Severity;
@@ -95,5 +97,37 @@ pub(in crate::component::rules) const RULES: &[Rule] = &[
         instead: "- name: MakeUser\n  action: ExecuteBash\n  maxAttempts: 3\n  inputs:\n    commands:\n      - id app || useradd --system app",
         supersedes: &[],
         check: Check::Document(repeat::again),
+    },
+    Rule {
+        id: "S019",
+        name: "check-changes-system",
+        level: Severity::Warning,
+        basis: Basis::Advice,
+        summary: "A step in `validate` or `test` changes the system.",
+        why: "`validate` runs on the instance that becomes the image: what it changes ships, after the checks that came before. \
+            `test` runs on an instance of the finished image: what it changes is not in the image, and later tests then prove \
+            something about a machine that nobody else has. Temporary files, and what the same script takes away again, are \
+            fine. Section 2.",
+        example: "phases:\n  - name: test\n    steps:\n      - name: NginxAnswers\n        action: ExecuteBash\n        inputs:\n          commands:\n            - systemctl enable --now nginx",
+        instead: "phases:\n  - name: test\n    steps:\n      - name: NginxAnswers\n        action: ExecuteBash\n        inputs:\n          commands:\n            - systemctl is-active nginx",
+        // Versions of what a check installs are the smaller problem.
+        supersedes: &["M019"],
+        check: Check::Document(changes::changes),
+    },
+    Rule {
+        id: "M019",
+        name: "open-version",
+        level: Severity::Warning,
+        basis: Basis::Advice,
+        summary: "A package is installed without a version, or the newest file is downloaded, whatever it is.",
+        why: "Two builds of the same recipe then make different images, and nothing in the repository tells why one of them \
+            broke. One finding for a command; upgrades, local files, release packages and small helpers such as curl are fine, \
+            and so are distribution packages where the package sources stand still (Amazon Linux 2023, a snapshot of a mirror). \
+            Switch it off where the image is meant to take what its distribution offers that day, and the evidence of the build \
+            is what tells which versions those were. Section 15.",
+        example: "commands:\n  - pip install ansible",
+        instead: "commands:\n  - pip install \"ansible=={{ AnsibleVersion }}\"",
+        supersedes: &[],
+        check: Check::Document(versions::versions),
     },
 ];
