@@ -73,12 +73,11 @@ fn agent_harmed(facts: &Facts<'_, '_>, index: usize, invocation: &Invocation<'_>
         "systemctl" | "service" | "snap" | "initctl" | "rc-service" if says(&["stop", "kill"]) => {
             ("stopped", &["start", "restart"])
         }
-        "stop" => ("stopped", &["start", "restart"]),
         "systemctl" | "snap" if says(&["disable"]) => ("disabled", &["enable"]),
         "chkconfig" if says(&["off"]) => ("disabled", &["on"]),
         "update-rc.d" if says(&["disable", "remove"]) => ("disabled", &["enable", "defaults"]),
         "systemctl" if says(&["mask"]) => ("masked", &["unmask"]),
-        "pkill" | "killall" => ("stopped", &["start", "restart"]),
+        "stop" | "pkill" | "killall" => ("stopped", &["start", "restart"]),
         "rpm" if invocation.has_option(&["-e", "--erase"]) => ("removed", &[]),
         "dpkg" if invocation.has_option(&["-r", "-P", "--remove", "--purge"]) => ("removed", &[]),
         "rm" if arguments.iter().any(|text| is_part(text)) => ("removed", &[]),
@@ -188,11 +187,9 @@ fn powershell(command: &PowerShellCommand) -> Option<&'static str> {
     let says = |text: &str| words.iter().any(|word| word == text);
     match command.name()?.as_str() {
         "stop-service" | "spsv" => Some("stopped"),
-        "net" | "net1" if says("stop") => Some("stopped"),
-        "set-service" if says("disabled") => Some("disabled"),
+        "net" | "net1" | "sc" if says("stop") => Some("stopped"),
+        "set-service" | "sc" if says("disabled") => Some("disabled"),
         "set-service" if says("stopped") => Some("stopped"),
-        "sc" if says("stop") => Some("stopped"),
-        "sc" if says("disabled") => Some("disabled"),
         "sc" if says("delete") => Some("removed"),
         "remove-service" | "uninstall-package" => Some("removed"),
         "choco" if says("uninstall") => Some("removed"),

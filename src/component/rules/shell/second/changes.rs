@@ -199,11 +199,11 @@ fn settings(invocation: &Invocation<'_>, operands: &[String]) -> bool {
 fn files<'o>(invocation: &Invocation<'_>, operands: &'o [String]) -> Option<&'o String> {
     let system = |path: &&String| is_system(path);
     match invocation.program {
-        "tee" | "touch" | "mkdir" | "rm" | "rmdir" | "unlink" | "shred" | "truncate" => operands.iter().find(system),
+        "tee" | "touch" | "mkdir" | "rm" | "rmdir" | "unlink" | "shred" | "truncate" | "mv" => {
+            operands.iter().find(system)
+        }
         "chmod" | "chown" | "chgrp" | "setfacl" => operands.iter().skip(1).find(system),
-        "cp" | "ln" | "rsync" => operands.last().filter(system),
-        "mv" => operands.iter().find(system),
-        "install" => operands.last().filter(system),
+        "cp" | "ln" | "rsync" | "install" => operands.last().filter(system),
         "sed" | "perl" => {
             let in_place = invocation
                 .arguments

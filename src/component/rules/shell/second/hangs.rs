@@ -193,9 +193,8 @@ fn powershell(commands: &PowerShellCommands<'_>, command: &PowerShellCommand) ->
 
 /// How long a `Start-Sleep` takes, if that is written there.
 fn powershell_sleep(command: &PowerShellCommand) -> Option<f64> {
-    let mut words = command.arguments().iter();
     let mut unit = 1.0;
-    while let Some(word) = words.next() {
+    for word in command.arguments() {
         let text = word.literal()?.to_ascii_lowercase();
         if !text.starts_with('-') {
             return text.parse::<f64>().ok().map(|number| number * unit);

@@ -8,6 +8,7 @@ mod hangs;
 mod home;
 mod network;
 mod repeat;
+mod secrets;
 #[cfg(test)]
 mod testing;
 mod versions;
@@ -129,5 +130,20 @@ pub(in crate::component::rules) const RULES: &[Rule] = &[
         instead: "commands:\n  - pip install \"ansible=={{ AnsibleVersion }}\"",
         supersedes: &[],
         check: Check::Document(versions::versions),
+    },
+    Rule {
+        id: "M014",
+        name: "secret-in-the-open",
+        level: Severity::Warning,
+        basis: Basis::Advice,
+        summary: "A secret stands in the document, or a script prints one.",
+        why: "Everybody who may read the component reads its text; parameters and constants are plain text, too, and are \
+            recorded in CloudTrail. AWSTOE keeps values of `aws:ssm:` out of the logs, but not what a script prints, and the \
+            logs go to CloudWatch and S3. `disableLogging: true` on the step, the phase or the document stops that half; a \
+            secret in the text stays one. Sections 6.2 and 6.4.",
+        example: "commands:\n  - |\n    set -euo pipefail\n    app login --password correct-horse-9",
+        instead: "commands:\n  - |\n    set -euo pipefail\n    printf '%s' \"{{ aws:ssm:/app/password }}\" | app login --password-stdin",
+        supersedes: &[],
+        check: Check::Document(secrets::secrets),
     },
 ];

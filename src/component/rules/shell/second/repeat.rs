@@ -90,7 +90,7 @@ fn appended(facts: &Facts<'_, '_>, before: usize, path: &str) -> bool {
 
 /// Logs, devices and temporary files: twice there does no harm.
 fn is_passing(path: &str) -> bool {
-    is_below(path, &["/dev", "/var/log", "/tmp", "/var/tmp", "/proc", "/run"]) || path.ends_with(".log")
+    is_below(path, &["/dev", "/var/log", "/tmp", "/var/tmp", "/proc", "/run"]) || path.rsplit('.').next() == Some("log")
 }
 
 /// Whether the script begins the file, or clears it away, before it comes to a command.

@@ -11,9 +11,10 @@ const HEAD: &str = "schemaVersion: 1.0\nparameters: [{Given: {type: string, defa
 
 /// A document with one step that runs a script.
 pub fn document(phase: &str, action: &str, attempts: u32, script: &str) -> String {
-    let lines: String = script.lines().map(|line| format!("              {line}\n")).collect();
+    let indent = "              ";
+    let lines = script.replace('\n', &format!("\n{indent}"));
     format!(
-        "{HEAD}  - name: {phase}\n    steps:\n      - name: Run\n        action: {action}\n        maxAttempts: {attempts}\n        inputs:\n          commands:\n            - |\n{lines}"
+        "{HEAD}  - name: {phase}\n    steps:\n      - name: Run\n        action: {action}\n        maxAttempts: {attempts}\n        inputs:\n          commands:\n            - |\n{indent}{lines}\n"
     )
 }
 

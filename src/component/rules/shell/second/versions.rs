@@ -2,6 +2,7 @@
 
 use super::facts::{Facts, filled, scripts};
 use super::network::is_own;
+use crate::component::expression::Template;
 use crate::component::model::{Phase, Step, Value};
 use crate::component::modules::Action;
 use crate::component::rules::model::Findings;
@@ -49,7 +50,8 @@ pub fn versions(subject: &Subject<'_>, found: &mut Findings<'_>) {
         for (index, command) in facts.each() {
             if let Some(call) = command.package_call() {
                 let open = open_packages(subject, &facts, index, &call);
-                if !open.is_empty() && !(frozen && is_distribution(call.manager)) {
+                let standing = frozen && is_distribution(call.manager);
+                if !(standing || open.is_empty()) {
                     packages(found, facts.span(&command.place), &call, &open);
                 }
             } else if let Some(word) = latest(&facts, index, command) {
@@ -87,9 +89,8 @@ fn has_frozen_sources(subject: &Subject<'_>) -> bool {
 
 fn packages(found: &mut Findings<'_>, span: Span, call: &PackageCall<'_>, open: &[&str]) {
     let how = match call.manager {
-        PackageManager::AptGet | PackageManager::Apt | PackageManager::Apk => "NAME=VERSION",
+        PackageManager::AptGet | PackageManager::Apt | PackageManager::Apk | PackageManager::Zypper => "NAME=VERSION",
         PackageManager::Yum | PackageManager::Dnf | PackageManager::Microdnf => "NAME-VERSION",
-        PackageManager::Zypper => "NAME=VERSION",
         PackageManager::Pip => "NAME==VERSION",
         PackageManager::Npm => "NAME@VERSION",
         PackageManager::Gem => "-v VERSION NAME",
@@ -274,7 +275,7 @@ fn modules(subject: &Subject<'_>, step: &Step) -> Vec<Span> {
         Some(Value::Text(template)) => Some(template),
         _ => None,
     });
-    addresses.filter(|template| is_latest(&filled(subject.document, template.text()))).map(|one| one.span()).collect()
+    addresses.filter(|template| is_latest(&filled(subject.document, template.text()))).map(Template::span).collect()
 }
 
 #[cfg(test)]
