@@ -225,12 +225,7 @@ fn files<'o>(invocation: &Invocation<'_>, operands: &'o [String]) -> Option<&'o 
 
 fn powershell(command: &PowerShellCommand) -> Option<String> {
     let name = command.name()?;
-    let path = |word: &crate::component::shell::Word| {
-        let lower = word.text.to_ascii_lowercase().replace('/', "\\");
-        let system = ["c:\\windows", "c:\\program files", "c:\\programdata", "hklm:", "hkcu:", "registry::"];
-        let temporary = lower.contains("\\temp");
-        system.iter().any(|root| lower.starts_with(root)) && !temporary
-    };
+    let path = |word: &crate::component::shell::Word| is_windows_system(&word.text);
     let first = command.arguments().first().map(|word| word.text.to_ascii_lowercase()).unwrap_or_default();
     let changes = match name.as_str() {
         "install-windowsfeature"
@@ -321,8 +316,8 @@ fn input(subject: &Subject<'_>, item: &Item, name: &str) -> Option<String> {
 
 fn is_windows_system(path: &str) -> bool {
     let lower = path.to_ascii_lowercase().replace('/', "\\");
-    let drive = lower.as_bytes().get(1) == Some(&b':') && lower.as_bytes().get(2) == Some(&b'\\');
-    drive && !lower.contains("\\temp") && !lower.contains("\\tmp")
+    let system = ["c:\\windows", "c:\\program files", "c:\\programdata", "hklm:", "hkcu:", "registry::"];
+    system.iter().any(|root| lower.starts_with(root)) && !lower.contains("\\temp")
 }
 
 /// Whether another step of the same phase deletes a path, so that nothing of it is left.
@@ -427,6 +422,8 @@ mod tests {
         assert_eq!(steps("test", &[&make.replace("/etc", "/tmp")]), 0);
         assert_eq!(steps("validate", &["{name: Boot, action: Reboot, inputs: {delaySeconds: 0}}"]), 1);
         assert_eq!(steps("test", &["{name: Boot, action: Reboot, inputs: {delaySeconds: 0}}"]), 0);
+        assert_eq!(steps("test", &["{name: Make, action: CreateFolder, inputs: [{path: 'C:\\tests'}]}"]), 0);
+        assert_eq!(steps("test", &["{name: Make, action: CreateFolder, inputs: [{path: 'C:\\ProgramData\\app'}]}"]), 1);
         assert_eq!(steps("validate", &["{name: Upd, action: UpdateOS}"]), 1);
         for (script, reported) in [
             ("Install-WindowsFeature Web-Server", true),

@@ -191,7 +191,7 @@ fn other_user(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::bash;
+    use super::super::testing::{bash, document, mended};
 
     #[test]
     fn what_needs_home_is_found() {
@@ -210,6 +210,20 @@ mod tests {
             ("cp \"$HOME/a\" b\nexport HOME=/root", &["$HOME"]),
         ] {
             assert_eq!(bash("M018", script), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn fixes_put_it_right() {
+        for (script, expected) in [
+            ("cp a \"$HOME/b\"", Some("cp a \"/root/b\"")),
+            ("cp a ${HOME}/b", Some("cp a /root/b")),
+            ("cp a ${HOME%/}/b", None),
+            ("sudo -u app npm ci", Some("sudo -H -u app npm ci")),
+        ] {
+            let text = document("build", "ExecuteBash", 3, script);
+            let after = mended("M018", &text);
+            assert_eq!(after, expected.map(|fixed| text.replace(script, fixed)), "{script}");
         }
     }
 

@@ -122,7 +122,7 @@ pub(in crate::component::rules) const RULES: &[Rule] = &[
         basis: Basis::Advice,
         summary: "A package is installed without a version, or the newest file is downloaded, whatever it is.",
         why: "Two builds of the same recipe then make different images, and nothing in the repository tells why one of them \
-            broke. One finding for a command; upgrades, local files, release packages and small helpers such as curl are fine, \
+            broke. One finding for a command; upgrades, local files, release packages, names with a number such as python39 and helpers of the build such as curl are fine, \
             and so are distribution packages where the package sources stand still (Amazon Linux 2023, a snapshot of a mirror). \
             Switch it off where the image is meant to take what its distribution offers that day, and the evidence of the build \
             is what tells which versions those were. Section 15.",

@@ -195,10 +195,12 @@ fn powershell(command: &PowerShellCommand) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{bash, bash_in, powershell};
+    use super::super::testing::{bash, bash_in, mended, powershell};
     use super::is_own;
+    use crate::component;
     use crate::component::rules::Target;
     use crate::component::rules::files::testing::places;
+    use crate::diagnostic::SourceFile;
 
     #[test]
     fn single_attempts_are_found() {
@@ -272,6 +274,25 @@ mod tests {
         ] {
             assert_eq!(!powershell("S016", "build", 1, script).is_empty(), reported, "{script}");
         }
+    }
+
+    #[test]
+    fn three_attempts_are_written_in_every_layout() {
+        let block = "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Get\n        action: ExecuteBash\n        inputs:\n          commands: [apt-get update]\n";
+        let flow = "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - {name: Get, action: ExecuteBash, inputs: {commands: [apt-get update]}}\n";
+        let first = "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - inputs: {commands: [apt-get update]}\n        name: Get\n        action: ExecuteBash\n";
+        let json = "{\"schemaVersion\": \"1.0\", \"phases\": [{\"name\": \"build\", \"steps\": [{\n  \"name\": \"Get\",\n  \"action\": \"ExecuteBash\",\n  \"inputs\": {\"commands\": [\"apt-get update\"]}\n}]}]}";
+        let given = block.replace("        inputs", "        maxAttempts: 1 # x\n        inputs");
+        for text in [block, flow, json, &given] {
+            let after = mended("S016", text).expect(text);
+            let source = SourceFile::new("t.yaml", after.clone());
+            let parsed = component::parse(&source);
+            let document = parsed.readable.as_ref().filter(|_| parsed.complete).expect(&after);
+            assert_eq!(document.phases[0].steps[0].max_attempts, 3, "{after}");
+            assert_eq!(document.phases[0].steps[0].inputs.len(), 1, "{after}");
+        }
+        assert_eq!(mended("S016", first), None, "a layout without a plain place");
+        assert_eq!(mended("S016", &block.replace("apt-get update", "apt-get update, useradd a")), None, "see S017");
     }
 
     #[test]

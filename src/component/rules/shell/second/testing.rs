@@ -40,6 +40,18 @@ pub fn messages(id: &str, text: &str) -> Vec<String> {
     found.into_iter().filter(|one| one.code == id).map(|one| one.message).collect()
 }
 
+/// A document after the first fix of a rule was applied to it.
+pub fn mended(id: &str, text: &str) -> Option<String> {
+    let source = SourceFile::new("t.yaml", text);
+    let found = check(&source, &component::parse(&source), &Target::default());
+    let fix = found.into_iter().find(|one| one.code == id)?.fix?;
+    let mut out = text.to_owned();
+    for edit in fix.edits.iter().rev() {
+        out.replace_range(edit.span.start..edit.span.end, &edit.text);
+    }
+    Some(out)
+}
+
 /// Asks something of a script of phase `build`.
 pub fn with_script<T>(script: &str, ask: impl Fn(&Facts<'_, '_>) -> T) -> T {
     let source = SourceFile::new("t.yaml", document("build", "ExecuteBash", 1, script));

@@ -15,25 +15,39 @@ use crate::diagnostic::Span;
 /// Packages that serve the build, and whose version hardly shows in the image.
 const HELPERS: &[&str] = &[
     "apt-transport-https",
+    "autoconf",
+    "automake",
+    "build-essential",
     "bzip2",
     "ca-certificates",
+    "cmake",
     "curl",
     "dirmngr",
     "dnf-plugins-core",
     "epel-release",
+    "g++",
+    "gcc",
+    "gcc-c++",
+    "git",
     "gnupg",
     "gnupg2",
     "gpg",
     "gzip",
     "jq",
     "less",
+    "libtool",
     "lsb-release",
+    "make",
+    "patch",
     "pip",
+    "pkg-config",
+    "rsync",
     "setuptools",
     "software-properties-common",
     "sudo",
     "tar",
     "unzip",
+    "virtualenv",
     "wget",
     "wheel",
     "which",
@@ -168,7 +182,10 @@ fn is_open(manager: PackageManager, name: &str) -> bool {
     let removal = name.ends_with('-') || name.ends_with('+');
     let sources = ["-release", "-keyring", "-repo", "-repository"].iter().any(|end| name.ends_with(end));
     let bounded = manager == PackageManager::Pip && name.contains(['<', '=']);
-    !(unknown || group || local || removal || sources || bounded || HELPERS.contains(&name))
+    // `java-17-amazon-corretto`, `python39`, `libssl-dev`: the distribution keeps to what the name says.
+    let numbered = name.bytes().any(|byte| byte.is_ascii_digit()) || name.ends_with("-devel") || name.ends_with("-dev");
+    let promised = is_distribution(manager) && numbered;
+    !(unknown || group || local || removal || sources || bounded || promised || HELPERS.contains(&name))
 }
 
 /// A word of a command that is the address of whatever is newest.
@@ -291,7 +308,7 @@ mod tests {
             "apt-get install -y nginx",
             "apt-get install -y curl nginx=1.2 postgresql",
             "dnf -y install nginx",
-            "yum install -y java-17-amazon-corretto",
+            "yum install -y httpd mariadb-server",
             "apk add --no-cache nginx",
             "pip install ansible",
             "python3 -m pip install 'requests[socks]' boto3",
@@ -326,6 +343,7 @@ mod tests {
             "apt-get install -y \"nginx={{ Given }}\"",
             "apt-get install -y ca-certificates curl gnupg unzip jq",
             "apt-get install -y ./a.deb /opt/b.deb",
+            "yum install -y java-17-amazon-corretto gcc openssl-devel python39",
             "apt-get install -y --only-upgrade openssl",
             "apt-get -y upgrade",
             "apt-get -y dist-upgrade",

@@ -309,7 +309,12 @@ fn value_behind(line: &str, from: usize, sign: &str, quoted_name: bool, language
         }
         value.len()
     } else {
-        whole.find(|c: char| c.is_whitespace() || ";&|)\"'`,<>}".contains(c)).unwrap_or(whole.len())
+        let end = whole.find(|c: char| c.is_whitespace() || ";&|()\"'`,<>}".contains(c)).unwrap_or(whole.len());
+        // `SET PASSWORD=PASSWORD("…")` calls something.
+        if whole[end..].starts_with('(') {
+            return None;
+        }
+        end
     };
     Some(start..start + end)
 }
@@ -418,6 +423,7 @@ mod tests {
             "X-aws-ec2-metadata-token-ttl-seconds: 21600",
             "usermod --password='$6$abc$def' root",
             "minlen=14",
+            "UPDATE user SET PASSWORD=PASSWORD(\"$1\")",
             "MIN_PASSWORD=8",
             "arn=arn:aws:secretsmanager:eu-west-1:111122223333:secret:db",
             "api_key: ${API_KEY}",
