@@ -9,7 +9,8 @@
 use amiforge::component::modules::Platform;
 use amiforge::component::rules::{self, Role, Target};
 use amiforge::component::{self};
-use amiforge::diagnostic::{Diagnostic, SourceFile, render};
+use amiforge::diagnostic::{Diagnostic, Fix, SourceFile, render};
+use amiforge::lint;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -107,4 +108,24 @@ fn good_fixtures_are_clean() {
             assert!(found.is_empty(), "{}\n{}", path.display(), render::text(&found, false));
         }
     }
+}
+
+#[test]
+fn fixes_take_their_findings_away_and_bring_no_others() {
+    let mut count = 0;
+    for rule in rules::all() {
+        for path in fixtures(rule.id, "bad") {
+            let before = check(&path);
+            let fixes: Vec<&Fix> = before.iter().filter_map(|found| found.fix.as_ref()).collect();
+            let done = lint::fix::apply(&fs::read_to_string(&path).unwrap(), &fixes);
+            let source = SourceFile::new("mended", done.text.as_str());
+            let after = rules::check(&source, &component::parse(&source), &target(&done.text));
+            let told = || format!("{}\n{}\n{}", path.display(), done.text, render::text(&after, false));
+            assert!(fixes.is_empty() || done.applied > 0, "no fix fits {}", told());
+            assert!(after.len() + done.applied <= before.len(), "a fix does not mend {}", told());
+            assert!(after.iter().all(|found| found.code == rule.id), "a fix breaks something else: {}", told());
+            count += done.applied;
+        }
+    }
+    assert!(count > 20, "{count}");
 }

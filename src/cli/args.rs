@@ -99,6 +99,8 @@ pub enum Verb {
     #[cfg(feature = "aws")]
     #[command(flatten)]
     Environment(EnvironmentVerb),
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(verb::schema::SchemaArgs),
     /// Explain a code of an error, a finding or an exit code.
     Explain(verb::explain::ExplainArgs),
 }

@@ -154,6 +154,10 @@ impl Branch {
     /// The words for it.
     pub const NAMES: [&str; 3] = ["Execute", "Skip", "Abort"];
 
+    /// What each of the words means.
+    pub const SUMMARIES: [&str; 3] =
+        ["The step is run.", "The step is not run, which is a success.", "The step has failed."];
+
     /// Reads the word; letter case counts.
     pub fn parse(text: &str) -> Option<Self> {
         match text {

@@ -1,8 +1,13 @@
 //! Expressions: `{{ … }}` inside text (reference/component-documents.md 6.1 and 6.6).
 
+mod guess;
+
 use super::is_name;
 use crate::diagnostic::Span;
 use crate::yaml::Node;
+use std::ops::Range;
+
+pub use guess::{is_foreign, meant};
 
 /// A text with expressions in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +92,7 @@ pub enum ExpressionError {
     #[error("`{{{{` is never closed by `}}}}`")]
     Unclosed,
     /// Nothing that can stand between the braces.
-    #[error("`{0}` is not an expression")]
+    #[error("{}", not_an_expression(.0))]
     Unknown(String),
     /// A key of `context:` that does not exist.
     #[error("`context:{0}` does not exist")]
@@ -95,9 +100,12 @@ pub enum ExpressionError {
     /// Metadata that is never handed out.
     #[error("`aws:imds:{0}` is refused: it would reveal credentials")]
     Imds(String),
-    /// `resolve` without its name or its closing parenthesis.
-    #[error("`{0}` is not complete: `aws:ssm:resolve(Name)` is")]
+    /// `resolve` of something else than a parameter of the document or of Parameter Store.
+    #[error("`{0}` resolves nothing")]
     Resolve(String),
+    /// What cannot be the name of a parameter of Parameter Store.
+    #[error("`aws:ssm:{0}` cannot be the name of a parameter")]
+    Ssm(String),
     /// A prefix with nothing behind it.
     #[error("nothing follows `{0}`")]
     Empty(&'static str),
@@ -119,30 +127,39 @@ pub const CONTEXT_KEYS: &[&str] = &[
     "step",
 ];
 
-/// Splits a text into literals and expressions, and hands each faulty expression (with its number in the text, from
-/// zero) to `fault`. `place` tells where the expression of a number stands.
-pub fn split(text: &str, place: impl Fn(usize) -> Span, mut fault: impl FnMut(usize, ExpressionError)) -> Vec<Part> {
+/// Splits a text into literals and expressions, and hands each faulty expression to `fault`, with where it stands in the
+/// text. `place` tells where such a piece of the text stands in the file.
+pub fn split(
+    text: &str,
+    place: impl Fn(Range<usize>) -> Span,
+    mut fault: impl FnMut(Range<usize>, ExpressionError),
+) -> Vec<Part> {
     let mut parts = Vec::new();
-    let mut rest = text;
-    let mut number = 0;
-    while let Some(open) = rest.find("{{") {
-        if open > 0 {
-            parts.push(Part::Literal(rest[..open].to_owned()));
+    let mut from = 0;
+    while let Some(open) = text[from..].find("{{").map(|at| from + at) {
+        if open > from {
+            parts.push(Part::Literal(text[from..open].to_owned()));
         }
-        let inside = &rest[open + 2..];
-        let Some(close) = inside.find("}}") else {
-            fault(number, ExpressionError::Unclosed);
+        let Some(close) = text[open + 2..].find("}}").map(|at| open + 2 + at) else {
+            fault(open..open + 2, ExpressionError::Unclosed);
             return parts;
         };
-        match parse(inside[..close].trim()) {
-            Ok(expression) => parts.push(Part::Expression(expression, place(number))),
-            Err(error) => fault(number, error),
+        from = close + 2;
+        let inside = &text[open + 2..close];
+        if let Some(inner) = inside.rfind("{{").map(|at| open + 2 + at) {
+            // The first braces are the fault. What the inner ones hold is read, but not blamed as well.
+            fault(open..open + 2, ExpressionError::Unclosed);
+            let read = parse(text[inner + 2..close].trim()).ok();
+            parts.extend(read.map(|expression| Part::Expression(expression, place(inner..from))));
+            continue;
         }
-        rest = &inside[close + 2..];
-        number += 1;
+        match parse(inside.trim()) {
+            Ok(expression) => parts.push(Part::Expression(expression, place(open..from))),
+            Err(error) => fault(open..from, error),
+        }
     }
-    if !rest.is_empty() {
-        parts.push(Part::Literal(rest.to_owned()));
+    if from < text.len() {
+        parts.push(Part::Literal(text[from..].to_owned()));
     }
     parts
 }
@@ -196,12 +213,23 @@ fn chain(phase: &str, step: &str, side: &str, key: &str) -> Option<Expression> {
 }
 
 fn ssm(rest: &str) -> Result<Expression, ExpressionError> {
-    let resolved =
-        rest.strip_prefix("resolve(").map(|inner| inner.strip_suffix(')').is_some_and(|name| !name.is_empty()));
-    match resolved {
-        Some(false) => Err(ExpressionError::Resolve(format!("aws:ssm:{rest}"))),
-        _ => Ok(Expression::Ssm(rest.to_owned())),
+    let Some(inner) = rest.strip_prefix("resolve(") else {
+        return if is_ssm_name(rest) {
+            Ok(Expression::Ssm(rest.to_owned()))
+        } else {
+            Err(ExpressionError::Ssm(rest.to_owned()))
+        };
+    };
+    let resolvable = |name: &str| is_name(name) || name.strip_prefix("aws:ssm:").is_some_and(is_ssm_name);
+    match inner.strip_suffix(')').map(str::trim) {
+        Some(name) if resolvable(name) => Ok(Expression::Ssm(rest.to_owned())),
+        _ => Err(ExpressionError::Resolve(format!("aws:ssm:{rest}"))),
     }
+}
+
+/// Whether a text may name a parameter of Parameter Store, with its version or label, or a secret.
+fn is_ssm_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/:+=@,".contains(&b))
 }
 
 fn imds(rest: &str) -> Result<Expression, ExpressionError> {
@@ -224,6 +252,34 @@ fn context(rest: &str) -> Result<Expression, ExpressionError> {
     }
 }
 
+impl Expression {
+    /// The parameter or constant of the document that it needs.
+    pub fn declared(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Ssm(name) => {
+                let inner = name.strip_prefix("resolve(")?.strip_suffix(')')?.trim();
+                is_name(inner).then_some(inner)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The sentence for what is not an expression; a long one is cut, and kept in one line.
+fn not_an_expression(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.is_empty() {
+        return "nothing stands between the braces".to_owned();
+    }
+    if let Some((cut, _)) = words.char_indices().nth(LONGEST) {
+        words.truncate(cut);
+        words.push('…');
+    }
+    format!("`{words}` is not an expression")
+}
+
 impl Template {
     /// The expressions in it, with their places.
     pub fn expressions(&self) -> impl Iterator<Item = (&Expression, Span)> {
@@ -243,15 +299,22 @@ impl Template {
         self.node.span
     }
 
-    /// Its text, if there is no expression in it.
+    /// As [`literal`](Self::literal), but the text as it stands in the file.
+    pub fn fixed(&self) -> Option<&str> {
+        self.node.as_str().filter(|text| !text.contains("{{"))
+    }
+
+    /// Its text, if there is no expression in it; a faulty one counts, too, because nothing can be said of such a text.
     pub fn literal(&self) -> Option<String> {
-        self.parts
-            .iter()
-            .map(|part| match part {
-                Part::Literal(text) => Some(text.as_str()),
-                Part::Expression(..) => None,
-            })
-            .collect()
+        let mut literal = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => literal.push_str(text),
+                Part::Expression(..) => return None,
+            }
+        }
+        // An expression that could not be read left no part.
+        (!self.text().contains("{{")).then_some(literal)
     }
 }
 
@@ -279,6 +342,12 @@ mod tests {
             ("f.value", Expression::Loop { name: "f".into(), field: "value".into() }),
             ("aws:ssm:/a/b", Expression::Ssm("/a/b".into())),
             ("aws:ssm:resolve(Name)", Expression::Ssm("resolve(Name)".into())),
+            ("aws:ssm:resolve(aws:ssm:/other)", Expression::Ssm("resolve(aws:ssm:/other)".into())),
+            ("aws:ssm:name:3", Expression::Ssm("name:3".into())),
+            (
+                "aws:ssm:/aws/reference/secretsmanager/a/b-c_d+e=f@g",
+                Expression::Ssm("/aws/reference/secretsmanager/a/b-c_d+e=f@g".into()),
+            ),
             ("aws:imds:placement/region", Expression::Imds("placement/region".into())),
             ("env:ProgramFiles(x86)", Expression::Environment("ProgramFiles(x86)".into())),
             ("context:date", Expression::Context("date".into())),
@@ -304,6 +373,13 @@ mod tests {
             "bu.Step.outputs.x",
             "aws:ssm:",
             "aws:ssm:resolve(",
+            "aws:ssm:resolve()",
+            "aws:ssm:resolve(/a/b)",
+            "aws:ssm:resolve(aws:ssm:)",
+            "aws:ssm:resolve(Name",
+            "aws:ssm:/a b",
+            "aws:ssm:/a | default",
+            "aws:ssm:'/a'",
             "aws:imds:iam/info",
             "aws:imds:/identity-credentials/ec2",
             "context:nope",
@@ -315,7 +391,7 @@ mod tests {
 
     fn split_all(text: &str) -> (Vec<Part>, Vec<ExpressionError>) {
         let mut faults = Vec::new();
-        let parts = split(text, |number| Span::new(number, number), |_, error| faults.push(error));
+        let parts = split(text, |range| Span::new(range.start, range.end), |_, error| faults.push(error));
         (parts, faults)
     }
 
@@ -326,9 +402,63 @@ mod tests {
         assert_eq!(parts.len(), 4);
         assert_eq!(parts[0], Part::Literal("a".into()));
         assert_eq!(parts[2], Part::Literal(" }} ".into()));
-        assert_eq!(parts[3], Part::Expression(Expression::Environment("X".into()), Span::new(1, 1)));
+        assert_eq!(parts[3], Part::Expression(Expression::Environment("X".into()), Span::new(13, 24)));
         assert_eq!(split_all("x {{ open").1, [ExpressionError::Unclosed]);
         assert_eq!(split_all("{{ .A }}{{ }}").1.len(), 2);
+    }
+
+    #[test]
+    fn white_space_in_the_braces_does_not_matter() {
+        for text in
+            ["{{Name}}", "{{ Name }}", "{{\n  Name\n}}", "{{\tName }}", "{{ Name\r\n}}", "{{\u{a0}Name\u{3000}}}"]
+        {
+            let expected = Part::Expression(Expression::Name("Name".into()), Span::new(0, text.len()));
+            assert_eq!(split_all(text), (vec![expected], vec![]), "{text:?}");
+        }
+        for text in [
+            "{{ Na me }}",
+            "{{ build . Step.outputs.x }}",
+            "{{ aws:ssm: /a }}",
+            "{{ context: date }}",
+            "{{ loop. value }}",
+        ] {
+            assert_eq!(split_all(text).1.len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn braces_in_braces_are_one_fault() {
+        for text in ["{{ open {{ Name }}", "{{{{ Name }}}}", "{{ '{{ Name }}' }}", "{{ open\n{{ .Field }}", "{{{{{{"] {
+            assert_eq!(split_all(text).1, [ExpressionError::Unclosed], "{text}");
+        }
+        let (parts, _) = split_all("{{ open {{ Name }} b");
+        assert_eq!(parts[0], Part::Expression(Expression::Name("Name".into()), Span::new(8, 18)));
+        for text in ["{{{ Name }}}", "{{ Name } }}", "{{ a } {{}"] {
+            assert_eq!(split_all(text).1.len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn messages_stay_in_one_line() {
+        let message = |text: &str| ExpressionError::Unknown(text.to_owned()).to_string();
+        assert_eq!(message("a\n  b"), "`a b` is not an expression");
+        assert_eq!(message(" "), "nothing stands between the braces");
+        let long = message(&"é x".repeat(50));
+        assert!(long.contains('…') && long.chars().count() < 90, "{long}");
+    }
+
+    #[test]
+    fn the_parameter_behind_an_expression_is_known() {
+        for (text, expected) in [
+            ("Version", Some("Version")),
+            ("aws:ssm:resolve(Version)", Some("Version")),
+            ("aws:ssm:resolve( Version )", Some("Version")),
+            ("aws:ssm:resolve(aws:ssm:/other)", None),
+            ("aws:ssm:/Version", None),
+            ("env:Version", None),
+        ] {
+            assert_eq!(parse(text).unwrap().declared(), expected, "{text}");
+        }
     }
 
     proptest! {

@@ -69,6 +69,12 @@ pub struct Constant {
     pub value_span: Span,
 }
 
+/// More parameters than this are refused by the service (reference/component-documents.md section 13).
+pub const MOST_PARAMETERS: usize = 25;
+
+/// Of these phases Image Builder requires at least one (section 2).
+pub const REQUIRED_PHASES: [&str; 3] = ["build", "validate", "test"];
+
 /// The two halves of an image build that share nothing but the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -122,6 +128,13 @@ pub enum OnFailure {
 impl OnFailure {
     /// The words for it.
     pub const NAMES: [&str; 3] = ["Abort", "Continue", "Ignore"];
+
+    /// What each of the words means.
+    pub const SUMMARIES: [&str; 3] = [
+        "Nothing further is run; the build fails.",
+        "The rest is run, and the build fails at its end.",
+        "The rest is run, and the failure does not count.",
+    ];
 
     /// Reads the word; letter case counts.
     pub fn parse(text: &str) -> Option<Self> {

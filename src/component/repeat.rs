@@ -6,6 +6,12 @@ use crate::diagnostic::Span;
 /// What may stand between the items of `forEach.list`.
 pub const DELIMITERS: [&str; 9] = [".", ",", ";", ":", "\n", "\t", " ", "-", "_"];
 
+/// Spellings of delimiters: without double quotes YAML leaves the backslash as it is, but what is meant is clear.
+pub const ESCAPED_DELIMITERS: [(&str, &str); 2] = [("\\n", "\n"), ("\\t", "\t")];
+
+/// No loop has this name, because `loop.value` is the value of whichever loop a step has.
+pub const RESERVED_NAME: &str = "loop";
+
 /// What stands between the items of `forEach.list` when nothing else is said.
 pub const DEFAULT_DELIMITER: &str = ",";
 

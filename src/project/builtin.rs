@@ -26,17 +26,54 @@ pub const FILES: &[BuiltIn] = embedded![
     "components/baseline-config.yaml",
     "components/boots-windows.yaml",
     "components/boots.yaml",
+    "components/hygiene-windows.yaml",
     "components/hygiene.yaml",
-    "components/patch-windows.yaml",
     "recipes/amazon-linux-2023.yaml",
     "recipes/debian-12.yaml",
     "recipes/debian-13.yaml",
     "recipes/rhel-9.yaml",
+    "recipes/sles-15.yaml",
     "recipes/ubuntu-24.04.yaml",
     "recipes/windows-server-2022.yaml",
+    "templates/components/agents-present.yaml.hbs",
+    "templates/components/assertions.yaml.hbs",
+    "templates/components/no-failed-units.yaml.hbs",
+    "templates/components/no-pending-reboot-windows.yaml.hbs",
+    "templates/components/no-pending-reboot.yaml.hbs",
     "templates/components/patch-linux.yaml.hbs",
+    "templates/components/patch-windows.yaml.hbs",
+    "templates/components/patched-windows.yaml.hbs",
     "templates/components/patched.yaml.hbs",
-    "templates/partials/apt-security-upgrades.sh.hbs",
+    "templates/components/running-newest-kernel.yaml.hbs",
+    "templates/components/services-windows.yaml.hbs",
+    "templates/components/time-in-sync-windows.yaml.hbs",
+    "templates/components/time-in-sync.yaml.hbs",
+    "templates/partials/apt-excluded.sh.hbs",
+    "templates/partials/apt-updates.sh.hbs",
+    "templates/partials/assert-files.sh.hbs",
+    "templates/partials/assert-outputs.sh.hbs",
+    "templates/partials/assert-packages.sh.hbs",
+    "templates/partials/assert-ports.sh.hbs",
+    "templates/partials/assert-users.sh.hbs",
+    "templates/partials/chosen-tests.sh.hbs",
+    "templates/partials/chosen.sh.hbs",
+    "templates/partials/dnf-updates.sh.hbs",
+    "templates/partials/hook.ps1.hbs",
+    "templates/partials/hook.sh.hbs",
+    "templates/partials/install-updates.sh.hbs",
+    "templates/partials/newest-kernel.sh.hbs",
+    "templates/partials/no-machine.sh.hbs",
+    "templates/partials/nothing-outstanding.sh.hbs",
+    "templates/partials/override-list-steps.yaml.hbs",
+    "templates/partials/override-list.sh.hbs",
+    "templates/partials/read-override-list.sh.hbs",
+    "templates/partials/restart-reason.sh.hbs",
+    "templates/partials/updates.sh.hbs",
+    "templates/partials/windows-nothing-outstanding.ps1.hbs",
+    "templates/partials/windows-restart-reason.ps1.hbs",
+    "templates/partials/windows-updates.ps1.hbs",
+    "templates/partials/zypper-locks.sh.hbs",
+    "templates/partials/zypper-updates.sh.hbs",
 ];
 
 /// The text of an embedded file; empty for a path that is not in the table.
@@ -101,7 +138,7 @@ mod tests {
         let components = components();
         assert!(components["patch-linux"].template && !components["boots"].template);
         assert_eq!(components["boots"].source.name, "<built-in>/components/boots.yaml");
-        assert!(partials().contains_key("apt-security-upgrades.sh"));
+        assert!(partials().contains_key("apt-updates.sh"));
         assert_eq!(text("no/such/file"), "");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Units, largest first, with their length in seconds.
-const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+pub(super) const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 /// Reads numbers with units, each unit at most once and in falling order: `14d`, `1h30m`. The answer to anything else is
 /// the reason why it is refused, as the second half of a sentence.

@@ -7,12 +7,18 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// What `max_severity` may be.
+pub(super) const SEVERITIES: [&str; 4] = ["none", "low", "medium", "high"];
+
+/// Limits of the number of patches that may be missing or rejected.
+pub(super) const PATCHES: (u32, u32) = (0, 100_000);
+
 /// The policy of a recipe that has no `gates`: nothing missing, nothing rejected, tested, and not older than two weeks.
 pub(super) fn default() -> Gates {
     Gates { patches: Some(patches_default()), tests: true, max_age: Some(14 * DAY), ..Gates::default() }
 }
 
-fn patches_default() -> PatchGate {
+pub(super) fn patches_default() -> PatchGate {
     PatchGate { missing: 0, rejected: 0, scanned_within: DAY }
 }
 
@@ -50,8 +56,8 @@ fn patches(node: &Node, out: &mut Findings) -> Option<PatchGate> {
     let mut fields = Fields::new(node, "gates.patches", true, out)?;
     let default = patches_default();
     let gate = PatchGate {
-        missing: fields.number("missing", default.missing, (0, 100_000), out),
-        rejected: fields.number("rejected", default.rejected, (0, 100_000), out),
+        missing: fields.number("missing", default.missing, PATCHES, out),
+        rejected: fields.number("rejected", default.rejected, PATCHES, out),
         scanned_within: fields.duration("scanned_within", out).unwrap_or(default.scanned_within),
     };
     fields.finish(out);
@@ -61,10 +67,7 @@ fn patches(node: &Node, out: &mut Findings) -> Option<PatchGate> {
 fn vulnerabilities(node: &Node, out: &mut Findings) -> Option<VulnerabilityGate> {
     let mut fields = Fields::new(node, "gates.vulnerabilities", true, out)?;
     let gate = VulnerabilityGate {
-        max_severity: fields
-            .choice("max_severity", &["none", "low", "medium", "high"], out)
-            .unwrap_or("medium")
-            .to_owned(),
+        max_severity: fields.choice("max_severity", &SEVERITIES, out).unwrap_or("medium").to_owned(),
         with_fix_only: fields.boolean("with_fix_only", false, out),
         scanned_within: fields.duration("scanned_within", out).unwrap_or(DAY),
     };

@@ -18,6 +18,7 @@ pub mod names;
 mod os;
 mod parent;
 mod recipe;
+pub mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -162,6 +162,7 @@ pub enum Os {
     Ubuntu2404,
     AmazonLinux2023,
     Rhel9,
+    Sles15,
     WindowsServer2022,
 }
 

@@ -7,7 +7,7 @@
 use super::Arch;
 
 /// Longest name of a project, recipe or component: two of them, an architecture and hyphens stay below 128.
-const LONGEST: usize = 50;
+pub(super) const LONGEST: usize = 50;
 
 /// Why a name cannot be used, as the second half of a sentence; `dots` says whether they are allowed.
 pub(super) fn fault(name: &str, dots: bool) -> Option<&'static str> {

@@ -6,6 +6,8 @@ use super::{Arch, Os};
 struct Facts {
     os: Os,
     name: &'static str,
+    /// What mmdebstrap calls it; `None` for systems that are no Debian.
+    release: Option<&'static str>,
     family: Family,
     version: &'static str,
     /// Prefix of the OS names Image Builder gives to parent images (`supportedOsVersions`, image-builder.md 5).
@@ -19,19 +21,21 @@ struct Facts {
 }
 
 #[rustfmt::skip]
-const FACTS: [Facts; 6] = [
-    Facts { os: Os::Debian12, name: "debian-12", family: Family::Debian, version: "12", supported: "Debian 12",
+const FACTS: [Facts; 7] = [
+    Facts { os: Os::Debian12, name: "debian-12", release: Some("bookworm"), family: Family::Debian, version: "12", supported: "Debian 12",
             baseline: "AWS-DebianDefaultPatchBaseline", root_device: "/dev/xvda", root_gib: 8 },
-    Facts { os: Os::Debian13, name: "debian-13", family: Family::Debian, version: "13", supported: "Debian 13",
+    Facts { os: Os::Debian13, name: "debian-13", release: Some("trixie"), family: Family::Debian, version: "13", supported: "Debian 13",
             baseline: "AWS-DebianDefaultPatchBaseline", root_device: "/dev/xvda", root_gib: 8 },
-    Facts { os: Os::Ubuntu2404, name: "ubuntu-24.04", family: Family::Ubuntu, version: "24.04", supported: "Ubuntu 24",
+    Facts { os: Os::Ubuntu2404, name: "ubuntu-24.04", release: Some("noble"), family: Family::Ubuntu, version: "24.04", supported: "Ubuntu 24",
             baseline: "AWS-UbuntuDefaultPatchBaseline", root_device: "/dev/sda1", root_gib: 8 },
-    Facts { os: Os::AmazonLinux2023, name: "amazon-linux-2023", family: Family::AmazonLinux, version: "2023",
+    Facts { os: Os::AmazonLinux2023, name: "amazon-linux-2023", release: None, family: Family::AmazonLinux, version: "2023",
             supported: "Amazon Linux 2023", baseline: "AWS-AmazonLinux2023DefaultPatchBaseline",
             root_device: "/dev/xvda", root_gib: 8 },
-    Facts { os: Os::Rhel9, name: "rhel-9", family: Family::Rhel, version: "9", supported: "RHEL 9",
+    Facts { os: Os::Rhel9, name: "rhel-9", release: None, family: Family::Rhel, version: "9", supported: "RHEL 9",
             baseline: "AWS-RedHatDefaultPatchBaseline", root_device: "/dev/sda1", root_gib: 10 },
-    Facts { os: Os::WindowsServer2022, name: "windows-server-2022", family: Family::Windows, version: "2022",
+    Facts { os: Os::Sles15, name: "sles-15", release: None, family: Family::Suse, version: "15", supported: "SLES 15",
+            baseline: "AWS-SuseDefaultPatchBaseline", root_device: "/dev/sda1", root_gib: 10 },
+    Facts { os: Os::WindowsServer2022, name: "windows-server-2022", release: None, family: Family::Windows, version: "2022",
             supported: "Microsoft Windows Server 2022", baseline: "AWS-DefaultPatchBaseline",
             root_device: "/dev/sda1", root_gib: 30 },
 ];
@@ -44,11 +48,12 @@ pub enum Family {
     Ubuntu,
     AmazonLinux,
     Rhel,
+    Suse,
     Windows,
 }
 
 impl Family {
-    /// As templates see it: `debian`, `ubuntu`, `amazon-linux`, `rhel` or `windows`.
+    /// As templates see it: `debian`, `ubuntu`, `amazon-linux`, `rhel`, `suse` or `windows`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,6 +61,7 @@ impl Family {
             Self::Ubuntu => "ubuntu",
             Self::AmazonLinux => "amazon-linux",
             Self::Rhel => "rhel",
+            Self::Suse => "suse",
             Self::Windows => "windows",
         }
     }
@@ -89,6 +95,12 @@ impl Os {
     #[must_use]
     pub fn family(self) -> Family {
         self.facts().family
+    }
+
+    /// The release to bootstrap for it, for example `bookworm`; `None` if it cannot be bootstrapped.
+    #[must_use]
+    pub fn release(self) -> Option<&'static str> {
+        self.facts().release
     }
 
     /// The vendor's version number, for example `12` or `24.04`.
@@ -127,12 +139,13 @@ impl Os {
         if self.family() == Family::Windows { "Windows" } else { "Linux" }
     }
 
-    /// `apt`, `dnf` or `windows-update`.
+    /// `apt`, `dnf`, `zypper` or `windows-update`.
     #[must_use]
     pub fn package_manager(self) -> &'static str {
         match self.family() {
             Family::Debian | Family::Ubuntu => "apt",
             Family::AmazonLinux | Family::Rhel => "dnf",
+            Family::Suse => "zypper",
             Family::Windows => "windows-update",
         }
     }
@@ -189,7 +202,15 @@ mod tests {
         assert_eq!(all.len(), FACTS.len());
         assert_eq!(
             all,
-            [Os::Debian12, Os::Debian13, Os::Ubuntu2404, Os::AmazonLinux2023, Os::Rhel9, Os::WindowsServer2022]
+            [
+                Os::Debian12,
+                Os::Debian13,
+                Os::Ubuntu2404,
+                Os::AmazonLinux2023,
+                Os::Rhel9,
+                Os::Sles15,
+                Os::WindowsServer2022
+            ]
         );
         for os in all {
             assert_eq!(os.facts().os, os);
@@ -205,6 +226,9 @@ mod tests {
         assert_eq!((os.platform(), os.package_manager(), os.root_device()), ("Linux", "apt", "/dev/xvda"));
         assert_eq!((os.supported_prefix(), os.default_baseline()), ("Debian 12", "AWS-DebianDefaultPatchBaseline"));
         assert_eq!((Os::Rhel9.package_manager(), Os::Rhel9.root_device()), ("dnf", "/dev/sda1"));
+        let suse = Os::Sles15;
+        assert_eq!((suse.package_manager(), suse.family().name(), suse.platform()), ("zypper", "suse", "Linux"));
+        assert_eq!((suse.supported_prefix(), suse.default_baseline()), ("SLES 15", "AWS-SuseDefaultPatchBaseline"));
         assert_eq!((Os::WindowsServer2022.platform(), Os::Ubuntu2404.root_device()), ("Windows", "/dev/sda1"));
         assert_eq!(Os::WindowsServer2022.architectures(), [Arch::X86_64]);
     }

@@ -1,13 +1,13 @@
 //! `parent:` of a recipe: how AWS finds the parent image, and how the local environment makes it.
 
 use super::fields::{Fields, Findings, text};
-use super::os::Family;
 use super::{Arch, LocalParent, Os, Parent, ParentReference, codes};
 use crate::diagnostic::Span;
 use crate::yaml::Node;
 use std::path::PathBuf;
 
-const REFERENCES: [&str; 3] = ["ssm", "ami", "image"];
+/// The keys of which one says what to start from.
+pub(super) const REFERENCES: [&str; 3] = ["ssm", "ami", "image"];
 
 /// Reads `parent`.
 pub(super) fn read(node: &Node, os: Option<Os>, architectures: &[Arch], out: &mut Findings) -> Option<Parent> {
@@ -83,7 +83,7 @@ fn local(node: &Node, os: Option<Os>, out: &mut Findings) -> Option<LocalParent>
     fields.finish(out);
     match (release, path) {
         (Some(release), None) => {
-            if os.is_some_and(|os| !matches!(os.family(), Family::Debian | Family::Ubuntu)) {
+            if os.is_some_and(|os| os.release().is_none()) {
                 let message = "only Debian and Ubuntu can be bootstrapped on this machine";
                 let span = node.get("bootstrap").map_or(span, |node| node.span);
                 let found = out.error(codes::PARENT, span, message, "not a Debian release");
@@ -111,12 +111,7 @@ fn local(node: &Node, os: Option<Os>, out: &mut Findings) -> Option<LocalParent>
 /// The release to bootstrap is the one the recipe is about; anything else would be refused by the first test, or be taken
 /// for an option by the tools it is handed to.
 fn check_release(release: &str, os: Option<Os>, span: Span, out: &mut Findings) {
-    let expected = match os {
-        Some(Os::Debian12) => "bookworm",
-        Some(Os::Debian13) => "trixie",
-        Some(Os::Ubuntu2404) => "noble",
-        _ => return,
-    };
+    let Some(expected) = os.and_then(Os::release) else { return };
     if release != expected {
         let message = format!("`{release}` cannot be bootstrapped for this recipe");
         let found = out.error(codes::PARENT, span, message, "not the release of `os`");

@@ -10,13 +10,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Quota "components per recipe" of Image Builder (image-builder.md 16).
-const MOST_COMPONENTS: usize = 20;
+pub(super) const MOST_COMPONENTS: usize = 20;
 /// Largest number in a version (image-builder.md 2.3).
-const LARGEST_VERSION: u32 = (1 << 30) - 1;
+pub(super) const LARGEST_VERSION: u32 = (1 << 30) - 1;
 /// Volume types an image may have as its root.
-const VOLUME_TYPES: [&str; 5] = ["gp3", "gp2", "io2", "io1", "standard"];
+pub(super) const VOLUME_TYPES: [&str; 5] = ["gp3", "gp2", "io2", "io1", "standard"];
+/// Limits of `volumeSize` in GiB (image-builder.md 6).
+pub(super) const VOLUME_SIZES: (u32, u32) = (1, 16_000);
 /// Limits of a parameter value and of all values of a recipe, in characters and bytes (component-documents.md 13).
-const LONGEST_VALUE: usize = 1_024;
+pub(super) const LONGEST_VALUE: usize = 1_024;
 const MOST_VALUES: usize = 25_000;
 
 /// Reads a recipe; `stem` is the file's name without its ending. What is wrong is added to `out`.
@@ -235,8 +237,7 @@ fn volume(node: &Node, os: Option<Os>, out: &mut Findings) -> RootVolume {
     let default = volume_default(os);
     let Some(mut fields) = Fields::new(node, "root_volume", true, out) else { return default };
     let volume = RootVolume {
-        // Limits of `volumeSize` (image-builder.md 6).
-        size_gib: fields.number("size_gib", default.size_gib, (1, 16_000), out),
+        size_gib: fields.number("size_gib", default.size_gib, VOLUME_SIZES, out),
         volume_type: fields.choice("type", &VOLUME_TYPES, out).unwrap_or("gp3").to_owned(),
         encrypted: fields.boolean("encrypted", default.encrypted, out),
     };
@@ -244,7 +245,7 @@ fn volume(node: &Node, os: Option<Os>, out: &mut Findings) -> RootVolume {
     volume
 }
 
-fn promote_default() -> Promote {
+pub(super) fn promote_default() -> Promote {
     Promote {
         launch_template: "{{ name }}-{{ arch }}-{{ channel }}".to_owned(),
         parameter: "/golden/{{ name }}/{{ arch }}/{{ channel }}".to_owned(),

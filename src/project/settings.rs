@@ -9,7 +9,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The instance profile the Image Builder documentation has everybody create.
-const INSTANCE_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
+pub(super) const INSTANCE_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
+
+/// What `approval` may be.
+pub(super) const APPROVALS: [&str; 2] = ["required", "none"];
+
+/// Tags that begin like this are not the user's.
+pub(super) const RESERVED_TAGS: [&str; 2] = ["aws:", "amiforge:"];
+
+/// Most characters of a tag's key and of its value: limits of the tagging API.
+pub(super) const LONGEST_TAG: (usize, usize) = (128, 256);
 
 /// What `amiforge.yaml` says.
 pub(super) struct Settings {
@@ -256,7 +265,7 @@ fn channels(node: &Node, out: &mut Findings) -> Vec<Channel> {
             let found = out.error(codes::CHANNEL_ORDER, soak.span, message, "in which channel?");
             found.help.push("add `after` with the channel a release has to stay in first".to_owned());
         }
-        read.approval_required = fields.choice("approval", &["required", "none"], out) == Some("required");
+        read.approval_required = fields.choice("approval", &APPROVALS, out) == Some("required");
         fields.finish(out);
         channels.push(read);
     }
@@ -292,11 +301,12 @@ fn tags(node: &Node, out: &mut Findings) -> BTreeMap<String, String> {
     for (key, value) in entries {
         let Some(name) = text(key, "tags", out) else { continue };
         let Some(value_text) = text(value, &format!("tags.{name}"), out) else { continue };
-        // `aws:` belongs to AWS; ours say what a resource is and must not be spoofed. Limits of the tagging API.
-        if ["aws:", "amiforge:"].iter().any(|reserved| name.starts_with(reserved)) {
+        // `aws:` belongs to AWS; ours say what a resource is and must not be spoofed.
+        if RESERVED_TAGS.iter().any(|reserved| name.starts_with(reserved)) {
             let message = format!("the tag `{name}` is reserved");
             out.error(codes::NOT_ALLOWED, key.span, message, "tags beginning with aws: or amiforge: are reserved");
-        } else if name.is_empty() || name.chars().count() > 128 || value_text.chars().count() > 256 {
+        } else if name.is_empty() || name.chars().count() > LONGEST_TAG.0 || value_text.chars().count() > LONGEST_TAG.1
+        {
             let message = "a tag has a key of 1 to 128 and a value of at most 256 characters";
             out.error(codes::NOT_ALLOWED, key.span, message, "too long or empty");
         } else {

@@ -74,8 +74,8 @@ fn the_repository_is_a_project_without_a_fault() {
 fn the_built_in_files_are_a_project_without_a_fault() {
     let files: Vec<_> = builtin::FILES.iter().map(|file| (file.path, file.text)).collect();
     assert_eq!(shown(&faults(&files)), "");
-    // And without its own copies of the components: the embedded ones serve.
-    let files: Vec<_> = files.into_iter().filter(|(path, _)| !path.starts_with("components/")).collect();
+    // And without its own copies of the components and templates: the embedded ones serve.
+    let files: Vec<_> = files.into_iter().filter(|(path, _)| !path.contains("components/")).collect();
     let folder = write(&files);
     assert!(load(folder.path()).unwrap().is_built_in("boots"));
 }
@@ -210,7 +210,7 @@ fn all_faults_of_all_files_are_reported_together() {
       help: known: project, environments, channels, tags, lint
     P004 recipes/web.yaml:1:1 `parent` is missing [`parent` is needed here]
     P005 recipes/web.yaml:2:5 `debian12` is not an operating system amiforge knows [did you mean `debian-12`?]
-      help: known: debian-12, debian-13, ubuntu-24.04, amazon-linux-2023, rhel-9, windows-server-2022
+      help: known: debian-12, debian-13, ubuntu-24.04, amazon-linux-2023, rhel-9, sles-15, windows-server-2022
     P002 recipes/web.yaml:3:1 `parnet` is not a key of this file [did you mean `parent`?]
       help: known: name, os, architectures, version, parent, build, test, baseline, root_volume, gates, promote
     P007 recipes/web.yaml:6:10 the version 1.10 has to stand in quotes [YAML readers take this for a number]
@@ -280,7 +280,7 @@ fn components_of_a_recipe() {
     insta::assert_snapshot!(shown(&found), @r"
     P008 recipes/web.yaml:4:9 there is no component `patch-lunix` [did you mean `patch-linux`?]
       help: components of the project: own
-      help: components that come with amiforge: baseline-config, boots, boots-windows, hygiene, patch-linux, patch-windows, patched
+      help: components that come with amiforge: agents-present, assertions, baseline-config, boots, boots-windows, hygiene, hygiene-windows, no-failed-units, no-pending-reboot, no-pending-reboot-windows, patch-linux, patch-windows, patched, patched-windows, running-newest-kernel, services-windows, time-in-sync, time-in-sync-windows
     ");
     assert_eq!(
         recipe_with("[patch-linux]", "[boots]"),

@@ -29,9 +29,10 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         code: HELPER,
         title: "a template helper was used wrongly",
-        explanation: "`yaml`, `sh` and `json` take one value and write it safely at its place; `if` and `unless` take the \
+        explanation: "`yaml`, `sh`, `powershell`, `json` and `words` take one value and write it safely at its place; `if` and `unless` take the \
                       answer of a comparison such as (eq os \"debian-12\"), not a text, because the text \"false\" would count \
-                      as true; `parameter` takes the name of a parameter, and may take default=\"...\" and one_of=\"a b\".",
+                      as true; `parameter` takes the name of a parameter, and may take default=\"...\" and one_of=\"a b\"; \
+                      `given` takes names of parameters.",
     },
     Entry {
         code: PARAMETER,

@@ -1,5 +1,5 @@
-//! What templates can call: `yaml`, `sh` and `json` write a value safely at its place, `parameter` takes one from the
-//! recipe, `if` and `unless` decide on comparisons only.
+//! What templates can call: `yaml`, `sh`, `powershell`, `json` and `words` write a value safely at its place, `parameter`
+//! takes one from the recipe, `given` tells whether it has one, `starts_with` compares, `if` and `unless` decide on comparisons only.
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, PathAndJson, RenderContext, RenderError,
@@ -43,6 +43,27 @@ pub(super) fn sh(text: &str) -> Result<String, &'static str> {
     Ok(format!("'{}'", text.replace('\'', "'\\''")))
 }
 
+/// One text for PowerShell, in single quotes. Its parser takes the typographic ones for the same character. Line breaks
+/// are refused as for any shell.
+pub(super) fn powershell(text: &str) -> Result<String, &'static str> {
+    sh(text)?;
+    let mut out = String::from("'");
+    for c in text.chars() {
+        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+            out.push(c);
+        }
+        out.push(c);
+    }
+    out.push('\'');
+    Ok(out)
+}
+
+/// The words of a text as a list that YAML and JSON read alike.
+fn words(text: &str) -> String {
+    let words: Vec<String> = text.split_whitespace().map(yaml).collect();
+    format!("[{}]", words.join(", "))
+}
+
 /// What the recipe gave, what the template asked for, and what was wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
@@ -56,9 +77,13 @@ pub(super) struct Asked {
 pub(super) fn register(registry: &mut Handlebars<'_>, given: &BTreeMap<String, String>, asked: &Arc<Mutex<Asked>>) {
     registry.register_helper("yaml", Box::new(Quote(|text| Ok(yaml(text)))));
     registry.register_helper("sh", Box::new(Quote(sh)));
+    registry.register_helper("powershell", Box::new(Quote(powershell)));
+    registry.register_helper("words", Box::new(Quote(|text| Ok(words(text)))));
+    registry.register_helper("starts_with", Box::new(StartsWith));
     registry.register_helper("json", Box::new(Quote(|text| Ok(Value::from(text).to_string()))));
     registry.register_helper("if", Box::new(Decide { wanted: true }));
     registry.register_helper("unless", Box::new(Decide { wanted: false }));
+    registry.register_helper("given", Box::new(Given { given: given.clone(), asked: Arc::clone(asked) }));
     registry.register_helper("parameter", Box::new(Parameter { given: given.clone(), asked: Arc::clone(asked) }));
     // It writes to the logs of the program; a template has no business there.
     registry.unregister_helper("log");
@@ -94,6 +119,52 @@ impl HelperDef for Quote {
         };
         let quoted = (self.0)(&text).map_err(|why| fail(format!("`{}` cannot write {text:?}: {why}", h.name())))?;
         Ok(ScopedJson::Derived(Value::from(quoted)))
+    }
+}
+
+/// `(given "only" "exclude")`: whether the recipe passes at least one of these parameters.
+struct Given {
+    given: BTreeMap<String, String>,
+    asked: Arc<Mutex<Asked>>,
+}
+
+impl HelperDef for Given {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        h: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        first(h)?;
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut any = false;
+        for name in h.params() {
+            let name = name.value().as_str().ok_or_else(|| fail("`given` takes names of parameters in quotes"))?;
+            asked.names.insert(name.to_owned());
+            any |= self.given.contains_key(name);
+        }
+        Ok(ScopedJson::Derived(Value::from(any)))
+    }
+}
+
+/// `(starts_with text "s3://")`
+struct StartsWith;
+
+impl HelperDef for StartsWith {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        h: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        let (Some(text), Some(start)) =
+            (first(h)?.value().as_str(), h.param(1).and_then(|start| start.value().as_str()))
+        else {
+            return Err(fail("`starts_with` takes a text and the beginning to look for"));
+        };
+        Ok(ScopedJson::Derived(Value::from(text.starts_with(start))))
     }
 }
 

@@ -16,6 +16,14 @@ pub enum RunError {
     /// Project files.
     #[error("the project's files cannot be used")]
     Files(Vec<Diagnostic>),
+    /// A path cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The environment.
     #[error(transparent)]
     Aws(#[from] AwsError),

@@ -15,6 +15,11 @@ pub fn syntax(source: &Arc<SourceFile>, error: &ScanError) -> Diagnostic {
         let diagnostic = Diagnostic::error(code, message.unwrap_or_default()).at(source, tab, label);
         return help.into_iter().fold(diagnostic, Diagnostic::help);
     }
+    if let ErrorKind::UnexpectedCharacter { character } = error.kind()
+        && character.is_control()
+    {
+        return control_character(source, at, *character);
+    }
     let width = source.text[source.text.floor_char_boundary(at)..].chars().next().map_or(0, char::len_utf8);
     let (code, message, label, help) = words(error.kind());
     let message = message.map_or_else(|| format!("not valid YAML: {}", error.info()), str::to_owned);
@@ -60,12 +65,6 @@ fn words(kind: &ErrorKind) -> Words {
         K::UnclosedFlowCollection { .. } => {
             ("Y001", Some("not valid YAML: a bracket is never closed"), "opened here", Some("add the closing bracket"))
         }
-        K::UnexpectedCharacter { character } if character.is_control() => (
-            "Y001",
-            Some("not valid YAML: a control character"),
-            "this character cannot be seen, and cannot stand here",
-            Some("remove it; the file may not be UTF-8 text"),
-        ),
         K::UnexpectedCharacter { .. } => (
             "Y001",
             Some("not valid YAML: no value can begin with this character"),
@@ -104,6 +103,16 @@ fn words(kind: &ErrorKind) -> Words {
         ),
         _ => ("Y001", None, "", None),
     }
+}
+
+/// A character that cannot be seen. The parser may report it where the text around it begins.
+fn control_character(source: &Arc<SourceFile>, at: usize, character: char) -> Diagnostic {
+    let from = source.text.floor_char_boundary(at.min(source.text.len()));
+    let found = source.text[from..].find(character).map_or(from, |found| from + found);
+    let span = Span::new(found, (found + character.len_utf8()).min(source.text.len()));
+    Diagnostic::error("Y001", format!("not valid YAML: a control character (U+{:04X})", u32::from(character)))
+        .at(source, span, "this character cannot be seen, and cannot stand here")
+        .help("remove it; the file may not be UTF-8 text")
 }
 
 /// The first tab of the indentation of an error's line: the parser may get past it and stumble over what follows.

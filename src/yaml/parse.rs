@@ -83,7 +83,7 @@ struct Frame {
 
 enum Content {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<(Node, Node)>, key: Option<Node>, seen: BTreeMap<String, Span> },
+    Mapping { entries: Vec<(Node, Node)>, key: Option<Node>, seen: BTreeMap<String, Span>, twice: bool },
 }
 
 struct Builder<'a> {
@@ -126,7 +126,7 @@ impl<'a> Builder<'a> {
             }
             Event::SequenceStart(style, ..) => self.begin(style, span, Content::Sequence(Vec::new())),
             Event::MappingStart(style, ..) => {
-                let content = Content::Mapping { entries: Vec::new(), key: None, seen: BTreeMap::new() };
+                let content = Content::Mapping { entries: Vec::new(), key: None, seen: BTreeMap::new(), twice: false };
                 self.begin(style, span, content);
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
@@ -156,7 +156,7 @@ impl<'a> Builder<'a> {
                     Diagnostic::warning("Y011", "a document separator with nothing after it")
                         .at(self.source, start, "begins a second, empty document")
                         .help("remove the `---`")
-                        .safe_fix("remove the separator", vec![Edit::delete(self.line_of(start))]),
+                        .safe_fix("remove the separator", self.separators(start)),
                 );
                 false
             }
@@ -179,6 +179,18 @@ impl<'a> Builder<'a> {
             let line = line.trim();
             line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
         })
+    }
+
+    /// Takes away the separators from a place to the end of the file; comments between them stay.
+    fn separators(&self, from: Span) -> Vec<Edit> {
+        let first = self.source.line(from.start);
+        let last = self.source.line(self.source.text.len());
+        let is_separator = |line: usize| {
+            let text = self.source.slice(self.source.line_span(line));
+            text.starts_with("---") || text.starts_with("...")
+        };
+        let span = |line: usize| self.line_of(self.source.line_span(line));
+        (first..=last).filter(|line| is_separator(*line)).map(|line| Edit::delete(span(line))).collect()
     }
 
     /// How many bytes stand before an offset in its line.
@@ -263,6 +275,7 @@ impl<'a> Builder<'a> {
         }
         let kind = match frame.content {
             Content::Sequence(items) => Kind::Sequence(items),
+            Content::Mapping { entries, twice: true, .. } => Kind::Mapping(last_of_each(entries)),
             Content::Mapping { entries, .. } => Kind::Mapping(entries),
         };
         self.add(Node { span, kind, tag: frame.tag });
@@ -277,7 +290,7 @@ impl<'a> Builder<'a> {
         frame.last = frame.last.max(node.span.end);
         match &mut frame.content {
             Content::Sequence(items) => items.push(node),
-            Content::Mapping { entries, key, seen } => {
+            Content::Mapping { entries, key, seen, twice } => {
                 if let Some(key) = key.take() {
                     entries.push((key, node));
                     return;
@@ -288,10 +301,7 @@ impl<'a> Builder<'a> {
                         frame.braces = true;
                     }
                     Some(fault) => {
-                        // Of duplicate keys the last one counts, as with most readers.
-                        if fault.code == "Y003" {
-                            entries.retain(|(other, _)| other.as_str() != node.as_str());
-                        }
+                        *twice |= fault.code == "Y003";
                         self.diagnostics.push(fault);
                     }
                 }
@@ -302,7 +312,8 @@ impl<'a> Builder<'a> {
 
     fn finish(mut self) -> Reading {
         let empty = self.root.as_ref().is_none_or(|root| root.is_null() && root.span.start == root.span.end);
-        if empty && self.diagnostics.is_empty() {
+        let refused = self.diagnostics.iter().any(|found| found.severity == Severity::Error);
+        if empty && !refused {
             self.diagnostics.push(
                 Diagnostic::error("Y009", "the file is empty")
                     .at(self.source, Span::new(0, 0), "")
@@ -311,6 +322,16 @@ impl<'a> Builder<'a> {
         }
         Reading { root: self.root.filter(|_| !empty), diagnostics: self.diagnostics }
     }
+}
+
+/// Of duplicate keys the last one counts, as with most readers.
+fn last_of_each(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    let mut last = BTreeMap::new();
+    for (at, (key, _)) in entries.iter().enumerate() {
+        last.insert(key.as_str().map(str::to_owned), at);
+    }
+    let is_last = |at: usize, key: &Node| last.get(&key.as_str().map(str::to_owned)) == Some(&at);
+    entries.into_iter().enumerate().filter(|(at, (key, _))| is_last(*at, key)).map(|(_, entry)| entry).collect()
 }
 
 /// The length of a block of lines in what reaches from its first line to the next token: comments that are indented less

@@ -60,6 +60,7 @@ impl From<RunError> for Failure {
         let text = sentence(&error);
         match error {
             RunError::Files(diagnostics) => Self::files(diagnostics),
+            RunError::Unreadable { .. } => Self::new(Exit::Usage, text),
             RunError::Aws(error) => error.into(),
             RunError::Plan(error) => error.into(),
             RunError::Build(error) => error.into(),

@@ -4,6 +4,7 @@ pub mod explain;
 pub mod init;
 pub mod lint;
 pub mod render;
+pub mod schema;
 
 #[cfg(feature = "aws")]
 pub mod build;

@@ -164,6 +164,11 @@ impl Module {
             || self.rules.iter().any(|rule| matches!(rule, Rule::ExactlyOne(_)))
     }
 
+    /// Whether a step may limit its time; a restart has no end to wait for.
+    pub fn has_timeout(&self) -> bool {
+        self.action != Action::Reboot
+    }
+
     /// Whether it runs there.
     pub fn runs_on(&self, platform: Platform) -> bool {
         self.platforms.contains(&platform)

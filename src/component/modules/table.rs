@@ -154,7 +154,11 @@ pub const MODULES: &[Module] = &[
         Action::DeleteFile,
         "DeleteFile",
         EVERYWHERE,
-        &[required("path", Type::Text, "The file; `*` is allowed in its name.")],
+        &[
+            required("path", Type::Text, "The file; `*` is allowed in its name."),
+            // Not in the user guide, but in AWS's own samples, so the service takes it.
+            default("force", Type::Boolean, "false", "Not documented; taken and without a known effect."),
+        ],
         &[],
         "Removes files.",
     ),

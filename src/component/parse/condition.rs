@@ -6,7 +6,8 @@ use crate::component::condition::{
     Branch, Branching, Comparison, Condition, DEEPEST, OPERATORS, Operands, Operator, Test, find,
 };
 use crate::component::expression::Template;
-use crate::diagnostic::{Diagnostic, Span};
+use crate::component::keys::{self, BRANCHES};
+use crate::diagnostic::{Diagnostic, Edit, Span};
 use crate::yaml::Node;
 
 /// Reads `if`: a condition with `then` and `else` beside it.
@@ -74,8 +75,11 @@ fn condition(context: &mut Context<'_>, key: &Node, node: &Node, level: &Level) 
             // A misspelled operator has been reported as a key that is not known.
             let known = ["value", "path", "then", "else"];
             if entries.iter().all(|(key, _)| key.as_str().is_some_and(|key| known.contains(&key))) {
-                let label = "here is none";
-                context.error("C001", something(key, node), "a condition has exactly one operator", label);
+                context.push(
+                    Diagnostic::error("C001", "a condition has exactly one operator")
+                        .at(context.source, something(key, node), "here is none")
+                        .help("add one: `stringEquals: x` compares `value` with x"),
+                );
             }
             None
         }
@@ -97,11 +101,12 @@ fn keys(context: &mut Context<'_>, entries: &[(Node, Node)], operator: Option<&O
     for (key, _) in entries {
         let name = key.as_str().unwrap_or_default();
         let known = match name {
-            "then" | "else" if !level.branches => {
-                context.push(nested_branch(context, key, name, level));
+            name if keys::has(BRANCHES, name) => {
+                if !level.branches {
+                    context.push(nested_branch(context, key, name, level));
+                }
                 continue;
             }
-            "then" | "else" => true,
             "value" | "path" => beside == Some(name) || operator.is_none(),
             _ => find(name).is_some(),
         };
@@ -114,6 +119,12 @@ fn keys(context: &mut Context<'_>, entries: &[(Node, Node)], operator: Option<&O
         }
         let what = operator.map_or_else(|| "a condition".to_owned(), |operator| format!("`{}`", operator.name));
         let fault = unknown_key(context.source, key.span, name, &what, &words);
+        // `path` for `value`, or the reverse, is a mix-up and not a slip of the pen.
+        let fault = match beside.filter(|_| matches!(name, "value" | "path")) {
+            Some(beside) => Diagnostic { help: vec![format!("write `{beside}` here")], ..fault }
+                .unsafe_fix(format!("write `{beside}`"), vec![Edit::replace(key.span, beside)]),
+            None => fault,
+        };
         context.push(Diagnostic { code: "C001", ..fault });
     }
 }
@@ -142,11 +153,10 @@ fn one(
 ) -> Option<Condition> {
     match operator.operands {
         Operands::Many | Operands::One if level.depth == DEEPEST => {
-            context.error(
-                "C001",
-                key.span,
-                format!("conditions can be nested {DEEPEST} levels deep"),
-                format!("this `{}` is one level too deep", operator.name),
+            context.push(
+                Diagnostic::error("C001", format!("conditions can be nested {DEEPEST} levels deep at most"))
+                    .at(context.source, key.span, format!("this `{}` is one level too deep", operator.name))
+                    .help("decide a part of it in a script, and compare its output"),
             );
             None
         }
@@ -162,7 +172,11 @@ fn one(
                 Some([only]) => only,
                 Some(items) => {
                     let label = format!("here are {}", items.len());
-                    context.error("C001", something(key, value), "`not` takes exactly one condition", label);
+                    context.push(
+                        Diagnostic::error("C001", "`not` takes exactly one condition")
+                            .at(context.source, something(key, value), label)
+                            .help("put several below `and` or `or`, and that below `not`"),
+                    );
                     return None;
                 }
                 None => value,
@@ -188,7 +202,11 @@ fn many(
                 format!("this is {}", value.describe())
             };
             let message = format!("`{}` takes a list of conditions", operator.name);
-            context.error("C001", something(key, value), message, label);
+            context.push(
+                Diagnostic::error("C001", message)
+                    .at(context.source, something(key, value), label)
+                    .help("write each condition as a list item, with a dash in front of its operator"),
+            );
             None
         }
         Some(items) => {
@@ -226,6 +244,12 @@ fn test(
             Some(scalar(context, key, node, &format!("`{beside}`"))?)
         }
     };
+    if operator.operands != Operands::Numbers {
+        context.warn_changed(node, &format!("`{}`", operator.name));
+        if let Some((beside, node)) = operator.operands.beside().and_then(|beside| Some((beside, whole.get(beside)?))) {
+            context.warn_changed(node, &format!("`{beside}`"));
+        }
+    }
     Some(Test { operator, operand: operand?, value, key: key.span, span: whole.span })
 }
 
@@ -243,16 +267,20 @@ fn operand(context: &mut Context<'_>, operator: &Operator, key: &Node, node: &No
         return Some(template);
     }
     let text = template.text();
-    let fault = match operator.operands {
-        Operands::Numbers if !is_number(node) => Some("a number".to_owned()),
-        Operands::Hash(digits) if text.len() != digits || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            Some(format!("a sum of {digits} hexadecimal digits"))
+    let (wanted, help) = match operator.operands {
+        Operands::Numbers if !is_number(node) => {
+            ("a number".to_owned(), "write digits, with a sign and a decimal point at most")
         }
-        _ => None,
+        Operands::Hash(digits) if text.len() != digits || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            (format!("a sum of {digits} hexadecimal digits"), "write it as `sha256sum` and its like print it")
+        }
+        _ => return Some(template),
     };
-    let Some(wanted) = fault else { return Some(template) };
-    let label = format!("this is {}", described(node));
-    context.error("C001", something(key, node), format!("`{}` takes {wanted}", operator.name), label);
+    context.push(
+        Diagnostic::error("C001", format!("`{}` takes {wanted}", operator.name))
+            .at(context.source, something(key, node), format!("this is {}", described(node)))
+            .help(help),
+    );
     None
 }
 
@@ -265,7 +293,11 @@ fn scalar(context: &mut Context<'_>, key: &Node, node: &Node, what: &str) -> Opt
     let empty = node.style() == Some(crate::yaml::Style::Plain) && node.is_null();
     if node.as_str().is_none() || empty {
         let label = format!("this is {}", node.describe());
-        context.error("C001", something(key, node), format!("{what} must be text or a number"), label);
+        context.push(
+            Diagnostic::error("C001", format!("{what} must be text or a number"))
+                .at(context.source, something(key, node), label)
+                .help("write it out; an empty text is written as \"\""),
+        );
         return None;
     }
     context.template(node)

@@ -1,7 +1,9 @@
 //! Inputs, checked against the table of modules.
 
 use super::context::{Context, unknown_key};
+use super::edits::{into_list, is_flow, meant, out_of_list, text_into_list};
 use crate::component::expression::Template;
+use crate::component::keys;
 use crate::component::model::{Field, Item, Value};
 use crate::component::modules::{ENCODINGS, Input, Module, Rule, Shape, Type};
 use crate::diagnostic::{Diagnostic, Span, suggest};
@@ -27,8 +29,7 @@ pub fn read(
         }
         return Vec::new();
     };
-    let empty = node.items().is_some_and(<[Node]>::is_empty) || node.entries().is_some_and(<[_]>::is_empty);
-    if empty && module.needs_inputs() {
+    if is_empty(node) && module.needs_inputs() {
         missing(context, place, module, key.span);
         return Vec::new();
     }
@@ -43,6 +44,11 @@ pub fn read(
     }
 }
 
+/// Whether a list or mapping has nothing in it.
+pub fn is_empty(node: &Node) -> bool {
+    node.items().is_some_and(<[Node]>::is_empty) || node.entries().is_some_and(<[_]>::is_empty)
+}
+
 fn missing(context: &mut Context<'_>, place: &Place<'_>, module: &Module, span: Span) {
     // The service's own words, so that a search finds them.
     let message = format!(
@@ -52,21 +58,42 @@ fn missing(context: &mut Context<'_>, place: &Place<'_>, module: &Module, span: 
     let required: Vec<&str> = module.inputs.iter().filter(|input| input.required).map(|input| input.name).collect();
     let diagnostic =
         Diagnostic::error("S003", message).at(context.source, span, "without inputs there is nothing to do");
-    context.push(match required.as_slice() {
-        [] => diagnostic.help("add `inputs:`"),
-        keys => diagnostic.help(format!("add `inputs:` with {}", keys.join(", "))),
-    });
+    context.push(diagnostic.help(match (module.shape, required.as_slice()) {
+        (Shape::Condition, _) => "write a condition below `inputs:`, such as `fileExists: /path`".to_owned(),
+        (Shape::List, keys) => format!("write an item below `inputs:` with {}", keys.join(" and ")),
+        (_, []) => format!("write one of these below `inputs:`: {}", names(module)),
+        (_, keys) => format!("write {} below `inputs:`", keys.join(" and ")),
+    }));
+}
+
+fn names(module: &Module) -> String {
+    module.inputs.iter().map(|input| input.name).collect::<Vec<_>>().join(", ")
 }
 
 fn wrong_shape(context: &mut Context<'_>, module: &Module, node: &Node, wanted: &str) -> Vec<Item> {
+    let source = context.source;
+    let label = format!("this is {}", node.describe());
     let diagnostic = Diagnostic::error("S004", format!("the inputs of {} must be {wanted}", module.name)).at(
-        context.source,
-        node.span,
-        format!("this is {}", node.describe()),
+        source,
+        context.visible(node),
+        label,
     );
-    context.push(match module.shape {
-        Shape::List => diagnostic.help("put a dash before the first key: `- path: …`"),
-        _ => diagnostic.help("remove the dash before the first key"),
+    let example = module.inputs.iter().find(|input| input.required).map_or("key", |input| input.name);
+    let edits = match module.shape {
+        Shape::List => node.entries().map(|_| into_list(source, node)),
+        _ => out_of_list(source, node),
+    };
+    let help = match (module.shape, node.items().map(<[Node]>::len)) {
+        (Shape::List, _) if node.entries().is_some() => format!("put a dash before the first key: `- {example}: …`"),
+        (Shape::List, _) => format!("write `- {example}: …`"),
+        (_, Some(0 | 1)) => "remove the dash before the first key".to_owned(),
+        (_, Some(_)) => "make a step of each item".to_owned(),
+        (_, None) => format!("write `{example}: …` below `inputs:`"),
+    };
+    let diagnostic = diagnostic.help(help.as_str());
+    context.push(match edits {
+        Some(edits) => diagnostic.unsafe_fix(help, edits),
+        None => diagnostic,
     });
     Vec::new()
 }
@@ -76,6 +103,7 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
         wrong_shape(context, module, node, "a list of mappings");
         return None;
     };
+    let parent = node;
     let known: Vec<&str> = module.inputs.iter().map(|input| input.name).collect();
     let mut fields = Vec::new();
     let mut misspelled = Vec::new();
@@ -87,7 +115,7 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
             misspelled.extend(suggest(name, &known));
             continue;
         };
-        if let Some(value) = value(context, module, input, key, node) {
+        if let Some(value) = value(context, module, input, parent, (key, node)) {
             fields.push(Field { name: input.name, span: key.span, value_span: node.span, value });
         }
     }
@@ -96,36 +124,55 @@ fn item(context: &mut Context<'_>, place: &Place<'_>, module: &'static Module, n
     for input in module.inputs.iter().filter(|input| input.required && !given(input.name)) {
         let message = format!("{} needs the input `{}`", module.name, input.name);
         let label = format!("`{}` of step `{}` is missing", input.name, place.step);
-        context.push(Diagnostic::error("S005", message).at(context.source, node.span, label).help(input.summary));
+        let help = format!("add `{}:`. {}", input.name, input.summary);
+        context.push(Diagnostic::error("S005", message).at(context.source, node.span, label).help(help));
     }
     for rule in module.rules {
-        let (Rule::ExactlyOne(keys) | Rule::Together(keys)) = rule;
-        let absent: Vec<&str> = keys.iter().copied().filter(|key| !given(key)).collect();
-        let count = keys.len() - absent.len();
-        let first = keys.iter().find_map(|key| node.entry(key)).map_or(node.span, |(key, _)| key.span);
-        let all = keys.join(", ");
-        match rule {
-            Rule::ExactlyOne(_) if count != 1 => {
-                let message = format!("{} takes exactly one of these inputs: {all}", module.name);
-                context.error("S010", first, message, format!("here are {count}"));
-            }
-            Rule::Together(_) if count != 0 && count != keys.len() => {
-                let absent = absent.join("`, `");
-                let message = format!("{} takes all of these inputs or none: {all}", module.name);
-                context.push(
-                    Diagnostic::error("M007", message)
-                        .at(context.source, first, format!("given without `{absent}`"))
-                        .note("with only one of them nothing is verified, without a word")
-                        .help(format!("add `{absent}`, or remove this one")),
-                );
-            }
-            _ => {}
-        }
+        several(context, module, rule, node, &given);
     }
     Some(Item { fields, span: node.span })
 }
 
-fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, node: &Node) -> Option<Value> {
+/// A demand on several inputs together.
+fn several(context: &mut Context<'_>, module: &Module, rule: &Rule, node: &Node, given: &dyn Fn(&str) -> bool) {
+    let (Rule::ExactlyOne(keys) | Rule::Together(keys)) = rule;
+    // An empty list is nothing to choose.
+    let is_given = |name: &str| given(name) && !node.get(name).is_some_and(is_empty);
+    let absent: Vec<&str> = keys.iter().copied().filter(|key| !is_given(key)).collect();
+    let count = keys.len() - absent.len();
+    let first = keys.iter().find_map(|key| node.entry(key)).map_or(node.span, |(key, _)| key.span);
+    let all = keys.join(", ");
+    match rule {
+        Rule::ExactlyOne(_) if count != 1 => {
+            let message = format!("{} takes exactly one of these inputs: {all}", module.name);
+            let diagnostic = Diagnostic::error("S010", message).at(context.source, first, format!("here are {count}"));
+            context.push(diagnostic.help(if count == 0 {
+                format!("give one of them: {}", keys.join(" or "))
+            } else {
+                "remove all but one".to_owned()
+            }));
+        }
+        Rule::Together(_) if count != 0 && count != keys.len() => {
+            let absent = absent.join("`, `");
+            let message = format!("{} takes all of these inputs or none: {all}", module.name);
+            context.push(
+                Diagnostic::error("M007", message)
+                    .at(context.source, first, format!("given without `{absent}`"))
+                    .note("with only one of them nothing is verified, without a word")
+                    .help(format!("add `{absent}`, or remove this one")),
+            );
+        }
+        _ => {}
+    }
+}
+
+fn value(
+    context: &mut Context<'_>,
+    module: &Module,
+    input: &Input,
+    parent: &Node,
+    (key, node): (&Node, &Node),
+) -> Option<Value> {
     let what = format!("`{}` of {}", input.name, module.name);
     let wanted = match input.kind {
         Type::Text | Type::Permissions | Type::Encoding | Type::OneOf(_) => {
@@ -133,21 +180,26 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
         }
         Type::Texts => {
             if let Some(items) = node.items() {
-                let what = format!("each item of {what}");
-                return Some(Value::Texts(items.iter().filter_map(|item| text(context, &what, item, item)).collect()))
+                let each = format!("each item of {what}");
+                return Some(Value::Texts(items.iter().filter_map(|item| text(context, &each, item, item)).collect()))
                     .filter(|_| !refuse_empty(context, input, &what, node));
+            }
+            if node.as_str().is_some() && !node.is_null() {
+                text_for_list(context, &what, parent, key, node);
+                return None;
             }
             "a list of texts"
         }
         Type::Boolean | Type::BooleanText => {
-            let quoted = || node.as_str().filter(|_| input.kind == Type::BooleanText)?.parse().ok();
-            if let Some(value) = node.as_bool().or_else(quoted) {
+            let quoted =
+                || node.as_str().filter(|_| input.kind == Type::BooleanText)?.to_ascii_lowercase().parse().ok();
+            if let Some(value) = context.as_boolean(node, &what).or_else(quoted) {
                 return Some(Value::Boolean(value));
             }
             "true or false, without quotes"
         }
         Type::Count => {
-            if let Some(value) = node.as_int().and_then(|number| u64::try_from(number).ok()) {
+            if let Some(value) = context.as_integer(node, &what).and_then(|number| u64::try_from(number).ok()) {
                 return Some(Value::Count(value));
             }
             "a whole number from 0"
@@ -162,11 +214,10 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
         },
         Type::Registry => match node.items() {
             Some(items) => {
-                return Some(Value::Texts(items.iter().filter_map(|item| context.template(item)).collect()));
+                let texts = items.iter().filter_map(|item| element(context, &what, item));
+                return Some(Value::Texts(texts.collect()));
             }
-            // A number is as good as text here, and is to be written as one.
-            None if node.as_float().is_some() => return context.template(node).map(Value::Text),
-            None => return text(context, &what, key, node).map(Value::Text),
+            None => return registry(context, &what, parent, (key, node)).map(Value::Text),
         },
     };
     wrong_type(context, &what, wanted, key, node);
@@ -175,13 +226,54 @@ fn value(context: &mut Context<'_>, module: &Module, input: &Input, key: &Node, 
 
 fn wrong_type(context: &mut Context<'_>, what: &str, wanted: &str, key: &Node, node: &Node) {
     let span = if node.span.start == node.span.end { key.span } else { node.span };
-    context.error("S005", span, format!("{what} must be {wanted}"), format!("this is {}", node.describe()));
+    let message = format!("{what} must be {wanted}");
+    let diagnostic =
+        Diagnostic::error("S005", message).at(context.source, span, format!("this is {}", node.describe()));
+    // A line such as `- echo "a: b"` is a mapping, which nobody means.
+    let stray = wanted == "text" && node.entries().is_some_and(|entries| entries.len() == 1);
+    let help = if stray && !is_flow(context.source, node) {
+        "a text with `: ` in it must be quoted, or written as a block below `|`"
+    } else if node.is_null() && wanted == "text" {
+        "write the text; \"\" is one without characters"
+    } else if node.is_null() {
+        "write the value, or remove the key"
+    } else if node.entries().is_some() && wanted.ends_with("`name` and `value`") {
+        "write each as an item of a list: `- name: Version`, and `value:` below it"
+    } else {
+        context.push(diagnostic);
+        return;
+    };
+    context.push(diagnostic.help(help));
+}
+
+/// One text where a list of texts belongs, as in `commands: |`.
+fn text_for_list(context: &mut Context<'_>, what: &str, parent: &Node, key: &Node, node: &Node) {
+    let diagnostic = Diagnostic::error("S005", format!("{what} must be a list of texts"))
+        .at(context.source, node.span, format!("this is {}", node.describe()))
+        .help("make it an item of a list: put a dash before it, in a line of its own");
+    context.push(match text_into_list(context.source, parent, key, node) {
+        Some(edits) => diagnostic.unsafe_fix("make it an item of a list", edits),
+        None => diagnostic,
+    });
+}
+
+/// A registry value: numbers are welcome, unless the type says that it is text.
+fn registry(context: &mut Context<'_>, what: &str, parent: &Node, (key, node): (&Node, &Node)) -> Option<Template> {
+    let numeric = parent.get("type").and_then(Node::as_str).is_none_or(|kind| !kind.ends_with("SZ"));
+    if numeric && node.as_str().is_some() && !node.is_null() {
+        return context.template(node);
+    }
+    text(context, what, key, node)
 }
 
 fn refuse_empty(context: &mut Context<'_>, input: &Input, what: &str, node: &Node) -> bool {
     let empty = input.required && node.items().is_some_and(<[Node]>::is_empty);
     if empty {
-        context.error("S005", node.span, format!("{what} is needed"), "an empty list");
+        context.push(
+            Diagnostic::error("S005", format!("{what} must have at least one item"))
+                .at(context.source, node.span, "an empty list")
+                .help("write what is to be run, or remove the step"),
+        );
     }
     empty
 }
@@ -194,6 +286,15 @@ fn text(context: &mut Context<'_>, what: &str, key: &Node, node: &Node) -> Optio
     }
     if !what.starts_with("`permissions`") {
         context.warn_typed(node, what);
+    }
+    context.template(node)
+}
+
+/// An item of a list of registry data: text or a number, whichever the type of the value asks for.
+fn element(context: &mut Context<'_>, what: &str, node: &Node) -> Option<Template> {
+    if node.as_str().is_none() || node.is_null() {
+        wrong_type(context, &format!("each item of {what}"), "text or a number", node, node);
+        return None;
     }
     context.template(node)
 }
@@ -230,15 +331,21 @@ fn is_octal(text: &str) -> bool {
 
 /// Reports a word outside the allowed ones.
 pub fn not_a_choice(context: &mut Context<'_>, code: &'static str, node: &Node, what: &str, words: &[&str]) {
-    let text = node.as_str().unwrap_or_default();
-    let diagnostic = Diagnostic::error(code, format!("{what} cannot be `{text}`")).at(
-        context.source,
-        node.span,
-        "not a known value",
-    );
+    let all = format!("one of {}", words.join(", "));
+    let place = context.visible(node);
+    let Some(text) = node.as_str().filter(|_| !node.is_null()) else {
+        let label = format!("this is {}", node.describe());
+        let message = format!("{what} must be {all}");
+        context.push(Diagnostic::error(code, message).at(context.source, place, label).help("write one of them"));
+        return;
+    };
+    let message = format!("{what} cannot be `{text}`");
+    let mut diagnostic = Diagnostic::error(code, message).at(context.source, place, "not a known value");
+    // Whether letter case counts is not documented; the documentation always writes the words as they stand here.
+    diagnostic.inferred = words.iter().any(|word| word.eq_ignore_ascii_case(text));
     context.push(match suggest(text, words) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("one of {}", words.join(", "))),
+        Some(near) => meant(diagnostic, context.source, node.span, near),
+        None => diagnostic.help(all),
     });
 }
 
@@ -256,8 +363,8 @@ fn pairs(context: &mut Context<'_>, what: &str, entries: &[(Node, Node)]) -> Vec
 fn named_values(context: &mut Context<'_>, what: &str, node: &Node) -> Option<Vec<(String, Template)>> {
     let mut pairs = Vec::new();
     for item in node.items()? {
-        context.mapping(item, &format!("an item of {what}"), &["name", "value"])?;
-        let (name, value) = (item.get("name")?.as_str()?.to_owned(), item.get("value")?);
+        context.mapping(item, &format!("an item of {what}"), keys::VALUE)?;
+        let (name, value) = (item.get("name").filter(|name| !name.is_null())?.as_str()?.to_owned(), item.get("value")?);
         pairs.push((name, text(context, what, value, value)?));
     }
     Some(pairs)

@@ -3,8 +3,10 @@
 mod condition;
 mod context;
 mod document;
+mod edits;
 mod inputs;
 mod repeat;
+mod scalar;
 mod step;
 
 use super::model::Document;
@@ -12,7 +14,10 @@ use super::resolve;
 use crate::diagnostic::{Diagnostic, Edit, Severity, SourceFile};
 use crate::yaml::{self, Node};
 use context::Context;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub(super) use condition::is_number;
 
 /// The outcome of [`parse`].
 #[derive(Debug, Clone, PartialEq)]
@@ -39,10 +44,12 @@ impl Parsed {
 /// Reads a component document. Everything that is wrong with it is reported at once.
 pub fn parse(source: &Arc<SourceFile>) -> Parsed {
     let reading = yaml::read(source, yaml::Options::default());
+    let anchors = anchors(source, &reading.diagnostics);
     let mut diagnostics: Vec<Diagnostic> =
-        reading.diagnostics.into_iter().map(|found| as_rule(source, found)).collect();
-    // Of what is not there or only half there, nothing further can be said.
-    let broken = diagnostics.iter().any(|found| found.severity == Severity::Error && !found.inferred);
+        reading.diagnostics.into_iter().map(|found| as_rule(source, &anchors, found)).collect();
+    // Of what is not there or only half there, nothing further can be said. Neither of aliases: they are not followed.
+    let is_gap = |found: &Diagnostic| found.severity == Severity::Error && (!found.inferred || found.code == "D021");
+    let broken = diagnostics.iter().any(is_gap);
     let Some(root) = reading.root.filter(|_| !broken) else {
         return Parsed { document: None, readable: None, complete: false, root: None, diagnostics };
     };
@@ -62,11 +69,22 @@ pub fn parse(source: &Arc<SourceFile>) -> Parsed {
     Parsed { document, readable, complete, root: Some(root), diagnostics }
 }
 
+/// The names of the anchors of a file.
+fn anchors<'a>(source: &'a SourceFile, found: &[Diagnostic]) -> BTreeSet<&'a str> {
+    found
+        .iter()
+        .filter(|found| found.code == "Y004")
+        .filter_map(|found| source.slice(found.span()).strip_prefix('&'))
+        .collect()
+}
+
 /// What is wrong with a file's YAML is a matter of rules, too, where the file is a component document.
-fn as_rule(source: &Arc<SourceFile>, diagnostic: Diagnostic) -> Diagnostic {
+fn as_rule(source: &Arc<SourceFile>, anchors: &BTreeSet<&str>, diagnostic: Diagnostic) -> Diagnostic {
     let text = source.slice(diagnostic.span());
+    // An alias for which there is no anchor was never meant as one.
+    let is_pattern = text.strip_prefix('*').is_some_and(|name| !anchors.contains(name));
     let code = match diagnostic.code {
-        "Y004" if diagnostic.message.starts_with("`*") => return asterisk(source, &diagnostic, text),
+        "Y004" if is_pattern => return asterisk(source, &diagnostic, text),
         // Alone it is not even an alias.
         "Y001" if text == "*" && diagnostic.message.contains("alias") => return asterisk(source, &diagnostic, text),
         "Y004" | "Y005" | "Y007" => "D021",
@@ -74,7 +92,9 @@ fn as_rule(source: &Arc<SourceFile>, diagnostic: Diagnostic) -> Diagnostic {
         "Y011" => "D015",
         _ => "D001",
     };
-    Diagnostic { code, ..diagnostic }
+    // That the service refuses aliases and tags is not documented; it is not documented that it takes them, either.
+    let inferred = diagnostic.inferred || code == "D021";
+    Diagnostic { code, inferred, ..diagnostic }
 }
 
 /// An alias is what YAML sees in a text that begins with `*`; what was meant is nearly always a pattern of file names.

@@ -1,7 +1,8 @@
 //! What stands below `loop`.
 
 use super::context::Context;
-use crate::component::repeat::{DEFAULT_DELIMITER, DELIMITERS, Loop, Over, count};
+use crate::component::keys;
+use crate::component::repeat::{DEFAULT_DELIMITER, DELIMITERS, ESCAPED_DELIMITERS, Loop, Over, RESERVED_NAME, count};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::Node;
 use std::collections::BTreeMap;
@@ -10,19 +11,25 @@ use std::collections::BTreeMap;
 pub fn repeat(context: &mut Context<'_>, key: &Node, node: &Node, names: &mut BTreeMap<String, Span>) -> Loop {
     let mut read = Loop { name: None, over: None, key: key.span, span: node.span };
     if node.entries().is_none() {
-        let label = format!("this is {}", node.describe());
-        let span = something(key, node);
-        context.error("L001", span, "a loop must be a mapping with `for` or `forEach`", label);
+        context.push(
+            Diagnostic::error("L001", "a loop must be a mapping with `for` or `forEach`")
+                .at(context.source, something(key, node), format!("this is {}", node.describe()))
+                .help("write for example `loop: { forEach: [a, b] }`"),
+        );
         return read;
     }
-    context.mapping(node, "a loop", &["name", "for", "forEach"]);
+    context.mapping(node, "a loop", keys::LOOP);
     read.name =
         node.get("name").and_then(|node| name(context, node, names)).zip(node.get("name").map(|node| node.span));
     read.over = match (node.entry("for"), node.entry("forEach")) {
         (Some((key, node)), None) => range(context, key, node),
         (None, Some((key, node))) => items(context, key, node),
         (Some(_), Some((key, _))) => {
-            context.error("L001", key.span, "a loop has either `for` or `forEach`", "both are here");
+            context.push(
+                Diagnostic::error("L001", "a loop has either `for` or `forEach`")
+                    .at(context.source, key.span, "both are here")
+                    .help("keep one of them; for a loop in a loop, run a document of its own with ExecuteDocument"),
+            );
             None
         }
         (None, None) => {
@@ -43,7 +50,7 @@ fn name(context: &mut Context<'_>, node: &Node, names: &mut BTreeMap<String, Spa
         context.misplaced_expression(node, "the name of a loop");
         return None;
     }
-    if name == "loop" {
+    if name == RESERVED_NAME {
         context.push(
             Diagnostic::error("L003", "a loop cannot be named `loop`")
                 .at(context.source, node.span, "means every loop")
@@ -63,33 +70,17 @@ fn name(context: &mut Context<'_>, node: &Node, names: &mut BTreeMap<String, Spa
 }
 
 fn range(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
-    context.shape(node, "`for`", &["start", "end", "updateBy"], "L001")?;
-    let mut number = |name: &str| {
-        let Some(value) = node.get(name) else {
-            context.push(
-                Diagnostic::error("L001", format!("`for` needs `{name}`"))
-                    .at(context.source, something(key, node), format!("`{name}` is missing"))
-                    .help("write `for: { start: 0, end: 4, updateBy: 1 }`; both ends are included"),
-            );
-            return None;
-        };
-        if value.as_str().is_some_and(|text| text.contains("{{")) {
-            let message = format!("`{name}` of `for` takes no expression");
-            context.error("L002", value.span, message, "must be a number");
-            return None;
-        }
-        let number = value.as_int();
-        if number.is_none() {
-            let label = format!("this is {}", value.describe());
-            context.error("L001", value.span, format!("`{name}` of `for` must be a whole number"), label);
-        }
-        number
-    };
+    context.shape(node, "`for`", keys::FOR, "L001")?;
+    let mut number = |name: &str| number(context, key, node, name);
     let (start, end, step) = (number("start"), number("end"), number("updateBy"));
     let (start, end, step) = (start?, end?, step?);
     let span = node.get("updateBy").map_or(node.span, |node| node.span);
     if step == 0 {
-        context.error("L001", span, "`updateBy` cannot be 0", "would never end");
+        context.push(
+            Diagnostic::error("L001", "`updateBy` cannot be 0")
+                .at(context.source, span, "would never end")
+                .help("write 1 to count up, -1 to count down"),
+        );
         return None;
     }
     if count(start, end, step) == 0 {
@@ -101,10 +92,44 @@ fn range(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
     Some(Over::Range { start, end, step, span: node.span })
 }
 
+/// One of the three numbers of a range.
+fn number(context: &mut Context<'_>, key: &Node, node: &Node, name: &str) -> Option<i64> {
+    let example = "write for example `for: { start: 0, end: 4, updateBy: 1 }`";
+    let Some(value) = node.get(name) else {
+        context.push(
+            Diagnostic::error("L001", format!("`for` needs `{name}`"))
+                .at(context.source, something(key, node), format!("`{name}` is missing"))
+                .help(format!("{example}; both ends are included")),
+        );
+        return None;
+    };
+    if value.as_str().is_some_and(|text| text.contains("{{")) {
+        context.push(
+            Diagnostic::error("L002", format!("`{name}` of `for` takes no expression"))
+                .at(context.source, value.span, "must be a number")
+                .help("write the number out, or use `forEach` with a list, which may hold expressions"),
+        );
+        return None;
+    }
+    let number = value.as_int();
+    if number.is_none() {
+        context.push(
+            Diagnostic::error("L001", format!("`{name}` of `for` must be a whole number"))
+                .at(context.source, something(node, value), format!("this is {}", value.describe()))
+                .help(format!("{example}, without quotes")),
+        );
+    }
+    number
+}
+
 fn items(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
     if let Some(items) = node.items() {
         if items.is_empty() {
-            context.error("L001", node.span, "`forEach` has nothing to go over", "an empty list");
+            context.push(
+                Diagnostic::error("L001", "`forEach` has nothing to go over")
+                    .at(context.source, node.span, "an empty list")
+                    .help("add items, or remove the step"),
+            );
             return None;
         }
         let read: Vec<_> =
@@ -112,14 +137,20 @@ fn items(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
         return read.into_iter().collect::<Option<Vec<_>>>().map(Over::Items);
     }
     if node.entries().is_none() {
-        let label = format!("this is {}", node.describe());
-        let message = "`forEach` must be a list, or a mapping with `list` and `delimiter`";
-        context.error("L001", something(key, node), message, label);
+        context.push(
+            Diagnostic::error("L001", "`forEach` must be a list, or a mapping with `list` and `delimiter`")
+                .at(context.source, something(key, node), format!("this is {}", node.describe()))
+                .help("to split a text, write `forEach: { list: \"a,b\", delimiter: \",\" }`"),
+        );
         return None;
     }
-    context.shape(node, "`forEach`", &["list", "delimiter"], "L001")?;
+    context.shape(node, "`forEach`", keys::FOR_EACH, "L001")?;
     let Some((list_key, list)) = node.entry("list") else {
-        context.error("L001", node.span, "`forEach` needs `list`", "nothing to go over");
+        context.push(
+            Diagnostic::error("L001", "`forEach` needs `list`")
+                .at(context.source, something(key, node), "nothing to go over")
+                .help("write `forEach: { list: \"a,b\", delimiter: \",\" }`"),
+        );
         return None;
     };
     let list = context.scalar_template(list_key, list, "`list` of `forEach`", "L001")?;
@@ -132,12 +163,7 @@ fn items(context: &mut Context<'_>, key: &Node, node: &Node) -> Option<Over> {
 
 fn delimiter(context: &mut Context<'_>, node: &Node) -> Option<String> {
     let text = node.as_str().unwrap_or_default();
-    // Without double quotes YAML leaves the backslash as it is; what is meant is clear.
-    let text = match text {
-        "\\n" => "\n",
-        "\\t" => "\t",
-        text => text,
-    };
+    let text = ESCAPED_DELIMITERS.iter().find(|(escaped, _)| *escaped == text).map_or(text, |(_, meant)| meant);
     if DELIMITERS.contains(&text) {
         return Some(text.to_owned());
     }

@@ -1,17 +1,16 @@
 //! Steps: everything but their inputs.
 
-use super::context::Context;
+use super::context::{Context, not_a_name};
+use super::edits::{meant, removal};
 use super::{DraftStep, condition, inputs, repeat};
 use crate::component::is_name;
+use crate::component::keys;
 use crate::component::model::{DEFAULT_TIMEOUT, OnFailure, Places, Step};
-use crate::component::modules::{self, Action, Module, Shape};
+use crate::component::modules::{self, Module, Shape};
 use crate::diagnostic::{Diagnostic, Edit, Severity, Span, suggest};
 use crate::yaml::Node;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-const KEYS: &[&str] =
-    &["name", "action", "if", "loop", "timeoutSeconds", "onFailure", "maxAttempts", "inputs", "disableLogging"];
 
 /// Reads the steps of a phase.
 pub fn read_all(context: &mut Context<'_>, phase: &str, items: &[Node]) -> Vec<DraftStep> {
@@ -28,7 +27,7 @@ struct Taken {
 
 fn read(context: &mut Context<'_>, phase: &str, node: &Node, taken: &mut Taken) -> DraftStep {
     let before = context.diagnostics.len();
-    if context.mapping(node, "a step", KEYS).is_none() {
+    if context.mapping(node, "a step", keys::STEP).is_none() {
         return DraftStep { name: None, step: None, faulty: true };
     }
     let name = name(context, phase, node, &mut taken.steps);
@@ -39,26 +38,30 @@ fn read(context: &mut Context<'_>, phase: &str, node: &Node, taken: &mut Taken) 
 
 /// The name of a step, also when it is refused.
 fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap<String, Span>) -> Option<String> {
-    let Some(value) = node.get("name") else {
+    let Some(value) = node.get("name").filter(|value| !value.is_null()) else {
         context.push(
             Diagnostic::error("D007", format!("a step of phase `{phase}` has no name"))
                 .at(context.source, node.span, "this one")
-                .help("add `name:`"),
+                .help("add `name:` with 3 to 128 letters, digits, `-` and `_`"),
         );
         return None;
     };
-    let name = value.as_str().unwrap_or_default();
+    let name = value.as_str().filter(|_| !value.is_null()).unwrap_or_default();
+    context.warn_typed(value, "the name of a step");
     if name.contains("{{") {
         context.misplaced_expression(value, "the name of a step");
     } else if !is_name(name) {
-        // The service's own words, so that a search finds them.
-        let message = format!(
-            "Invalid step name '{name}' in phase '{phase}'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_]."
-        );
+        let message = if value.as_str().is_none() {
+            format!("the name of a step of phase `{phase}` must be text")
+        } else {
+            invalid_name(name, phase)
+        };
         let legal: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
-        let diagnostic = Diagnostic::error("D007", message).at(context.source, value.span, "not a valid name");
-        context.push(if is_name(&legal) {
-            diagnostic.help(format!("for example `{legal}`"))
+        let diagnostic = Diagnostic::error("D007", message).at(context.source, value.span, not_a_name(value));
+        let scalar = value.style().is_some_and(|style| !style.is_block());
+        context.push(if is_name(&legal) && scalar {
+            let edit = Edit::replace(value.span, legal.as_str());
+            diagnostic.help(format!("for example `{legal}`")).unsafe_fix(format!("name it `{legal}`"), vec![edit])
         } else {
             diagnostic.help("use 3 to 128 letters, digits, `-` and `_`")
         });
@@ -71,6 +74,13 @@ fn name(context: &mut Context<'_>, phase: &str, node: &Node, seen: &mut BTreeMap
         );
     }
     Some(name.to_owned())
+}
+
+/// The service's own words, so that a search finds them.
+fn invalid_name(name: &str, phase: &str) -> String {
+    format!(
+        "Invalid step name '{name}' in phase '{phase}'. Allowed characters are combinations of numbers [0-9], english letters [a-z,A-Z] and special characters [-_]."
+    )
 }
 
 fn body(
@@ -93,7 +103,9 @@ fn body(
     let action_span = node.get("action").map_or(span, |action| action.span);
     let given = node.entry("inputs").filter(|(_, value)| !value.is_null());
     let (assertion, inputs) = match (module.shape, given) {
-        (Shape::Condition, Some((key, value))) => (condition::assertion(context, key, value), Vec::new()),
+        (Shape::Condition, Some((key, value))) if !inputs::is_empty(value) => {
+            (condition::assertion(context, key, value), Vec::new())
+        }
         _ => (None, inputs::read(context, &inputs::Place { phase, step: &shown, action_span }, module, given)),
     };
     Some(Step {
@@ -125,7 +137,7 @@ fn places(node: &Node) -> Places {
 }
 
 fn action(context: &mut Context<'_>, step: &str, node: &Node) -> Option<&'static Module> {
-    let Some(value) = node.get("action") else {
+    let Some(value) = node.get("action").filter(|value| !value.is_null()) else {
         context.push(
             Diagnostic::error("S001", format!("step `{step}` has no `action`"))
                 .at(context.source, node.span, "this step")
@@ -145,49 +157,33 @@ fn action(context: &mut Context<'_>, step: &str, node: &Node) -> Option<&'static
         );
         let names: Vec<&str> = modules::names().collect();
         context.push(match suggest(name, &names) {
-            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            Some(near) => meant(diagnostic, context.source, value.span, near),
             None => diagnostic.help(format!("the action modules are {}", names.join(", "))),
         });
     }
     module
 }
 
-/// A whole number; one in quotes is accepted with a warning.
+/// A whole number; an expression cannot stand for one.
 fn integer(context: &mut Context<'_>, node: &Node, what: &str) -> Option<i64> {
-    if let Some(number) = node.as_int() {
-        return Some(number);
-    }
     if node.as_str().is_some_and(|text| text.contains("{{")) {
         context.misplaced_expression(node, what);
         return Some(1);
     }
-    let quoted = node.as_str().and_then(|text| text.trim().parse().ok());
-    if quoted.is_some() {
-        context.push(
-            Diagnostic::warning("D019", format!("{what} is a number, but this is written as text"))
-                .at(context.source, node.span, "a reader may refuse it")
-                .help("remove the quotes")
-                .safe_fix("remove the quotes", unquoted(node)),
-        );
-    }
-    quoted
-}
-
-/// The change that writes a quoted number without its quotes.
-fn unquoted(node: &Node) -> Vec<Edit> {
-    let text = node.as_str().unwrap_or_default().trim();
-    vec![Edit::replace(node.span, text)]
+    context.as_integer(node, what)
 }
 
 fn timeout(context: &mut Context<'_>, node: &Node, module: Option<&Module>) -> Option<Duration> {
     let Some((key, value)) = node.entry("timeoutSeconds") else { return Some(DEFAULT_TIMEOUT) };
-    if module.is_some_and(|module| module.action == Action::Reboot) {
-        context.push(
-            Diagnostic::error("S011", "`timeoutSeconds` is not supported on Reboot")
-                .at(context.source, key.span, "has no meaning here")
-                .help("remove it")
-                .inferred(),
-        );
+    if module.is_some_and(|module| !module.has_timeout()) {
+        let diagnostic = Diagnostic::error("S011", "`timeoutSeconds` is not supported on Reboot")
+            .at(context.source, key.span, "has no meaning here")
+            .help("remove it")
+            .inferred();
+        context.push(match removal(context.source, node, "timeoutSeconds") {
+            Some(edit) => diagnostic.unsafe_fix("remove it", vec![edit]),
+            None => diagnostic,
+        });
         return None;
     }
     match integer(context, value, "`timeoutSeconds`") {
@@ -196,7 +192,7 @@ fn timeout(context: &mut Context<'_>, node: &Node, module: Option<&Module>) -> O
         _ => {
             context.push(
                 Diagnostic::error("S006", "`timeoutSeconds` must be a whole number of seconds from 1, or -1")
-                    .at(context.source, value.span, format!("this is {}", value.describe()))
+                    .at(context.source, context.visible(value), format!("this is {}", value.describe()))
                     .help("-1 means no limit"),
             );
             Some(DEFAULT_TIMEOUT)
@@ -219,14 +215,16 @@ fn on_failure(context: &mut Context<'_>, node: &Node) -> OnFailure {
 
 fn max_attempts(context: &mut Context<'_>, node: &Node) -> u32 {
     let Some(value) = node.get("maxAttempts") else { return 1 };
-    let attempts = integer(context, value, "`maxAttempts`").and_then(|number| u32::try_from(number).ok());
-    attempts.filter(|attempts| *attempts >= 1).unwrap_or_else(|| {
-        context.push(
-            Diagnostic::error("S008", "`maxAttempts` must be a whole number from 1")
-                .at(context.source, value.span, format!("this is {}", value.describe()))
-                .help("it counts all attempts: 1 means that the step is not repeated")
-                .inferred(),
-        );
-        1
-    })
+    // No upper bound is documented; what does not fit here is for ever anyway.
+    let attempts = integer(context, value, "`maxAttempts`").filter(|number| *number >= 1);
+    if let Some(number) = attempts {
+        return u32::try_from(number).unwrap_or(u32::MAX);
+    }
+    context.push(
+        Diagnostic::error("S008", "`maxAttempts` must be a whole number from 1")
+            .at(context.source, context.visible(value), format!("this is {}", value.describe()))
+            .help("it counts all attempts: 1 means that the step is not repeated")
+            .inferred(),
+    );
+    1
 }

@@ -6,6 +6,9 @@ use crate::component::runnable;
 use crate::diagnostic::render;
 use proptest::prelude::*;
 
+#[path = "scalar_tests.rs"]
+mod scalars;
+
 /// A document with these lines in front of `phases`, and these steps (without their first indentation) in phase `build`.
 fn document(head: &str, steps: &str) -> String {
     let steps = steps.lines().flat_map(|line| ["      ", line, "\n"]).collect::<String>();
@@ -173,10 +176,9 @@ fn faults_of_phases_have_their_code_and_place() {
     assert_eq!(one(&format!("  - name: install\n{steps}")), ["D005 2:1"]);
     assert_eq!(one(&format!("  - name: my phase\n{steps}  - name: build\n{steps}")), ["D006 3:11"]);
     assert_eq!(one(&format!("  - name: build\n{steps}  - name: build\n{steps}")), ["D006 5:11"]);
-    assert_eq!(
-        one("  - steps: [{ name: Run, action: Reboot }]\n"),
-        ["D006 3:5", "D005 2:1"].into_iter().rev().collect::<Vec<_>>()
-    );
+    // It may have been meant as `build`: one fault, not two.
+    assert_eq!(one("  - steps: [{ name: Run, action: Reboot }]\n"), ["D006 3:5"]);
+    assert_eq!(one(&format!("  - name: null\n{steps}  - name: build\n{steps}")), ["D006 3:5"]);
     assert_eq!(one("  - name: build\n"), ["D020 3:11"]);
     assert_eq!(one("  - name: build\n    steps: []\n"), ["D020 4:12"]);
     assert_eq!(one(&format!("  - name: build\n{steps}    action: Reboot\n")), ["D004 5:5"]);
@@ -211,6 +213,23 @@ fn faults_of_steps_have_their_code_and_place() {
         ("- { name: Run, action: UpdateOS, timeoutSeconds: 1.5 }", "S006 5:56"),
         ("- { name: Run, action: UpdateOS, timeoutSeconds: \"600\" }", "D019 5:56"),
         ("- { name: Run, action: UpdateOS, maxAttempts: 0 }", "S008 5:53"),
+        ("- { name: Run, action: UpdateOS, maxAttempts: 010 }", "D019 5:53"),
+        ("- { name: Run, action: UpdateOS, maxAttempts: 0b11 }", "D019 5:53"),
+        ("- { name: Run, action: UpdateOS, disableLogging: yes }", "D019 5:56"),
+        ("- { name: Run, action: UpdateOS, disableLogging: \"yes\" }", "D020 5:56"),
+        ("- { name: Run, action: UpdateOS, inputs: { include: [yes] } }", "D019 5:60"),
+        ("- { name: Run, action: CreateFile, inputs: [{ path: /a, overwrite: off }] }", "D019 5:74"),
+        ("- { name: Run, action: S3Upload, inputs: [{ source: a, destination: b, recurse: n }] }", "D019 5:87"),
+        ("- { name: Run, action: Reboot, inputs: { delaySeconds: \"5\" } }", "D019 5:62"),
+        ("- { name: Run, action: Reboot, if: { stringEquals: 1.10, value: '{{ context:date }}' } }", "D019 5:58"),
+        ("- { name: Run, action: Reboot, loop: { forEach: [a, 2026-07-28] } }", "D019 5:59"),
+        (
+            "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: 1.0, type: SZ }] }",
+            "D019 5:87",
+        ),
+        ("- { name: 2026, action: Reboot }", "D019 5:17"),
+        ("- { name: Run, action: Assert, inputs: {} }", "S003 5:38"),
+        ("- { name: Run, action: ExecutePowerShell, inputs: { commands: [] } }", "S010 5:59"),
         ("- { name: Run, action: Reboot, timeoutSeconds: 60 }", "S011 5:38"),
         ("- { name: Run, action: ExecutePowerShell, inputs: { commands: [a], file: b.ps1 } }", "S010 5:59"),
         ("- { name: Run, action: WebDownload, inputs: [{ source: a, destination: b, checksum: c }] }", "M007 5:81"),
@@ -245,6 +264,15 @@ fn faults_of_steps_have_their_code_and_place() {
         ("- { name: Run, action: Reboot, loop: { forEach: [] } }", "L001 5:55"),
         ("- { name: Run, action: Reboot, loop: { forEach: { list: 'a|b', delimiter: '|' } } }", "L002 5:81"),
         ("- { name: Run, action: Reboot, loop: { name: loop, forEach: [a] } }", "L003 5:52"),
+        ("- { name: null, action: Reboot }", "D007 5:9"),
+        (
+            "- { name: Run, action: SetRegistry, inputs: [{ path: 'HKLM:\\a', name: b, value: [a, [b]], type: MULTI_SZ }] }",
+            "S005 5:91",
+        ),
+        (
+            "- { name: Run, action: ExecuteDocument, inputs: { document: /a, parameters: [{ name: ~, value: b }] } }",
+            "S005 5:83",
+        ),
     ] {
         let found = faults(&document("", steps));
         if found != [expected] {
@@ -374,7 +402,7 @@ fn messages_help() {
      --> c.yaml:7:15
       |
     7 |       - name: Loading ssh keys
-      |               ^^^^^^^^^^^^^^^^ not a valid name
+      |               ^^^^^^^^^^^^^^^^ a blank cannot be part of a name
       |
       = help: for example `Loading-ssh-keys`
 
@@ -392,7 +420,7 @@ fn messages_help() {
     9 |       - { name: Fetch, action: S3Download, inputs: [] }
       |                                            ^^^^^^ without inputs there is nothing to do
       |
-      = help: add `inputs:` with source, destination
+      = help: write an item below `inputs:` with source and destination
 
     error[X001]: no parameter or constant is named `Versoin`
       --> c.yaml:10:71

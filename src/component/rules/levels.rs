@@ -1,6 +1,6 @@
 //! How bad each rule is in a project.
 
-use super::model::Rule;
+use super::model::{Basis, Rule};
 use super::registry;
 use crate::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,8 +55,7 @@ pub struct Levels {
 impl Levels {
     /// Sets the level of a rule; `false` if the rule cannot be lowered to it, because the service refuses what it reports.
     pub fn set(&mut self, rule: &'static Rule, level: Level) -> bool {
-        // D001 is firm, but of what it reports duplicate keys are not.
-        if rule.is_firm() && level != Level::Error && rule.id != "D001" {
+        if rule.is_firm() && level != Level::Error {
             return false;
         }
         self.chosen.insert(rule.id, level);
@@ -103,7 +102,7 @@ impl Levels {
 
 /// Whether nothing can make this finding go away but a change of the file.
 pub(super) fn is_firm(rule: &Rule, diagnostic: &Diagnostic) -> bool {
-    rule.is_firm() && diagnostic.severity == Severity::Error && !diagnostic.inferred
+    rule.basis == Basis::Service && diagnostic.severity == Severity::Error && !diagnostic.inferred
 }
 
 #[cfg(test)]

@@ -27,3 +27,6 @@ pub use model::{Basis, Check, Findings, Rule};
 pub use page::{explain, markdown};
 pub use registry::{all, check, find, lint};
 pub use subject::{Role, Subject, Target};
+
+#[cfg(test)]
+mod tests;

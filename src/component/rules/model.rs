@@ -58,9 +58,16 @@ impl std::fmt::Debug for Rule {
 }
 
 impl Rule {
-    /// Whether nothing may switch it off.
+    /// Whether nothing of it may be switched off.
     pub fn is_firm(&self) -> bool {
-        self.basis == Basis::Service
+        self.basis == Basis::Service && !self.is_mixed()
+    }
+
+    /// Whether it reports both what the service refuses and what is only inferred or doubtful. The former stays.
+    pub fn is_mixed(&self) -> bool {
+        // D001: duplicate keys; S007: words that differ in letter case alone; X007: places that are not documented; M020:
+        // how many files match is not known.
+        self.basis == Basis::Service && ["D001", "S007", "X007", "M020"].contains(&self.id)
     }
 
     /// The letter its family goes by.

@@ -17,6 +17,9 @@ fn level(severity: Severity) -> &'static str {
 /// What a rule rests on, as a sentence.
 fn basis(rule: &Rule) -> &'static str {
     match rule.basis {
+        Basis::Service if rule.is_mixed() => {
+            "What the service refuses of it cannot be switched off; what is only inferred or doubtful can."
+        }
         Basis::Service => "The service refuses it or it cannot work, so it cannot be switched off.",
         Basis::Inferred => "Inferred from the documentation, not quoted from it; it can be switched off.",
         Basis::Advice => "Advice of amiforge's own; it can be switched off, or allowed in place.",

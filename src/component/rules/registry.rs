@@ -5,8 +5,9 @@ use super::model::{Check, Findings, Rule};
 use super::subject::{Subject, Target};
 use super::{conditions, expressions, files, loops, shell, steps, structure, suppress, transfers, windows};
 use crate::component::parse::Parsed;
-use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::yaml;
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 /// The families, one line each.
@@ -46,6 +47,8 @@ pub fn find(id_or_name: &str) -> Option<&'static Rule> {
 /// Everything there is to say about a document: what its reading found, and what the rules find. In file order.
 pub fn check(source: &Arc<SourceFile>, parsed: &Parsed, target: &Target) -> Vec<Diagnostic> {
     let mut found = parsed.diagnostics.clone();
+    // Only Image Builder demands phases of certain names; awstoe alone runs any.
+    found.retain(|diagnostic| diagnostic.code != "D005" || !target.standalone);
     let comments = parsed.root.as_ref().map(|root| yaml::comments(source, root)).unwrap_or_default();
     let subject = parsed
         .root
@@ -78,17 +81,41 @@ pub fn lint(source: &Arc<SourceFile>, parsed: &Parsed, target: &Target, levels: 
 
 /// Of one fault, seen by several rules, only the most specific is told.
 fn supersede(found: &mut Vec<Diagnostic>) {
-    let over: Vec<(&'static Rule, Diagnostic)> = found
-        .iter()
-        .filter_map(|diagnostic| find(diagnostic.code).map(|rule| (rule, diagnostic)))
-        .filter(|(rule, _)| !rule.supersedes.is_empty())
-        .map(|(rule, diagnostic)| (rule, diagnostic.clone()))
-        .collect();
-    found.retain(|diagnostic| {
-        !over
-            .iter()
-            .any(|(rule, other)| rule.supersedes.contains(&diagnostic.code) && other.span().overlaps(diagnostic.span()))
-    });
+    let mut over: BTreeMap<&str, Places> = BTreeMap::new();
+    for diagnostic in found.iter() {
+        for code in find(diagnostic.code).map_or(&[][..], |rule| rule.supersedes) {
+            over.entry(code).or_default().spans.push(diagnostic.span());
+        }
+    }
+    over.values_mut().for_each(Places::sort);
+    found.retain(|diagnostic| over.get(diagnostic.code).is_none_or(|places| !places.meet(diagnostic.span())));
+}
+
+/// Places of a file, to be asked whether one of them meets another: files with many findings are no reason to compare
+/// each with each.
+#[derive(Default)]
+struct Places {
+    /// In order of their beginnings.
+    spans: Vec<Span>,
+    /// How far the spans up to each of them reach.
+    reach: Vec<usize>,
+}
+
+impl Places {
+    fn sort(&mut self) {
+        self.spans.sort_unstable_by_key(|span| span.start);
+        let mut furthest = 0;
+        for span in &self.spans {
+            furthest = furthest.max(span.end.max(span.start + 1));
+            self.reach.push(furthest);
+        }
+    }
+
+    /// Whether one of them [overlaps](Span::overlaps) a place.
+    fn meet(&self, span: Span) -> bool {
+        let before = self.spans.partition_point(|other| other.start < span.end.max(span.start + 1));
+        before.checked_sub(1).is_some_and(|last| self.reach[last] > span.start)
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +123,7 @@ mod tests {
     use super::*;
     use crate::component::rules::Basis;
     use crate::diagnostic::Severity;
+    use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     #[test]
@@ -120,6 +148,19 @@ mod tests {
             assert!(rule.why.ends_with('.') && rule.why.len() > 40, "{rule:?}: {}", rule.why);
             assert!(!rule.example.trim().is_empty() && !rule.instead.trim().is_empty(), "{rule:?}");
             assert_eq!(rule.basis == Basis::Advice, rule.level != Severity::Error, "{rule:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn asking_all_places_at_once_says_what_asking_each_says(
+            spans in prop::collection::vec((0usize..30, 0usize..6), 0..12), start in 0usize..36, length in 0usize..6,
+        ) {
+            let spans: Vec<Span> = spans.into_iter().map(|(start, length)| Span::new(start, start + length)).collect();
+            let asked = Span::new(start, start + length);
+            let mut places = Places { spans: spans.clone(), reach: vec![] };
+            places.sort();
+            prop_assert_eq!(places.meet(asked), spans.iter().any(|span| span.overlaps(asked)));
         }
     }
 }

@@ -86,6 +86,9 @@ impl<'a> Subject<'a> {
     /// Whether a comment explains a place: in its line, or alone in the line above.
     pub fn is_commented(&self, span: Span) -> bool {
         let line = self.source.line(span.start);
-        self.comments.iter().any(|comment| comment.line == line || (comment.alone && comment.line + 1 == line))
+        // In file order, one per line at most.
+        let first = self.comments.partition_point(|comment| comment.line + 1 < line);
+        let mut near = self.comments[first..].iter().take_while(|comment| comment.line <= line);
+        near.any(|comment| comment.line == line || comment.alone)
     }
 }

@@ -189,7 +189,7 @@ fn one(
         let place = Span::new(at + (word.len() - word.trim_start().len()), at + word.trim_end().len());
         at += word.len() + 1;
         match registry::find(word) {
-            Some(rule) if rule.is_firm() && rule.id != "D001" => faults.push(
+            Some(rule) if rule.is_firm() => faults.push(
                 Diagnostic::warning("U002", format!("{} cannot be allowed", rule.id))
                     .at(source, place, "the service refuses what it reports")
                     .help("mend what it reports, and remove this"),

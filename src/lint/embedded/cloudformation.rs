@@ -61,6 +61,7 @@ fn text_of<'n>(source: &SourceFile, data: &'n Node) -> Result<(&'n Node, bool), 
         None => (data, false),
         Some("Fn::Sub") if data.tag.is_some() => (data, true),
         Some("Fn::Sub") => (data.get("Fn::Sub").unwrap_or(data), true),
+        Some(_) if data.tag.is_some() => return Err(made_by_tag(data)),
         Some(function) => return Err(format!("made by `{function}`")),
     };
     let text = match (sub, value.items()) {
@@ -75,6 +76,10 @@ fn text_of<'n>(source: &SourceFile, data: &'n Node) -> Result<(&'n Node, bool), 
         return Err("`Fn::Sub` gets its text from somewhere else".to_owned());
     }
     Ok((text, sub))
+}
+
+fn made_by_tag(node: &Node) -> String {
+    format!("made by `!{}`", node.tag.as_deref().unwrap_or_default())
 }
 
 /// The intrinsic function that makes a value, by its long name where that matters.

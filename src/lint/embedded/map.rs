@@ -149,8 +149,7 @@ impl Map {
     }
 
     fn fix(&self, fix: &Fix) -> Option<Fix> {
-        let edits = fix.edits.iter().map(|edit| self.edit(edit)).collect::<Option<Vec<_>>>()?;
-        Some(Fix { title: self.unknown.restore(&fix.title), safe: fix.safe, edits })
+        Some(Fix { title: self.unknown.restore(&fix.title), safe: fix.safe, edits: self.edits(&fix.edits)? })
     }
 
     /// The place in the outer file of a place in the document.

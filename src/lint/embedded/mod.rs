@@ -172,7 +172,7 @@ fn is_template(root: &Node) -> bool {
             .is_some_and(|entries| entries.iter().any(|(_, resource)| of_aws(resource)))
 }
 
-/// Whether a file is a component document. Build specifications of CodeBuild have `phases` too, documents of Systems
+/// Whether a file is a component document. Build specifications of `CodeBuild` have `phases` too, documents of Systems
 /// Manager and workflows of Image Builder a `schemaVersion`.
 fn is_component(root: &Node) -> bool {
     let version = root.get("schemaVersion");

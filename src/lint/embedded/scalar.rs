@@ -37,9 +37,9 @@ pub(super) fn draft(source: &SourceFile, node: &Node) -> Option<Draft> {
 fn lines(source: &SourceFile, node: &Node, text: &str) -> Draft {
     // Empty lines in front belong to the text, but not to the place of the node.
     let empty = text.len() - text.trim_start_matches('\n').len();
-    let mut number = source.line(node.span.start).saturating_sub(empty);
+    let first = source.line(node.span.start).saturating_sub(empty);
     let mut draft = Draft::default();
-    for line in text.split_inclusive('\n') {
+    for (number, line) in (first..).zip(text.split_inclusive('\n')) {
         let there = source.line_span(number);
         let wanted = line.trim_end_matches('\n');
         if source.slice(there).ends_with(wanted) {
@@ -53,7 +53,6 @@ fn lines(source: &SourceFile, node: &Node, text: &str) -> Draft {
             ("\n", rest) if rest.starts_with("\r\n") => draft.escaped("\n", there.end..there.end + 2),
             (end, _) => draft.nowhere(end),
         }
-        number += 1;
     }
     draft
 }

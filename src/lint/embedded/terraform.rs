@@ -117,10 +117,7 @@ fn component(
 /// The note for a value that is called by a function or is that of something else.
 fn made_by(source: &Arc<SourceFile>, resource: &Resource<'_>, word: &str) -> Box<Diagnostic> {
     let (label, help) = match word {
-        "file" | "templatefile" => (
-            format!("`{word}` reads it from another file"),
-            "check that file itself; one that is a component document needs nothing else",
-        ),
+        "file" | "templatefile" => (format!("`{word}` reads it from another file"), "run `amiforge lint` on that file"),
         "yamlencode" | "jsonencode" => (
             format!("made by `{word}`"),
             "write the document as text, `data = <<-EOT`, or in a file of its own that `file` reads",

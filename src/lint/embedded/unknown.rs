@@ -128,8 +128,8 @@ impl Unknown {
         while let Some(at) = rest.find(self.mark) {
             out.push_str(&rest[..at]);
             rest = &rest[at..];
-            let known = self.lengths.iter().filter_map(|length| rest.get(..*length));
-            let original = known.filter_map(|word| self.originals.get(word).map(|original| (word, original))).next();
+            let mut known = self.lengths.iter().filter_map(|length| rest.get(..*length));
+            let original = known.find_map(|word| self.originals.get(word).map(|original| (word, original)));
             let (taken, shown) = original.map_or((self.mark, self.mark), |(word, original)| (word, original.as_str()));
             out.push_str(shown);
             rest = &rest[taken.len()..];

@@ -88,12 +88,39 @@ struct Change<'a> {
 }
 
 impl Map {
+    /// The changes of a fix as changes of the file around the document; `None` if one of them, or all of them together,
+    /// cannot be written exactly.
+    pub(super) fn edits(&self, edits: &[Edit]) -> Option<Vec<Edit>> {
+        let written = edits.iter().map(|edit| self.edit(edit)).collect::<Option<Vec<_>>>()?;
+        (edits.len() < 2 || (apart(edits) && apart(&written) && self.holds(edits))).then_some(written)
+    }
+
+    /// Whether the block is still read as a block of the same indentation and end after all of these changes.
+    fn holds(&self, edits: &[Edit]) -> bool {
+        let Writing::Lines(lines) = &self.writing else { return true };
+        let mut ordered: Vec<&Edit> = edits.iter().collect();
+        ordered.sort_by_key(|edit| edit.span.start);
+        let text = self.inner.text.as_str();
+        let (mut new, mut at) = (String::with_capacity(text.len()), 0);
+        for edit in ordered {
+            new.push_str(text.get(at..edit.span.start).unwrap_or_default());
+            new.push_str(&edit.text);
+            at = edit.span.end;
+        }
+        new.push_str(text.get(at..).unwrap_or_default());
+        let change = Change { before: "", removed: text, new: &new, after: "" };
+        // Of a line of blanks no indentation is taken away, so what is written before it would stay.
+        let blank = |text: &str| text.lines().filter(|line| !line.is_empty() && line.trim().is_empty()).count();
+        if lines.derived && blank(&new) > blank(text) {
+            return false;
+        }
+        !(lines.derived && change.indents_first_line()) && (lines.marker.is_some() || change.keeps_its_end())
+    }
+
     /// A change of the document as a change of the file around it; `None` where it cannot be written exactly.
-    pub(super) fn edit(&self, edit: &Edit) -> Option<Edit> {
+    fn edit(&self, edit: &Edit) -> Option<Edit> {
         let (from, to) = (self.anchor(edit.span.start)?, self.anchor(edit.span.end)?);
-        let replaced = self.runs.iter().filter(|run| run.how == How::Unknown);
-        let hidden = replaced.clone().any(|run| run.inner.start < edit.span.end && edit.span.start < run.inner.end);
-        if from > to || hidden || self.unknown.occurs_in(&edit.text) {
+        if from > to || self.hides(edit.span) || self.unknown.occurs_in(&edit.text) {
             return None;
         }
         let text = self.inner.text.as_str();
@@ -109,13 +136,26 @@ impl Map {
         }
         let written = match &self.writing {
             Writing::Free => change.new.to_owned(),
-            Writing::Lines(lines) => lines.write(&change, self.column(from))?,
+            Writing::Lines(lines) => {
+                let column = self.column(from);
+                let written = lines.write(&change, column)?;
+                // Where a line becomes empty, its indentation goes with it.
+                let from = if change.empties_line() { from - column } else { from };
+                return Some(Edit::replace(Span::new(from, to), written));
+            }
             Writing::Quoted(_) => quoted(&interpolation.escape(change.new)),
             Writing::Single(_) if change.new.contains(char::is_control) => return None,
             Writing::Single(_) => interpolation.escape(change.new).replace('\'', "''"),
             Writing::Closed => return None,
         };
         Some(Edit::replace(Span::new(from, to), written))
+    }
+
+    /// Whether there is something in a place that nobody knows yet.
+    fn hides(&self, span: Span) -> bool {
+        let first = self.runs.partition_point(|run| run.inner.end <= span.start);
+        let within = self.runs[first..].iter().take_while(|run| run.inner.start < span.end);
+        within.into_iter().any(|run| run.how == How::Unknown)
     }
 
     /// Where something can be put between two characters of the document; `None` inside of an escape sequence or where
@@ -156,6 +196,12 @@ impl Change<'_> {
 
     fn at_line_start(&self) -> bool {
         self.before.is_empty() || self.before.ends_with('\n')
+    }
+
+    /// Whether nothing is left of the line in which it begins, or nothing comes there.
+    fn empties_line(&self) -> bool {
+        let line = self.lines_with(self.new);
+        self.at_line_start() && (line.is_empty() || line.starts_with('\n'))
     }
 
     /// What stands in the line after the change.
@@ -210,11 +256,6 @@ impl Lines {
             return None;
         }
         let indentation = self.indentation.as_str();
-        // Terraform leaves the indentation of an empty line where it is.
-        let left_over = self.marker.is_some() && !indentation.is_empty() && column > 0;
-        if left_over && change.at_line_start() && (new.is_empty() || new.starts_with('\n')) {
-            return None;
-        }
         let escaped = self.interpolation.escape(change.new);
         let lines: Vec<&str> = escaped.split('\n').collect();
         let mut out = String::new();
@@ -239,6 +280,13 @@ impl Lines {
         let closed = !change.after.is_empty() || lines.is_empty() || lines.ends_with('\n');
         closed && lines.lines().all(|line| line.trim() != marker)
     }
+}
+
+/// Whether there is something between any two changes, so that none changes what another was judged by.
+fn apart(edits: &[Edit]) -> bool {
+    let mut spans: Vec<Span> = edits.iter().map(|edit| edit.span).collect();
+    spans.sort_by_key(|span| (span.start, span.end));
+    spans.windows(2).all(|pair| pair[0].end < pair[1].start)
 }
 
 /// A text as it stands between double quotes, in JSON, YAML and Terraform alike.

@@ -6,7 +6,7 @@ use crate::component::model::{Item, Step};
 use crate::component::modules::{Action, Platform};
 use crate::component::rules::model::Findings;
 use crate::component::rules::subject::Subject;
-use crate::diagnostic::Edit;
+use crate::diagnostic::{Diagnostic, Edit, Severity};
 use crate::yaml::{Offsets, Style};
 use std::ops::Range;
 
@@ -92,8 +92,9 @@ fn into_file(found: &mut Findings<'_>, pattern: &Template, destination: &Templat
         .at(span, format!("`{source}` may match several, but `{to}` is one name"), "no separator at its end")
         .also_at(found.source(), pattern.span(), "the wildcard")
         .note("with a second match the step fails")
-        .help(format!("end it with a separator if it is a folder: `{to}{separator}`"))
-        .inferred();
+        .help(format!("end it with a separator if it is a folder: `{to}{separator}`"));
+    // How many there are shows when it runs: AWS's own examples have this with one.
+    let diagnostic = Diagnostic { severity: Severity::Warning, ..diagnostic };
     found.add(match edit {
         Some(edit) => diagnostic.unsafe_fix("end the destination with a separator", vec![edit]),
         None => diagnostic,
@@ -164,7 +165,8 @@ mod tests {
             );
             let file = SourceFile::new("t.yaml", text);
             let found = rules::check(&file, &component::parse(&file), &Target::default());
-            let mine: Vec<bool> = found.iter().filter(|one| one.code == "M020").map(|one| one.inferred).collect();
+            let mine: Vec<bool> =
+                found.iter().filter(|one| one.code == "M020").map(|one| one.severity == Severity::Warning).collect();
             assert_eq!(mine, [inferred], "{source}");
         }
     }

@@ -46,6 +46,11 @@ impl<S> Commands<'_, S> {
         self.templates.get(place.item).and_then(|template| template.text().get(place.range.clone())).unwrap_or_default()
     }
 
+    /// Where the text of the first item goes on at a byte of it, for what is put in between lines.
+    pub fn start_of(&self, at: usize) -> Option<usize> {
+        self.offsets(0).map(|offsets| offsets.source(at))
+    }
+
     fn offsets(&self, item: usize) -> Option<&Offsets> {
         let (cell, template) = (self.offsets.get(item)?, self.templates.get(item)?);
         Some(cell.get_or_init(|| Offsets::new(&self.source.text, &template.node)))

@@ -212,6 +212,11 @@ impl Reader<'_> {
         self.at += 1;
         let statement = self.frames.last().map(|outer| outer.statement).unwrap_or_default();
         let keyword = statement.is_keyword();
+        // The command goes on up to the end of its arguments.
+        let at = self.at;
+        if let Some(span) = statement.command.and_then(|index| self.spans.get_mut(index)) {
+            span.end = span.end.max(at);
+        }
         if let Some(start) = frame.string {
             self.begin_word();
             self.string(start, 0);
@@ -344,6 +349,8 @@ impl Reader<'_> {
         }
         let Some(command) = self.script.commands.get_mut(index) else { return };
         if let Some(span) = self.spans.get_mut(index) {
+            // Behind an assignment it begins where its first word does.
+            span.start = if command.words.is_empty() { range.start } else { span.start };
             span.end = span.end.max(end);
         }
         if let Some(assignment) = self.script.assignments.last_mut()

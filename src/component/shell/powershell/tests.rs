@@ -55,6 +55,23 @@ fn commands_are_found() {
 }
 
 #[test]
+fn places_reach_from_the_first_word_to_the_last_bracket() {
+    for (text, expected) in [
+        ("$x = Get-Item a", &["Get-Item a"][..]),
+        (
+            "iex ((New-Object A).B('c')); d",
+            &["iex ((New-Object A).B('c'))", "(New-Object A).B('c')", "New-Object A", "'c'", "d"],
+        ),
+        ("a { b } | c", &["a { b }", "b", "c"]),
+        ("if (a) { b }", &["a", "b"]),
+    ] {
+        let script = PowerShell::read(&[text]);
+        let found: Vec<_> = script.commands.iter().map(|command| &text[command.place.range.clone()]).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
 fn names_are_understood() {
     for (text, full, expected) in [
         ("restart-computer -Force", "Restart-Computer", true),

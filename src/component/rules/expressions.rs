@@ -1,6 +1,0 @@
-//! `X`: expressions.
-
-use super::model::Rule;
-
-/// The rules of this family.
-pub(super) const RULES: &[Rule] = &[];

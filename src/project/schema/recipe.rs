@@ -1,0 +1,245 @@
+//! The schema of recipes.
+
+use super::{default, described, duration, file, flag, mapping, matching, name, number, or_nothing, text, texts};
+use crate::project::gates::{self, PATCHES, SEVERITIES};
+use crate::project::parent::REFERENCES;
+use crate::project::recipe::{
+    LARGEST_VERSION, LONGEST_VALUE, MOST_COMPONENTS, VOLUME_SIZES, VOLUME_TYPES, promote_default,
+};
+use crate::project::{Arch, Os};
+use serde_json::{Value, json};
+
+/// The schema of `recipes/*.yaml`.
+pub fn recipe() -> Value {
+    let schema = mapping(
+        &["os", "parent"],
+        [
+            ("name", described("The name of the file without its ending; may be left out.", matching(name(true)))),
+            ("os", described("Operating system of the image.", json!({ "enum": names_of_systems() }))),
+            ("architectures", architectures()),
+            ("version", version()),
+            ("parent", parent()),
+            ("build", uses("Components of the build stage, in order.")),
+            ("test", uses("Components that test the new image on a fresh instance, in order.")),
+            ("baseline", baseline()),
+            ("root_volume", root_volume()),
+            ("gates", gates()),
+            ("promote", promote()),
+        ],
+    );
+    let mut schema = file(
+        "amiforge recipe",
+        "An image: what it is made from, what is done to it, and what it must pass. `amiforge lint` also checks what needs \
+         other files.",
+        schema,
+    );
+    schema["allOf"] = demands();
+    schema
+}
+
+fn names_of_systems() -> Vec<&'static str> {
+    Os::all().into_iter().map(Os::name).collect()
+}
+
+fn architectures() -> Value {
+    let names: Vec<&str> = Arch::all().iter().map(|arch| arch.name()).collect();
+    let list = json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": { "enum": names } });
+    described("CPU architectures the image is built for.", default(vec![Arch::X86_64.name()], list))
+}
+
+fn version() -> Value {
+    let part = at_most(LARGEST_VERSION);
+    let summary = "Major and minor number in quotes; the third number follows the content by itself.";
+    described(summary, default("1.0", matching(format!(r"^({part})\.({part})$"))))
+}
+
+/// The pattern of the numbers from 0 to this one, without zeros in front.
+fn at_most(largest: u32) -> String {
+    let digits = largest.to_string();
+    let mut choices = vec!["0".to_owned(), format!("[1-9][0-9]{{0,{}}}", digits.len() - 2)];
+    for (at, digit) in digits.bytes().enumerate() {
+        let least = if at == 0 { b'1' } else { b'0' };
+        if digit > least {
+            let (before, after) = (&digits[..at], digits.len() - at - 1);
+            choices.push(format!("{before}[{}-{}][0-9]{{{after}}}", char::from(least), char::from(digit - 1)));
+        }
+    }
+    choices.push(digits);
+    choices.join("|")
+}
+
+fn parent() -> Value {
+    let mut schema = mapping(
+        &[],
+        [
+            ("ssm", described("Name of an SSM parameter that holds an AMI id.", matching("^/"))),
+            ("ami", described("An AMI id.", matching("^ami-([0-9A-Fa-f]{8}|[0-9A-Fa-f]{17})$"))),
+            (
+                "image",
+                described(
+                    "ARN of an Image Builder image.",
+                    json!({
+                        "type": "string", "pattern": "^arn:",
+                        "allOf": [{ "pattern": ":imagebuilder:" }, { "pattern": ":image/" }],
+                    }),
+                ),
+            ),
+            ("local", local()),
+        ],
+    );
+    schema["oneOf"] = REFERENCES.iter().map(|key| json!({ "required": [key] })).collect();
+    described("The image to start from: one of `ssm`, `ami` and `image`.", schema)
+}
+
+fn local() -> Value {
+    let package = matching("^[a-z0-9][a-z0-9+.-]+$");
+    let mut schema = mapping(
+        &[],
+        [
+            ("bootstrap", described("Debian or Ubuntu release to make a root filesystem of.", text())),
+            ("packages", described("Packages on top of the smallest set.", texts(&package))),
+            ("directory", described("Folder with a root filesystem, relative to the project.", text())),
+        ],
+    );
+    schema["oneOf"] = json!([
+        { "required": ["bootstrap"] },
+        { "required": ["directory"], "properties": { "packages": { "maxItems": 0 } } },
+    ]);
+    schema["not"] = json!({ "required": ["bootstrap", "directory"] });
+    described("How the parent is made on this machine, without an account.", schema)
+}
+
+/// Components of one stage: names, or names with parameters.
+fn uses(summary: &str) -> Value {
+    let value = json!({ "type": ["string", "number", "boolean"], "minLength": 1, "maxLength": LONGEST_VALUE });
+    let parameters = json!({ "type": ["object", "null"], "additionalProperties": value });
+    let with_parameters = json!({ "type": ["string", "object"], "minProperties": 1, "maxProperties": 1, "additionalProperties": parameters });
+    described(
+        summary,
+        json!({ "type": "array", "maxItems": MOST_COMPONENTS, "uniqueItems": true, "items": with_parameters }),
+    )
+}
+
+fn baseline() -> Value {
+    described("Patch baseline: an AWS-owned one, or a file in baselines/ without its ending.", text())
+}
+
+fn root_volume() -> Value {
+    let schema = mapping(
+        &[],
+        [
+            ("size_gib", described("Size in GiB.", number(VOLUME_SIZES))),
+            ("type", described("Volume type.", default("gp3", json!({ "enum": VOLUME_TYPES })))),
+            ("encrypted", described("Whether the image is encrypted.", flag(true))),
+        ],
+    );
+    described("The root volume of the image.", or_nothing(schema))
+}
+
+fn gates() -> Value {
+    let policy = gates::default();
+    let patches = policy.patches.unwrap_or_else(gates::patches_default);
+    let count = |summary: &str, most: u32| described(summary, default(most, number(PATCHES)));
+    let within = |summary: &str| described(summary, default("24h", duration()));
+    let patches = mapping(
+        &[],
+        [
+            ("missing", count("How many approved patches may be missing.", patches.missing)),
+            ("rejected", count("How many rejected patches may be installed.", patches.rejected)),
+            ("scanned_within", within("How old the scan may be.")),
+        ],
+    );
+    let severity = default("medium", json!({ "enum": SEVERITIES }));
+    let vulnerabilities = mapping(
+        &[],
+        [
+            ("max_severity", described("Findings above this severity fail.", severity)),
+            ("with_fix_only", described("Whether findings without a fix are left out.", flag(false))),
+            ("scanned_within", within("How old the scan may be.")),
+        ],
+    );
+    let mut image = mapping(
+        &[],
+        [
+            ("imds_v2", described("Whether the image must require IMDSv2.", flag(true))),
+            ("encrypted", described("Whether the image must be encrypted.", flag(true))),
+        ],
+    );
+    let nothing = json!({ "imds_v2": { "const": false }, "encrypted": { "const": false } });
+    image["not"] = json!({ "type": "object", "required": ["imds_v2", "encrypted"], "properties": nothing });
+    let age = mapping(&["max"], [("max", described("How old the candidate may be.", duration()))]);
+    let mut schema = mapping(
+        &[],
+        [
+            ("patches", described("Patch compliance.", or_nothing(patches))),
+            ("vulnerabilities", described("Findings of a vulnerability scan.", or_nothing(vulnerabilities))),
+            ("image", described("Attributes of the image.", or_nothing(image))),
+            ("tests", described("Tests must have run and passed.", json!({ "const": "required" }))),
+            ("age", described("Age of the candidate.", age)),
+        ],
+    );
+    schema["minProperties"] = 1.into();
+    described("What a candidate must pass before it is promoted. Only the gates that stand here are evaluated.", schema)
+}
+
+fn promote() -> Value {
+    let usual = promote_default();
+    let schema = mapping(
+        &[],
+        [
+            ("launch_template", described("Launch template to move.", default(usual.launch_template, text()))),
+            ("parameter", described("SSM parameter to move.", default(usual.parameter, text()))),
+        ],
+    );
+    described(
+        "What a promotion moves; `{{ name }}`, `{{ arch }}` and `{{ channel }}` are replaced.",
+        or_nothing(schema),
+    )
+}
+
+/// What several keys must fulfil together.
+fn demands() -> Value {
+    let tested = json!({ "required": ["test"], "properties": { "test": { "minItems": 1 } } });
+    let mut demands = vec![
+        json!({ "if": { "not": { "required": ["gates"] } }, "then": tested }),
+        json!({
+            "if": { "required": ["gates"], "properties": { "gates": { "required": ["tests"] } } },
+            "then": tested,
+        }),
+        json!({
+            "if": { "required": ["parent"], "properties": { "parent": { "required": ["ami"] } } },
+            "then": { "properties": { "architectures": { "maxItems": 1 } } },
+        }),
+    ];
+    for os in Os::all() {
+        let architectures: Vec<&str> = os.architectures().iter().map(|arch| arch.name()).collect();
+        let bootstrap = os.release().map_or(json!(false), |release| json!({ "const": release }));
+        let local = json!({ "properties": { "bootstrap": bootstrap } });
+        demands.push(json!({
+            "if": { "required": ["os"], "properties": { "os": { "const": os.name() } } },
+            "then": { "properties": {
+                "architectures": { "items": { "enum": architectures } },
+                "parent": { "properties": { "local": local } },
+                "baseline": { "default": os.default_baseline() },
+                "root_volume": { "properties": { "size_gib": { "default": os.default_root_gib() } } },
+            } },
+        }));
+    }
+    demands.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_for_numbers_up_to_one() {
+        for largest in [10, 57, 109, 1_000, LARGEST_VERSION] {
+            let pattern = regex_lite::Regex::new(&format!("^({})$", at_most(largest))).unwrap();
+            for number in (0..2_000).chain(largest.saturating_sub(1_000)..=largest + 1_000) {
+                assert_eq!(pattern.is_match(&number.to_string()), number <= largest, "{number} of {largest}");
+            }
+            assert!(!pattern.is_match("01") && !pattern.is_match("") && !pattern.is_match("9999999999"));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The schema of `amiforge.yaml`.
+
+use super::{default, described, duration, file, mapping, matching, name, or_nothing, text, texts};
+use crate::project::settings::{APPROVALS, INSTANCE_PROFILE, LONGEST_TAG, RESERVED_TAGS};
+use serde_json::{Value, json};
+
+/// The schema of `amiforge.yaml`.
+pub fn project() -> Value {
+    let schema = mapping(
+        &["project"],
+        [
+            ("project", described("Name of the project; resource names begin with it.", matching(name(false)))),
+            ("environments", environments()),
+            ("channels", channels()),
+            ("tags", tags()),
+        ],
+    );
+    file("amiforge project", "The settings of an amiforge project: where it works, and how releases move.", schema)
+}
+
+fn environments() -> Value {
+    let local = mapping(
+        &[],
+        [
+            ("mirror", described("Package sources for root filesystems made on this machine.", text())),
+            ("bind", described("Folders that instances see read-only, relative to the project.", texts(&text()))),
+        ],
+    );
+    let local = described("This machine; needs no account.", or_nothing(local));
+    described(
+        "Where work runs. `local` is always there.",
+        json!({
+            "type": ["object", "null"],
+            "properties": { "local": local },
+            "propertyNames": { "pattern": name(false) },
+            "additionalProperties": aws(),
+        }),
+    )
+}
+
+fn account() -> Value {
+    described("Twelve digits, in quotes.", matching("^[0-9]{12}$"))
+}
+
+fn region() -> Value {
+    matching("^[a-z]{2,}(-[a-z]+)+-[0-9]+$")
+}
+
+fn role() -> Value {
+    described("Role to assume.", text())
+}
+
+fn aws() -> Value {
+    let home = mapping(
+        &["account", "region"],
+        [("account", account()), ("region", described("For example us-east-1.", region())), ("role", role())],
+    );
+    let regions = json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": region() });
+    let target = mapping(
+        &["account", "regions"],
+        [("account", account()), ("role", role()), ("regions", described("Regions of the account.", regions))],
+    );
+    let targets = json!({ "type": "array", "minItems": 1, "items": target });
+    let schema = mapping(
+        &["home"],
+        [
+            ("home", described("Where images are built.", home)),
+            ("infrastructure", infrastructure()),
+            ("targets", described("Where a promotion moves pointers; the home when not given.", targets)),
+        ],
+    );
+    described("AWS accounts and Regions.", schema)
+}
+
+fn infrastructure() -> Value {
+    let profile = default(INSTANCE_PROFILE, text());
+    let mut schema = mapping(
+        &[],
+        [
+            ("instance_types", described("Instance types to build on, the preferred one first.", texts(&text()))),
+            ("instance_profile", described("Instance profile of the build instance.", profile)),
+            ("subnet", described("Subnet to build in; needs `security_groups`.", text())),
+            ("security_groups", described("Security groups of the build instance; need `subnet`.", texts(&text()))),
+            ("log_bucket", described("Bucket for the logs of builds.", text())),
+        ],
+    );
+    schema["if"] = json!({ "required": ["subnet"] });
+    schema["then"] = json!({ "required": ["security_groups"], "properties": { "security_groups": { "minItems": 1 } } });
+    schema["else"] = json!({ "properties": { "security_groups": { "maxItems": 0 } } });
+    described("What images are built on.", or_nothing(schema))
+}
+
+fn channels() -> Value {
+    let mut channel = mapping(
+        &[],
+        [
+            ("after", described("The channel a release must be in first; one that stands before this one.", text())),
+            ("soak", described("How long it must have been there.", duration())),
+            ("approval", described("Whether a person must approve.", default("none", json!({ "enum": APPROVALS })))),
+        ],
+    );
+    channel["dependencies"] = json!({ "soak": ["after"] });
+    described(
+        "Named pointers to releases, in the order in which a release moves through them.",
+        json!({
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": { "pattern": name(false) },
+            "additionalProperties": or_nothing(channel),
+        }),
+    )
+}
+
+fn tags() -> Value {
+    let (key, value) = LONGEST_TAG;
+    let reserved = format!("^({})", RESERVED_TAGS.join("|"));
+    described(
+        "Tags of every resource.",
+        json!({
+            "type": ["object", "null"],
+            "propertyNames": { "minLength": 1, "maxLength": key, "not": { "pattern": reserved } },
+            "additionalProperties": { "type": "string", "maxLength": value },
+        }),
+    )
+}
