@@ -28,11 +28,8 @@ const BEYOND: &[&str] = &["declared twice", "there are two", "never reaches"];
 
 /// Where the parser looks no further, and the schema may find more; and how a value is written, which only the parser sees:
 /// `yes` without quotes is a boolean to some readers and accepted with a warning, in quotes it is refused.
-const UNREAD: [&str; 3] = [
-    "declared twice",
-    "is true or false, but this is written as",
-    "is a number, but some readers take this for text",
-];
+const UNREAD: [&str; 3] =
+    ["declared twice", "is true or false, but this is written as", "is a number, but some readers take this for text"];
 
 fn is_of_form(diagnostic: &Diagnostic) -> bool {
     diagnostic.severity == Severity::Error

@@ -114,17 +114,18 @@ fn is_network(path: &str) -> bool {
 fn replaced(facts: &Facts<'_, '_>, index: usize, path: &str) -> bool {
     let folder = NETWORK.iter().find(|root| is_below(path, &[root])).copied().unwrap_or(path);
     let mentions = |text: &str| is_below(text, &[folder]);
-    facts.each().skip(index + 1).any(|(at, command)| {
-        let writes = command.invocation().is_some_and(|invocation| {
-            matches!(
-                invocation.program,
-                "cp" | "mv" | "install" | "tee" | "ln" | "netplan" | "nmcli" | "cloud-init" | "sed"
-            )
-        });
-        let targets = command.redirects.iter().filter(|redirect| redirect.operator.starts_with('>'));
-        targets.into_iter().any(|redirect| mentions(&facts.text(&redirect.target, at)))
-            || (writes && command.words.iter().any(|word| mentions(&facts.text(word, at))))
-    })
+    facts.is_tired()
+        || facts.each().skip(index + 1).any(|(at, command)| {
+            let writes = command.invocation().is_some_and(|invocation| {
+                matches!(
+                    invocation.program,
+                    "cp" | "mv" | "install" | "tee" | "ln" | "netplan" | "nmcli" | "cloud-init" | "sed"
+                )
+            });
+            let targets = command.redirects.iter().filter(|redirect| redirect.operator.starts_with('>'));
+            targets.into_iter().any(|redirect| mentions(&facts.text(&redirect.target, at)))
+                || (writes && command.words.iter().any(|word| mentions(&facts.text(word, at))))
+        })
 }
 
 /// `find /home -name authorized_keys -delete`.
@@ -192,18 +193,21 @@ fn shuts_down(program: &str, words: &[&str]) -> bool {
 
 /// Whether a later command brings a connection up again.
 fn brought_back(facts: &Facts<'_, '_>, index: usize) -> bool {
-    facts.invocations().skip_while(|(at, ..)| *at <= index).any(|(_, _, invocation)| match invocation.program {
-        "ip" | "nmcli" | "networkctl" | "ifconfig" => {
-            invocation.arguments.iter().any(|word| word.is("up") || word.is("on"))
-        }
-        "ifup" => true,
-        "systemctl" => {
-            let network = invocation.arguments.iter().any(|word| word.text.to_ascii_lowercase().contains("network"));
-            let up = ["start", "restart", "unmask"];
-            network && invocation.arguments.iter().any(|word| up.contains(&word.text.as_str()) || word.is("--now"))
-        }
-        _ => false,
-    })
+    let later = || facts.invocations().skip_while(|(at, ..)| *at <= index);
+    facts.is_tired()
+        || later().any(|(_, _, invocation)| match invocation.program {
+            "ip" | "nmcli" | "networkctl" | "ifconfig" => {
+                invocation.arguments.iter().any(|word| word.is("up") || word.is("on"))
+            }
+            "ifup" => true,
+            "systemctl" => {
+                let network =
+                    invocation.arguments.iter().any(|word| word.text.to_ascii_lowercase().contains("network"));
+                let up = ["start", "restart", "unmask"];
+                network && invocation.arguments.iter().any(|word| up.contains(&word.text.as_str()) || word.is("--now"))
+            }
+            _ => false,
+        })
 }
 
 fn powershell(command: &PowerShellCommand) -> Option<Loss> {

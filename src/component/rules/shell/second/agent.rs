@@ -94,10 +94,11 @@ fn is_part(path: &str) -> bool {
 
 /// Whether the script puts it right later on.
 fn undone(facts: &Facts<'_, '_>, index: usize, verbs: &[&str]) -> bool {
-    facts.each().skip(index + 1).any(|(_, command)| {
-        let names = command.words.iter().any(|word| is_agent(&word.text));
-        names && command.words.iter().any(|word| verbs.contains(&word.text.as_str()))
-    })
+    facts.is_tired()
+        || facts.each().skip(index + 1).any(|(_, command)| {
+            let names = command.words.iter().any(|word| is_agent(&word.text));
+            names && command.words.iter().any(|word| verbs.contains(&word.text.as_str()))
+        })
 }
 
 /// Whether a command of a firewall stops connections from here to port 443, and no other lets them through.
@@ -114,7 +115,7 @@ fn shuts_out(facts: &Facts<'_, '_>, index: usize, invocation: &Invocation<'_>) -
         "nft" => nft_drops(&words.join(" ")),
         _ => false,
     };
-    blocks && !facts.invocations().any(|(at, _, other)| at != index && lets_out(&other))
+    blocks && !facts.is_tired() && !facts.invocations().any(|(at, _, other)| at != index && lets_out(&other))
 }
 
 /// `443`, `https`, `80,443`, `1:65535`.

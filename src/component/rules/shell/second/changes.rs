@@ -125,7 +125,7 @@ fn is_undone(facts: &Facts<'_, '_>, path: &str, index: usize) -> bool {
         let trapped = program == Some("trap") && command.words.iter().any(|word| word.text.contains(path));
         (later && command.words.iter().any(|word| facts.text(word, at) == path)) || made || trapped
     };
-    facts.each().any(removes)
+    facts.is_tired() || facts.each().any(removes)
 }
 
 /// Whether a command makes a file.

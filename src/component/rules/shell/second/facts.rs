@@ -6,22 +6,43 @@ use crate::component::rules::shell::Commands;
 use crate::component::rules::subject::Subject;
 use crate::component::shell::{Command, Embedding, GuardKind, Invocation, Place, Scope, Script, Word};
 use crate::diagnostic::Span;
+use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
 
 /// How often a variable may stand for another one before it is left as it is.
 const DEEPEST: usize = 4;
 
+/// How often a rule may look through a whole script before it leaves the rest of it alone. Scripts that people write need a
+/// few dozen looks; without a bound, one that is made of the same line over and over would take minutes.
+const LOOKS: u32 = 500;
+
 /// A script with the document around it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Facts<'s, 'a> {
     /// The script.
     pub commands: &'s Commands<'a>,
     /// The document.
     pub document: &'a Document,
+    /// How often the whole script was looked through.
+    looks: Cell<u32>,
+    /// From which command on the script may have ended well.
+    ends: OnceCell<Option<usize>>,
+    /// The values that variables get and keep, by name, in order.
+    assigned: OnceCell<BTreeMap<&'s str, Vec<(usize, &'s Word)>>>,
+    /// The commands that name a function, by its name.
+    callers: OnceCell<BTreeMap<&'s str, Vec<usize>>>,
 }
 
 /// The scripts of all `ExecuteBash`, in document order.
 pub fn scripts<'s, 'a>(subject: &'s Subject<'a>) -> impl Iterator<Item = Facts<'s, 'a>> {
-    subject.scripts().iter().map(|commands| Facts { commands, document: subject.document })
+    subject.scripts().iter().map(|commands| Facts {
+        commands,
+        document: subject.document,
+        looks: Cell::new(0),
+        ends: OnceCell::new(),
+        assigned: OnceCell::new(),
+        callers: OnceCell::new(),
+    })
 }
 
 /// A text with what the document says about its expressions: constants, and the defaults of parameters.
@@ -89,7 +110,7 @@ impl<'s, 'a> Facts<'s, 'a> {
             out.push_str(&rest[..at]);
             rest = &rest[at..];
             let (name, length) = variable(rest);
-            let word = if deep == 0 || name.is_empty() { None } else { self.script().variable(name, before) };
+            let word = if deep == 0 || name.is_empty() { None } else { self.variable(name, before) };
             match word {
                 Some(word) if word.dynamic => {
                     out.push_str(&self.expanded(&filled(self.document, &word.text), before, deep - 1));
@@ -102,12 +123,39 @@ impl<'s, 'a> Facts<'s, 'a> {
         out + rest
     }
 
+    /// What a variable was given last before a command, as [`Script::variable`] tells.
+    fn variable(&self, name: &str, before: usize) -> Option<&'s Word> {
+        let assigned = self.assigned.get_or_init(|| {
+            let mut assigned: BTreeMap<&str, Vec<(usize, &Word)>> = BTreeMap::new();
+            for (index, command) in self.each().filter(|(_, command)| command.is_top_level()) {
+                let declares = matches!(command.name(), Some("export" | "declare" | "typeset" | "local" | "readonly"));
+                for assignment in command.assignments.iter().filter(|_| declares || command.words.is_empty()) {
+                    assigned.entry(&assignment.name).or_default().push((index, &assignment.value));
+                }
+            }
+            assigned
+        });
+        let values = assigned.get(name)?;
+        let next = values.partition_point(|(index, _)| *index < before);
+        values.get(next.checked_sub(1)?).map(|(_, word)| *word)
+    }
+
+    /// Counts a look through the whole script. True when there were too many: what would be found by it is then taken to be
+    /// there, so that nothing is reported.
+    pub fn is_tired(&self) -> bool {
+        self.looks.set(self.looks.get().saturating_add(1));
+        self.looks.get() > LOOKS
+    }
+
     /// Whether a command runs only if something was looked at before: under a condition, behind a check that ends the script
     /// early, or where its failure does not count.
     pub fn is_guarded(&self, index: usize) -> bool {
         let Some(command) = self.script().commands.get(index) else { return false };
         let alone = |command: &Command| command.in_condition || self.is_checked(&command.scope);
-        alone(command) || self.ends_before(index) || self.callers(command).any(|(_, caller)| alone(caller))
+        self.is_tired()
+            || alone(command)
+            || self.ends_before(index)
+            || self.callers(command).any(|(_, caller)| alone(caller))
     }
 
     /// Whether there is a condition that asks something, and does not only say "and if that went well".
@@ -124,20 +172,39 @@ impl<'s, 'a> Facts<'s, 'a> {
 
     /// Whether the script may end well before a command: `if [ -e done ]; then exit 0; fi`.
     fn ends_before(&self, index: usize) -> bool {
-        self.invocations().take_while(|(at, ..)| *at < index).any(|(_, command, invocation)| {
-            matches!(invocation.program, "exit" | "return")
-                && command.scope.guard.is_some()
-                && !command.scope.in_subshell
-                && invocation.arguments.first().is_none_or(|code| code.is("0"))
-        })
+        let ends = self.ends.get_or_init(|| {
+            let mut all = self.invocations();
+            let end = all.find(|(_, command, invocation)| {
+                matches!(invocation.program, "exit" | "return")
+                    && command.scope.guard.is_some()
+                    && !command.scope.in_subshell
+                    && invocation.arguments.first().is_none_or(|code| code.is("0"))
+            });
+            end.map(|(at, ..)| at)
+        });
+        ends.is_some_and(|at| at < index)
     }
 
     /// The commands that name the function a command stands in, as what they start or as an argument.
     fn callers(&self, command: &Command) -> impl Iterator<Item = (usize, &'s Command)> + use<'s> {
         let function = command.scope.function.and_then(|number| self.script().functions.get(number));
-        self.each().filter(move |(_, caller)| {
-            function.is_some_and(|function| caller.words.iter().any(|word| word.is(&function.name)))
-        })
+        let callers = self.callers.get_or_init(|| {
+            let functions = self.script().functions.iter();
+            let mut callers: BTreeMap<&str, Vec<usize>> =
+                functions.map(|one| (one.name.as_str(), Vec::new())).collect();
+            for (index, caller) in self.each() {
+                for word in &caller.words {
+                    if let Some(known) = word.literal().and_then(|text| callers.get_mut(text)) {
+                        known.push(index);
+                    }
+                }
+            }
+            callers
+        });
+        let known: &[usize] =
+            function.and_then(|function| callers.get(function.name.as_str())).map_or(&[], Vec::as_slice);
+        let commands = &self.script().commands;
+        known.to_vec().into_iter().filter_map(|index| Some((index, commands.get(index)?)))
     }
 
     /// Whether the script itself tries a command again when it fails: in a loop that is left on success, as the condition
@@ -145,7 +212,7 @@ impl<'s, 'a> Facts<'s, 'a> {
     pub fn is_retried(&self, index: usize) -> bool {
         let Some(command) = self.script().commands.get(index) else { return false };
         self.tries_again(index, command)
-            || self.callers(command).any(|(at, caller)| {
+            || self.callers(command).take(LOOKS as usize).any(|(at, caller)| {
                 let first = command.scope.function.and_then(|number| self.script().functions.get(number));
                 let handed_over = first.is_some_and(|function| !caller.words[0].is(&function.name));
                 handed_over || self.tries_again(at, caller)
@@ -171,7 +238,8 @@ impl<'s, 'a> Facts<'s, 'a> {
                 or && other.invocation().map(|invocation| invocation.program) == program
             })
         };
-        (command.scope.in_loop && (command.in_condition || left()))
+        self.is_tired()
+            || (command.scope.in_loop && (command.in_condition || left()))
             || (command.in_condition && (conditional(GuardKind::While) || alternative()))
             || script.guards_of(&command.scope).any(|guard| {
                 guard.kind == GuardKind::Or && guard.conditions.clone().any(|at| same_program(script, at, command))

@@ -3,7 +3,7 @@
 use super::facts::{Facts, scripts};
 use crate::component::rules::model::Findings;
 use crate::component::rules::subject::Subject;
-use crate::component::shell::{Command, Embedding, Invocation, Place, ShellOption, Variable};
+use crate::component::shell::{Command, Embedding, Invocation, Place, ShellOption, Variable, Word};
 
 /// Programs that keep something in the home of their user, or read it from there.
 const READERS: &[&str] = &[
@@ -40,14 +40,46 @@ const READERS: &[&str] = &[
 
 const EXPORT: &str = "write `export HOME=/root` before it";
 
+/// From where on `HOME` has a value in a script, wherever it gets it: what sets it under a condition looks first.
+struct Since {
+    command: usize,
+    /// `: "${HOME:=/root}"`
+    place: Option<Place>,
+}
+
+impl Since {
+    fn of(facts: &Facts<'_, '_>) -> Self {
+        let assigns = |(_, command): &(usize, &Command)| command.assignments.iter().any(|one| one.name == "HOME");
+        let mut given = facts.script().variables.iter().filter(|variable| variable.name == "HOME");
+        let place = given.find(|variable| written(facts, &variable.place, 2).ends_with('='));
+        Self {
+            command: facts.each().find(assigns).map_or(usize::MAX, |(index, _)| index),
+            place: place.map(|variable| variable.place.clone()),
+        }
+    }
+
+    fn holds(&self, command: Option<usize>, place: &Place) -> bool {
+        let before = |other: &Place| (other.item, other.range.start) < (place.item, place.range.start);
+        self.command != usize::MAX && command.is_none_or(|index| self.command <= index)
+            || self.place.as_ref().is_some_and(before)
+    }
+}
+
+/// A place with what stands behind it, so many bytes.
+fn written<'f>(facts: &'f Facts<'_, '_>, place: &Place, more: usize) -> &'f str {
+    facts.commands.text(&Place { item: place.item, range: place.range.start..place.range.end + more })
+}
+
 /// M018.
 pub fn home(subject: &Subject<'_>, found: &mut Findings<'_>) {
     for facts in scripts(subject) {
-        for variable in &facts.script().variables {
-            uses_variable(&facts, found, variable);
+        let since = Since::of(&facts);
+        for variable in facts.script().variables.iter().filter(|one| one.name == "HOME" && !one.has_default) {
+            uses_variable(&facts, &since, found, variable);
         }
         for (index, command, invocation) in facts.invocations() {
-            if !is_set(&facts, index, &command.place) && !has_own(&facts, command) {
+            let given = invocation.environment.iter().any(|word| word.text.starts_with("HOME="));
+            if !given && !since.holds(Some(index), &command.place) {
                 goes_home(&facts, found, command, &invocation);
                 tilde_of_sh(&facts, found, command);
                 other_user(&facts, found, index, command, &invocation);
@@ -57,13 +89,11 @@ pub fn home(subject: &Subject<'_>, found: &mut Findings<'_>) {
 }
 
 /// `$HOME`.
-fn uses_variable(facts: &Facts<'_, '_>, found: &mut Findings<'_>, variable: &Variable) {
+fn uses_variable(facts: &Facts<'_, '_>, since: &Since, found: &mut Findings<'_>, variable: &Variable) {
     let command = variable.command.and_then(|index| facts.script().commands.get(index));
-    if variable.name != "HOME" || variable.has_default || command.is_some_and(|command| has_own(facts, command)) {
-        return;
-    }
     let index = variable.command.unwrap_or(usize::MAX);
-    if is_set(facts, index, &variable.place) || command.is_some_and(only_asks) {
+    let harmless = |command: &Command| has_own(facts, command) || only_asks(command) || has_prefix(command);
+    if since.holds(variable.command, &variable.place) || command.is_some_and(harmless) {
         return;
     }
     let strict = command.is_some() && facts.script().holds(ShellOption::Nounset, index);
@@ -88,22 +118,9 @@ fn whole(facts: &Facts<'_, '_>, place: &Place) -> Place {
     if closes { longer } else { place.clone() }
 }
 
-/// Whether `HOME` was given a value in the script before a place, wherever: what sets it under a condition looks first.
-fn is_set(facts: &Facts<'_, '_>, index: usize, place: &Place) -> bool {
-    let script = facts.script();
-    let assigned = script.commands.iter().take(index.saturating_add(1)).any(|command| {
-        command.assignments.iter().any(|assignment| assignment.name == "HOME")
-            || command.invocation().is_some_and(|one| one.environment.iter().any(|word| word.text.starts_with("HOME=")))
-                && std::ptr::eq(command, script.commands.get(index).unwrap_or(command))
-    });
-    let before = |other: &Place| (other.item, other.range.start) < (place.item, place.range.start);
-    // `: "${HOME:=/root}"`
-    let given = script.variables.iter().any(|variable| {
-        let longer =
-            Place { item: variable.place.item, range: variable.place.range.start..variable.place.range.end + 2 };
-        variable.name == "HOME" && before(&variable.place) && facts.commands.text(&longer).ends_with('=')
-    });
-    assigned || given
+/// `env HOME=/root npm ci`
+fn has_prefix(command: &Command) -> bool {
+    command.invocation().is_some_and(|one| one.environment.iter().any(|word| word.text.starts_with("HOME=")))
 }
 
 /// Whether a command stands in a script that another user's shell runs, or in one that got a `HOME` of its own.
@@ -134,18 +151,25 @@ fn goes_home(facts: &Facts<'_, '_>, found: &mut Findings<'_>, command: &Command,
         }
         _ => return,
     };
+    if has_own(facts, command) {
+        return;
+    }
     found.add(found.at(facts.span(&command.place), message, "fails").help(EXPORT));
 }
 
 /// `~` in a script for `sh`. bash asks the user database when `HOME` is not set, so there `~` works.
 fn tilde_of_sh(facts: &Facts<'_, '_>, found: &mut Findings<'_>, command: &Command) {
+    let begins = |word: &Word| word.tilde && (word.text == "~" || word.text.starts_with("~/"));
+    let values = command.assignments.iter().map(|assignment| &assignment.value);
+    let words: Vec<&Word> = command.words.iter().chain(values).filter(|word| begins(word)).collect();
+    if words.is_empty() || has_own(facts, command) {
+        return;
+    }
     let plain = facts.script().parents_of(&command.scope).any(|(parent, how)| {
         how == Embedding::Script
             && parent.invocation().is_some_and(|invocation| matches!(invocation.program, "sh" | "dash" | "ash"))
     });
-    let values = command.assignments.iter().map(|assignment| &assignment.value);
-    let own = |text: &str| text == "~" || text.starts_with("~/");
-    for word in command.words.iter().chain(values).filter(|word| plain && word.tilde && own(&word.text)) {
+    for word in words.into_iter().filter(|_| plain) {
         let message = "`~` stays as it is where `sh` runs a script and `HOME` is not set";
         found.add(found.at(facts.span(&word.place), message, "names a folder `~`").help(EXPORT));
     }
@@ -160,17 +184,19 @@ fn other_user(
     invocation: &Invocation<'_>,
 ) {
     let (Some(user), [.., "sudo"] | ["sudo", ..]) = (invocation.user, invocation.wrappers.as_slice()) else { return };
-    if invocation.sets_home || matches!(user, "root" | "#0") {
+    if invocation.sets_home || matches!(user, "root" | "#0") || has_own(facts, command) {
         return;
     }
     let inside = |(_, other): &(usize, &Command)| other.scope.parent == Some((index, Embedding::Script));
-    let script_reads = facts.each().filter(inside).any(|(at, other)| {
-        let program = other.invocation().map(|one| one.program);
-        let mentions = facts.script().variables.iter().any(|v| v.name == "HOME" && v.command == Some(at));
-        program.is_some_and(|program| READERS.contains(&program) || (program == "cd" && other.words.len() == 1))
-            || mentions
-            || other.words.iter().any(|word| word.tilde)
-    });
+    let shell = invocation.is_shell() && !facts.is_tired();
+    let script_reads = shell
+        && facts.each().skip(index + 1).filter(inside).any(|(at, other)| {
+            let program = other.invocation().map(|one| one.program);
+            let mentions = facts.script().variables.iter().any(|v| v.name == "HOME" && v.command == Some(at));
+            program.is_some_and(|program| READERS.contains(&program) || (program == "cd" && other.words.len() == 1))
+                || mentions
+                || other.words.iter().any(|word| word.tilde)
+        });
     if !script_reads && !READERS.contains(&invocation.program) {
         return;
     }

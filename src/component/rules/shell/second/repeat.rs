@@ -56,16 +56,15 @@ pub fn first(facts: &Facts<'_, '_>) -> Option<Again> {
 fn all(facts: &Facts<'_, '_>) -> Vec<Again> {
     let mut found = Vec::new();
     for (index, command, invocation) in facts.invocations() {
-        if facts.is_guarded(index) {
-            continue;
-        }
-        if let Some((message, help)) = once_only(facts, index, &invocation) {
+        if let Some((message, help)) = once_only(facts, index, &invocation)
+            && !facts.is_guarded(index)
+        {
             found.push(Again { place: command.place.clone(), message, help });
         }
     }
     for (index, redirect) in facts.script().redirects() {
-        let guarded = index.is_some_and(|index| facts.is_guarded(index));
-        if !guarded && matches!(redirect.operator, ">>" | "&>>") && stays(facts, index, redirect) {
+        let appends = matches!(redirect.operator, ">>" | "&>>") && stays(facts, index, redirect);
+        if appends && !index.is_some_and(|index| facts.is_guarded(index)) {
             let message = format!("a second attempt appends to `{}` again", redirect.target.text);
             found.push(Again { place: redirect.target.place.clone(), message, help: APPEND });
         }
@@ -95,19 +94,20 @@ fn is_passing(path: &str) -> bool {
 
 /// Whether the script begins the file, or clears it away, before it comes to a command.
 fn made_anew(facts: &Facts<'_, '_>, before: usize, path: &str) -> bool {
-    facts.each().take_while(|(at, _)| *at < before).any(|(at, command)| {
-        let truncates = command
-            .redirects
-            .iter()
-            .any(|redirect| matches!(redirect.operator, ">" | ">|" | "&>") && facts.text(&redirect.target, at) == path);
-        let program = command.invocation().map(|invocation| invocation.program);
-        let edits = matches!(program, Some("rm" | "cp" | "mv" | "install" | "truncate" | "tee" | "sed" | "unlink"));
-        let names = |word: &crate::component::shell::Word| {
-            let text = facts.text(word, at);
-            path == text || is_below(path, &[text.trim_end_matches("/*").trim_end_matches('/')])
-        };
-        truncates || (edits && command.words.iter().skip(1).filter(|word| word.text.len() > 1).any(names))
-    })
+    let earlier = || facts.each().take_while(|(at, _)| *at < before);
+    facts.is_tired()
+        || earlier().any(|(at, command)| {
+            let truncates = command.redirects.iter().any(|redirect| {
+                matches!(redirect.operator, ">" | ">|" | "&>") && facts.text(&redirect.target, at) == path
+            });
+            let program = command.invocation().map(|invocation| invocation.program);
+            let edits = matches!(program, Some("rm" | "cp" | "mv" | "install" | "truncate" | "tee" | "sed" | "unlink"));
+            let names = |word: &crate::component::shell::Word| {
+                let text = facts.text(word, at);
+                path == text || is_below(path, &[text.trim_end_matches("/*").trim_end_matches('/')])
+            };
+            truncates || (edits && command.words.iter().skip(1).filter(|word| word.text.len() > 1).any(names))
+        })
 }
 
 /// Commands that fail, or do harm, when what they make is there already.
@@ -154,16 +154,20 @@ fn moved(facts: &Facts<'_, '_>, index: usize, operands: &[String]) -> Option<(St
     let [source, _] = operands else { return None };
     let folder = source.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty())?;
     let fixed = source.starts_with('/') && !source.contains(['$', '`', '{', '*', '?', '[']);
-    let made = facts.each().take_while(|(at, _)| *at < index).any(|(at, command)| {
-        let targets = command.redirects.iter().map(|redirect| &redirect.target);
-        let values = command.assignments.iter().map(|assignment| &assignment.value);
-        let mut words = command.words.iter().chain(targets).chain(values);
-        words.any(|word| {
-            let text = facts.text(word, at);
-            text.contains(source.as_str()) || text.trim_end_matches('/').ends_with(folder)
-        })
-    });
-    (fixed && !made).then(|| (format!("a second attempt of `mv` fails: `{source}` has gone"), MOVE))
+    let earlier = || facts.each().take_while(|(at, _)| *at < index);
+    let made = || {
+        facts.is_tired()
+            || earlier().any(|(at, command)| {
+                let targets = command.redirects.iter().map(|redirect| &redirect.target);
+                let values = command.assignments.iter().map(|assignment| &assignment.value);
+                let mut words = command.words.iter().chain(targets).chain(values);
+                words.any(|word| {
+                    let text = facts.text(word, at);
+                    text.contains(source.as_str()) || text.trim_end_matches('/').ends_with(folder)
+                })
+            })
+    };
+    (fixed && !made()).then(|| (format!("a second attempt of `mv` fails: `{source}` has gone"), MOVE))
 }
 
 fn powershell(command: &PowerShellCommand) -> Option<(String, &'static str)> {

@@ -218,8 +218,8 @@ fn latest<'c>(facts: &Facts<'_, '_>, index: usize, command: &'c Command) -> Opti
 
 /// Whether an assignment before a command holds such an address.
 fn is_latest_assigned(facts: &Facts<'_, '_>, before: usize) -> bool {
-    let values = facts.each().take_while(|(at, _)| *at < before).flat_map(|(_, command)| &command.assignments);
-    values.into_iter().any(|assignment| is_latest(&filled(facts.document, &assignment.value.text)))
+    let mut values = facts.each().take_while(|(at, _)| *at < before).flat_map(|(_, command)| &command.assignments);
+    facts.is_tired() || values.any(|assignment| is_latest(&filled(facts.document, &assignment.value.text)))
 }
 
 /// `https://example.com/latest/a.zip`, `https://example.com/a-latest.zip`.

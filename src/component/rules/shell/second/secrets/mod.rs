@@ -9,10 +9,10 @@ use crate::component::model::{Item, Step, Value};
 use crate::component::modules::Action;
 use crate::component::rules::model::Findings;
 use crate::component::rules::subject::Subject;
-use crate::component::shell::Place;
 use crate::diagnostic::Span;
 use crate::yaml::Offsets;
 use shapes::{Language, Secret};
+use std::collections::BTreeMap;
 
 /// M014.
 pub fn secrets(subject: &Subject<'_>, found: &mut Findings<'_>) {
@@ -23,13 +23,15 @@ pub fn secrets(subject: &Subject<'_>, found: &mut Findings<'_>) {
             Action::ExecutePowerShell => Language::PowerShell,
             _ => Language::Plain,
         };
+        let more = by_syntax(subject, step);
         for template in step.templates() {
-            let more = in_script(subject, step, template);
             let mut secrets = shapes::find(template.text(), language);
-            secrets.extend(more);
-            let offsets = Offsets::new(&found.source().text, &template.node);
-            for secret in shapes::distinct(secrets) {
-                literal(found, offsets.span(&secret.range), &secret.what);
+            secrets.extend(more.get(&std::ptr::from_ref(template)).into_iter().flatten().cloned());
+            if !secrets.is_empty() {
+                let offsets = Offsets::new(&found.source().text, &template.node);
+                for secret in shapes::distinct(secrets) {
+                    literal(found, offsets.span(&secret.range), &secret.what);
+                }
             }
         }
         for item in &step.inputs {
@@ -66,20 +68,22 @@ fn declared(subject: &Subject<'_>, found: &mut Findings<'_>) {
     }
 }
 
-/// Secrets that only the syntax of a script tells: `--password hunter2`, `curl -u user:hunter2`.
-fn in_script(subject: &Subject<'_>, step: &Step, template: &Template) -> Vec<Secret> {
-    let of_item = |place: Place, what: String| {
-        let same = |templates: &[Template]| templates.get(place.item).is_some_and(|one| std::ptr::eq(one, template));
-        let bash = subject.scripts().iter().find(|commands| std::ptr::eq(commands.step, step)).map(|one| one.templates);
-        let power =
-            subject.powershell().iter().find(|commands| std::ptr::eq(commands.step, step)).map(|one| one.templates);
-        bash.or(power).is_some_and(same).then_some(Secret { range: place.range, what })
+/// Secrets that only the syntax of a script tells, by the item they stand in: `--password hunter2`, `curl -u user:hunter2`.
+fn by_syntax(subject: &Subject<'_>, step: &Step) -> BTreeMap<*const Template, Vec<Secret>> {
+    let bash = subject.scripts().iter().find(|commands| std::ptr::eq(commands.step, step));
+    let power = subject.powershell().iter().find(|commands| std::ptr::eq(commands.step, step));
+    let (places, templates) = match (bash, power) {
+        (Some(commands), _) => (arguments::bash(&commands.script), commands.templates),
+        (_, Some(commands)) => (arguments::powershell(&commands.script), commands.templates),
+        _ => return BTreeMap::new(),
     };
-    let bash = subject.scripts().iter().filter(|commands| std::ptr::eq(commands.step, step));
-    let power = subject.powershell().iter().filter(|commands| std::ptr::eq(commands.step, step));
-    let mut found: Vec<(Place, String)> = bash.flat_map(|commands| arguments::bash(&commands.script)).collect();
-    found.extend(power.flat_map(|commands| arguments::powershell(&commands.script)));
-    found.into_iter().filter_map(|(place, what)| of_item(place, what)).collect()
+    let mut found: BTreeMap<*const Template, Vec<Secret>> = BTreeMap::new();
+    for (place, what) in places {
+        if let Some(template) = templates.get(place.item) {
+            found.entry(std::ptr::from_ref(template)).or_default().push(Secret { range: place.range, what });
+        }
+    }
+    found
 }
 
 /// Inputs whose name stands beside them: properties of an MSI, arguments of a program, values of the registry.

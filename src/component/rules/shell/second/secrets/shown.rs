@@ -9,6 +9,7 @@ use crate::component::shell::{
     Command, Context, Embedding, Expansion, Place, PowerShellCommand, ShellOption, Variable, Word,
 };
 use crate::diagnostic::Span;
+use std::collections::BTreeMap;
 
 /// The part of M014 about output. Where logging is off there is nothing to see.
 pub fn shown(subject: &Subject<'_>, found: &mut Findings<'_>) {
@@ -48,7 +49,8 @@ fn report(found: &mut Findings<'_>, span: Span) {
 }
 
 fn is_ssm(expression: &Expansion) -> bool {
-    expression.text.starts_with("aws:ssm:") && expression.context != Context::Comment
+    let name = expression.text.strip_prefix("aws:ssm:");
+    name.is_some_and(|name| !name.trim().is_empty()) && expression.context != Context::Comment
 }
 
 /// Whether the text of a word holds a value of Parameter Store.
@@ -60,6 +62,10 @@ fn holds_ssm(word: &Word) -> bool {
 fn printed<'s>(facts: &Facts<'s, '_>) -> Vec<&'s Place> {
     let script = facts.script();
     let mut found = Vec::new();
+    let secrets = secret_variables(facts);
+    if !script.expressions.iter().any(is_ssm) || is_sent_away(facts) {
+        return found;
+    }
     for (index, command, invocation) in facts.invocations() {
         let speaks = match invocation.program {
             "echo" | "cat" | "tee" => true,
@@ -71,7 +77,7 @@ fn printed<'s>(facts: &Facts<'s, '_>) -> Vec<&'s Place> {
         }
         let expressions = script.expressions.iter().filter(|one| one.command == Some(index) && is_ssm(one));
         let variables =
-            script.variables.iter().filter(|one| one.command == Some(index) && is_secret(facts, one, index));
+            script.variables.iter().filter(|one| one.command == Some(index) && gives_away(facts, &secrets, one, index));
         let own = |place: &&Place| !in_other_program(command, place);
         found.extend(expressions.map(|one| &one.place).chain(variables.map(|one| &one.place)).filter(own).take(1));
     }
@@ -89,29 +95,43 @@ fn in_other_program(command: &Command, place: &Place) -> bool {
     })
 }
 
-/// Whether a variable holds a value of Parameter Store, and its use gives that value away.
-fn is_secret(facts: &Facts<'_, '_>, variable: &Variable, index: usize) -> bool {
-    let longer = Place { item: variable.place.item, range: variable.place.range.start..variable.place.range.end + 2 };
+/// The variables that hold a value of Parameter Store, with the command from which on they do.
+fn secret_variables<'s>(facts: &Facts<'s, '_>) -> BTreeMap<&'s str, usize> {
+    let mut found = BTreeMap::new();
+    for (index, command) in facts.each() {
+        for assignment in command.assignments.iter().filter(|assignment| holds_ssm(&assignment.value)) {
+            found.entry(assignment.name.as_str()).or_insert(index);
+        }
+    }
+    found
+}
+
+/// Whether a use of a variable gives the value of a secret away.
+fn gives_away(facts: &Facts<'_, '_>, secrets: &BTreeMap<&str, usize>, variable: &Variable, index: usize) -> bool {
+    let place = &variable.place;
+    let longer = Place { item: place.item, range: place.range.start..place.range.end + 2 };
     let written = facts.commands.text(&longer);
     // `${A:+set}` and `${#A}` tell only that there is one, and how long it is.
     let harmless = written.ends_with(":+") || written.starts_with("${#");
-    let assigned = facts.each().take_while(|(at, _)| *at < index).any(|(_, command)| {
-        let mut assignments = command.assignments.iter();
-        assignments.any(|assignment| assignment.name == variable.name && holds_ssm(&assignment.value))
-    });
-    assigned && !harmless
+    secrets.get(variable.name.as_str()).is_some_and(|since| *since < index) && !harmless
+}
+
+/// Whether the script redirects its own output, or that of a block. Which commands a block is about is not known, so all.
+fn is_sent_away(facts: &Facts<'_, '_>) -> bool {
+    let script = facts.script();
+    let blocks = script.block_redirects.iter().any(|redirect| redirect.operator.starts_with('>'));
+    blocks
+        || script.commands.iter().any(|one| {
+            let writes = || one.redirects.iter().any(|redirect| redirect.operator.starts_with('>'));
+            one.name() == Some("exec") && one.words.len() == 1 && writes()
+        })
 }
 
 /// Whether what a command writes ends up in the log: it is not redirected, captured or handed to another program.
 fn is_seen(facts: &Facts<'_, '_>, command: &Command) -> bool {
     let script = facts.script();
     let captured = script.parents_of(&command.scope).any(|(_, how)| how != Embedding::Script);
-    // Which commands the redirection of a block or of `exec` is about is not known, so all of them.
-    let blocks = script.block_redirects.iter().any(|redirect| redirect.operator.starts_with('>'));
-    let exec = script.commands.iter().any(|one| {
-        one.name() == Some("exec") && one.words.len() == 1 && one.redirects.iter().any(|r| r.operator.starts_with('>'))
-    });
-    !(captured || blocks || exec || is_redirected(command) || is_piped(facts, command))
+    !(captured || is_redirected(command) || is_piped(facts, command))
 }
 
 fn is_redirected(command: &Command) -> bool {
