@@ -297,9 +297,14 @@ fn alternatives(root: &Path) {
         while let (Some(name), Some(link)) = (lines.next().filter(|name| !name.is_empty()), lines.next()) {
             pairs.push((name.to_owned(), link.to_owned()));
         }
+        let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+        // What this machine has chosen may be a package that was not cloned (gawk, where somebody installed it): then
+        // the first of the other choices that was.
+        let choices: Vec<PathBuf> = lines.filter(|line| line.starts_with("/usr/bin/")).map(PathBuf::from).collect();
         for (name, link) in pairs {
-            let Ok(target) = fs::read_link(Path::new("/etc/alternatives").join(&name)) else { continue };
-            let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+            let Ok(chosen) = fs::read_link(Path::new("/etc/alternatives").join(&name)) else { continue };
+            let other = choices.iter().find(|path| name == master && inside(path).exists());
+            let target = if inside(&chosen).exists() { chosen } else { other.cloned().unwrap_or(chosen) };
             let (choice, link) = (root.join("etc/alternatives").join(&name), inside(Path::new(&link)));
             if inside(&target).exists() && link.parent().is_some_and(Path::is_dir) {
                 let _ = symlink(&target, choice);
