@@ -104,6 +104,7 @@ pub(in crate::component::rules) const RULES: &[Rule] = &[
         example: "commands:\n  - curl -fsSL https://get.example.com/install.sh | bash",
         instead: "- name: Fetch\n  action: WebDownload\n  inputs:\n    - source: https://get.example.com/2.4.1/install.sh\n      \
             destination: /opt/build/install.sh\n      algorithm: SHA256\n      checksum: 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+        supersedes: &["M019"],
         check: Check::Document(piped::unseen),
         ..ADVICE
     },

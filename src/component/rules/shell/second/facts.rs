@@ -201,10 +201,10 @@ impl<'s, 'a> Facts<'s, 'a> {
             }
             callers
         });
-        let known: &[usize] =
-            function.and_then(|function| callers.get(function.name.as_str())).map_or(&[], Vec::as_slice);
+        let known: Vec<usize> =
+            function.and_then(|function| callers.get(function.name.as_str())).cloned().unwrap_or_default();
         let commands = &self.script().commands;
-        known.to_vec().into_iter().filter_map(|index| Some((index, commands.get(index)?)))
+        known.into_iter().filter_map(|index| Some((index, commands.get(index)?)))
     }
 
     /// Whether the script itself tries a command again when it fails: in a loop that is left on success, as the condition
