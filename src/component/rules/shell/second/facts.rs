@@ -186,7 +186,7 @@ impl<'s, 'a> Facts<'s, 'a> {
     }
 
     /// The commands that name the function a command stands in, as what they start or as an argument.
-    fn callers(&self, command: &Command) -> impl Iterator<Item = (usize, &'s Command)> + use<'s> {
+    fn callers(&self, command: &Command) -> impl Iterator<Item = (usize, &'s Command)> {
         let function = command.scope.function.and_then(|number| self.script().functions.get(number));
         let callers = self.callers.get_or_init(|| {
             let functions = self.script().functions.iter();
@@ -201,10 +201,10 @@ impl<'s, 'a> Facts<'s, 'a> {
             }
             callers
         });
-        let known: Vec<usize> =
-            function.and_then(|function| callers.get(function.name.as_str())).cloned().unwrap_or_default();
+        let known: &[usize] =
+            function.and_then(|function| callers.get(function.name.as_str())).map_or(&[], Vec::as_slice);
         let commands = &self.script().commands;
-        known.into_iter().filter_map(|index| Some((index, commands.get(index)?)))
+        known.iter().filter_map(|index| Some((*index, commands.get(*index)?)))
     }
 
     /// Whether the script itself tries a command again when it fails: in a loop that is left on success, as the condition

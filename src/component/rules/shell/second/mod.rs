@@ -81,7 +81,10 @@ pub(in crate::component::rules) const RULES: &[Rule] = &[
         level: Severity::Warning,
         basis: Basis::Advice,
         summary: "A step depends on the network and is tried once.",
-        why: "Mirrors time out, package lists change while they are read, names fail to resolve. One hiccup ends a build of half             an hour, unless the step has `maxAttempts` above 1, or the script tries again itself: in a loop, with `--retry`,             or with `-o Acquire::Retries=3`. WebDownload is fine: it tries five times by itself. Sections 4.2 and 9.2.",
+        why: "Mirrors time out, package lists change while they are read, names fail to resolve. One hiccup ends a \
+            build of half an hour, unless the step has `maxAttempts` above 1, or the script tries again itself: in a \
+            loop, with `--retry`, or with `-o Acquire::Retries=3`. WebDownload is fine: it tries five times by \
+            itself. Sections 4.2 and 9.2.",
         example: "- name: RefreshPackageLists\n  action: ExecuteBash\n  inputs:\n    commands:\n      - apt-get update",
         instead: "- name: RefreshPackageLists\n  action: ExecuteBash\n  maxAttempts: 3\n  inputs:\n    commands:\n      - apt-get update",
         supersedes: &[],
@@ -93,7 +96,10 @@ pub(in crate::component::rules) const RULES: &[Rule] = &[
         level: Severity::Warning,
         basis: Basis::Advice,
         summary: "A step has several attempts, but a second one fails or does something twice.",
-        why: "`maxAttempts` runs the whole step again from its start, whatever the first attempt had done by then. What was             appended is appended again; what was made exists, and making it fails, so that the second attempt hides why the             first one failed. What is asked for first, or begun anew in the same script, is fine. Section 4.2.",
+        why: "`maxAttempts` runs the whole step again from its start, whatever the first attempt had done by then. \
+            What was appended is appended again; what was made exists, and making it fails, so that the second \
+            attempt hides why the first one failed. What is asked for first, or begun anew in the same script, is \
+            fine. Section 4.2.",
         example: "- name: MakeUser\n  action: ExecuteBash\n  maxAttempts: 3\n  inputs:\n    commands:\n      - useradd --system app",
         instead: "- name: MakeUser\n  action: ExecuteBash\n  maxAttempts: 3\n  inputs:\n    commands:\n      - id app || useradd --system app",
         supersedes: &[],
@@ -122,10 +128,11 @@ pub(in crate::component::rules) const RULES: &[Rule] = &[
         basis: Basis::Advice,
         summary: "A package is installed without a version, or the newest file is downloaded, whatever it is.",
         why: "Two builds of the same recipe then make different images, and nothing in the repository tells why one of them \
-            broke. One finding for a command; upgrades, local files, release packages, names with a number such as python39 and helpers of the build such as curl are fine, \
-            and so are distribution packages where the package sources stand still (Amazon Linux 2023, a snapshot of a mirror). \
-            Switch it off where the image is meant to take what its distribution offers that day, and the evidence of the build \
-            is what tells which versions those were. Section 15.",
+            broke. One finding for a command; upgrades, local files, release packages, names with a number such as \
+            python39 and helpers of the build such as curl are fine, and so are distribution packages where the package \
+            sources stand still (Amazon Linux 2023, a snapshot of a mirror). Switch it off where the image is meant to take \
+            what its distribution offers that day, and the evidence of the build is what tells which versions those were. \
+            Section 15.",
         example: "commands:\n  - pip install ansible",
         instead: "commands:\n  - pip install \"ansible=={{ AnsibleVersion }}\"",
         supersedes: &[],
