@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let mut faults = 0;
-    let parts = expression::split(text, |number| Span::new(number, number), |_, _| faults += 1);
+    let parts = expression::split(text, |range| Span::new(range.start, range.end), |_, _| faults += 1);
     let literal: usize = parts.iter().map(|part| if let Part::Literal(text) = part { text.len() } else { 0 }).sum();
     assert!(literal <= text.len());
     if faults == 0 && !text.contains("{{") {

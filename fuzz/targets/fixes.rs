@@ -22,7 +22,9 @@ fuzz_target!(|text: &str| {
     for unsafe_too in [false, true] {
         let fixed = fix_until_stable(text, lint, unsafe_too);
         assert!(errors(&fixed.text) <= errors(text));
-        let again = fix_until_stable(&fixed.text, lint, unsafe_too);
-        assert_eq!(again.text, fixed.text);
+        if fixed.settled && fixed.refused.is_empty() {
+            let again = fix_until_stable(&fixed.text, lint, unsafe_too);
+            assert_eq!(again.text, fixed.text);
+        }
     }
 });
