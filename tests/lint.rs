@@ -265,6 +265,7 @@ fn rules_are_explained_and_listed() {
         assert!(list.lines().any(|line| line.starts_with(code)), "{code}");
         assert!(env.expect(0, &["explain", code]).stdout.starts_with(code));
     }
+    assert!(env.expect(0, &["explain", "createfile"]).stdout.starts_with("CreateFile: Writes a file."));
     assert!(env.expect(2, &["explain", "S0144"]).stderr.contains("did you mean `S014`?"));
 }
 

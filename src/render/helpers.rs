@@ -1,37 +1,14 @@
 //! What templates can call: `yaml`, `sh`, `powershell`, `json` and `words` write a value safely at its place, `parameter`
 //! takes one from the recipe, `given` tells whether it has one, `starts_with` compares, `if` and `unless` decide on comparisons only.
 
+use crate::yaml::quoted;
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, PathAndJson, RenderContext, RenderError,
     RenderErrorReason, Renderable, ScopedJson,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// A scalar for YAML: always in double quotes, so that no reader, 1.1 or 1.2, takes it for anything else than text.
-/// What either version does not print or counts as a line break is escaped.
-pub(super) fn yaml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            // Not printable in YAML 1.1 or 1.2, or a line break in 1.1 only (NEL, LS, PS), or a byte order mark.
-            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
 
 /// One word for any POSIX shell, in single quotes. A word has to stay on its line, because it usually stands in a YAML
 /// block where a line break would end the script; so texts with line breaks of any reader, and NUL, which no shell can hold,
@@ -60,7 +37,7 @@ pub(super) fn powershell(text: &str) -> Result<String, &'static str> {
 
 /// The words of a text as a list that YAML and JSON read alike.
 fn words(text: &str) -> String {
-    let words: Vec<String> = text.split_whitespace().map(yaml).collect();
+    let words: Vec<String> = text.split_whitespace().map(quoted).collect();
     format!("[{}]", words.join(", "))
 }
 
@@ -75,7 +52,7 @@ pub(super) struct Asked {
 
 /// Adds all helpers to a registry; `given` are the recipe's parameters.
 pub(super) fn register(registry: &mut Handlebars<'_>, given: &BTreeMap<String, String>, asked: &Arc<Mutex<Asked>>) {
-    registry.register_helper("yaml", Box::new(Quote(|text| Ok(yaml(text)))));
+    registry.register_helper("yaml", Box::new(Quote(|text| Ok(quoted(text)))));
     registry.register_helper("sh", Box::new(Quote(sh)));
     registry.register_helper("powershell", Box::new(Quote(powershell)));
     registry.register_helper("words", Box::new(Quote(|text| Ok(words(text)))));

@@ -364,7 +364,7 @@ const TRAPS: &[&str] = &[
 ];
 
 fn yaml_reads_back(text: &str) {
-    let quoted = helpers::yaml(text);
+    let quoted = crate::yaml::quoted(text);
     assert!(!quoted.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']), "{quoted}");
     let read: serde_yaml::Value = serde_yaml::from_str(&format!("key: {quoted}\n")).unwrap();
     assert_eq!(read["key"].as_str(), Some(text), "{quoted}");

@@ -153,7 +153,9 @@ fn is_escaped(c: char) -> bool {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A text in double quotes, so that no reader, 1.1 or 1.2, takes it for anything else than text. What either version does
+/// not print or counts as a line break is escaped, and the text stays in one line.
+pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

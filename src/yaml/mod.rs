@@ -20,7 +20,7 @@ mod tree;
 
 pub use catalogue::ENTRIES;
 pub use comments::{Comment, comments};
-pub use emit::emit;
+pub use emit::{emit, quoted};
 pub use offsets::Offsets;
 pub use parse::{Options, Reading, parse, read};
 pub use tree::{Kind, Node, Scalar, Style};

@@ -3,8 +3,10 @@
 //! One table for everybody: the parser checks inputs against it, the runner takes defaults from it, documentation and
 //! schema are written from it. Source: reference/component-documents.md section 9.
 
+mod page;
 mod table;
 
+pub use page::explain;
 pub use table::MODULES;
 
 /// The 30 actions.

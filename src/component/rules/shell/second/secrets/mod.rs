@@ -3,6 +3,7 @@
 mod arguments;
 mod shapes;
 mod shown;
+mod tokens;
 
 use crate::component::expression::Template;
 use crate::component::model::{Item, Step, Value};
