@@ -33,7 +33,7 @@ fn interrupted(signal: &str) -> Failure {
 async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Failure> {
     match verb {
         EnvironmentVerb::Plan(args) => verb::plan::run(session, &args).await,
-        EnvironmentVerb::Publish(args) => verb::publish::run(session, &args).await,
+        EnvironmentVerb::Publish(args) => Box::pin(verb::publish::run(session, &args)).await,
         EnvironmentVerb::Build(args) => verb::build::run(session, &args).await,
         EnvironmentVerb::Validate(args) => verb::validate::run(session, &args).await,
         // The futures of the long verbs are large; on the heap they move cheaply.

@@ -212,7 +212,7 @@ pub(super) mod tests {
             environments: BTreeMap::from([("local".into(), local())]),
             channels: vec![],
             tags: BTreeMap::from([("owner".into(), "platform".into())]),
-            lint: Default::default(),
+            lint: crate::project::LintConfig::default(),
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
             partials: BTreeMap::new(),

@@ -45,7 +45,7 @@ impl House {
             environments: BTreeMap::new(),
             channels: vec![channel("candidate")],
             tags: BTreeMap::new(),
-            lint: Default::default(),
+            lint: crate::project::LintConfig::default(),
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
             partials: BTreeMap::new(),

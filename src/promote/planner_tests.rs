@@ -25,7 +25,7 @@ fn project() -> Project {
             channel("production", Some("staging"), None, true),
         ],
         tags: BTreeMap::new(),
-        lint: Default::default(),
+        lint: crate::project::LintConfig::default(),
         recipes: BTreeMap::new(),
         components: BTreeMap::new(),
         partials: BTreeMap::new(),
