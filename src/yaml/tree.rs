@@ -10,7 +10,7 @@ pub struct Node {
     pub span: Span,
     /// What it is.
     pub kind: Kind,
-    /// Its tag without the leading `!`, where tags are read ([`super::Options::tags`]): `Sub` for `!Sub`.
+    /// Its tag without the leading `!`, where tags are read ([`super::Options::foreign`]): `Sub` for `!Sub`.
     pub tag: Option<Box<str>>,
 }
 
