@@ -217,6 +217,10 @@ fn fixes_keep_comments_and_layout() {
         "{mended}"
     );
     assert_eq!(env.expect(0, &["lint", "motd.yaml", "--diff"]).stdout, "");
+    // An empty diff is no pass.
+    env.write("broken.yaml", "phases: {\n");
+    let outcome = env.expect(3, &["lint", "broken.yaml", "--diff"]);
+    assert!(outcome.stdout.is_empty() && outcome.stderr.contains("no fix mends"), "{}", outcome.stderr);
 }
 
 #[test]

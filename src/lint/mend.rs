@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Mended {
     /// Each changed file, in the order in which they were checked.
     pub files: Vec<MendedFile>,
+    /// The files whose fixes undo each other without end. They stay as they are.
+    pub unsettled: Vec<String>,
 }
 
 /// A file that fixes would change.
@@ -39,7 +41,9 @@ pub fn mend(checked: &Checked, unsafe_too: bool) -> Result<Mended, LintError> {
             source::check(&SourceFile::new(file.name.clone(), text), &file.target, &file.levels).diagnostics
         };
         let fixed = fix::fix_until_stable(&before.text, lint, unsafe_too);
-        if fixed.text != before.text {
+        if !fixed.settled {
+            mended.unsettled.push(file.name.clone());
+        } else if fixed.text != before.text {
             mended.files.push(MendedFile {
                 name: file.name.clone(),
                 fixes: fixed.applied,

@@ -49,13 +49,17 @@ pub fn lint(checked: &Checked, color: bool) -> String {
 /// What `lint --fix` says it has done.
 #[must_use]
 pub fn mended(mended: &Mended) -> String {
-    if mended.is_empty() {
-        return "nothing to mend\n".to_owned();
+    let mut text = String::new();
+    for name in &mended.unsettled {
+        let _ = writeln!(text, "left     {name}: its fixes undo each other; mend it by hand");
     }
-    mended.files.iter().fold(String::new(), |mut text, file| {
+    if mended.is_empty() {
+        text.push_str("nothing to mend\n");
+    }
+    for file in &mended.files {
         let _ = writeln!(text, "mended   {} ({})", file.name, counted(file.fixes, "fix"));
-        text
-    })
+    }
+    text
 }
 
 fn counted(n: usize, word: &str) -> String {

@@ -181,7 +181,12 @@ pub(crate) fn run(session: &Session, args: &LintArgs) -> Result<Exit, Failure> {
         let mended = lint::mend(&checked, args.unsafe_fixes)?;
         if args.diff {
             print(&render::printable(&mended.diff()))?;
-            return Ok(if mended.is_empty() { Exit::Done } else { Exit::Findings });
+            // An empty diff is no pass: what no fix mends is still there.
+            let rest = ending(&checked, args.fail_on(&checked));
+            if mended.is_empty() && rest != Exit::Done {
+                crate::cli::session::tell("no fix mends what was found; `amiforge lint` without --diff shows it\n");
+            }
+            return Ok(if mended.is_empty() || rest != Exit::Done { rest } else { Exit::Findings });
         }
         mended.write()?;
         crate::cli::session::tell(&crate::report::mended(&mended));
