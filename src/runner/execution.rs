@@ -3,7 +3,7 @@
 use super::actions::{self, Done, Machine, StepError};
 use super::capture::Sink;
 use super::clean;
-use super::model::{Request, RunEvent, RunStatus, StepFailure, StepStatus, Stream, Summary};
+use super::model::{Request, RunEvent, RunStatus, StepFailure, StepPlace, StepStatus, Stream, Summary};
 use super::process::Limit;
 use super::state::{State, Store};
 use super::values::{self, Record, Records, Scope};
@@ -193,10 +193,20 @@ impl Execution<'_> {
             }
             let last_lines = sink.last_lines();
             let seconds = begun.elapsed().as_secs_f64();
-            let name = self.documents[number].name.clone();
+            let (place, attempts) = (self.place(number, &phase, &step), self.state.attempt);
+            let lines = last_lines.clone();
             let mut finished = |status, message| {
-                let (document, phase, step) = (name.clone(), phase.name.clone(), step.name.clone());
-                on_event(RunEvent::StepFinished { document, phase, step, status, seconds, message });
+                on_event(RunEvent::StepFinished {
+                    place: place.clone(),
+                    status,
+                    seconds,
+                    message,
+                    attempts,
+                    last_lines: lines.clone(),
+                    inputs: Vec::new(),
+                    outputs: Vec::new(),
+                    repeat: None,
+                });
             };
             return match outcome {
                 Ok(Done::Finished) => {
@@ -220,11 +230,22 @@ impl Execution<'_> {
 
     fn started(&self, number: usize, phase: &Phase, step: &Step) -> RunEvent {
         RunEvent::StepStarted {
-            document: self.documents[number].name.clone(),
+            place: self.place(number, phase, step),
+            attempt: self.state.attempt,
+            timeout_seconds: step.timeout.map_or(-1, |limit| i64::try_from(limit.as_secs()).unwrap_or(i64::MAX)),
+            on_failure: format!("{:?}", step.on_failure),
+            max_attempts: step.max_attempts,
+        }
+    }
+
+    fn place(&self, number: usize, phase: &Phase, step: &Step) -> StepPlace {
+        let loaded = &self.documents[number];
+        StepPlace {
+            document: loaded.name.clone(),
             phase: phase.name.clone(),
             step: step.name.clone(),
             action: step.module.name.to_owned(),
-            attempt: self.state.attempt,
+            line: loaded.source.line_column(step.span.start).0,
         }
     }
 

@@ -15,11 +15,15 @@ mod capture;
 mod clean;
 mod execution;
 mod model;
+pub mod outside;
 mod process;
 mod serve;
 mod state;
 mod values;
 
 pub use execution::run;
-pub use model::{DocumentRequest, Request, RunEvent, RunStatus, StepFailure, StepStatus, Stream, Summary};
+pub use model::{
+    DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace, StepStatus, Stream,
+    Summary,
+};
 pub use serve::serve;

@@ -31,22 +31,51 @@ pub struct DocumentRequest {
     pub parameters: BTreeMap<String, String>,
 }
 
+/// A step: where it stands and what it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepPlace {
+    /// The document.
+    pub document: String,
+    /// The phase.
+    pub phase: String,
+    /// The step.
+    pub step: String,
+    /// Its action module.
+    pub action: String,
+    /// One-based line of the step in the document.
+    pub line: usize,
+}
+
 /// What the runner tells while it works. One JSON object per line on the wire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[serde(tag = "type", rename_all = "kebab-case")]
 pub enum RunEvent {
-    /// A step begins (attempt counts from 1).
-    StepStarted {
+    /// A document begins, or goes on after a restart.
+    DocumentStarted {
+        /// The document.
+        document: String,
+        /// Its `description`.
+        description: String,
+    },
+    /// A phase begins, or goes on after a restart.
+    PhaseStarted {
         /// The document.
         document: String,
         /// The phase.
         phase: String,
-        /// The step.
-        step: String,
-        /// Its action module.
-        action: String,
+    },
+    /// A step begins (attempt counts from 1).
+    StepStarted {
+        /// Which one.
+        place: StepPlace,
         /// Which attempt, from 1.
         attempt: u32,
+        /// `timeoutSeconds`; -1 for no limit.
+        timeout_seconds: i64,
+        /// `onFailure`.
+        on_failure: String,
+        /// `maxAttempts`.
+        max_attempts: u32,
     },
     /// A line of a step's output.
     Output {
@@ -55,26 +84,90 @@ pub enum RunEvent {
         /// The line without its end.
         line: String,
     },
+    /// An expression got its value; never told for secrets and where `disableLogging` says so.
+    Substituted {
+        /// The text between the braces.
+        expression: String,
+        /// What took its place.
+        value: String,
+    },
     /// A step ended.
     StepFinished {
-        /// The document.
-        document: String,
-        /// The phase.
-        phase: String,
-        /// The step.
-        step: String,
+        /// Which one.
+        place: StepPlace,
         /// How it ended.
         status: StepStatus,
         /// How long its last attempt took.
         seconds: f64,
+        /// Why it failed or was skipped.
+        message: Option<String>,
+        /// How many attempts there were.
+        attempts: u32,
+        /// The last lines of its output, oldest first.
+        last_lines: Vec<String>,
+        /// Its inputs with all expressions replaced, one map per item; JSON of the shapes of the language.
+        inputs: Vec<serde_json::Value>,
+        /// What it produced, one map per item.
+        outputs: Vec<serde_json::Value>,
+        /// How its loop went; `None` without one.
+        repeat: Option<LoopResult>,
+    },
+    /// A phase ended.
+    PhaseFinished {
+        /// The document.
+        document: String,
+        /// The phase.
+        phase: String,
+        /// How it ended.
+        status: PhaseStatus,
         /// Why it failed.
         message: Option<String>,
+    },
+    /// A document ended.
+    DocumentFinished {
+        /// The document.
+        document: String,
+        /// How it ended.
+        status: PhaseStatus,
+        /// Why it failed.
+        message: Option<String>,
+    },
+    /// Something happened in a document that the current step executes (`ExecuteDocument`).
+    Nested {
+        /// What; [`RunEvent::Finished`] is the end of that execution.
+        event: Box<RunEvent>,
     },
     /// The execution ended; always the last event.
     Finished {
         /// The result.
         summary: Summary,
     },
+}
+
+/// How the loop of a step went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoopResult {
+    /// The loop's name, or `loop`.
+    pub name: String,
+    /// How many iterations there were to be.
+    pub iterations: u64,
+    /// How many succeeded.
+    pub succeeded: u64,
+    /// The zero-based index of the one that failed.
+    pub failed: Option<u64>,
+}
+
+/// How a phase or a document ended (component-documents.md 4.3 and 4.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PhaseStatus {
+    /// All steps succeeded or were skipped.
+    Success,
+    /// As before, but for failures that `onFailure: Ignore` said not to mind.
+    SuccessWithIgnoredFailure,
+    /// A step failed.
+    Failed,
+    /// A step ran out of time.
+    TimedOut,
 }
 
 /// Which stream a line came from.

@@ -55,7 +55,7 @@ impl Bench {
 
     fn statuses(&self) -> Vec<(String, StepStatus)> {
         let status = |event: &RunEvent| match event {
-            RunEvent::StepFinished { step, status, .. } => Some((step.clone(), *status)),
+            RunEvent::StepFinished { place, status, .. } => Some((place.step.clone(), *status)),
             _ => None,
         };
         self.events.iter().filter_map(status).collect()
@@ -377,7 +377,8 @@ fn helper_run_out_of_time() {
     assert!(matches!(&events[events.len() - 1], RunEvent::StepFinished { status: StepStatus::TimedOut, .. }));
     let pids = fs::read_to_string(bench.path("pids")).unwrap();
     assert_eq!(pids.lines().count(), 3, "{pids}");
-    let attempts = events.iter().filter(|event| matches!(event, RunEvent::StepStarted { step, .. } if step == "Again"));
+    let attempts =
+        events.iter().filter(|event| matches!(event, RunEvent::StepStarted { place, .. } if place.step == "Again"));
     assert_eq!(attempts.count(), 2);
     for pid in pids.lines() {
         assert!(kill(Pid::from_raw(pid.parse().unwrap()), None).is_err(), "{pid} is alive");
@@ -417,7 +418,7 @@ fn as_a_program_it_says_how_it_ended() {
         let request = bench.request(&[&document(&bash("Run", command, ""))]);
         let (found, events) = served(&serde_json::to_vec(&request).unwrap());
         assert_eq!(found, code, "{command}");
-        assert!(matches!(&events[0], RunEvent::StepStarted { attempt: 1, action, .. } if action == "ExecuteBash"));
+        assert!(matches!(&events[0], RunEvent::StepStarted { attempt: 1, place, .. } if place.action == "ExecuteBash"));
         assert!(matches!(events.last(), Some(RunEvent::Finished { summary }) if summary.status == status));
     }
     let (code, events) = served(b"{");

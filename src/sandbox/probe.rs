@@ -3,7 +3,7 @@
 use super::launch::LaunchError;
 use super::mode::{Mode, PRIVILEGED, WITHOUT};
 use super::wire::{Failure, Step};
-use super::{Instance, Network, SandboxError, Spec, root};
+use super::{First, Instance, Limits, Network, SandboxError, Spec, root};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,6 +48,8 @@ fn nothing(folder: &Path, layer: PathBuf) -> Spec {
         network: Network::Loopback,
         inject: BTreeMap::new(),
         bind: Vec::new(),
+        first: First::Ours,
+        limits: Limits::default(),
     }
 }
 

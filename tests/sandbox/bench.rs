@@ -1,7 +1,7 @@
 //! What the tests share: a folder, a cloned root, short ways to say things.
 
 use crate::support;
-use amiforge::sandbox::{Exit, Injected, Instance, Job, Line, Network, Spec, environment, root};
+use amiforge::sandbox::{Exit, First, Injected, Instance, Job, Limits, Line, Network, Spec, environment, root};
 use nix::poll::{PollTimeout, poll};
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,6 +67,8 @@ pub fn spec(layers: Vec<PathBuf>) -> Spec {
         network: Network::Loopback,
         inject: BTreeMap::new(),
         bind: Vec::new(),
+        first: First::Ours,
+        limits: Limits::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::local::Local;
 use crate::local::compute::command::{COMMAND, CommandRecord, CommandStatus, RUN_SHELL_SCRIPT};
 use crate::local::compute::state::Live;
 use crate::local::store::{Scope, StoreError};
-use crate::runner::{Request, RunEvent, RunStatus, StepFailure, Summary};
+use crate::runner::{Request, RunEvent, RunStatus, StepFailure, StepPlace, Summary};
 use crate::sandbox::{self, Exit, Job, Line, SandboxError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -194,7 +194,7 @@ impl Task<'_> {
 
     fn tell(&self, event: &RunEvent) {
         match event {
-            RunEvent::StepStarted { document, phase, step, attempt, .. } => {
+            RunEvent::StepStarted { place: StepPlace { document, phase, step, .. }, attempt, .. } => {
                 let name = document.split('/').nth(1).unwrap_or(document);
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
                 self.progress(format!("{name}: {phase}: {step}{again}"));
@@ -202,7 +202,7 @@ impl Task<'_> {
             RunEvent::Output { line, .. } => {
                 self.local.config.events.send(Event::Output { stage: self.stage, line: line.clone() });
             }
-            RunEvent::StepFinished { .. } | RunEvent::Finished { .. } => {}
+            _ => {}
         }
     }
 

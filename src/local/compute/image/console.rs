@@ -73,13 +73,14 @@ impl Console {
     /// What an event says.
     pub(super) fn event(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::StepStarted { document, phase, step, action, attempt } => {
-                self.step_started(document, phase, step, action, *attempt);
+            RunEvent::StepStarted { place, attempt, .. } => {
+                self.step_started(&place.document, &place.phase, &place.step, &place.action, *attempt);
             }
             RunEvent::Output { stream: Stream::Stdout, line } => self.line(&format!("Stdout: {line}")),
             RunEvent::Output { stream: Stream::Stderr, line } => self.line(&format!("Stderr: {line}")),
             RunEvent::StepFinished { status, message, .. } => self.step_finished(*status, message.as_deref()),
             RunEvent::Finished { summary } => self.finished(summary),
+            _ => {}
         }
     }
 
@@ -153,25 +154,39 @@ impl Console {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::StepPlace;
 
     fn started(document: &str, phase: &str, step: &str) -> RunEvent {
         RunEvent::StepStarted {
+            place: place(document, phase, step),
+            attempt: 1,
+            timeout_seconds: 7200,
+            on_failure: "Abort".into(),
+            max_attempts: 1,
+        }
+    }
+
+    fn place(document: &str, phase: &str, step: &str) -> StepPlace {
+        StepPlace {
             document: document.into(),
             phase: phase.into(),
             step: step.into(),
             action: "ExecuteBash".into(),
-            attempt: 1,
+            line: 1,
         }
     }
 
     fn finished(status: StepStatus) -> RunEvent {
         RunEvent::StepFinished {
-            document: "doc".into(),
-            phase: "build".into(),
-            step: "S".into(),
+            place: place("doc", "build", "S"),
             status,
             seconds: 0.1,
             message: None,
+            attempts: 1,
+            last_lines: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            repeat: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The result tree of a component run, in the form of `detailedoutput.json` (component-documents.md 11.1).
 
-use crate::runner::{RunEvent, StepStatus, Summary};
+use crate::runner::{RunEvent, StepPlace, StepStatus, Summary};
 use serde_json::{Value, json};
 
 /// Builds the tree from the events of a run. A step that runs again (another attempt, or after a restart) replaces its
@@ -31,7 +31,7 @@ impl Detail {
     /// Takes an event in, which happened at `now`.
     pub(super) fn event(&mut self, event: &RunEvent, now: &str) {
         match event {
-            RunEvent::StepStarted { document, phase, step, action, attempt } => {
+            RunEvent::StepStarted { place: StepPlace { document, phase, step, action, .. }, attempt, .. } => {
                 let steps = self.steps(document, phase);
                 steps.retain(|known| known.name != *step);
                 steps.push(Step {
@@ -44,7 +44,7 @@ impl Detail {
                     message: None,
                 });
             }
-            RunEvent::StepFinished { document, phase, step, status, message, .. } => {
+            RunEvent::StepFinished { place: StepPlace { document, phase, step, .. }, status, message, .. } => {
                 let found = self.steps(document, phase).iter_mut().find(|known| known.name == *step);
                 if let Some(found) = found {
                     found.ended = Some(now.to_owned());
@@ -52,7 +52,7 @@ impl Detail {
                     found.message.clone_from(message);
                 }
             }
-            RunEvent::Output { .. } | RunEvent::Finished { .. } => {}
+            _ => {}
         }
     }
 
@@ -130,20 +130,35 @@ mod tests {
     fn a_step_that_runs_again_is_told_once() {
         let mut detail = Detail::default();
         for attempt in 1..=2 {
-            let (document, phase, step) = ("doc".to_owned(), "build".to_owned(), "S".to_owned());
-            let action = "ExecuteBash".to_owned();
-            detail.event(
-                &RunEvent::StepStarted {
-                    document: document.clone(),
-                    phase: phase.clone(),
-                    step: step.clone(),
-                    action,
-                    attempt,
-                },
-                "t1",
-            );
+            let place = StepPlace {
+                document: "doc".into(),
+                phase: "build".into(),
+                step: "S".into(),
+                action: "ExecuteBash".into(),
+                line: 1,
+            };
+            let (on_failure, max_attempts) = ("Abort".into(), 2);
+            let begun = RunEvent::StepStarted {
+                place: place.clone(),
+                attempt,
+                timeout_seconds: 7200,
+                on_failure,
+                max_attempts,
+            };
+            detail.event(&begun, "t1");
             let status = if attempt == 1 { StepStatus::Failed } else { StepStatus::Success };
-            detail.event(&RunEvent::StepFinished { document, phase, step, status, seconds: 1.0, message: None }, "t2");
+            let ended = RunEvent::StepFinished {
+                place,
+                status,
+                seconds: 1.0,
+                message: None,
+                attempts: attempt,
+                last_lines: Vec::new(),
+                inputs: Vec::new(),
+                outputs: Vec::new(),
+                repeat: None,
+            };
+            detail.event(&ended, "t2");
         }
         let tree = detail.json(None);
         assert_eq!(tree["documents"][0]["status"], "success");

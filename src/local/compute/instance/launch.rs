@@ -128,6 +128,8 @@ fn start(local: &Local, record: &InstanceRecord, ami: &Ami) -> Result<OperatingS
         network: Network::Host,
         inject: injected(),
         bind: local.config.bind.clone(),
+        first: sandbox::First::Ours,
+        limits: sandbox::Limits::default(),
     })?;
     let os = operating_system(&instance.root());
     let live = Arc::new(Live::new(instance));
