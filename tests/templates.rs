@@ -29,7 +29,7 @@ const LISTS: [&str; 3] = [
     "override_list: https://host/list, override_list_sha256: abc",
 ];
 const ASSERTIONS: &str = "assertions: { packages: 'a b>=1.2', services: a, ports: '22 udp/123', files: '/a:0644:root:root', users: \
-                          'root:locked', sysctls: 'a.b=1', outputs: \"uname -s => Linux ;; echo it's => it\" }";
+                          'root:locked', kernel: newest, sysctls: 'a.b=1', outputs: \"uname -s => Linux ;; echo it's => it\" }";
 
 /// The linter has nothing to say, every script has its guard in the first line and is one that bash reads. One bash for all
 /// of them: it only reads.

@@ -51,6 +51,7 @@ pub const FILES: &[BuiltIn] = embedded![
     "templates/partials/apt-excluded.sh.hbs",
     "templates/partials/apt-updates.sh.hbs",
     "templates/partials/assert-files.sh.hbs",
+    "templates/partials/assert-kernel.sh.hbs",
     "templates/partials/assert-outputs.sh.hbs",
     "templates/partials/assert-packages.sh.hbs",
     "templates/partials/assert-ports.sh.hbs",

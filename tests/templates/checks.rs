@@ -146,6 +146,7 @@ fn assertion(parameter: &str, step: &str) -> Outcome {
         "case $3 in bash) echo 'installed 5.2.15-2' ;; gone) echo 'config-files 1' ;; *) exit 1 ;; esac",
     );
     machine.program("dpkg", "[ \"$2 $4\" = '5.2.15-2 5.2' ]");
+    machine.program("uname", "echo 6.1.0-20-cloud-amd64");
     machine.run(&script(&steps("debian-12", "[patch-linux]", &format!("[assertions: {{ {parameter} }}]")), step))
 }
 
@@ -176,4 +177,8 @@ fn assertions_hold_or_say_why_not() {
     fails("outputs: 'false => x'", "OutputsMatch", "false ended with 1");
     fails("outputs: 'echo a'", "OutputsMatch", "is not COMMAND => EXPRESSION");
     fails("ports: '70000'", "PortsAreListening", "is not a port");
+    holds("kernel: '>=6.1.0-3'", "KernelIsAsAsserted");
+    fails("kernel: '>=6.2'", "KernelIsAsAsserted", "the kernel 6.1.0-20-cloud-amd64 runs, not 6.2 or newer");
+    fails("kernel: newest", "KernelIsAsAsserted", "is not one of the installed ones");
+    fails("kernel: new", "KernelIsAsAsserted", "'new' is not newest or >=VERSION");
 }
