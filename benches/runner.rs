@@ -148,8 +148,7 @@ impl Bench {
         drop(instance);
         let base = self.base.display().to_string();
         let bwrap = ["--unshare-all", "--bind", &base, "/", "--proc", "/proc", "--dev", "/dev", "/bin/true"];
-        let nspawn =
-            ["--quiet", "--register=no", "--keep-unit", "--volatile=overlay", "-D", &base, "/bin/true"];
+        let nspawn = ["--quiet", "--register=no", "--keep-unit", "--volatile=overlay", "-D", &base, "/bin/true"];
         for (name, arguments) in [("bwrap", &bwrap[..]), ("systemd-nspawn", &nspawn[..])] {
             let Some(theirs) = peer(name, ROUNDS, arguments) else { continue };
             row(&format!("{name}: enter, true, leave"), theirs);
@@ -159,7 +158,9 @@ impl Bench {
 
     fn memory(&self) {
         for (size, count) in [("1 MB", 16), ("1 GB", 16 * 1024)] {
-            let script = format!("head -c 65536 /dev/zero | tr '\\\\0' x | fold -w 80 > b; for i in $(seq {count}); do cat b; done");
+            let script = format!(
+                "head -c 65536 /dev/zero | tr '\\\\0' x | fold -w 80 > b; for i in $(seq {count}); do cat b; done"
+            );
             let text = format!(
                 "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Write\n        action: ExecuteBash\n        \
                  inputs:\n          commands:\n            - \"{script}\"\n"

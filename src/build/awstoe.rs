@@ -1,5 +1,6 @@
 //! What the component runner left in the outputs of a workflow step.
 
+use crate::evidence::NotReal;
 use crate::runner::StepFailure;
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,6 +22,9 @@ pub(super) struct Summary {
     pub(super) status: String,
     pub(super) executed_step_count: u32,
     pub(super) failed_step_count: u32,
+    pub(super) skipped_step_count: u32,
+    /// Only our own local environment has something to say here.
+    pub(super) not_real: Vec<NotReal>,
     pub(super) failure_message: String,
     pub(super) failure: Option<StepFailure>,
 }

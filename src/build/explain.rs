@@ -180,6 +180,8 @@ pub(super) async fn tests(cloud: &Cloud, arn: &str) -> Result<Option<TestResult>
             passed: true,
             executed_steps: 0,
             failed_steps: 0,
+            skipped_steps: 0,
+            not_real: vec![],
             message: String::new(),
         });
         total.passed &= completed;
@@ -187,6 +189,10 @@ pub(super) async fn tests(cloud: &Cloud, arn: &str) -> Result<Option<TestResult>
             if let Some(summary) = step.outputs.as_deref().and_then(|text| awstoe::outputs(text).summary) {
                 total.executed_steps += summary.executed_step_count;
                 total.failed_steps += summary.failed_step_count;
+                total.skipped_steps += summary.skipped_step_count;
+                total.not_real.extend(
+                    summary.not_real.into_iter().filter(|fact| !total.not_real.contains(fact)).collect::<Vec<_>>(),
+                );
                 total.passed &= summary.failed_step_count == 0 && summary.status.eq_ignore_ascii_case("success");
                 total.message.push_str(&summary.failure_message);
             }

@@ -15,8 +15,8 @@ pub use canonical::digest;
 pub use collect::{CollectRequest, collect, recorded_digest};
 pub use error::EvidenceError;
 pub use model::{
-    Candidate, Evidence, Finding, ImageAttributes, InstalledPackage, PackageChange, PatchScan, SCHEMA, TestResult,
-    VulnerabilityScan,
+    Candidate, Evidence, Finding, ImageAttributes, InstalledPackage, NotReal, PackageChange, PatchScan, SCHEMA,
+    TestResult, VulnerabilityScan,
 };
 
 #[cfg(test)]

@@ -93,7 +93,22 @@ pub struct TestResult {
     pub passed: bool,
     pub executed_steps: u32,
     pub failed_steps: u32,
+    /// Steps whose condition was false, or that had nothing real to look at.
+    #[serde(default)]
+    pub skipped_steps: u32,
+    /// What was not real where the tests ran; empty on AWS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_real: Vec<NotReal>,
     pub message: String,
+}
+
+/// Something that was not a machine's own where tests ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotReal {
+    /// For example `kernel`.
+    pub name: String,
+    /// What it was instead.
+    pub why: String,
 }
 
 /// Attributes of the AMI that gates look at.
@@ -158,7 +173,14 @@ pub(crate) mod tests {
                 counts: Counts { installed: 1, not_applicable: 7, ..Counts::default() },
                 open: vec![],
             }),
-            tests: Some(TestResult { passed: true, executed_steps: 4, failed_steps: 0, message: String::new() }),
+            tests: Some(TestResult {
+                passed: true,
+                executed_steps: 4,
+                failed_steps: 0,
+                skipped_steps: 0,
+                not_real: vec![],
+                message: String::new(),
+            }),
             image: ImageAttributes {
                 name: "acme-debian-12 1.0.3".into(),
                 state: "available".into(),

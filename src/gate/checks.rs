@@ -3,7 +3,7 @@
 use super::times;
 use super::verdict::{Verdict, VerdictStatus};
 use crate::evidence::Evidence;
-use crate::project::ImageGate;
+use crate::project::{ImageGate, TestGate};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -41,8 +41,8 @@ pub(super) fn image(gate: &ImageGate, evidence: &Evidence, now: OffsetDateTime) 
     Verdict::new(GATE, VerdictStatus::Fail, wrong.join("; ")).detail(looked_at)
 }
 
-/// Tests ran and passed.
-pub(super) fn tests(evidence: &Evidence, now: OffsetDateTime) -> Verdict {
+/// Tests ran and passed, and what has to be real was.
+pub(super) fn tests(gate: &TestGate, evidence: &Evidence, now: OffsetDateTime) -> Verdict {
     const GATE: &str = "tests";
     let Some(tests) = &evidence.tests else {
         let verdict = Verdict::error(GATE, "nothing was tested");
@@ -63,7 +63,18 @@ pub(super) fn tests(evidence: &Evidence, now: OffsetDateTime) -> Verdict {
     if !tests.passed || tests.failed_steps > 0 {
         return Verdict::new(GATE, VerdictStatus::Fail, steps).detail(tests.message.clone());
     }
-    let verdict = Verdict::new(GATE, VerdictStatus::Pass, format!("{} test steps passed", tests.executed_steps));
+    let missing: Vec<_> = tests.not_real.iter().filter(|fact| gate.real.contains(&fact.name)).collect();
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|fact| fact.name.as_str()).collect();
+        let summary = format!("not real where the tests ran: {}", names.join(", "));
+        let verdict = Verdict::new(GATE, VerdictStatus::Fail, summary);
+        return missing.iter().fold(verdict, |verdict, fact| verdict.detail(format!("{}: {}", fact.name, fact.why)));
+    }
+    let mut summary = format!("{} test steps passed", tests.executed_steps);
+    if tests.skipped_steps > 0 {
+        summary += &format!(", {} skipped", tests.skipped_steps);
+    }
+    let verdict = Verdict::new(GATE, VerdictStatus::Pass, summary);
     if tests.message.is_empty() { verdict } else { verdict.detail(tests.message.clone()) }
 }
 

@@ -22,7 +22,7 @@ pub fn evaluate(gates: &Gates, evidence: &Evidence, now: OffsetDateTime) -> Vec<
         gates.patches.as_ref().map(|gate| patches::check(gate, evidence, now)),
         gates.vulnerabilities.as_ref().map(|gate| vulnerabilities::check(gate, evidence, now)),
         gates.image.as_ref().map(|gate| checks::image(gate, evidence, now)),
-        gates.tests.then(|| checks::tests(evidence, now)),
+        gates.tests.as_ref().map(|gate| checks::tests(gate, evidence, now)),
         gates.max_age.map(|max| checks::age(max, evidence, now)),
     ];
     verdicts.into_iter().flatten().map(|verdict| readable(verdict, evidence)).collect()

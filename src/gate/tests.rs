@@ -1,8 +1,8 @@
 use super::*;
 use crate::evidence::testing::{evidence, item};
-use crate::evidence::{Finding, PatchScan};
+use crate::evidence::{Finding, NotReal, PatchScan, TestResult};
 use crate::patch::State;
-use crate::project::{ImageGate, PatchGate, VulnerabilityGate};
+use crate::project::{ImageGate, PatchGate, TestGate, VulnerabilityGate};
 use proptest::prelude::*;
 use std::time::Duration;
 use time::macros::datetime;
@@ -19,7 +19,7 @@ fn policy() -> Gates {
             scanned_within: HOUR * 24,
         }),
         image: Some(ImageGate { imds_v2: true, encrypted: true }),
-        tests: true,
+        tests: Some(TestGate::default()),
         max_age: Some(HOUR * 24 * 14),
     }
 }
@@ -176,13 +176,36 @@ fn no_tests_no_steps_and_failed_steps_do_not_pass() {
     assert_eq!(verdict("tests", |e| e.tests = None).summary, "nothing was tested");
     let with = |passed, executed_steps, failed_steps| {
         verdict("tests", |e| {
-            e.tests = Some(crate::evidence::TestResult { passed, executed_steps, failed_steps, message: "why".into() });
+            let message = "why".into();
+            let (skipped_steps, not_real) = (0, vec![]);
+            e.tests = Some(TestResult { passed, executed_steps, failed_steps, skipped_steps, not_real, message });
         })
     };
     assert_eq!(with(true, 0, 0).status, VerdictStatus::Error);
     assert_eq!(with(false, 3, 0).status, VerdictStatus::Fail);
     assert_eq!(with(true, 3, 1).summary, "1 of 3 test steps failed");
     assert_eq!(with(true, 3, 0).summary, "3 test steps passed");
+}
+
+#[test]
+fn what_has_to_be_real_was_real() {
+    let mut evidence = evidence();
+    let tests = evidence.tests.as_mut().unwrap();
+    tests.not_real = vec![NotReal { name: "kernel".into(), why: "the kernel is the host's".into() }];
+    tests.skipped_steps = 2;
+    let verdict = |real: &[&str]| {
+        let real = real.iter().map(|name| (*name).to_owned()).collect();
+        let gates = Gates { tests: Some(TestGate { real }), ..Gates::default() };
+        evaluate(&gates, &evidence, NOW).remove(0)
+    };
+    assert_eq!(verdict(&[]).summary, "4 test steps passed, 2 skipped");
+    assert_eq!(verdict(&["init"]).status, VerdictStatus::Pass);
+    let refused = verdict(&["init", "kernel"]);
+    assert_eq!(
+        (refused.status, refused.summary.as_str()),
+        (VerdictStatus::Fail, "not real where the tests ran: kernel")
+    );
+    assert_eq!(refused.details, ["kernel: the kernel is the host's"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `gates:` of a recipe.
 
 use super::fields::{Fields, Findings};
-use super::{Gates, ImageGate, PatchGate, VulnerabilityGate, codes};
+use super::{Gates, ImageGate, PatchGate, TestGate, VulnerabilityGate, codes};
 use crate::yaml::Node;
 use std::time::Duration;
 
@@ -10,12 +10,21 @@ const DAY: Duration = Duration::from_hours(24);
 /// What `max_severity` may be.
 pub(super) const SEVERITIES: [&str; 4] = ["none", "low", "medium", "high"];
 
+/// Of what it is told whether it is real where tests run; on AWS all of it is. The sandbox's own names.
+pub(super) const FACTS: [&str; 8] =
+    ["boot-id", "clock", "hardware", "init", "kernel", "metadata-service", "network", "uptime"];
+
 /// Limits of the number of patches that may be missing or rejected.
 pub(super) const PATCHES: (u32, u32) = (0, 100_000);
 
 /// The policy of a recipe that has no `gates`: nothing missing, nothing rejected, tested, and not older than two weeks.
 pub(super) fn default() -> Gates {
-    Gates { patches: Some(patches_default()), tests: true, max_age: Some(14 * DAY), ..Gates::default() }
+    Gates {
+        patches: Some(patches_default()),
+        tests: Some(TestGate::default()),
+        max_age: Some(14 * DAY),
+        ..Gates::default()
+    }
 }
 
 pub(super) fn patches_default() -> PatchGate {
@@ -39,8 +48,8 @@ pub(super) fn read(node: &Node, has_tests: bool, out: &mut Findings) -> Gates {
     if let Some(node) = fields.take("image") {
         gates.image = image(node, out);
     }
-    gates.tests = fields.choice("tests", &["required"], out).is_some();
-    if let (true, false, Some((key, _))) = (gates.tests, has_tests, node.entry("tests")) {
+    gates.tests = tests(&mut fields, out);
+    if let (Some(_), false, Some((key, _))) = (&gates.tests, has_tests, node.entry("tests")) {
         let found = out.error(codes::NO_GATE, key.span, "tests are required, but the recipe names none", "cannot pass");
         found.help.push("name a component under `test`, for example `boots`".to_owned());
     }
@@ -50,6 +59,32 @@ pub(super) fn read(node: &Node, has_tests: bool, out: &mut Findings) -> Gates {
     fields.not_yet("waivers", out);
     fields.finish(out);
     gates
+}
+
+/// `tests: required`, or what has to be real where they run.
+fn tests(fields: &mut Fields<'_>, out: &mut Findings) -> Option<TestGate> {
+    let node = fields.take("tests")?;
+    if node.entries().is_none() {
+        return fields.choice("tests", &["required"], out).map(|_| TestGate::default());
+    }
+    let mut fields = Fields::new(node, "gates.tests", false, out)?;
+    let named = fields.texts("real", out);
+    let mut real = Vec::new();
+    for (name, span) in named {
+        if !FACTS.contains(&name.as_str()) {
+            let message = format!("`{name}` is nothing of which it is known whether it was real");
+            out.unknown(codes::NOT_ALLOWED, span, message, &name, &FACTS);
+        } else if !real.contains(&name) {
+            real.push(name);
+        }
+    }
+    if node.get("real").is_some_and(|list| list.items().is_some_and(<[_]>::is_empty)) {
+        let found = out.error(codes::NO_GATE, fields.span(), "`gates.tests.real` is empty", "nothing would be checked");
+        found.help.push("write `tests: required` to ask only that tests have run and passed".to_owned());
+    }
+    fields.required("real", out);
+    fields.finish(out);
+    Some(TestGate { real })
 }
 
 fn patches(node: &Node, out: &mut Findings) -> Option<PatchGate> {

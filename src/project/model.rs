@@ -252,7 +252,7 @@ pub struct Gates {
     /// Image attributes.
     pub image: Option<ImageGate>,
     /// Tests must have run and passed.
-    pub tests: bool,
+    pub tests: Option<TestGate>,
     /// The candidate is at most this old.
     pub max_age: Option<Duration>,
 }
@@ -265,6 +265,14 @@ pub struct PatchGate {
     pub rejected: u32,
     /// The scan is at most this old.
     pub scanned_within: Duration,
+}
+
+/// What the tests must have been.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TestGate {
+    /// Names of facts that must have been real where the tests ran, such as `kernel`. On AWS all of them are; on this
+    /// machine a sandbox has the host's kernel.
+    pub real: Vec<String>,
 }
 
 /// Limits on vulnerabilities.

@@ -93,7 +93,7 @@ fn everything_has_a_default_worth_having() {
     assert_eq!(recipe.root_volume, RootVolume { size_gib: 8, volume_type: "gp3".into(), encrypted: true });
     let day = Duration::from_hours(24);
     assert_eq!(recipe.gates.patches, Some(PatchGate { missing: 0, rejected: 0, scanned_within: day }));
-    assert!(recipe.gates.tests);
+    assert!(recipe.gates.tests.is_some());
     assert_eq!(recipe.gates.max_age, Some(14 * day));
     assert_eq!((recipe.gates.image.as_ref(), recipe.gates.vulnerabilities.as_ref()), (None, None));
     assert_eq!(recipe.promote.launch_template, "{{ name }}-{{ arch }}-{{ channel }}");
@@ -339,6 +339,13 @@ fn gates_and_baselines() {
     assert_eq!(recipe_with("test: [boots]", ""), at("P016", "recipes/web.yaml:1:7"));
     assert_eq!(recipe_with("test: [boots]", "gates: { tests: required }"), at("P016", "recipes/web.yaml:5:10"));
     assert_eq!(recipe_with("test:", "gates: { tests: yes }\ntest:"), at("P005", "recipes/web.yaml:5:17"));
+    assert_eq!(recipe_with("test:", "gates: { tests: { real: [kernel] } }\ntest:"), []);
+    assert_eq!(
+        recipe_with("test:", "gates: { tests: { real: [kernle] } }\ntest:"),
+        at("P005", "recipes/web.yaml:5:26")
+    );
+    assert_eq!(recipe_with("test:", "gates: { tests: { real: [] } }\ntest:"), at("P016", "recipes/web.yaml:5:19"));
+    assert_eq!(recipe_with("test:", "gates: { tests: {} }\ntest:")[0].0, "P004");
     assert_eq!(recipe_with("test:", "baseline: AWS-DebianPatchBaseline\ntest:"), at("P018", "recipes/web.yaml:5:11"));
     let broken = faults(&[SETTINGS, ("baselines/mine.yaml", "- nonsense\n")]);
     assert_eq!(broken[0].primary.as_ref().unwrap().source.name, "baselines/mine.yaml");

@@ -167,6 +167,9 @@ fn gates() -> Value {
     );
     let nothing = json!({ "imds_v2": { "const": false }, "encrypted": { "const": false } });
     image["not"] = json!({ "type": "object", "required": ["imds_v2", "encrypted"], "properties": nothing });
+    let fact = json!({ "enum": super::super::gates::FACTS });
+    let facts = json!({ "type": "array", "minItems": 1, "items": fact });
+    let tested = mapping(&["real"], [("real", described("What must be real where the tests run.", facts))]);
     let age = mapping(&["max"], [("max", described("How old the candidate may be.", duration()))]);
     let mut schema = mapping(
         &[],
@@ -174,7 +177,10 @@ fn gates() -> Value {
             ("patches", described("Patch compliance.", or_nothing(patches))),
             ("vulnerabilities", described("Findings of a vulnerability scan.", or_nothing(vulnerabilities))),
             ("image", described("Attributes of the image.", or_nothing(image))),
-            ("tests", described("Tests must have run and passed.", json!({ "const": "required" }))),
+            (
+                "tests",
+                described("Tests must have run and passed.", json!({ "anyOf": [{ "const": "required" }, tested] })),
+            ),
             ("age", described("Age of the candidate.", age)),
         ],
     );
