@@ -58,6 +58,7 @@ pub mod lint;
 #[cfg(feature = "aws")]
 pub mod local;
 pub mod patch;
+mod pidfd;
 #[cfg(feature = "aws")]
 pub mod plan;
 pub mod project;

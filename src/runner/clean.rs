@@ -36,8 +36,11 @@ impl Before {
     /// The children this process has now.
     pub fn now() -> Self {
         let me = std::process::id().cast_signed();
-        let children = processes().into_iter().filter(|process| process.parent == me);
-        Self(children.map(|process| (process.pid, process.started)).collect())
+        let children = match listed_children() {
+            Some(children) => children.into_iter().filter_map(read).filter(|process| process.parent == me).collect(),
+            None => processes().into_iter().filter(|process| process.parent == me).collect::<Vec<_>>(),
+        };
+        Self(children.into_iter().map(|process| (process.pid, process.started)).collect())
     }
 }
 
@@ -86,16 +89,26 @@ fn descendants(processes: &[Process], root: i32, before: &Before) -> Vec<Process
     found
 }
 
+/// The children of all threads of this process as the kernel lists them: one small file instead of all of `/proc`, which on
+/// a host takes longer than many a step. `None` where it has no such list. A child that ends in this very moment can hide its
+/// neighbour from the list (`proc_pid_task(5)`); at worst a daemon then ends with a later step that runs out of time.
+fn listed_children() -> Option<Vec<i32>> {
+    let mut children = Vec::new();
+    for thread in std::fs::read_dir("/proc/self/task").ok()? {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("children")).ok()?;
+        children.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+    }
+    Some(children)
+}
+
+fn read(pid: i32) -> Option<Process> {
+    parse(pid, &std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
 /// All processes that `/proc` shows.
 fn processes() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let pid = entry.file_name().to_str()?.parse().ok()?;
-            parse(pid, &std::fs::read_to_string(entry.path().join("stat")).ok()?)
-        })
-        .collect()
+    entries.flatten().filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?)).collect()
 }
 
 /// Reads a line of `stat`. The name in parentheses may hold anything, also parentheses.
@@ -124,6 +137,16 @@ mod tests {
     fn this_process_is_found_with_its_parent() {
         let me = processes().into_iter().find(|process| process.pid == std::process::id().cast_signed()).unwrap();
         assert_eq!(me.parent, std::os::unix::process::parent_id().cast_signed());
+    }
+
+    #[test]
+    fn children_are_listed_or_found() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let before = Before::now();
+        let found = before.0.iter().any(|(pid, _)| *pid == child.id().cast_signed());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found, "{before:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Runs a program to its end or its time limit, handing out its lines as they come.
 //!
-//! One thread does everything: `poll` watches the program's pipes.
+//! One thread does everything: `poll` watches the program's pipes and its end.
 
 use super::actions::StepError;
 use super::capture::{Kept, Lines, Sink};
@@ -9,15 +9,16 @@ use super::model::Stream;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often to look whether a program has ended that keeps its pipes open.
+/// How often to look whether a program has ended where the kernel cannot tell (before Linux 5.3, or forbidden).
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// How a program ended.
@@ -88,8 +89,8 @@ pub fn run(program: &Program<'_>, sink: &mut Sink<'_>) -> Result<Finished, StepE
     let before = Before::now();
     let mut child = spawn(program)?;
     let mut streams = Streams::of(&mut child)?;
+    let end = crate::pidfd::open(Pid::from_raw(child.id().cast_signed())).ok();
     let mut finished = None;
-    let mut glance = Duration::from_millis(1);
     while finished.is_none() {
         if program.limit.left().is_some_and(|left| left.is_zero()) {
             let survivors = clean::kill_all(child.id(), &before);
@@ -102,10 +103,8 @@ pub fn run(program: &Program<'_>, sink: &mut Sink<'_>) -> Result<Finished, StepE
             streams.finish(sink);
             return Err(program.limit.exceeded(survivors));
         }
-        // With both pipes closed there is nothing to wake up for: the end is near, or the program has become quiet.
-        let longest = if streams.closed() { glance } else { GLANCE };
-        glance = if streams.closed() { (glance * 2).min(GLANCE) } else { glance };
-        streams.wait(program.limit.left().map_or(longest, |left| left.min(longest)))?;
+        let longest = if end.is_some() { LONGEST_WAIT } else { GLANCE };
+        streams.wait(end.as_ref(), program.limit.left().map_or(longest, |left| left.min(longest)))?;
         finished =
             child.try_wait().map_err(|error| StepError::Failed(format!("cannot wait for the program: {error}")))?;
         streams.drain(sink);
@@ -134,6 +133,9 @@ fn spawn(program: &Program<'_>) -> Result<Child, StepError> {
         .spawn()
         .map_err(|error| StepError::Failed(format!("cannot run {name}: {error}")))
 }
+
+/// One wait; the kernel wakes us up much earlier, and a wait that is over is begun again.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Waits without a thread.
 pub fn pause(duration: Duration) {
@@ -181,14 +183,11 @@ impl Streams {
         Ok(Self { out, err, kept: Kept::new() })
     }
 
-    fn closed(&self) -> bool {
-        self.out.is_none() && self.err.is_none()
-    }
-
-    /// Waits until there is something to read, at most `longest`.
-    fn wait(&self, longest: Duration) -> Result<(), StepError> {
-        let pipes = self.out.iter().chain(&self.err);
-        let mut fds: Vec<PollFd<'_>> = pipes.map(|pipe| PollFd::new(pipe.file.as_fd(), PollFlags::POLLIN)).collect();
+    /// Waits until there is something to read or the program has ended, at most `longest`.
+    fn wait(&self, end: Option<&OwnedFd>, longest: Duration) -> Result<(), StepError> {
+        let pipes = self.out.iter().chain(&self.err).map(|pipe| pipe.file.as_fd());
+        let all = pipes.chain(end.map(AsFd::as_fd));
+        let mut fds: Vec<PollFd<'_>> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut fds, timeout(longest)) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(StepError::Failed(format!("cannot wait for output: {errno}"))),
