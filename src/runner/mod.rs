@@ -13,17 +13,23 @@
 mod actions;
 mod capture;
 mod clean;
+mod conditions;
 mod execution;
 mod model;
 pub mod outside;
 mod process;
+mod secrets;
 mod serve;
 mod state;
 mod values;
+mod visible;
 
 pub use execution::run;
 pub use model::{
-    DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace, StepStatus, Stream,
-    Summary,
+    Context, DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace,
+    StepStatus, Stream, Summary,
 };
 pub use serve::serve;
+
+#[cfg(test)]
+mod tests;
