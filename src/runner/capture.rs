@@ -269,7 +269,9 @@ mod tests {
 
     fn told(quiet: bool, secrets: &[&str], tell: impl FnOnce(&mut Sink<'_>)) -> Vec<RunEvent> {
         let known = Secrets::default();
-        secrets.iter().for_each(|secret| known.learn(secret));
+        for secret in secrets {
+            known.learn(secret);
+        }
         let mut events = Vec::new();
         let mut listen = |event| events.push(event);
         tell(&mut Sink::new(&mut listen, quiet, &known));
@@ -277,10 +279,12 @@ mod tests {
     }
 
     fn shown(events: &[RunEvent]) -> Vec<&str> {
-        let line = |event| match event {
-            &RunEvent::Output { ref line, .. } => Some(line.as_str()),
-            _ => None,
-        };
+        fn line(event: &RunEvent) -> Option<&str> {
+            match event {
+                RunEvent::Output { line, .. } => Some(line),
+                _ => None,
+            }
+        }
         events.iter().filter_map(line).collect()
     }
 

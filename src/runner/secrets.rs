@@ -124,7 +124,9 @@ mod tests {
 
     fn knowing(secrets: &[&str]) -> Secrets {
         let known = Secrets::default();
-        secrets.iter().for_each(|secret| known.learn(secret));
+        for secret in secrets {
+            known.learn(secret);
+        }
         known
     }
 

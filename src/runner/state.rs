@@ -1,5 +1,6 @@
 //! What survives a reboot: a file in the state directory, named after the execution.
 
+use super::hex::hex;
 use super::model::{DocumentRequest, PhaseStatus, Request, StepFailure};
 use super::secrets::Secrets;
 use super::values::Records;
@@ -266,11 +267,7 @@ impl Store {
 /// What must be the same for a saved state to be continued.
 fn digest(request: &Request) -> String {
     let text = serde_json::to_vec(&(&request.documents, &request.phases)).unwrap_or_default();
-    let mut hex = String::new();
-    for byte in Sha256::digest(text) {
-        hex.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
-    }
-    hex
+    hex(&Sha256::digest(text))
 }
 
 #[cfg(test)]

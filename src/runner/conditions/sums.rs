@@ -1,5 +1,6 @@
 //! Hash sums of files.
 
+use crate::runner::hex::hex;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
@@ -38,7 +39,7 @@ fn of<D: Digest>(mut file: File) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use crate::component::model::{Document, Phase, Step};
 use crate::component::rules::{self, Target};
-use crate::component::{self, modules, runnable};
+use crate::component::{self, Expression, Template, modules, runnable};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, render, suggest};
 use crate::runner::model::{DocumentRequest, StepPlace};
-use std::collections::BTreeMap;
+use crate::runner::values;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A document that can be executed.
@@ -16,12 +17,19 @@ pub(super) struct Loaded {
     pub(super) source: Arc<SourceFile>,
     pub(super) document: Document,
     pub(super) parameters: BTreeMap<String, String>,
+    /// The steps of which other steps use something, by their keys. Of all others nothing has to be kept.
+    used: BTreeSet<String>,
 }
 
 impl Loaded {
     /// Whether another document is this one: the same place or, because a place can have several names, the same text.
     pub(super) fn is(&self, origin: &str, text: &str) -> bool {
         self.origin == origin || self.source.text == text
+    }
+
+    /// Whether another step uses something of this one.
+    pub(super) fn uses(&self, key: &str) -> bool {
+        self.used.contains(key)
     }
 
     pub(super) fn place(&self, phase: &Phase, step: &Step) -> StepPlace {
@@ -59,7 +67,17 @@ pub(super) fn load(request: &DocumentRequest, origin: &str, blocked: &[String]) 
         return refused("Nothing was run.", &faults);
     }
     check_parameters(&name, &document, &request.parameters)?;
-    Ok(Loaded { name, origin: origin.to_owned(), source, document, parameters: request.parameters.clone() })
+    let used = used(&document);
+    Ok(Loaded { name, origin: origin.to_owned(), source, document, parameters: request.parameters.clone(), used })
+}
+
+fn used(document: &Document) -> BTreeSet<String> {
+    let templates = document.steps().flat_map(|(_, step)| step.templates());
+    let chained = templates.flat_map(Template::expressions).filter_map(|(expression, _)| match expression {
+        Expression::Chain(chain) => Some(values::key(&chain.phase, &chain.step)),
+        _ => None,
+    });
+    chained.collect()
 }
 
 /// One error (`E003`) for each step with a module that is blocked.

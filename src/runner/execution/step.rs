@@ -95,10 +95,8 @@ impl Execution {
         let nothing = Records::new();
         let (mut scope, machine) = self.scope(world, at, None, &nothing, sink);
         let answer = conditions::evaluate(condition, &mut scope, machine)?;
-        let branch = match answer.holds {
-            true => then.map_or(Branch::Execute, |(branch, _)| branch),
-            false => otherwise.map_or(Branch::Skip, |(branch, _)| branch),
-        };
+        let (said, unsaid) = if answer.holds { (then, Branch::Execute) } else { (otherwise, Branch::Skip) };
+        let branch = said.map_or(unsaid, |(branch, _)| branch);
         let why = if quiet { String::new() } else { format!(": {}", answer.explain()) };
         match branch {
             Branch::Execute => {
@@ -162,8 +160,12 @@ impl Execution {
         if succeeded {
             seen.outputs = outputs_json(at, &outputs);
         }
-        let record = Record { inputs: seen.record.clone(), outputs, succeeded };
         let key = values::key(&at.phase.name, &at.step.name);
+        let record = if at.loaded.uses(&key) {
+            Record { inputs: std::mem::take(&mut seen.record), outputs, succeeded }
+        } else {
+            Record { succeeded, ..Record::default() }
+        };
         self.frame.records.entry(self.frame.document).or_default().insert(key, record);
         if outcome.as_ref().is_ok_and(|went| *went == Went::Again) && self.frame.current.reboots > MOST_REBOOTS {
             self.frame.current.repeat = None;

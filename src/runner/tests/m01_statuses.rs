@@ -1,6 +1,7 @@
 //! Matrix item 1: what failures and skipped steps mean for phases, documents and the run (4.3, 4.4).
 
 use super::*;
+use StepStatus as S;
 
 #[test]
 fn what_a_failure_means_for_the_rest() {
@@ -149,7 +150,6 @@ fn a_step_can_say_that_it_found_nothing_out() {
         );
     let summary = bench.steps(&[&steps]);
     assert_eq!((summary.status, summary.skipped_step_count, summary.executed_step_count), (RunStatus::Success, 1, 3));
-    use StepStatus as S;
     let statuses: Vec<S> = bench.statuses().into_iter().map(|(_, status)| status).collect();
     assert_eq!(statuses, [S::Skipped, S::Success, S::IgnoredFailure, S::Success]);
     assert_eq!(bench.message("Kernel"), "no kernel of its own");

@@ -49,7 +49,9 @@ fn helped() -> Option<Bench> {
 fn limited(bench: &mut Bench, steps: &str, limits: &[(usize, Duration)]) -> Summary {
     let request = bench.request(&[&document(steps)]);
     let (mut execution, mut world) = prepare(bench.directory.path(), &request, &mut bench.outside).unwrap();
-    limits.iter().for_each(|(step, limit)| execution.limit(*step, *limit));
+    for (step, limit) in limits {
+        execution.limit(*step, *limit);
+    }
     let events = &mut bench.events;
     execution.run_and_clear(&mut world, &mut |event| events.push(event))
 }

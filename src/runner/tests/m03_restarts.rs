@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::runner::execution::MOST_REBOOTS;
+use PhaseStatus as P;
 
 #[test]
 fn exit_194_reboots_and_runs_the_same_step_again() {
@@ -140,7 +141,6 @@ fn phases_and_documents_go_on_where_they_were() {
         RunEvent::PhaseFinished { status, .. } | RunEvent::DocumentFinished { status, .. } => Some(*status),
         _ => None,
     };
-    use PhaseStatus as P;
     // The failure before the restart still counts.
     let expected = [P::Failed, P::Success, P::Failed, P::Success, P::Success];
     assert_eq!(bench.events.iter().filter_map(ended).collect::<Vec<_>>(), expected);

@@ -1,6 +1,7 @@
 //! Matrix item 5: every operator at its documented examples (8.3), nesting, and where evaluation stops.
 
 use super::*;
+use StepStatus as S;
 
 /// A condition, and whether it holds.
 const OPERATORS: &[(&str, bool)] = &[
@@ -105,13 +106,15 @@ fn machine() -> Bench {
 #[test]
 fn every_operator_answers_in_if_and_in_assert() {
     let mut bench = machine();
-    let mut steps = String::new();
-    for (number, (condition, _)) in OPERATORS.iter().enumerate() {
-        steps +=
-            &format!("- {{ name: Assert{number}, action: Assert, onFailure: Ignore, inputs: {{ {condition} }} }}\n");
-        steps += &bash(&format!("Branch{number}"), "true", &format!(", if: {{ {condition} }}"));
-    }
-    let summary = bench.steps(&[&steps]);
+    let both = |(number, (condition, _)): (usize, &(&str, bool))| {
+        let assert = "action: Assert, onFailure: Ignore";
+        format!(
+            "- {{ name: Assert{number}, {assert}, inputs: {{ {condition} }} }}
+"
+        ) + &bash(&format!("Branch{number}"), "true", &format!(", if: {{ {condition} }}"))
+    };
+    let steps: Vec<String> = OPERATORS.iter().enumerate().map(both).collect();
+    let summary = bench.steps(&[&steps.concat()]);
     assert_eq!(summary.status, RunStatus::Success, "{}", summary.failure_message);
     let statuses: BTreeMap<_, _> = bench.statuses().into_iter().collect();
     for (number, (condition, holds)) in OPERATORS.iter().enumerate() {
@@ -158,7 +161,6 @@ fn what_is_decided_is_not_looked_at_further() {
         + &bash("All", "true", &format!(", onFailure: Ignore, if: {{ and: [{{ stringIsEmpty: '' }}, {unknown}] }}"));
     let summary = bench.steps(&[&steps]);
     assert_eq!(summary.status, RunStatus::Success, "{}", summary.failure_message);
-    use StepStatus as S;
     let statuses: Vec<S> = bench.statuses().into_iter().map(|(_, status)| status).collect();
     assert_eq!(statuses, [S::Success, S::Success, S::IgnoredFailure]);
     assert_eq!(bench.message("All"), "`aws:ssm:/unknown` has no value: /unknown is not in the table");

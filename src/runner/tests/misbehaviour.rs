@@ -91,16 +91,44 @@ fn helper_much_output() {
     assert_eq!(summary.failure.unwrap().last_lines[18], "end");
 }
 
-#[test]
-fn very_much_output_is_bounded_in_memory_and_in_what_is_told() {
+/// Runs a helper of this file in a process of its own.
+fn alone(helper: &str) {
     let directory = tempfile::tempdir().unwrap();
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "runner::tests::misbehaviour::helper_much_output", "--nocapture"])
+        .args(["--exact", &format!("runner::tests::misbehaviour::{helper}"), "--nocapture"])
         .env("AMIFORGE_TEST_OUTPUT", directory.path())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn very_much_output_is_bounded_in_memory_and_in_what_is_told() {
+    alone("helper_much_output");
+}
+
+/// Not a test of its own: the other side of the next one.
+#[test]
+fn helper_many_outputs() {
+    let Ok(directory) = std::env::var("AMIFORGE_TEST_OUTPUT") else { return };
+    let mut bench = Bench { directory: tempfile::tempdir_in(directory).unwrap(), ..bench() };
+    let steps: String =
+        (0..12).map(|number| bash(&format!("Step{number}"), "head -c 15000000 /dev/zero", "")).collect();
+    let before = most_memory();
+    let request = bench.request(&[&document(&steps)]);
+    let summary = run_on(bench.directory.path(), &request, &mut Nowhere, &mut |_| ());
+    let grown = (most_memory() - before) / 1024;
+    assert_eq!(summary.executed_step_count, 12);
+    assert!(grown < 100, "12 outputs of 15 MB took {grown} MiB");
+    // What is used is kept, and can be used.
+    let used = bash("Long", "printf %01000d 7", "") + &bash("Use", "test {{ build.Long.outputs.stdout }} != 0", "");
+    assert_eq!(bench.steps(&[&used]).status, RunStatus::Success);
+}
+
+#[test]
+fn outputs_that_nobody_uses_are_not_kept() {
+    alone("helper_many_outputs");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What `context:` tells (reference/component-documents.md 6.5).
 
+use crate::runner::hex::hex;
 use crate::runner::model::Context;
 use std::fs;
 use std::path::Path;
@@ -87,8 +88,8 @@ fn uuid() -> Result<String, getrandom::Error> {
     getrandom::fill(&mut bytes)?;
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex = |range: std::ops::Range<usize>| bytes[range].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    Ok([hex(0..4), hex(4..6), hex(6..8), hex(8..10), hex(10..16)].join("-"))
+    let parts = [&bytes[0..4], &bytes[4..6], &bytes[6..8], &bytes[8..10], &bytes[10..16]];
+    Ok(parts.map(hex).join("-"))
 }
 
 #[cfg(test)]
