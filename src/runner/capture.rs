@@ -38,10 +38,16 @@ pub struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    /// A sink that hands lines to `events`, or to nobody if `quiet`.
-    pub fn new(events: &'a mut dyn FnMut(RunEvent), quiet: bool, secrets: &Secrets) -> Self {
-        let secrets = secrets.clone();
+    /// A sink that hands lines to `events`, or to nobody if `quiet`. It knows no secrets yet.
+    pub fn new(events: &'a mut dyn FnMut(RunEvent), quiet: bool) -> Self {
+        let secrets = Secrets::default();
         Self { events, quiet, secrets, last: VecDeque::new(), shown: 0, dropped: (0, 0), skipped: None }
+    }
+
+    /// The same, which also keeps these secrets, and those that are added to them later.
+    #[must_use]
+    pub fn knowing(self, secrets: &Secrets) -> Self {
+        Self { secrets: secrets.clone(), ..self }
     }
 
     /// Forgets the lines of an earlier attempt.
@@ -85,7 +91,8 @@ impl<'a> Sink<'a> {
         if !self.quiet {
             let mut value = self.secrets.redact(value).into_owned();
             visible::beginning(&mut value);
-            (self.events)(RunEvent::Substituted { expression: expression.to_owned(), value });
+            let expression = visible::line(expression).into_owned();
+            (self.events)(RunEvent::Substituted { expression, value });
         }
     }
 
@@ -274,7 +281,7 @@ mod tests {
         }
         let mut events = Vec::new();
         let mut listen = |event| events.push(event);
-        tell(&mut Sink::new(&mut listen, quiet, &known));
+        tell(&mut Sink::new(&mut listen, quiet).knowing(&known));
         events
     }
 

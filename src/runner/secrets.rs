@@ -16,6 +16,8 @@ const SHORT: usize = 4;
 
 /// The secrets that an execution has come to know, shared by all its nested executions. Only the text itself is found:
 /// neither an encoding of it (base64, a hash) nor a part of it.
+///
+/// A text has to be redacted before it is cut or escaped: what is left of a secret after that is not found any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeSet<String>", into = "BTreeSet<String>")]
 pub struct Secrets(Rc<RefCell<BTreeSet<String>>>);
@@ -43,6 +45,11 @@ impl Secrets {
     /// A text with every secret in it replaced, also where two of them overlap.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         replaced(text, self.places(text))
+    }
+
+    /// Whether a text holds a secret.
+    pub fn are_in(&self, text: &str) -> bool {
+        !self.places(text).is_empty()
     }
 
     /// As [`redact`](Self::redact), for a text that was cut: the beginning of a secret at its end is replaced as well.

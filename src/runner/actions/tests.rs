@@ -60,7 +60,7 @@ impl Bench {
             }
         };
         let secrets = Secrets::default();
-        let mut sink = Sink::new(&mut listen, false, &secrets);
+        let mut sink = Sink::new(&mut listen, false).knowing(&secrets);
         let mut scope = Scope {
             document: &document,
             parameters: &BTreeMap::new(),

@@ -76,14 +76,19 @@ fn compare(test: &Test, scope: &mut Scope<'_, '_>, machine: &Machine) -> Result<
     let operand = scope.text(&test.operand)?;
     let value = test.value.as_ref().map(|value| scope.text(value)).transpose()?;
     let other = value.as_deref().unwrap_or_default();
-    let holds = holds(test, &operand, other, machine)
-        .map_err(|reason| StepError::Failed(format!("`{name}` cannot be answered: {reason}")))?;
+    let secrets = scope.secrets;
+    let holds = holds(test, &operand, other, machine).map_err(|reason| {
+        // A reason may quote a part of what was compared, in which a secret would not be found.
+        let secret = secrets.are_in(&operand) || secrets.are_in(other);
+        let reason = if secret { "what it compares holds a secret, so the reason is not told" } else { &reason };
+        StepError::Failed(format!("`{name}` cannot be answered: {reason}"))
+    })?;
     let beside = test.operator.operands.beside().unwrap_or("value");
     let mut asked = Map::from_iter([(name.to_owned(), json!(operand))]);
-    let mut reason = format!("{name} {}", quoted(&operand));
+    let mut reason = format!("{name} {}", quoted(&secrets.redact(&operand)));
     if let Some(value) = &value {
         asked.insert(beside.to_owned(), json!(value));
-        reason.extend([" with ", beside, " ", &quoted(value)]);
+        reason.extend([" with ", beside, " ", &quoted(&secrets.redact(value))]);
     }
     reason.push_str(if holds { " is true" } else { " is false" });
     Ok(Answer { holds, asked: asked.into(), reasons: vec![reason] })

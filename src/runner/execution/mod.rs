@@ -11,6 +11,7 @@ use super::model::{Request, RunEvent, RunStatus, Summary};
 use super::outside::Outside;
 use super::secrets::Secrets;
 use super::state::{Child, Frame, State, StateError, Store};
+use super::visible;
 use crate::component::model::Phase;
 use load::Loaded;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub(super) fn run_on(
 ) -> Summary {
     let summary = match prepare(root, request, outside) {
         Ok((mut execution, mut world)) => execution.run_and_clear(&mut world, on_event),
-        Err(message) => Summary::refused(&request.execution_id, message),
+        Err(message) => Summary::refused(&request.execution_id, visible::lines(&message).into_owned()),
     };
     on_event(RunEvent::Finished { summary: summary.clone() });
     summary
@@ -122,7 +123,7 @@ impl Execution {
     fn run(&mut self, world: &mut World<'_>, on_event: &mut dyn FnMut(RunEvent)) -> Summary {
         while let Some(loaded) = self.documents.get(self.frame.document).cloned() {
             let name = loaded.name.clone();
-            let description = loaded.document.description.clone().unwrap_or_default();
+            let description = visible::lines(loaded.document.description.as_deref().unwrap_or_default()).into_owned();
             on_event(RunEvent::DocumentStarted { document: name.clone(), description });
             let flow = self.document(world, &loaded, on_event);
             if matches!(flow, Flow::Reboot) {

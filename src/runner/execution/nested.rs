@@ -32,7 +32,7 @@ impl Execution {
     ) -> Result<(Went, Outputs), StepError> {
         let child = match self.frame.current.child.take() {
             Some(saved) => *saved,
-            None => self.child(world, at, inputs)?,
+            None => self.child(world, at, inputs, sink)?,
         };
         let loaded = load(&child.document, &child.origin, &world.request.blocked_modules).map_err(StepError::Failed)?;
         let mut ancestors = self.ancestors.clone();
@@ -66,7 +66,13 @@ impl Execution {
     }
 
     /// A document that has not begun.
-    fn child(&mut self, world: &mut World<'_>, at: &At<'_>, inputs: &Inputs) -> Result<Child, StepError> {
+    fn child(
+        &mut self,
+        world: &mut World<'_>,
+        at: &At<'_>,
+        inputs: &Inputs,
+        sink: &Sink<'_>,
+    ) -> Result<Child, StepError> {
         let reference = inputs.required("document");
         let around = self.ancestors.iter().chain([at.loaded]);
         if around.clone().count() > DEEPEST {
@@ -90,7 +96,8 @@ impl Execution {
         Ok(Child {
             id: format!("{}.{}", self.id, self.frame.nested),
             origin,
-            document: DocumentRequest { name: reference.to_owned(), text, parameters },
+            // A part of it may be a secret, and its name is told with every event.
+            document: DocumentRequest { name: sink.harmless(reference), text, parameters },
             phases,
             frame: Frame::default(),
         })

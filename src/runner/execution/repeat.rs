@@ -9,7 +9,7 @@ use crate::runner::model::LoopResult;
 use crate::runner::process::Limit;
 use crate::runner::state::Repeat;
 use crate::runner::values::{Records, Turn};
-use crate::runner::visible::quoted;
+use crate::runner::visible::{self, quoted};
 
 impl Execution {
     /// Runs all iterations; the first that fails ends it. The time limit is for all of them together.
@@ -34,7 +34,7 @@ impl Execution {
             (_, items) => items.as_ref().map_or(0, |items| items.len() as u64),
         };
         let name = repeat.name.as_ref().map(|(name, _)| name.clone());
-        let told = name.clone().unwrap_or_else(|| RESERVED_NAME.to_owned());
+        let told = visible::line(name.as_deref().unwrap_or(RESERVED_NAME)).into_owned();
         seen.repeat = Some(LoopResult { name: told, iterations, succeeded: state.next, failed: None });
         if iterations == 0 {
             sink.notice("the loop has nothing to go over");
@@ -51,7 +51,8 @@ impl Execution {
                     if let Some(repeat) = &mut seen.repeat {
                         repeat.failed = Some(turn.index);
                     }
-                    let (value, source) = (quoted(&turn.value), Box::new(source));
+                    let value = quoted(&world.secrets.redact(&turn.value));
+                    let source = Box::new(source);
                     return Err(StepError::Iteration { index: turn.index, value, source });
                 }
             };

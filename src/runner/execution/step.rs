@@ -61,7 +61,7 @@ impl Execution {
         let document = &at.loaded.document;
         let quiet = self.quiet || document.disable_logging || at.phase.disable_logging || at.step.disable_logging;
         let secrets = world.secrets.clone();
-        let mut sink = Sink::new(on_event, quiet, &secrets);
+        let mut sink = Sink::new(on_event, quiet).knowing(&secrets);
         let mut seen = Seen::default();
         let mut begun = Instant::now();
         sink.event(self.started(at));

@@ -161,6 +161,25 @@ fn a_restart_inside_goes_on_inside() {
 }
 
 #[test]
+fn a_restart_inside_of_a_loop_goes_on_in_that_iteration() {
+    let mut bench = bench();
+    let command = "echo {{ Who }} >> ran; test -e m{{ Who }} || { touch m{{ Who }}; exit 194; }";
+    let child = format!("parameters: [{{ Who: {{ type: string }} }}]\n{}", document(&bash("Again", command, "")));
+    bench.write("child.yaml", &child);
+    let text = document(
+        "- { name: Each, action: ExecuteDocument, loop: { forEach: [a, b] }, \
+         inputs: { document: child.yaml, parameters: [{ name: Who, value: '{{ loop.value }}' }] } }\n",
+    );
+    let request = bench.request(&[&text]);
+    assert_eq!(bench.run(&request).status, RunStatus::RebootRequired);
+    assert_eq!(bench.run(&request).status, RunStatus::RebootRequired);
+    let summary = bench.run(&request);
+    assert_eq!((summary.status, summary.executed_step_count), (RunStatus::Success, 1), "{}", summary.failure_message);
+    assert_eq!(bench.read("ran"), ["a", "a", "b", "b"]);
+    assert!(bench.told("Each").1.contains(r#""executionId":"test.1\ntest.2""#), "{}", bench.told("Each").1);
+}
+
+#[test]
 fn a_document_is_checked_when_its_turn_comes() {
     let mut bench = bench();
     bench.write("bad.yaml", "schemaVersion: 1.0\nphases: []\n");

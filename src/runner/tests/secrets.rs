@@ -112,3 +112,32 @@ fn quiet_steps_tell_neither_values_nor_reasons() {
     assert_eq!(bench.run(&request).status, RunStatus::Success);
     assert!(!bench.heard().contains("hidden"), "a phase can be quiet as well");
 }
+
+#[test]
+fn secrets_are_replaced_before_anything_is_cut_or_escaped() {
+    let mut bench = keeper();
+    bench.outside.parameters.insert("/quoted".into(), ("pass\"word\\(x[".into(), true));
+    bench.outside.documents.insert("s3://bucket/hunter2-and-more".into(), document(&bash("Inner", "true", "")));
+    let padding = "x".repeat(112);
+    let ignored = "action: Assert, onFailure: Ignore";
+    let steps = format!(
+        "- {{ name: Cut, {ignored}, inputs: {{ stringEquals: a, value: '{padding}{{{{ aws:ssm:/secret }}}}' }} }}\n\
+         - {{ name: Escaped, {ignored}, inputs: {{ stringEquals: a, value: '{{{{ aws:ssm:/quoted }}}}' }} }}\n\
+         - {{ name: Pattern, {ignored}, inputs: {{ patternMatches: '{{{{ aws:ssm:/quoted }}}}', value: a }} }}\n\
+         - {{ name: Number, {ignored}, inputs: {{ numberEquals: '{{{{ aws:ssm:/quoted }}}}', value: 1 }} }}\n\
+         - {{ name: Loop, action: ExecuteBinary, onFailure: Ignore, inputs: {{ path: 'false' }}, loop: {{ forEach: ['{padding}{{{{ aws:ssm:/secret }}}}'] }} }}\n\
+         - {{ name: Named, action: ExecuteDocument, inputs: {{ document: 's3://bucket/{{{{ aws:ssm:/secret }}}}' }} }}\n"
+    );
+    let summary = bench.steps(&[&steps]);
+    assert_eq!(
+        (summary.status, summary.ignored_failed_step_count),
+        (RunStatus::Success, 5),
+        "{}",
+        summary.failure_message
+    );
+    for part in ["hunter2", "pass", "x["] {
+        assert!(!bench.heard().contains(part), "{part}: {}", bench.heard());
+    }
+    assert!(bench.message("Escaped").ends_with("with value \"***\" is false"), "{}", bench.message("Escaped"));
+    assert!(bench.message("Pattern").ends_with("holds a secret, so the reason is not told"));
+}
