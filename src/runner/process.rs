@@ -8,7 +8,8 @@ use super::clean::{self, Before};
 use super::model::Stream;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
+use nix::sys::time::TimeSpec;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -19,6 +20,10 @@ use std::time::{Duration, Instant};
 
 /// How often to look whether a program has ended that keeps its pipes open.
 const GLANCE: Duration = Duration::from_millis(20);
+
+/// How soon to look again when a program has closed its pipes: most end in this very moment, and a step of a script is a
+/// matter of a millisecond.
+const FIRST_GLANCE: Duration = Duration::from_micros(50);
 
 /// How a program ended.
 #[derive(Debug)]
@@ -89,7 +94,7 @@ pub fn run(program: &Program<'_>, sink: &mut Sink<'_>) -> Result<Finished, StepE
     let mut child = spawn(program)?;
     let mut streams = Streams::of(&mut child)?;
     let mut finished = None;
-    let mut glance = Duration::from_millis(1);
+    let mut glance = FIRST_GLANCE;
     while finished.is_none() {
         if program.limit.left().is_some_and(|left| left.is_zero()) {
             let survivors = clean::kill_all(child.id(), &before);
@@ -189,7 +194,8 @@ impl Streams {
     fn wait(&self, longest: Duration) -> Result<(), StepError> {
         let pipes = self.out.iter().chain(&self.err);
         let mut fds: Vec<PollFd<'_>> = pipes.map(|pipe| PollFd::new(pipe.file.as_fd(), PollFlags::POLLIN)).collect();
-        match poll(&mut fds, timeout(longest)) {
+        // Unlike poll, it can wait for less than a millisecond.
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(longest)), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(StepError::Failed(format!("cannot wait for output: {errno}"))),
         }
