@@ -6,9 +6,10 @@ use crate::diagnostic::catalogue::Entry;
 pub const ENTRIES: &[Entry] = &[
     Entry {
         code: "E001",
-        title: "not executed locally yet",
-        explanation: "The document is valid and works on AWS, but the runner of the local environment cannot execute this part \
-            yet. It is refused as a whole, because a build in which a step was skipped would prove nothing.",
+        title: "not executable on Linux",
+        explanation: "The document is valid and works on AWS on a Windows instance, but a step of it uses an action module that \
+            exists on Windows only, and the runner works on Linux. The document is refused as a whole, because a build in which \
+            a step was skipped would prove nothing.",
     },
     Entry {
         code: "E002",
@@ -19,5 +20,12 @@ pub const ENTRIES: &[Entry] = &[
             same as nothing found. Write the document as a block, `Data: |` or `Data: !Sub |` in a template and `data = <<-EOT` \
             in a configuration, or keep it in a file of its own and check that file. What `${Name}` stands for is not known \
             either: nothing is reported that would depend on it.",
+    },
+    Entry {
+        code: "E003",
+        title: "an action module that is blocked",
+        explanation: "Whoever started this execution forbade an action module that a step of the document uses. The document \
+            is refused as a whole before anything runs; a document that another one executes is refused when its turn comes, \
+            and the step that executes it fails.",
     },
 ];

@@ -5,6 +5,7 @@ mod guess;
 use super::is_name;
 use crate::diagnostic::Span;
 use crate::yaml::Node;
+use std::fmt;
 use std::ops::Range;
 
 pub use guess::{is_foreign, meant};
@@ -252,6 +253,27 @@ fn context(rest: &str) -> Result<Expression, ExpressionError> {
     }
 }
 
+impl fmt::Display for Expression {
+    /// As it stands between the braces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Chain(Chain { phase, step, side, index, key }) => {
+                write!(f, "{phase}.{step}.{}", side.word())?;
+                if let Some(index) = index {
+                    write!(f, "[{index}]")?;
+                }
+                write!(f, ".{key}")
+            }
+            Self::Loop { name, field } => write!(f, "{name}.{field}"),
+            Self::Ssm(rest) => write!(f, "aws:ssm:{rest}"),
+            Self::Imds(rest) => write!(f, "aws:imds:{rest}"),
+            Self::Environment(rest) => write!(f, "env:{rest}"),
+            Self::Context(rest) => write!(f, "context:{rest}"),
+        }
+    }
+}
+
 impl Expression {
     /// The parameter or constant of the document that it needs.
     pub fn declared(&self) -> Option<&str> {
@@ -352,6 +374,7 @@ mod tests {
             ("env:ProgramFiles(x86)", Expression::Environment("ProgramFiles(x86)".into())),
             ("context:date", Expression::Context("date".into())),
         ] {
+            assert_eq!(expected.to_string(), text);
             assert_eq!(parse(text), Ok(expected), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! [`parse`] reads a component document and collects everything that is wrong with it; [`modules`] is the one table of
 //! the 30 action modules that the parser, the runner and the documentation read; [`runnable`] names what the runner does
-//! not execute yet, so that it is refused and never skipped; [`schema`] is what editors know of all this.
+//! not execute, so that it is refused and never skipped; [`schema`] is what editors know of all this.
 //!
 //! [`rules`] are what the linter reports, each with its reason. Their ids, such as `S005`, are those of
 //! reference/component-documents.md section 15.

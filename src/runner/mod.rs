@@ -7,23 +7,39 @@
 //! [`run`] must have its process to itself: it makes the process the one that orphans are handed to, and when a step runs
 //! out of time it kills every process that was started since the step began.
 //!
-//! Rules of the language are those of reference/component-documents.md sections 2 to 6 and 9; where a source leaves room,
+//! What is told ([`RunEvent`]) is bounded and harmless whatever a step does: secrets are replaced by `***`, characters that
+//! act on a terminal are spelled out, of a step's output the first 16 MiB are told and of every line 64 KiB; of a failure the
+//! last 20 lines. Nothing at all of its output, inputs and outputs is told where `disableLogging` says so. Values that are
+//! chained from step to step stay as they are.
+//!
+//! A program of a step that cannot find out what it was to find out (a test of the kernel where the kernel is not that of the
+//! image) says so in a line of its own on standard output, `amiforge: skipped: REASON`, and ends with exit code 0. The last
+//! such line counts, and the step is told and counted as [`StepStatus::Skipped`].
+//!
+//! Rules of the language are those of reference/component-documents.md sections 2 to 9; where a source leaves room,
 //! the reading is written beside the code.
 
 mod actions;
 mod capture;
 mod clean;
+mod conditions;
 mod execution;
+mod hex;
 mod model;
 pub mod outside;
 mod process;
+mod secrets;
 mod serve;
 mod state;
 mod values;
+mod visible;
 
 pub use execution::run;
 pub use model::{
-    DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace, StepStatus, Stream,
-    Summary,
+    Context, DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace,
+    StepStatus, Stream, Summary,
 };
 pub use serve::serve;
+
+#[cfg(test)]
+mod tests;

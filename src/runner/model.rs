@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use time::OffsetDateTime;
 
 /// One execution: documents in order, the phases to run in each.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Names the execution; a re-run with the same id after a reboot resumes.
     pub execution_id: String,
     /// Documents in order.
     pub documents: Vec<DocumentRequest>,
-    /// Phases to run, for example `build` and `validate`; document order decides, not this order.
+    /// Phases to run, for example `build` and `validate`; document order decides, not this order. Empty: all. A phase that
+    /// no document has is no fault: nothing of it is run.
     pub phases: Vec<String>,
     /// Directory (on this machine) in which state is kept across reboots.
     pub state_directory: String,
@@ -18,6 +20,26 @@ pub struct Request {
     pub working_directory: String,
     /// The whole environment of commands; nothing is inherited.
     pub environment: BTreeMap<String, String>,
+    /// What `context:` expressions tell and only who asks can know.
+    #[serde(default)]
+    pub context: Context,
+    /// Action modules that no document may use, nested ones included: such a document is refused before anything runs.
+    #[serde(default)]
+    pub blocked_modules: Vec<String>,
+}
+
+/// Facts about an execution that the machine itself does not know (component-documents.md 6.5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// The AWS account; an expression that asks for it fails if it is not given.
+    #[serde(default)]
+    pub account_id: Option<String>,
+    /// The Region; as above.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// The time; the clock of the machine if it is not given.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub now: Option<OffsetDateTime>,
 }
 
 /// One document of a [`Request`].
@@ -101,13 +123,14 @@ pub enum RunEvent {
         seconds: f64,
         /// Why it failed or was skipped.
         message: Option<String>,
-        /// How many attempts there were.
+        /// How many attempts there were; 0 if its `if` kept it from running.
         attempts: u32,
         /// The last lines of its output, oldest first.
         last_lines: Vec<String>,
-        /// Its inputs with all expressions replaced, one map per item; JSON of the shapes of the language.
+        /// Its inputs with all expressions replaced, one map per item; JSON of the shapes of the language. Of a loop those of
+        /// the last iteration. Secrets are replaced by `***`, long texts cut. None where `disableLogging` says so.
         inputs: Vec<serde_json::Value>,
-        /// What it produced, one map per item.
+        /// What it produced, one map per item, as above; `null` stands for what was too long to be kept.
         outputs: Vec<serde_json::Value>,
         /// How its loop went; `None` without one.
         repeat: Option<LoopResult>,
@@ -189,7 +212,7 @@ pub enum StepStatus {
     Failed,
     /// It failed and `onFailure: Ignore` said not to mind.
     IgnoredFailure,
-    /// It did not run.
+    /// It did not run, or says of itself that it could not find out what it was to find out (see `runner`).
     Skipped,
     /// It ran out of time.
     TimedOut,

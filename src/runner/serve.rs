@@ -1,6 +1,7 @@
 //! The runner as a program: a request in, events out, an exit code.
 
 use super::model::{Request, RunEvent, RunStatus, Summary};
+use super::outside::Nowhere;
 use std::io::Write;
 
 /// Exit codes of [`serve`]. 194 asks who started it to restart the machine and send the same request again, as awstoe does.
@@ -26,7 +27,7 @@ pub fn serve(payload: &[u8], out: &mut dyn Write) -> i32 {
         }
     };
     let mut heard = true;
-    let summary = super::run(&request, &mut |event| heard = heard && write(out, &event).is_ok());
+    let summary = super::run(&request, &mut Nowhere, &mut |event| heard = heard && write(out, &event).is_ok());
     match summary.status {
         _ if !heard => code::FAILED,
         RunStatus::Success => code::SUCCESS,

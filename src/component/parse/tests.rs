@@ -441,45 +441,19 @@ fn messages_help() {
 }
 
 #[test]
-fn what_is_not_executed_yet_is_named() {
+fn what_linux_does_not_have_is_named() {
     let text = document(
         "",
         "- { name: Windows, action: ExecutePowerShell, inputs: { commands: [dir] } }\n\
          - { name: Fetch, action: S3Download, inputs: [{ source: s3://a/b, destination: /b }] }\n\
          - { name: Holds, action: Assert, inputs: { stringEquals: a, value: '{{ context:date }}' } }\n\
+         - { name: Remove, action: UninstallMSI, inputs: { path: /a.msi } }\n\
          - name: Loop\n  action: ExecuteBash\n  if: { fileExists: /a }\n  loop: { forEach: [a] }\n  inputs: { commands: ['{{ loop.value }} {{ aws:ssm:/a }} {{ env:A }}'] }",
     );
-    let source = SourceFile::new("c.yaml", text.as_str());
-    let document = good(&text);
-    let refused = runnable(&document, &source);
-    assert!(refused.iter().all(|diagnostic| diagnostic.code == "E001"));
-    let what: Vec<_> =
-        refused.iter().map(|diagnostic| diagnostic.message.replace(" is not executed locally yet", "")).collect();
-    assert_eq!(
-        what,
-        [
-            "ExecutePowerShell, which needs Windows,",
-            "S3Download",
-            "Assert",
-            "a `context:` expression",
-            "`if`",
-            "`loop`",
-            "an `aws:ssm:` expression",
-            "an `env:` expression",
-        ]
-    );
-    assert_eq!(places(&refused[..2]), ["E001 5:34", "E001 6:32"]);
-}
-
-#[test]
-fn inputs_of_a_later_step_are_not_known_yet() {
-    let text = document(
-        "",
-        "- { name: Now, action: ExecuteBash, inputs: { commands: ['{{ build.Later.inputs.path }}'] } }\n\
-         - { name: Later, action: ExecuteBinary, inputs: { path: /bin/true } }",
-    );
     let refused = runnable(&good(&text), &SourceFile::new("c.yaml", text.as_str()));
-    assert_eq!(places(&refused), ["E001 5:65"]);
+    let what: Vec<_> = refused.iter().map(|found| found.message.as_str()).collect();
+    assert_eq!(what, ["ExecutePowerShell cannot be executed on Linux", "UninstallMSI cannot be executed on Linux"]);
+    assert_eq!(places(&refused), ["E001 5:34", "E001 8:33"]);
 }
 
 proptest! {

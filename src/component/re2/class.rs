@@ -1,5 +1,6 @@
 //! Character classes, and the escapes of single characters.
 
+use super::pieces::{Member, Piece, Set};
 use super::{Fault, Parser, Part, Reason, names};
 use std::ops::RangeInclusive;
 
@@ -32,8 +33,10 @@ impl Parser<'_> {
     /// A class in brackets.
     pub(super) fn class(&mut self) -> Result<(), Fault> {
         let start = self.at;
-        self.at += if self.rest().starts_with("[^") { 2 } else { 1 };
+        let negated = self.rest().starts_with("[^");
+        self.at += if negated { 2 } else { 1 };
         let mut letters = Letters::default();
+        let mut set = Set { members: Vec::new(), negated, fold: self.flags.fold };
         let mut first = true;
         // `]` in front of all others stands for itself.
         while first || !self.rest().starts_with(']') {
@@ -41,27 +44,32 @@ impl Parser<'_> {
             if self.rest().is_empty() {
                 return Err(Fault::new(start..start + 1, Reason::UnclosedClass));
             }
-            self.class_item(start, &mut letters)?;
+            self.class_item(start, &mut letters, &mut set.members)?;
         }
         self.at += 1;
-        if letters.one_case() && !self.fold {
+        if letters.one_case() && !self.flags.fold {
             self.facts.one_case.push(start..self.at);
         }
+        self.pieces.push(Piece::Set(set));
         self.here.push(Part::SINGLE);
         Ok(())
     }
 
-    fn class_item(&mut self, class: usize, letters: &mut Letters) -> Result<(), Fault> {
+    fn class_item(&mut self, class: usize, letters: &mut Letters, set: &mut Vec<Member>) -> Result<(), Fault> {
+        let begun = self.at;
         if self.rest().starts_with("[:") && self.posix(letters)? {
+            set.push(Member::Posix(begun + 2..self.at - 2));
             return Ok(());
         }
         match self.rest().as_bytes() {
             [b'\\', b'p' | b'P', ..] => {
                 let length = self.property()?;
+                set.push(Member::Property(begun..begun + length));
                 self.at += length;
                 return Ok(());
             }
-            [b'\\', b'd' | b'D' | b's' | b'S' | b'w' | b'W', ..] => {
+            [b'\\', letter @ (b'd' | b'D' | b's' | b'S' | b'w' | b'W'), ..] => {
+                set.push(Member::Escape(*letter));
                 self.at += 2;
                 return Ok(());
             }
@@ -79,6 +87,7 @@ impl Parser<'_> {
                 return Err(Fault::new(start..self.at, Reason::BackwardRange));
             }
         }
+        set.push(Member::Range(low, high));
         if let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) {
             letters.add(low..=high);
         }

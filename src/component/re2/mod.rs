@@ -1,15 +1,21 @@
-//! The syntax of regular expressions as `patternMatches` takes it: RE2, in the way of Go's `regexp`.
+//! Regular expressions as `patternMatches` takes them: RE2, in the way of Go's `regexp`.
 //!
-//! [`check`] reads a pattern as Go does, in one pass and without recursion, and says which part is refused and why. Where
-//! releases of Go differ, what any of them takes is taken. Two things are not judged: the size of the compiled program
-//! (beyond three million instructions), and nesting that only alternatives and sequences bring about.
+//! [`Pattern`] finds a pattern in a text; [`check`] tells whether one is legal, and which part is refused and why. A pattern
+//! is read as Go reads it, in one pass and without recursion. Where releases of Go differ, what any of them takes is taken.
+//! Two things are not judged by [`check`]: the size of the compiled program (beyond three million instructions), and nesting
+//! that only alternatives and sequences bring about.
 
 mod class;
 mod fault;
+mod found;
 mod names;
+mod pieces;
+mod sets;
 
 pub use fault::{Fault, Reason};
+pub use found::{Pattern, PatternError};
 
+use pieces::{Flags, Piece, Place, Set};
 use std::ops::Range;
 
 /// What is noteworthy about a pattern without faults.
@@ -21,20 +27,26 @@ pub struct Facts {
 
 /// Reads a pattern. An error tells which part is refused.
 pub fn check(pattern: &str) -> Result<Facts, Fault> {
+    read(pattern, Flags::default()).map(|parser| parser.facts)
+}
+
+/// Reads a pattern that begins under these flags.
+fn read(pattern: &str, flags: Flags) -> Result<Parser<'_>, Fault> {
     let mut parser = Parser {
         text: pattern,
         at: 0,
         groups: Vec::new(),
         here: Sequence::default(),
-        fold: false,
+        flags,
         repeated: None,
         no_posix_end: false,
         facts: Facts::default(),
+        pieces: Vec::new(),
     };
     parser.pattern()?;
     match parser.groups.last() {
         Some(group) => Err(Fault::new(group.open.clone(), Reason::UnclosedGroup)),
-        None => Ok(parser.facts),
+        None => Ok(parser),
     }
 }
 
@@ -91,8 +103,8 @@ struct Group {
     captures: bool,
     /// What stands in front of it.
     outside: Sequence,
-    /// Whether letter case counts outside.
-    fold: bool,
+    /// What holds outside.
+    flags: Flags,
 }
 
 /// How often something is repeated, as `{…}` says.
@@ -109,13 +121,15 @@ struct Parser<'a> {
     at: usize,
     groups: Vec<Group>,
     here: Sequence,
-    /// Whether letter case does not count here.
-    fold: bool,
+    /// What holds here.
+    flags: Flags,
     /// Where the repetition begins that was read just now.
     repeated: Option<usize>,
     /// Whether it is known that no `:]` follows, so that it is not looked for again and again.
     no_posix_end: bool,
     facts: Facts,
+    /// What was read, in order.
+    pieces: Vec<Piece>,
 }
 
 impl Parser<'_> {
@@ -126,6 +140,7 @@ impl Parser<'_> {
                 '(' => self.open()?,
                 ')' => self.close()?,
                 '|' => {
+                    self.pieces.push(Piece::Alternative);
                     self.here.settle();
                     self.at += 1;
                 }
@@ -133,11 +148,14 @@ impl Parser<'_> {
                 '*' | '+' | '?' => self.repeat(repeated, self.at + 1, None)?,
                 '{' => match counts(self.rest()) {
                     // What is no count stands for itself.
-                    None => self.single(1),
+                    None => self.single(1, Piece::Character('{'.into(), self.flags.fold)),
                     Some(counts) => self.repeat(repeated, self.at + counts.length, Some(&counts))?,
                 },
                 '\\' => self.backslash()?,
-                _ => self.single(c.len_utf8()),
+                '.' => self.single(1, Piece::Any { line_break: self.flags.line_breaks }),
+                '^' => self.single(1, Piece::Place(if self.flags.lines { Place::LineStart } else { Place::Start })),
+                '$' => self.single(1, Piece::Place(if self.flags.lines { Place::LineEnd } else { Place::End })),
+                _ => self.single(c.len_utf8(), Piece::Character(c.into(), self.flags.fold)),
             }
         }
         Ok(())
@@ -147,7 +165,8 @@ impl Parser<'_> {
         &self.text[self.at..]
     }
 
-    fn single(&mut self, length: usize) {
+    fn single(&mut self, length: usize, piece: Piece) {
+        self.pieces.push(piece);
         self.here.push(Part::SINGLE);
         self.at += length;
     }
@@ -158,7 +177,7 @@ impl Parser<'_> {
 
     fn open(&mut self) -> Result<(), Fault> {
         let Some(after) = self.rest().strip_prefix("(?") else {
-            self.enter(1, true, self.fold);
+            self.enter(1, true, self.flags);
             return Ok(());
         };
         let named = after.strip_prefix("P<").map(|rest| (rest, 4)).or(after.strip_prefix('<').map(|rest| (rest, 3)));
@@ -173,7 +192,7 @@ impl Parser<'_> {
             if !valid {
                 return self.fault(whole, Reason::GroupName);
             }
-            self.enter(whole, true, self.fold);
+            self.enter(whole, true, self.flags);
             return Ok(());
         }
         self.flags()
@@ -182,20 +201,23 @@ impl Parser<'_> {
     /// `(?flags)`, `(?flags:` and `(?:`.
     fn flags(&mut self) -> Result<(), Fault> {
         let text = self.text;
-        let (mut fold, mut negative, mut seen) = (self.fold, false, false);
+        let (mut flags, mut negative, mut seen) = (self.flags, false, false);
         for (offset, c) in text[self.at + 2..].char_indices() {
             let length = 2 + offset + c.len_utf8();
             match c {
-                'i' => (fold, seen) = (!negative, true),
-                'm' | 's' | 'U' => seen = true,
+                'i' => (flags.fold, seen) = (!negative, true),
+                'm' => (flags.lines, seen) = (!negative, true),
+                's' => (flags.line_breaks, seen) = (!negative, true),
+                // Which of several matches is taken does not matter here: only whether there is one.
+                'U' => seen = true,
                 '-' if !negative => (negative, seen) = (true, false),
                 ':' | ')' if negative && !seen => return self.fault(length, Reason::NoFlag),
                 ':' => {
-                    self.enter(length, false, fold);
+                    self.enter(length, false, flags);
                     return Ok(());
                 }
                 ')' => {
-                    self.fold = fold;
+                    self.flags = flags;
                     self.at += length;
                     return Ok(());
                 }
@@ -210,10 +232,11 @@ impl Parser<'_> {
         self.fault(text.len() - self.at, Reason::UnclosedGroup)
     }
 
-    fn enter(&mut self, length: usize, captures: bool, fold: bool) {
+    fn enter(&mut self, length: usize, captures: bool, flags: Flags) {
         let outside = std::mem::take(&mut self.here);
-        self.groups.push(Group { open: self.at..self.at + length, captures, outside, fold: self.fold });
-        self.fold = fold;
+        self.pieces.push(Piece::Open);
+        self.groups.push(Group { open: self.at..self.at + length, captures, outside, flags: self.flags });
+        self.flags = flags;
         self.at += length;
     }
 
@@ -225,7 +248,8 @@ impl Parser<'_> {
         if part.height > DEEPEST {
             return Err(Fault::new(group.open, Reason::Depth));
         }
-        (self.here, self.fold) = (group.outside, group.fold);
+        (self.here, self.flags) = (group.outside, group.flags);
+        self.pieces.push(Piece::Close);
         self.here.push(part);
         self.at += 1;
         Ok(())
@@ -261,6 +285,12 @@ impl Parser<'_> {
             }
         }
         self.here.last = Some(part);
+        self.pieces.push(match (counts, self.text.as_bytes()[start]) {
+            (Some(counts), _) => Piece::Repeat { least: counts.least, most: counts.most },
+            (None, b'*') => Piece::Repeat { least: 0, most: None },
+            (None, b'+') => Piece::Repeat { least: 1, most: None },
+            (None, _) => Piece::Repeat { least: 0, most: Some(1) },
+        });
         self.repeated = Some(start);
         self.at = end;
         Ok(())
@@ -269,10 +299,21 @@ impl Parser<'_> {
     /// An escape outside of a class.
     fn backslash(&mut self) -> Result<(), Fault> {
         match self.rest().as_bytes().get(1) {
-            Some(b'A' | b'b' | b'B' | b'z' | b'd' | b'D' | b's' | b'S' | b'w' | b'W') => self.single(2),
+            Some(b'A') => self.single(2, Piece::Place(Place::Start)),
+            Some(b'z') => self.single(2, Piece::Place(Place::End)),
+            Some(b'b') => self.single(2, Piece::Place(Place::WordEdge)),
+            Some(b'B') => self.single(2, Piece::Place(Place::NoWordEdge)),
+            Some(letter @ (b'd' | b'D' | b's' | b'S' | b'w' | b'W')) => {
+                let set = Set::single(pieces::Member::Escape(*letter), self.flags.fold);
+                self.single(2, Piece::Set(set));
+            }
             Some(b'Q') => {
                 // Without its end it reaches to the end; around nothing at all it is nothing.
+                let text = self.text;
                 let quoted = self.rest()[2..].find("\\E").unwrap_or(self.rest().len() - 2);
+                let fold = self.flags.fold;
+                let inside = text[self.at + 2..self.at + 2 + quoted].chars();
+                self.pieces.extend(inside.map(|c| Piece::Character(c.into(), fold)));
                 if quoted > 0 {
                     self.here.push(Part::SINGLE);
                 }
@@ -280,10 +321,12 @@ impl Parser<'_> {
             }
             Some(b'p' | b'P') => {
                 let length = self.property()?;
-                self.single(length);
+                let member = pieces::Member::Property(self.at..self.at + length);
+                self.single(length, Piece::Set(Set::single(member, self.flags.fold)));
             }
             _ => {
-                self.character()?;
+                let number = self.character()?;
+                self.pieces.push(Piece::Character(number, self.flags.fold));
                 self.here.push(Part::SINGLE);
             }
         }

@@ -1,9 +1,24 @@
 //! The names that stand in `[[:name:]]` and in `\p{Name}`.
 
-/// The classes that stand in `[[:name:]]`; `[[:^name:]]` is everything else.
-const POSIX: &[&str] = &[
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
-    "xdigit",
+/// The characters of a class, as ranges of ASCII.
+type Ranges = &'static [(char, char)];
+
+/// The classes that stand in `[[:name:]]`, with their characters; `[[:^name:]]` is everything else.
+const POSIX: &[(&str, Ranges)] = &[
+    ("alnum", &[('0', '9'), ('A', 'Z'), ('a', 'z')]),
+    ("alpha", &[('A', 'Z'), ('a', 'z')]),
+    ("ascii", &[('\0', '\x7f')]),
+    ("blank", &[('\t', '\t'), (' ', ' ')]),
+    ("cntrl", &[('\0', '\x1f'), ('\x7f', '\x7f')]),
+    ("digit", &[('0', '9')]),
+    ("graph", &[('!', '~')]),
+    ("lower", &[('a', 'z')]),
+    ("print", &[(' ', '~')]),
+    ("punct", &[('!', '/'), (':', '@'), ('[', '`'), ('{', '~')]),
+    ("space", &[('\t', '\r'), (' ', ' ')]),
+    ("upper", &[('A', 'Z')]),
+    ("word", &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')]),
+    ("xdigit", &[('0', '9'), ('A', 'F'), ('a', 'f')]),
 ];
 
 /// General categories of Unicode, short and long, and the three names that are neither category nor script.
@@ -273,7 +288,13 @@ const SCRIPTS: &[&str] = &[
 
 /// Whether `[[:name:]]` is a class; a leading `^` negates it.
 pub fn is_posix(name: &str) -> bool {
-    POSIX.contains(&name.strip_prefix('^').unwrap_or(name))
+    let name = name.strip_prefix('^').unwrap_or(name);
+    POSIX.iter().any(|(known, _)| *known == name)
+}
+
+/// The characters of the class of this name; none if there is no such class.
+pub fn ranges(name: &str) -> Ranges {
+    POSIX.iter().find(|(known, _)| *known == name).map_or(&[], |(_, ranges)| *ranges)
 }
 
 /// Whether `\p{name}` is a class; a leading `^` negates it. Letter case, `_`, `-` and blanks do not count: older releases
@@ -281,6 +302,13 @@ pub fn is_posix(name: &str) -> bool {
 pub fn is_property(name: &str) -> bool {
     let wanted = plain(name.strip_prefix('^').unwrap_or(name));
     CATEGORIES.iter().chain(SCRIPTS).any(|known| plain(known) == wanted)
+}
+
+/// The category or script that `\p{name}` means, as Unicode writes it, and whether it is a category.
+pub fn property(name: &str) -> Option<(&'static str, bool)> {
+    let wanted = plain(name);
+    let known = |names: &[&'static str]| names.iter().copied().find(|known| plain(known) == wanted);
+    known(CATEGORIES).map(|name| (name, true)).or_else(|| known(SCRIPTS).map(|name| (name, false)))
 }
 
 fn plain(name: &str) -> String {

@@ -37,6 +37,26 @@ pub enum StepError {
     /// The state could not be saved before a reboot.
     #[error(transparent)]
     State(#[from] StateError),
+    /// An iteration of a loop failed, and with it the loop.
+    #[error("iteration {index} of the loop ({value}): {source}")]
+    Iteration {
+        /// Counted from 0.
+        index: u64,
+        /// The number or item, as it may stand in a sentence.
+        value: String,
+        /// Why.
+        source: Box<StepError>,
+    },
+    /// A document that the step executes failed.
+    #[error("{message}")]
+    Document {
+        /// In the words of its summary.
+        message: String,
+        /// Whether a step in it ran out of time.
+        timed_out: bool,
+        /// The last lines of the step in it that failed.
+        last_lines: Vec<String>,
+    },
 }
 
 fn survivors_text(survivors: usize) -> String {
@@ -48,6 +68,24 @@ fn survivors_text(survivors: usize) -> String {
 }
 
 impl StepError {
+    /// Whether time was the reason.
+    pub fn timed_out(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } | Self::Document { timed_out: true, .. } => true,
+            Self::Iteration { source, .. } => source.timed_out(),
+            _ => false,
+        }
+    }
+
+    /// The last lines of a step inside of this one, if that is where the failure is.
+    pub fn last_lines(&self) -> Option<&[String]> {
+        match self {
+            Self::Document { last_lines, .. } => Some(last_lines),
+            Self::Iteration { source, .. } => source.last_lines(),
+            _ => None,
+        }
+    }
+
     /// `what path: reason`.
     fn io(what: &str, path: &Path, error: &std::io::Error) -> Self {
         Self::Failed(format!("{what} {}: {error}", path.display()))
@@ -90,8 +128,13 @@ impl Machine {
 
     /// Where a program is found on the `PATH` of commands.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
+        self.search_path().map(|directory| directory.join(name)).find(|file| file.is_file())
+    }
+
+    /// The folders of the `PATH` of commands; an empty entry is the working directory.
+    pub fn search_path(&self) -> impl Iterator<Item = PathBuf> {
         let path = self.environment.get("PATH").map_or("/usr/sbin:/usr/bin:/sbin:/bin", String::as_str);
-        path.split(':').map(|directory| Path::new(directory).join(name)).find(|file| file.is_file())
+        path.split(':').map(|entry| self.directory.join(entry))
     }
 }
 
@@ -142,7 +185,8 @@ fn file_action(
         A::CopyFile | A::CopyFolder | A::MoveFile | A::MoveFolder => transfer::transfer(action, item, machine)?,
         A::SetFileOwner | A::SetFolderOwner => owners::set_owner(action, item, machine)?,
         A::SetFilePermissions | A::SetFolderPermissions => owners::set_permissions(action, item, machine)?,
-        _ => return Err(StepError::Failed(format!("{action:?} is not executed locally yet"))),
+        // Conditions and documents are matters of the execution itself; the rest needs Windows and was refused before.
+        _ => return Err(StepError::Failed(format!("{action:?} cannot be executed here"))),
     }
     Ok(BTreeMap::new())
 }

@@ -2,8 +2,10 @@ use super::*;
 use crate::component;
 use crate::component::expression::Template;
 use crate::diagnostic::{SourceFile, render};
-use crate::runner::model::RunEvent;
-use crate::runner::values::{Records, Scope};
+use crate::runner::model::{Context, RunEvent};
+use crate::runner::outside::Nowhere;
+use crate::runner::secrets::Secrets;
+use crate::runner::values::{Facts, Records, Scope};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use tempfile::TempDir;
@@ -50,16 +52,33 @@ impl Bench {
             directory: self.directory.path().into(),
             environment: self.environment.clone(),
         };
-        let scope = Scope { document: &document, parameters: &BTreeMap::new(), records: &Records::new() };
         let step = &document.phases[0].steps[0];
-        let inputs = scope.inputs(step).unwrap();
         let mut lines = Vec::new();
         let mut listen = |event| {
             if let RunEvent::Output { line, .. } = event {
                 lines.push(line);
             }
         };
-        let mut sink = Sink::new(&mut listen, false);
+        let secrets = Secrets::default();
+        let mut sink = Sink::new(&mut listen, false).knowing(&secrets);
+        let mut scope = Scope {
+            document: &document,
+            parameters: &BTreeMap::new(),
+            records: &Records::new(),
+            environment: &self.environment,
+            facts: Facts {
+                execution_id: "test",
+                context: &Context::default(),
+                root: self.directory.path(),
+                phase: "build",
+                step: "Run",
+            },
+            turn: None,
+            outside: &mut Nowhere,
+            sink: &mut sink,
+            secrets: &secrets,
+        };
+        let inputs = scope.inputs(step).unwrap();
         let outcome = execute(step.module.action, &inputs, &machine, Limit::starting_now(None), &mut sink);
         (outcome.map_err(|error| error.to_string()), lines)
     }

@@ -2,7 +2,6 @@
 
 use super::{Done, Machine, StepError, wildcard};
 use crate::runner::capture::Sink;
-use crate::runner::model::Stream;
 use crate::runner::process::{self, Finished, Limit, Program};
 use crate::runner::values::Inputs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,10 +151,7 @@ impl Update<'_, '_> {
         let finished = self.run(argv)?;
         succeeded(&format!("{name} update"), finished)?;
         if self.machine.program("needs-restarting").is_none() {
-            self.sink.line(
-                Stream::Stderr,
-                "needs-restarting is not installed: whether a reboot is needed is unknown".to_owned(),
-            );
+            self.sink.notice("needs-restarting is not installed: whether a reboot is needed is unknown");
             return Ok(Done::Finished);
         }
         // Exit code 1 means that the machine must be restarted.

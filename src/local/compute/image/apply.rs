@@ -185,6 +185,7 @@ impl Task<'_> {
             state_directory: STATE_DIRECTORY.to_owned(),
             working_directory: directory.to_owned(),
             environment: environment(self),
+            ..Request::default()
         }
     }
 
