@@ -20,6 +20,7 @@ pub use codes::ENTRIES;
 pub use error::LintError;
 pub use mend::{Mended, MendedFile, mend};
 pub use paths::{STDIN, paths};
+pub(crate) use read::decode;
 pub use project::project;
 pub use source::{check, document};
 

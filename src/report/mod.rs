@@ -5,9 +5,11 @@ mod files;
 mod image;
 #[cfg(feature = "aws")]
 mod serve;
+pub mod trial;
 #[cfg(feature = "aws")]
 mod verbs;
 
+pub use trial::line as trial_line;
 pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
 pub use image::{change_line, channels, closing, plan, verdicts, word};

@@ -1,6 +1,7 @@
 //! Errors of the rooms that speak to an environment.
 
 use super::sentence;
+use crate::cli::exit::exit;
 use crate::aws::AwsError;
 use crate::build::BuildError;
 use crate::cli::exit::Exit;
@@ -12,11 +13,6 @@ use crate::local::LocalError;
 use crate::plan::PlanError;
 use crate::promote::PromoteError;
 use crate::run::RunError;
-
-/// The exit of a code that a room's error names.
-fn exit(code: u8) -> Exit {
-    Exit::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Unexpected)
-}
 
 macro_rules! from_error {
     ($($error:ty),+ $(,)?) => {$(

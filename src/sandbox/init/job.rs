@@ -44,10 +44,10 @@ impl Running {
 }
 
 /// The ends of the pipes that the job gets.
-struct Ends {
-    input: OwnedFd,
-    out: OwnedFd,
-    err: OwnedFd,
+pub(super) struct Ends {
+    pub(super) input: OwnedFd,
+    pub(super) out: OwnedFd,
+    pub(super) err: OwnedFd,
 }
 
 /// Starts a program of the image.
@@ -57,15 +57,26 @@ pub(super) fn command(
     directory: &str,
     input: Vec<u8>,
 ) -> io::Result<Running> {
+    program(argv, environment, input, |ends, execute| execute(ends, directory))
+}
+
+/// Starts a program of the image; `job` chooses in the new process what its standard streams are.
+pub(super) fn program(
+    argv: &[String],
+    environment: &BTreeMap<String, String>,
+    input: Vec<u8>,
+    job: impl FnOnce(Ends, &dyn Fn(Ends, &str) -> i32) -> i32,
+) -> io::Result<Running> {
     let program = argv.first().ok_or_else(|| io::Error::other("there is no program to run"))?;
     let arguments: Vec<CString> = argv.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
     let variables = environment.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
     let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
-    start(input, |ends| {
+    let become_program = |ends: Ends, directory: &str| {
         let error = execute(program, &arguments, &variables, environment, directory, &ends);
         let _ = writeln!(File::from(ends.err), "{error}");
         127
-    })
+    };
+    start(input, |ends| job(ends, &become_program))
 }
 
 /// Calls a function of this program.

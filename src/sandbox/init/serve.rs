@@ -3,6 +3,7 @@
 use super::Builtin;
 use super::descendants;
 use super::job::{self, Running};
+use super::terminal;
 use crate::sandbox::Exit;
 use crate::sandbox::sys;
 use crate::sandbox::wire::{self, Failure, Reply, Request, Step};
@@ -80,6 +81,9 @@ impl Init<'_> {
         let (started, timeout) = match request {
             Request::Command { argv, environment, directory, timeout_ms } => {
                 (job::command(&argv, &environment, &directory, body), timeout_ms)
+            }
+            Request::Terminal { argv, environment, directory, terminal } => {
+                (terminal::start(&argv, &environment, &directory, &terminal), None)
             }
             Request::Builtin { timeout_ms } => (job::builtin(builtin, &body), timeout_ms),
             Request::Prove => {
