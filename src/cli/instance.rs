@@ -34,9 +34,12 @@ impl InstanceArgs {
 /// Reads a number of bytes: digits, and `K`, `M`, `G` or `T` for powers of 1,024.
 fn size(text: &str) -> Result<u64, &'static str> {
     let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
-    let unit = units.into_iter().find_map(|(name, shift)| Some((text.strip_suffix([name, name.to_ascii_lowercase()])?, shift)));
+    let unit = units
+        .into_iter()
+        .find_map(|(name, shift)| Some((text.strip_suffix([name, name.to_ascii_lowercase()])?, shift)));
     let (digits, shift) = unit.unwrap_or((text, 0));
-    let number: u64 = digits.parse().map_err(|_| "write a number of bytes, or one with K, M, G or T behind it: 512M")?;
+    let number: u64 =
+        digits.parse().map_err(|_| "write a number of bytes, or one with K, M, G or T behind it: 512M")?;
     match number.checked_mul(1 << shift) {
         None => Err("the number is too large"),
         Some(0) => Err("nothing runs with nothing"),

@@ -20,8 +20,8 @@ pub use codes::ENTRIES;
 pub use error::LintError;
 pub use mend::{Mended, MendedFile, mend};
 pub use paths::{STDIN, paths};
-pub(crate) use read::decode;
 pub use project::project;
+pub(crate) use read::decode;
 pub use source::{check, document};
 
 use crate::component::rules::{Levels, Target};

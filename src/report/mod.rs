@@ -9,11 +9,11 @@ pub mod trial;
 #[cfg(feature = "aws")]
 mod verbs;
 
-pub use trial::line as trial_line;
 pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
 pub use image::{change_line, channels, closing, plan, verdicts, word};
 #[cfg(feature = "aws")]
 pub use serve::serving;
+pub use trial::line as trial_line;
 #[cfg(feature = "aws")]
 pub use verbs::{Validated, built, promoted, published, resumed};

@@ -100,13 +100,19 @@ impl TrialError {
                 vec![format!("every {what} there is: {}", known.join(", "))]
             }
             Self::Ambiguous { name } => {
-                vec![format!("write recipes/{name}.yaml, or the component's file in components/ or templates/components/")]
+                vec![format!(
+                    "write recipes/{name}.yaml, or the component's file in components/ or templates/components/"
+                )]
             }
             Self::NoProject { .. } => {
-                vec!["name a component document by its path, go into a project, or make one: `amiforge init`".to_owned()]
+                vec![
+                    "name a component document by its path, go into a project, or make one: `amiforge init`".to_owned(),
+                ]
             }
             Self::Root { next, .. } | Self::Option { next, .. } => vec![next.clone()],
-            Self::Nothing { .. } => vec!["a test of nothing is not a pass: `amiforge test --help` shows how to choose".to_owned()],
+            Self::Nothing { .. } => {
+                vec!["a test of nothing is not a pass: `amiforge test --help` shows how to choose".to_owned()]
+            }
             _ => vec![],
         }
     }

@@ -92,7 +92,10 @@ impl Explainer<'_> {
                 let words = [self.trial.word.as_str(), &self.trial.option, "--keep"];
                 let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
                 let name = &self.trial.name;
-                next.push(format!("look at it where it failed: amiforge test {}, then amiforge shell {name}", words.join(" ")));
+                next.push(format!(
+                    "look at it where it failed: amiforge test {}, then amiforge shell {name}",
+                    words.join(" ")
+                ));
             }
             None => {}
         }

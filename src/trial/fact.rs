@@ -37,12 +37,16 @@ fn facts(first: &str, network: Network) -> Vec<Fact> {
     let init = if systemd {
         "process 1 is the image's systemd".to_owned()
     } else {
-        format!("process 1 is `{first}` and not the image's systemd: units, timers and services were not started")
+        "process 1 is amiforge's own, not the image's systemd: units, timers and services were not started".to_owned()
     };
     let fact = |name, real, why: &str| Fact { name, real, why: why.to_owned() };
     vec![
         fact("kernel", false, "the kernel is this machine's, not the image's: modules and sysctls cannot be judged"),
-        fact("boot", false, "a restart ends all processes and keeps /proc/sys/kernel/random/boot_id, which is this machine's"),
+        fact(
+            "boot",
+            false,
+            "a restart ends all processes and keeps /proc/sys/kernel/random/boot_id, which is this machine's",
+        ),
         fact("metadata", false, metadata),
         fact("init", systemd, &init),
     ]

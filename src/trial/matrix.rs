@@ -80,7 +80,8 @@ pub(super) fn rows(world: &World, systems: &[String], roots: &[String]) -> Resul
 }
 
 fn os(name: &str) -> Result<Os, TrialError> {
-    let known: Vec<String> = Os::all().into_iter().filter(|os| os.platform() == "Linux").map(|os| os.name().to_owned()).collect();
+    let known: Vec<String> =
+        Os::all().into_iter().filter(|os| os.platform() == "Linux").map(|os| os.name().to_owned()).collect();
     match Os::parse(name) {
         Some(os) if os.platform() == "Linux" => Ok(os),
         Some(_) => Err(TrialError::Root {
@@ -98,7 +99,8 @@ fn os(name: &str) -> Result<Os, TrialError> {
 /// A name for a root that has none: the last part of its path.
 fn short(text: &str) -> String {
     let last = text.trim_end_matches('/').rsplit('/').next().unwrap_or(text);
-    let name: String = last.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let name: String =
+        last.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
     if name.trim_matches(['.', '-']).is_empty() { "root".to_owned() } else { name }
 }
 
@@ -240,7 +242,9 @@ impl From<TrialError> for Fault {
 
 fn trial(world: &World, chosen: &Chosen, row: &Row, givens: &mut Givens<'_>) -> Result<Trial, Fault> {
     let (subject, kind, documents) = match (chosen, &world.project) {
-        (Chosen::Recipe(name), Some(project)) => (name.clone(), Kind::Recipe, recipe_documents(project, name, row, givens)?),
+        (Chosen::Recipe(name), Some(project)) => {
+            (name.clone(), Kind::Recipe, recipe_documents(project, name, row, givens)?)
+        }
         (Chosen::Component(name), Some(project)) => {
             (name.clone(), Kind::Component, vec![component_document(project, name, row, givens)?])
         }
@@ -249,7 +253,6 @@ fn trial(world: &World, chosen: &Chosen, row: &Row, givens: &mut Givens<'_>) -> 
             return Err(TrialError::NoProject { what: format!("`{name}` is not known") }.into());
         }
     };
-    let documents = distinct_names(documents);
     Ok(Trial {
         name: format!("{subject}@{}", row.name),
         word: match chosen {
@@ -268,19 +271,6 @@ fn trial(world: &World, chosen: &Chosen, row: &Row, givens: &mut Givens<'_>) -> 
 
 fn short_file(path: &Path) -> String {
     path.file_stem().map_or_else(|| "document".to_owned(), |stem| short(&stem.to_string_lossy()))
-}
-
-/// A recipe may use a component twice; results have to tell which of the two.
-fn distinct_names(mut documents: Vec<TrialDocument>) -> Vec<TrialDocument> {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for document in &mut documents {
-        let count = seen.entry(document.name.clone()).or_default();
-        *count += 1;
-        if *count > 1 {
-            document.name = format!("{} ({count})", document.name);
-        }
-    }
-    documents
 }
 
 fn native(recipe: &Recipe) -> Result<Arch, TrialError> {
@@ -306,7 +296,9 @@ fn recipe_documents(
     let arch = native(&recipe)?;
     let asked = recipe.clone();
     for used in recipe.build.iter_mut().chain(recipe.test.iter_mut()) {
-        givens.apply(&used.name, &mut used.parameters, |name| render::takes(project, &asked, &as_in(&asked, &used.name), name));
+        givens.apply(&used.name, &mut used.parameters, |name| {
+            render::takes(project, &asked, &as_in(&asked, &used.name), name)
+        });
     }
     let rendered = render::recipe(project, &recipe, arch).map_err(Fault::Documents)?;
     let document = |component: render::RenderedComponent| {
@@ -317,7 +309,11 @@ fn recipe_documents(
 
 fn as_in(recipe: &Recipe, component: &str) -> ComponentUse {
     let found = stages(recipe).map(|(used, _)| used).find(|used| used.name == component);
-    found.cloned().unwrap_or_else(|| ComponentUse { name: component.to_owned(), parameters: BTreeMap::new(), span: Span::default() })
+    found.cloned().unwrap_or_else(|| ComponentUse {
+        name: component.to_owned(),
+        parameters: BTreeMap::new(),
+        span: Span::default(),
+    })
 }
 
 fn component_document(

@@ -180,7 +180,8 @@ pub fn plan(world: &World, wanted: &Wanted, options: &Options) -> Result<Vec<Tri
     }
     let runs = |trial: &&Trial| trial.skip.is_none();
     if !trials.iter().any(|trial| runs(&trial)) {
-        let why = trials.first().and_then(|trial| trial.skip.clone()).unwrap_or_else(|| "nothing was chosen".to_owned());
+        let why =
+            trials.first().and_then(|trial| trial.skip.clone()).unwrap_or_else(|| "nothing was chosen".to_owned());
         return Err(TrialError::Nothing { why });
     }
     let idle = |trial: &&Trial| !trial.documents.iter().any(|document| document.has(&options.phases));

@@ -272,7 +272,8 @@ impl One<'_> {
             };
             steps.iter().position(same)
         });
-        let bad = named.or_else(|| steps.iter().position(|step| matches!(step.status, Status::Failed | Status::TimedOut)));
+        let bad =
+            named.or_else(|| steps.iter().position(|step| matches!(step.status, Status::Failed | Status::TimedOut)));
         match bad {
             Some(number) => Stopped::Because(Box::new(self.explainer().step(number, &steps[number]))),
             None => self.broken(&summary.failure_message, 6),
@@ -292,7 +293,9 @@ impl One<'_> {
         drop(watched);
         match cleaned {
             Ok(Exit::Code(0)) => {}
-            Ok(exit) => return Err(self.broken(&format!("the build instance could not be cleaned ({exit:?}): {said}"), 6)),
+            Ok(exit) => {
+                return Err(self.broken(&format!("the build instance could not be cleaned ({exit:?}): {said}"), 6));
+            }
             Err(error) => return Err(self.sandbox("the build instance could not be cleaned", &error)),
         }
         instance.stop();
@@ -308,7 +311,12 @@ impl One<'_> {
     fn judge(&mut self) -> Result<(), Stopped> {
         let steps = self.recorder.steps();
         if let Some(left) = steps.iter().find(|step| step.status.is_bad()) {
-            let message = format!("the runner says that all is well, but step `{}` of `{}` was {}", left.step, left.document, left.status.word());
+            let message = format!(
+                "the runner says that all is well, but step `{}` of `{}` was {}",
+                left.step,
+                left.document,
+                left.status.word()
+            );
             return Err(self.broken(&message, 6));
         }
         if !steps.iter().any(|step| matches!(step.status, Status::Passed | Status::Ignored)) {

@@ -79,7 +79,10 @@ mod tests {
     #[test]
     fn values_may_hold_anything() {
         let given: Given = "motd:Text=a=b:c".parse().unwrap();
-        assert_eq!((given.component.as_deref(), given.name.as_str(), given.value.as_str()), (Some("motd"), "Text", "a=b:c"));
+        assert_eq!(
+            (given.component.as_deref(), given.name.as_str(), given.value.as_str()),
+            (Some("motd"), "Text", "a=b:c")
+        );
         assert_eq!("Text=".parse::<Given>().unwrap().value, "");
         for wrong in ["Text", "=x", ":Text=x", "motd:=x"] {
             assert!(wrong.parse::<Given>().is_err(), "{wrong}");
@@ -88,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_value_that_nobody_takes_is_an_error() {
-        let given: Vec<Given> = ["motd:Text=one", "Text=all", "Txet=x"].iter().map(|text| text.parse().unwrap()).collect();
+        let given: Vec<Given> =
+            ["motd:Text=one", "Text=all", "Txet=x"].iter().map(|text| text.parse().unwrap()).collect();
         let mut givens = Givens::new(&given);
         let (mut motd, mut other) = (BTreeMap::new(), BTreeMap::new());
         givens.apply("motd", &mut motd, |name| name == "Text");

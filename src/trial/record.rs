@@ -37,7 +37,7 @@ impl Status {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::TimedOut => "timed out",
-            Self::Ignored => "failed, ignored",
+            Self::Ignored => "ignored",
             Self::Skipped => "skipped",
             Self::Interrupted => "interrupted",
             Self::NotRun => "not run",
@@ -172,9 +172,8 @@ impl Recorder {
     }
 
     fn find(&self, place: &StepPlace) -> Option<usize> {
-        let same = |step: &StepResult| {
-            step.document == place.document && step.phase == place.phase && step.step == place.step
-        };
+        let same =
+            |step: &StepResult| step.document == place.document && step.phase == place.phase && step.step == place.step;
         self.steps.iter().position(same)
     }
 }
@@ -211,7 +210,13 @@ mod tests {
     }
 
     fn place(step: &str) -> StepPlace {
-        StepPlace { document: "a".into(), phase: "build".into(), step: step.into(), action: "ExecuteBash".into(), line: 2 }
+        StepPlace {
+            document: "a".into(),
+            phase: "build".into(),
+            step: step.into(),
+            action: "ExecuteBash".into(),
+            line: 2,
+        }
     }
 
     fn started(step: &str, attempt: u32) -> RunEvent {

@@ -225,7 +225,8 @@ fn make(
     let arch = machine();
     let folder = cache.join("roots").join(key(&json!([ROOT_RECIPE, release, packages, mirror, arch]).to_string()));
     let parent = folder.parent().unwrap_or(cache);
-    let failed = |what: &str, path: &Path, source| SandboxError::File { action: what.to_owned(), path: path.to_owned(), source };
+    let failed =
+        |what: &str, path: &Path, source| SandboxError::File { action: what.to_owned(), path: path.to_owned(), source };
     fs::create_dir_all(parent).map_err(|error| failed("cannot make the folder", parent, error))?;
     root::sweep(parent)?;
     // Held while the root is made: another process that wants it waits here instead of making it, too.

@@ -94,7 +94,9 @@ fn fitting(project: &Project, pattern: &str) -> Vec<Chosen> {
 
 fn unknown(project: Option<&Project>, word: &str) -> TrialError {
     let Some(project) = project else {
-        return TrialError::NoProject { what: format!("`{word}` is no recipe or component, and there is no such file") };
+        return TrialError::NoProject {
+            what: format!("`{word}` is no recipe or component, and there is no such file"),
+        };
     };
     let mut known: Vec<String> = project.recipes.keys().cloned().collect();
     known.extend(project.components.keys().filter(|name| !project.is_built_in(name)).cloned());
@@ -114,7 +116,9 @@ mod tests {
         let recipe = "name: web\nos: debian-12\nversion: \"1.0\"\nparent: { ssm: /x }\nbuild: [motd]\ntest: [boots]\n";
         let motd = "name: motd\ndescription: d\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: \
             One\n        action: UpdateOS\n        timeoutSeconds: 60\n";
-        for (name, text) in [("amiforge.yaml", "project: acme\n"), ("recipes/web.yaml", recipe), ("components/motd.yaml", motd)] {
+        for (name, text) in
+            [("amiforge.yaml", "project: acme\n"), ("recipes/web.yaml", recipe), ("components/motd.yaml", motd)]
+        {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();

@@ -1,10 +1,10 @@
 //! Errors of the rooms that speak to an environment.
 
 use super::sentence;
-use crate::cli::exit::exit;
 use crate::aws::AwsError;
 use crate::build::BuildError;
 use crate::cli::exit::Exit;
+use crate::cli::exit::exit;
 use crate::cli::failure::Failure;
 use crate::consume::ConsumeError;
 use crate::evidence::EvidenceError;

@@ -81,12 +81,15 @@ fn script(args: &ShellArgs) -> Result<Option<Vec<u8>>, Failure> {
 
 fn enter(world: &World, args: &ShellArgs, script: Option<&[u8]>, stop: &Stop) -> Result<u8, Failure> {
     let entry = Entry { word: args.what.clone(), system: args.os.clone(), root: args.root.clone() };
-    let options =
-        Options { network: args.instance.network(), limits: args.instance.limits(), ..Options::default() };
+    let options = Options { network: args.instance.network(), limits: args.instance.limits(), ..Options::default() };
     let entered = trial::enter(world, &entry, &options, stop, |line| tell(&format!("root: {line}\n")))?;
     let result = if script.is_none() && terminal::is_there() {
         if args.command.is_empty() {
-            tell(&format!("in {}; {}\n", entered.name, if entered.kept { "what you change stays" } else { "what you change is thrown away" }));
+            tell(&format!(
+                "in {}; {}\n",
+                entered.name,
+                if entered.kept { "what you change stays" } else { "what you change is thrown away" }
+            ));
         }
         terminal::join(entered.instance(), &interactive(&entered, &args.command))?
     } else {

@@ -5,8 +5,8 @@ use crate::trial::{Fact, Outcome, Report, Status, StepResult, TrialResult};
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
-/// `JUnit` XML: a suite for each trial, in it a case for each step, one for each thing that was not real, and one for what
-/// is no step's fault. A suite always has a case: what did not run must not look like nothing.
+/// `JUnit` XML: a suite for each trial, in it a case for each step, one for each thing that was real or skipped because it
+/// was not, and one for what is no step's fault. A suite always has a case: what did not run must not look like nothing.
 #[must_use]
 pub fn junit(report: &Report) -> String {
     let mut out = quick_junit::Report::new("amiforge test");
@@ -40,18 +40,22 @@ fn cases(trial: &TrialResult) -> Vec<TestCase> {
     let blamed = trial.reason.as_ref().and_then(|reason| reason.step);
     let mut cases: Vec<TestCase> =
         trial.steps.iter().enumerate().map(|(number, step)| step_case(trial, step, blamed == Some(number))).collect();
-    cases.extend(trial.facts.iter().filter(|fact| !fact.real).map(|fact| fact_case(trial, fact)));
+    cases.extend(trial.facts.iter().map(|fact| fact_case(trial, fact)));
     if let Some(reason) = trial.reason.as_ref().filter(|reason| reason.step.is_none()) {
         let kind = if trial.outcome == Outcome::Failed { NonSuccessKind::Failure } else { NonSuccessKind::Error };
         let mut status = TestCaseStatus::non_success(kind);
         status.set_message(printable(&reason.message)).set_type(reason.diagnostic.code).set_description(text(trial));
         cases.push(case(trial, "the trial itself", status));
     }
-    if matches!(trial.outcome, Outcome::Skipped | Outcome::NotRun | Outcome::Interrupted) {
-        let mut status = TestCaseStatus::skipped();
-        status.set_message(printable(&trial.notes.first().cloned().unwrap_or_else(|| trial.outcome.word().to_owned())));
-        cases.push(case(trial, "the trial itself", status));
-    }
+    let why = trial.notes.first().map_or(trial.outcome.word(), String::as_str);
+    let mut status = match trial.outcome {
+        Outcome::Skipped => TestCaseStatus::skipped(),
+        // Skipped cases alone are green on every dashboard, and this proves nothing.
+        Outcome::NotRun | Outcome::Interrupted => TestCaseStatus::non_success(NonSuccessKind::Error),
+        _ => return cases,
+    };
+    status.set_message(printable(why));
+    cases.push(case(trial, "the trial itself", status));
     cases
 }
 
@@ -90,14 +94,18 @@ fn step_case(trial: &TrialResult, step: &StepResult, blamed: bool) -> TestCase {
 }
 
 fn fact_case(trial: &TrialResult, fact: &Fact) -> TestCase {
-    let mut status = TestCaseStatus::skipped();
+    let mut status = if fact.real { TestCaseStatus::success() } else { TestCaseStatus::skipped() };
     status.set_message(printable(&fact.why));
     case(trial, &format!("real: {}", fact.name), status)
 }
 
 /// The reason as the terminal shows it.
 fn text(trial: &TrialResult) -> String {
-    trial.reason.as_ref().map(|reason| render::text(std::slice::from_ref(&reason.diagnostic), false)).unwrap_or_default()
+    trial
+        .reason
+        .as_ref()
+        .map(|reason| render::text(std::slice::from_ref(&reason.diagnostic), false))
+        .unwrap_or_default()
 }
 
 fn lines(step: &StepResult) -> String {

@@ -55,12 +55,7 @@ impl Instance {
     ///
     /// # Errors
     /// As [`Instance::run`]; [`SandboxError::File`] when the instance has no terminals.
-    pub fn interact(
-        &self,
-        program: &Program,
-        size: Size,
-        on_open: &mut dyn FnMut(File),
-    ) -> Result<Exit, SandboxError> {
+    pub fn interact(&self, program: &Program, size: Size, on_open: &mut dyn FnMut(File)) -> Result<Exit, SandboxError> {
         let path = self.root().join("dev/pts/ptmx");
         let failed = |error: io::Error| SandboxError::file("cannot open a terminal at", &path)(error);
         let flags = libc::O_NOCTTY | libc::O_CLOEXEC;
