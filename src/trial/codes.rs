@@ -29,7 +29,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         code: NOT_REAL,
         title: "something that was required was not real",
-        explanation: "`--require FACT` makes a test fail whose instance lacked what is named: kernel, boot, metadata or init. \
+        explanation: "`--require FACT` makes a test fail whose instance lacked what is named, such as kernel or init. \
             Without it such things are reported as skipped, with the reason. An instance on this machine has the machine's \
             kernel; it has its own process 1 where the image has systemd.",
     },

@@ -8,20 +8,26 @@ use std::time::{Duration, Instant};
 const MOST_RESTARTS: u32 = 20;
 
 /// Why there is no summary.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum DriveError {
     /// The time was up; everything that ran was killed.
-    TimedOut(Duration),
+    #[error("it did not end within {seconds} seconds")]
+    TimedOut {
+        /// The limit.
+        seconds: u64,
+    },
     /// The instance was killed, or ended by itself.
+    #[error("the instance ended by itself")]
     Gone,
     /// Anything else, as a sentence.
+    #[error("{0}")]
     Broken(String),
 }
 
-/// What happens while a request is driven.
-pub(super) enum Driven {
+/// What is told while a request is carried out.
+pub(super) enum Told<'a> {
     /// The runner said so.
-    Event(RunEvent),
+    Event(&'a RunEvent),
     /// The instance is being restarted.
     Restarting,
 }
@@ -31,7 +37,7 @@ pub(super) fn drive(
     instance: &Instance,
     request: &Request,
     limit: Option<Duration>,
-    on_event: &mut dyn FnMut(Driven),
+    on_event: &mut dyn FnMut(Told<'_>),
 ) -> Result<Summary, DriveError> {
     let payload = serde_json::to_vec(request)
         .map_err(|error| DriveError::Broken(format!("the request for the runner cannot be written: {error}")))?;
@@ -44,7 +50,7 @@ pub(super) fn drive(
             return Ok(summary);
         }
         if restarts < MOST_RESTARTS {
-            on_event(Driven::Restarting);
+            on_event(Told::Restarting);
             instance.reboot().map_err(|error| match error {
                 SandboxError::Gone => DriveError::Gone,
                 error => DriveError::Broken(format!("the instance did not come back from its restart: {error}")),
@@ -61,19 +67,19 @@ fn attempt(
     instance: &Instance,
     job: &Job,
     limit: Option<Duration>,
-    on_event: &mut dyn FnMut(Driven),
+    on_event: &mut dyn FnMut(Told<'_>),
 ) -> Result<Summary, DriveError> {
     let (mut summary, mut stray) = (None, None);
     let exit = instance.run(job, &mut |line| match line {
         Line::Out(line) => match serde_json::from_str::<RunEvent>(&line) {
             Ok(RunEvent::Finished { summary: result }) => summary = Some(result),
-            Ok(event) => on_event(Driven::Event(event)),
+            Ok(event) => on_event(Told::Event(&event)),
             Err(_) => stray = Some(line),
         },
         Line::Err(line) => stray = Some(line),
     });
     match exit {
-        Ok(Exit::TimedOut) => Err(DriveError::TimedOut(limit.unwrap_or_default())),
+        Ok(Exit::TimedOut) => Err(DriveError::TimedOut { seconds: limit.unwrap_or_default().as_secs() }),
         Ok(exit) => summary.ok_or_else(|| {
             let last = stray.map(|line| format!("; its last line was: {line}")).unwrap_or_default();
             DriveError::Broken(format!("the runner ended without a result ({exit:?}){last}"))

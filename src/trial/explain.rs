@@ -77,7 +77,7 @@ impl Explainer<'_> {
 
     fn finished(&self, message: String, step: Option<usize>, diagnostic: Diagnostic, exit: u8) -> Reason {
         let next = self.next(step.is_some());
-        let diagnostic = next.iter().fold(diagnostic, |diagnostic, next| diagnostic.help(next));
+        let diagnostic = next.iter().fold(diagnostic, Diagnostic::help);
         Reason { message, step, diagnostic, next, exit }
     }
 

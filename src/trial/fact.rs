@@ -6,7 +6,8 @@ use std::fs;
 
 /// Something that a machine has and an instance may lack. A gate can ask for it by name.
 ///
-/// The sandbox itself is to tell these; until it does, [`of`] is the only place that knows, and the place to switch.
+/// The sandbox itself is to tell these (`Instance::facts`); until it does, [`of`] is the only place that knows, and the
+/// place to switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fact {
     /// One of [`NAMES`].
@@ -18,7 +19,7 @@ pub struct Fact {
 }
 
 /// The names that `--require` and gates know.
-pub const NAMES: [&str; 4] = ["kernel", "boot", "metadata", "init"];
+pub const NAMES: [&str; 4] = ["kernel", "boot-id", "metadata-service", "init"];
 
 /// The facts of a running instance.
 #[must_use]
@@ -47,7 +48,7 @@ fn facts(first: &str, network: Network) -> Vec<Fact> {
             false,
             "a restart ends all processes and keeps /proc/sys/kernel/random/boot_id, which is this machine's",
         ),
-        fact("metadata", false, metadata),
+        fact("metadata-service", false, metadata),
         fact("init", systemd, &init),
     ]
 }

@@ -196,11 +196,11 @@ pub(super) fn trials(
     }
     if !refused.is_empty() {
         let mut once: Vec<Diagnostic> = Vec::new();
-        refused.into_iter().for_each(|finding| {
+        for finding in refused {
             if !once.contains(&finding) {
                 once.push(finding);
             }
-        });
+        }
         return Err(TrialError::Refused(once));
     }
     givens.finish()?;

@@ -184,6 +184,16 @@ pub fn plan(world: &World, wanted: &Wanted, options: &Options) -> Result<Vec<Tri
             trials.first().and_then(|trial| trial.skip.clone()).unwrap_or_else(|| "nothing was chosen".to_owned());
         return Err(TrialError::Nothing { why });
     }
+    let unknown = |phase: &&String| {
+        let known = |trial: &Trial| trial.documents.iter().any(|document| document.has(std::slice::from_ref(*phase)));
+        !PHASES.contains(&phase.as_str()) && !trials.iter().any(known)
+    };
+    if let Some(phase) = options.phases.iter().find(unknown) {
+        // Passed over, a slip of the pen would be a test that was never run.
+        let known: Vec<String> = PHASES.map(str::to_owned).to_vec();
+        let near = suggest(phase, &known).map(str::to_owned);
+        return Err(TrialError::Unknown { what: "phase", name: phase.clone(), near, known });
+    }
     let idle = |trial: &&Trial| !trial.documents.iter().any(|document| document.has(&options.phases));
     if let Some(trial) = trials.iter().filter(runs).find(idle) {
         let phases = options.phases.join(", ");

@@ -1,6 +1,6 @@
 //! One trial: the build stage in a fresh instance, its layer, the test stage in a new instance of the result.
 
-use super::drive::{DriveError, Driven, drive};
+use super::drive::{DriveError, Told, drive};
 use super::error::sandbox_exit;
 use super::explain::Explainer;
 use super::fact::{self, Fact};
@@ -170,8 +170,8 @@ impl One<'_> {
                 self.notes.push(note.clone());
             }
         }
-        let ended = drive(&instance, &self.request(stage, phases), self.context.options.timeout, &mut |driven| {
-            self.recorder_event(&driven);
+        let ended = drive(&instance, &self.request(stage, phases), self.context.options.timeout, &mut |told| {
+            self.heard(&told);
         });
         let result = self.verdict(ended);
         drop(watched);
@@ -215,10 +215,10 @@ impl One<'_> {
         }
     }
 
-    fn recorder_event(&mut self, driven: &Driven) {
-        match driven {
-            Driven::Restarting => self.context.progress(&self.trial.name, "restarting the instance"),
-            Driven::Event(event) => {
+    fn heard(&mut self, told: &Told<'_>) {
+        match told {
+            Told::Restarting => self.context.progress(&self.trial.name, "restarting the instance"),
+            Told::Event(event) => {
                 self.recorder.event(event);
                 match event {
                     RunEvent::StepStarted { place, attempt, .. } => {
@@ -241,19 +241,15 @@ impl One<'_> {
                 self.recorder.cut_off(Status::Interrupted, "interrupted");
                 return Err(Stopped::Interrupted);
             }
-            Err(DriveError::Gone) => {
-                let message = "the instance ended by itself";
-                self.recorder.cut_off(Status::Interrupted, message);
-                return Err(self.broken(message, 6));
-            }
-            Err(DriveError::TimedOut(limit)) => {
-                let message = format!("the stage did not end within {} seconds (--timeout)", limit.as_secs());
+            Err(DriveError::TimedOut { seconds }) => {
+                let message = format!("the stage did not end within {seconds} seconds (--timeout)");
                 self.recorder.cut_off(Status::TimedOut, &message);
                 let reason = self.explainer().too_long(&message, self.recorder.steps());
                 return Err(Stopped::Because(Box::new(reason)));
             }
-            Err(DriveError::Broken(message)) => {
-                self.recorder.cut_off(Status::Failed, &message);
+            Err(error) => {
+                let message = error.to_string();
+                self.recorder.cut_off(Status::Interrupted, &message);
                 return Err(self.broken(&message, 6));
             }
         };

@@ -123,7 +123,7 @@ fn default_jobs(processors: usize, available: Option<u64>, limit: Option<u64>) -
     processors.min(fitting).max(1)
 }
 
-/// `MemAvailable` of proc_meminfo(5), in bytes.
+/// `MemAvailable` of `/proc/meminfo`, in bytes.
 fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;

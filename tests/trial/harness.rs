@@ -2,6 +2,7 @@
 
 use crate::support;
 use amiforge::sandbox::root;
+use std::fmt::Write as _;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,9 @@ pub type Test = (&'static str, fn());
 pub fn run(tests: &[Test]) -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     if std::env::args().any(|word| word == "--list") {
-        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+        for (name, _) in tests {
+            println!("{name}: test");
+        }
         return ExitCode::SUCCESS;
     }
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
@@ -161,11 +164,13 @@ pub fn root() -> String {
 pub fn component(phases: &[(&str, &[(&str, &str)])]) -> String {
     let mut text = "name: c\ndescription: a fixture\nschemaVersion: 1.0\nphases:\n".to_owned();
     for (phase, steps) in phases {
-        text += &format!("  - name: {phase}\n    steps:\n");
+        let _ = write!(text, "  - name: {phase}\n    steps:\n");
         for (step, script) in *steps {
-            text += &format!("      - name: {step}\n        action: ExecuteBash\n        timeoutSeconds: 600\n");
+            let _ = write!(text, "      - name: {step}\n        action: ExecuteBash\n        timeoutSeconds: 600\n");
             text += "        inputs:\n          commands:\n            - |\n              set -euo pipefail\n";
-            script.lines().for_each(|line| text += &format!("              {line}\n"));
+            for line in script.lines() {
+                let _ = writeln!(text, "              {line}");
+            }
         }
     }
     text
@@ -175,7 +180,7 @@ pub fn component(phases: &[(&str, &[(&str, &str)])]) -> String {
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what}: not within a minute");
         nix::poll::poll(&mut [], nix::poll::PollTimeout::from(20_u8)).unwrap();
     }
 }

@@ -34,7 +34,7 @@ fn schema() -> Value {
         "phase": nullable("string"), "step": nullable("string"), "action": nullable("string"), "attempt": nullable("integer"),
         "max_attempts": nullable("integer"), "last_lines": texts, "next": texts,
     }));
-    let fact = object(&json!({"name": {"enum": ["kernel", "boot", "metadata", "init"]}, "real": flag, "why": text}));
+    let fact = object(&json!({"name": {"pattern": "^[a-z-]+$"}, "real": flag, "why": text}));
     let kept = object(&json!({"name": text, "enter": text, "folder": text}));
     let trial = object(&json!({
         "name": text, "subject": text, "kind": {"enum": ["recipe", "component", "file"]}, "row": text, "root": text,

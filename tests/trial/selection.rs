@@ -43,6 +43,7 @@ fn nothing() {
     for (arguments, says) in [
         (&["test"][..], "the project has no recipe"),
         (&["test", "good", "--phases", "test"], "`good` has none of the phases test"),
+        (&["test", "good", "--phases", "biuld,test"], "did you mean `build`?"),
         (&["test", "x-*"], "there is no recipe, component or file `x-*`"),
     ] {
         let outcome = env.expect(2, &[arguments, &["--root", &root()]].concat());

@@ -82,7 +82,10 @@ fn script(args: &ShellArgs) -> Result<Option<Vec<u8>>, Failure> {
 fn enter(world: &World, args: &ShellArgs, script: Option<&[u8]>, stop: &Stop) -> Result<u8, Failure> {
     let entry = Entry { word: args.what.clone(), system: args.os.clone(), root: args.root.clone() };
     let options = Options { network: args.instance.network(), limits: args.instance.limits(), ..Options::default() };
-    let entered = trial::enter(world, &entry, &options, stop, |line| tell(&format!("root: {line}\n")))?;
+    let entered = match trial::enter(world, &entry, &options, stop, |line| tell(&format!("root: {line}\n"))) {
+        Err(_) if stop.is_stopped() => return Ok(Exit::Interrupted.code()),
+        entered => entered?,
+    };
     let result = if script.is_none() && terminal::is_there() {
         if args.command.is_empty() {
             tell(&format!(

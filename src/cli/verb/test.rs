@@ -49,7 +49,7 @@ pub struct TestArgs {
     /// Begin nothing more after the first failure.
     #[arg(long)]
     pub fail_fast: bool,
-    /// What has to be real for a pass, with commas: kernel, boot, metadata, init.
+    /// What has to be real for a pass, with commas: kernel, boot-id, metadata-service, init.
     #[arg(long, value_name = "FACT", value_delimiter = ',')]
     pub require: Vec<String>,
     /// How the report is printed.

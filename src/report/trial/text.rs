@@ -30,10 +30,11 @@ pub fn text(report: &Report, color: bool) -> String {
     let facts = not_real(report);
     if !facts.is_empty() {
         text.push_str("\nskipped, because it was not real here (`--require NAME` makes it a failure):\n");
+        let width = facts.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
         let ran = report.trials.iter().filter(|trial| !trial.facts.is_empty()).count();
         for (name, why, trials) in facts {
             let place = if trials.len() == ran { String::new() } else { format!(" ({})", trials.join(", ")) };
-            let _ = writeln!(text, "  {name:<9} {why}{place}");
+            let _ = writeln!(text, "  {name:<width$}  {why}{place}");
         }
     }
     let _ = writeln!(text, "\n{}", closing(report));

@@ -50,33 +50,24 @@ pub(super) struct Ends {
     pub(super) err: OwnedFd,
 }
 
-/// Starts a program of the image.
+/// Starts a program of the image, on a terminal if one is named.
 pub(super) fn command(
     argv: &[String],
     environment: &BTreeMap<String, String>,
     directory: &str,
     input: Vec<u8>,
-) -> io::Result<Running> {
-    program(argv, environment, input, |ends, execute| execute(ends, directory))
-}
-
-/// Starts a program of the image; `job` chooses in the new process what its standard streams are.
-pub(super) fn program(
-    argv: &[String],
-    environment: &BTreeMap<String, String>,
-    input: Vec<u8>,
-    job: impl FnOnce(Ends, &dyn Fn(Ends, &str) -> i32) -> i32,
+    terminal: Option<&Path>,
 ) -> io::Result<Running> {
     let program = argv.first().ok_or_else(|| io::Error::other("there is no program to run"))?;
     let arguments: Vec<CString> = argv.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
     let variables = environment.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
     let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
-    let become_program = |ends: Ends, directory: &str| {
+    start(input, |ends| {
+        let ends = super::terminal::join(ends, terminal);
         let error = execute(program, &arguments, &variables, environment, directory, &ends);
         let _ = writeln!(File::from(ends.err), "{error}");
         127
-    };
-    start(input, |ends| job(ends, &become_program))
+    })
 }
 
 /// Calls a function of this program.
