@@ -44,7 +44,7 @@ fn facts(first: &str, network: Network) -> Vec<Fact> {
     vec![
         fact("kernel", false, "the kernel is this machine's, not the image's: modules and sysctls cannot be judged"),
         fact(
-            "boot",
+            "boot-id",
             false,
             "a restart ends all processes and keeps /proc/sys/kernel/random/boot_id, which is this machine's",
         ),

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span, suggest};
 use crate::project::check::stages;
 use crate::project::{Arch, ComponentUse, Gates, Os, Parent, ParentReference, Project, Promote, Recipe, RootVolume};
 use crate::render;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,8 +75,14 @@ pub(super) fn rows(world: &World, systems: &[String], roots: &[String]) -> Resul
         let name = named.map_or_else(|| short(text), |(os, _)| os.name().to_owned());
         rows.push(Row { name, os, source, recipe: None, option: format!("--root {text}") });
     }
-    distinct(&mut rows);
-    Ok(rows)
+    let mut once: Vec<Row> = Vec::new();
+    for row in rows {
+        if !once.contains(&row) {
+            once.push(row);
+        }
+    }
+    distinct(&mut once);
+    Ok(once)
 }
 
 fn os(name: &str) -> Result<Os, TrialError> {
@@ -105,9 +111,8 @@ fn short(text: &str) -> String {
 }
 
 /// Gives rows of the same name different ones.
-fn distinct(rows: &mut Vec<Row>) {
+fn distinct(rows: &mut [Row]) {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    rows.dedup_by(|a, b| a.name == b.name && a.source == b.source);
     for row in rows {
         let count = seen.entry(row.name.clone()).or_default();
         *count += 1;
@@ -138,10 +143,21 @@ fn own(world: &World, recipe: &Recipe) -> Option<Row> {
     })
 }
 
-/// The roots of the project's recipes that fit, each once.
-fn own_rows(world: &World, fits: impl Fn(&Recipe) -> bool) -> Vec<Row> {
-    let recipes = world.project.iter().flat_map(|project| project.recipes.values());
-    let mut rows: Vec<Row> = recipes.filter(|recipe| fits(recipe)).filter_map(|recipe| own(world, recipe)).collect();
+/// The roots of the project's recipes that use a component (all of them for `None`), each once for each set of parameters.
+fn own_rows(world: &World, component: Option<&str>) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for recipe in world.project.iter().flat_map(|project| project.recipes.values()) {
+        let used = stages(recipe).map(|(used, _)| used).find(|used| Some(used.name.as_str()) == component);
+        if component.is_some() && used.is_none() {
+            continue;
+        }
+        if let Some(row) = own(world, recipe)
+            && seen.insert((row.source.clone(), used.map(|used| used.parameters.clone())))
+        {
+            rows.push(row);
+        }
+    }
     distinct(&mut rows);
     rows
 }
@@ -157,11 +173,11 @@ pub(super) fn default_rows(world: &World, chosen: &Chosen) -> Result<Vec<Row>, T
         Chosen::Component(name) => name.as_str(),
         Chosen::File(_) => "",
     };
-    let using = own_rows(world, |recipe| stages(recipe).any(|(used, _)| used.name == name));
+    let using = own_rows(world, Some(name));
     if !using.is_empty() {
         return Ok(using);
     }
-    let all = own_rows(world, |_| true);
+    let all = own_rows(world, None);
     if !all.is_empty() {
         return Ok(all);
     }
@@ -394,3 +410,6 @@ fn checked(
     }
     Ok(TrialDocument { name, source, parameters, steps })
 }
+
+#[cfg(test)]
+mod tests;

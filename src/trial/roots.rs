@@ -60,7 +60,11 @@ impl Source {
             LocalParent::Bootstrap { release, packages } => {
                 Self::Bootstrap { release: release.clone(), packages: packages.clone() }
             }
-            LocalParent::Directory { path } => Self::Folder(project.join(path)),
+            LocalParent::Directory { path } => {
+                let path = project.join(path);
+                // Only an empty path or a current folder that is gone cannot be made absolute; the instance says so.
+                Self::Folder(std::path::absolute(&path).unwrap_or(path))
+            }
         }
     }
 

@@ -101,7 +101,8 @@ fn work(
 
 /// One trial, with its lane in the stream of events.
 fn observed(context: &Context, trial: &Trial) -> TrialResult {
-    context.events.lane_started(&trial.name, format!("{} documents", trial.documents.len()));
+    let plural = if trial.documents.len() == 1 { "" } else { "s" };
+    context.events.lane_started(&trial.name, format!("{} document{plural}", trial.documents.len()));
     let result = one::run(context, trial);
     let ending = match result.outcome {
         Outcome::Passed => Ending::Done,

@@ -81,6 +81,9 @@ fn without_root() {
     recipe("remote", "rhel-9", "");
     let text = env.expect(0, &["test", "--offline", "--progress", "none"]).stdout;
     assert!(text.contains("1 trial passed, 1 skipped") && text.contains("remote@rhel-9"), "{text}");
+    // The same from elsewhere, with a relative project.
+    let mut command: Command = env.command(&["test", "local", "-C", "project", "--offline", "--progress", "none"]);
+    assert!(command.current_dir(&env.base).output().unwrap().status.success());
     let text = env.expect(2, &["test", "remote"]).stderr;
     assert!(text.contains("nothing would be tested: remote: its `parent` has no `local` root"), "{text}");
     let text = env.expect(0, &["test", "remote", "--offline", "--root", &format!("rhel-9={}", root())]).stdout;
