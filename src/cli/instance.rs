@@ -8,6 +8,9 @@ pub struct InstanceArgs {
     /// Give instances no network but their own loopback.
     #[arg(long)]
     pub offline: bool,
+    /// Insist on a way of keeping instances apart, such as root-ident or userns-subid; the best there is when absent.
+    #[arg(long, value_name = "MODE")]
+    pub sandbox: Option<String>,
     /// Memory that each instance may use, such as 512M or 2G.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,

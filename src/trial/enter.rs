@@ -72,6 +72,7 @@ pub fn enter(
     let place = Place::new(&world.state);
     let spec = spec(world, options, layers, place.scratch("shell"));
     let instance = Instance::start(&spec)?;
+    options.insist(instance.mode())?;
     let watched = stop.watch(&instance);
     Ok(Entered { instance, _watched: watched, _place: Some(place), name: row.name, kept: false })
 }
@@ -89,6 +90,7 @@ fn again(world: &World, shelf: &Shelf, kept: &Kept, options: &Options, stop: &St
         options.network = Network::Loopback;
     }
     let instance = Instance::start(&spec(world, &options, layers, scratch))?;
+    options.insist(instance.mode())?;
     let watched = stop.watch(&instance);
     Ok(Entered { instance, _watched: watched, _place: None, name: kept.name.clone(), kept: true })
 }

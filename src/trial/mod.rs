@@ -66,7 +66,7 @@ pub use stop::Stop;
 use crate::clock::Clock;
 use crate::diagnostic::suggest;
 use crate::project::Project;
-use crate::sandbox::{Limits, Network};
+use crate::sandbox::{Limits, Mode, Network};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -117,6 +117,8 @@ pub struct Options {
     pub network: Network,
     /// What each instance may use up.
     pub limits: Limits,
+    /// The sandbox mode that is insisted on; the best that this machine permits when absent.
+    pub sandbox: Option<String>,
     /// How many trials run at a time; as many as there are processors and memory for when absent.
     pub jobs: Option<usize>,
     /// Whether instances are left to be entered.
@@ -135,11 +137,29 @@ impl Default for Options {
             phases: PHASES.map(str::to_owned).to_vec(),
             network: Network::Host,
             limits: Limits::default(),
+            sandbox: None,
             jobs: None,
             keep: false,
             timeout: None,
             fail_fast: false,
             required: vec![],
+        }
+    }
+}
+
+impl Options {
+    /// Refuses a machine whose instances are kept apart in another way than is insisted on.
+    fn insist(&self, mode: &Mode) -> Result<(), TrialError> {
+        match &self.sandbox {
+            Some(wanted) if wanted != mode.name() => Err(TrialError::Option {
+                message: format!(
+                    "instances of this user on this machine run in the mode {}, not {wanted}",
+                    mode.name()
+                ),
+                next: "leave --sandbox out, or run as the user and on the machine for which that mode is the best"
+                    .to_owned(),
+            }),
+            _ => Ok(()),
         }
     }
 }

@@ -48,7 +48,7 @@ pub fn run(
     let (begun, started) = (Instant::now(), rfc3339(world.clock.now()));
     place::sweep(&world.state)?;
     if trials.iter().any(|trial| trial.skip.is_none()) {
-        sandbox::probe(&place::trials(&world.state))?;
+        options.insist(&sandbox::probe(&place::trials(&world.state))?)?;
     }
     let context = Context {
         world: world.clone(),

@@ -11,6 +11,7 @@ pub const TESTS: &[Test] = &[
     ("recipes_without_a_root_are_skipped_unless_named", without_root),
     ("a_file_needs_no_project", without_project),
     ("a_place_for_the_report_is_tried_first", unwritable),
+    ("a_mode_of_the_sandbox_can_be_insisted_on", mode),
 ];
 
 /// Nothing was started: there is no state.
@@ -113,4 +114,13 @@ fn unwritable() {
     let outcome = env.expect(2, &["test", "good", "--root", &root(), "--junit", "no/such/folder.xml"]);
     assert!(outcome.stderr.contains("no/such/folder.xml cannot be written"), "{}", outcome.stderr);
     untouched(&env);
+}
+
+fn mode() {
+    let env = Env::new(&[("good", &component(&[("build", &[("Good", "true")])]))]);
+    let arguments = ["test", "good", "--offline", "--root", &root(), "--sandbox"];
+    let mode = amiforge::sandbox::probe(&env.base).unwrap();
+    env.expect(0, &[&arguments[..], &[mode.name()]].concat());
+    let outcome = env.expect(2, &[&arguments[..], &["no-such-mode"]].concat());
+    assert!(outcome.stderr.contains(mode.name()) && outcome.stdout.is_empty(), "{}", outcome.stderr);
 }

@@ -81,7 +81,12 @@ fn script(args: &ShellArgs) -> Result<Option<Vec<u8>>, Failure> {
 
 fn enter(world: &World, args: &ShellArgs, script: Option<&[u8]>, stop: &Stop) -> Result<u8, Failure> {
     let entry = Entry { word: args.what.clone(), system: args.os.clone(), root: args.root.clone() };
-    let options = Options { network: args.instance.network(), limits: args.instance.limits(), ..Options::default() };
+    let options = Options {
+        network: args.instance.network(),
+        limits: args.instance.limits(),
+        sandbox: args.instance.sandbox.clone(),
+        ..Options::default()
+    };
     let entered = match trial::enter(world, &entry, &options, stop, |line| tell(&format!("root: {line}\n"))) {
         Err(_) if stop.is_stopped() => return Ok(Exit::Interrupted.code()),
         entered => entered?,

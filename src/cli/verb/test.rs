@@ -86,6 +86,7 @@ impl TestArgs {
             phases: self.phases.clone(),
             network: self.instance.network(),
             limits: self.instance.limits(),
+            sandbox: self.instance.sandbox.clone(),
             jobs: self.jobs.map(NonZero::get),
             keep: self.keep,
             timeout: self.timeout,
