@@ -34,6 +34,7 @@
 //! | [`aws`] | clients per account and Region, retry classification, tags, waiting |
 //! | [`local`] | the local environment: the AWS operations we use, served from this machine |
 //! | [`report`] | text and JSON of what users see |
+//! | [`trial`] | component documents tried on this machine: `amiforge test` and `amiforge shell` |
 //! | [`run`] | all of it in one go, each stage through the room that owns it |
 //!
 //! All effects on a cloud go through the AWS SDK clients that [`aws`] hands out; the local environment is reached
@@ -70,4 +71,5 @@ pub mod report;
 pub mod run;
 pub mod runner;
 pub mod sandbox;
+pub mod trial;
 pub mod yaml;

@@ -95,6 +95,10 @@ pub enum Verb {
     Lint(verb::lint::LintArgs),
     /// Print the component documents and the recipe as they would be created.
     Render(verb::render::RenderArgs),
+    /// Run component documents in throw-away instances on this machine, as Image Builder would.
+    Test(verb::test::TestArgs),
+    /// Open a shell in a fresh instance of a root, or in one that `test --keep` has left.
+    Shell(verb::shell::ShellArgs),
     /// The verbs that work in an environment.
     #[cfg(feature = "aws")]
     #[command(flatten)]

@@ -36,6 +36,12 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+/// The exit of a code that the library names.
+#[must_use]
+pub fn exit(code: u8) -> Exit {
+    Exit::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Unexpected)
+}
+
 impl Exit {
     /// Every exit code, in order.
     pub const ALL: [Self; 15] = [

@@ -1,9 +1,10 @@
 //! Errors of the library become what the user sees: one place decides exit codes and next steps.
 
-use super::exit::Exit;
+use super::exit::{Exit, exit};
 use super::failure::Failure;
 use crate::lint::LintError;
 use crate::project::InitError;
+use crate::trial::TrialError;
 use std::error::Error;
 
 /// The error's own words and those of its causes, without repeating what a message already holds.
@@ -31,6 +32,19 @@ impl From<LintError> for Failure {
     fn from(error: LintError) -> Self {
         let failure = Self::new(Exit::Usage, sentence(&error));
         error.next().into_iter().fold(failure, Self::next)
+    }
+}
+
+impl From<TrialError> for Failure {
+    fn from(error: TrialError) -> Self {
+        let code = exit(error.exit_code());
+        match error {
+            TrialError::Refused(diagnostics) => Self { diagnostics, ..Self::new(code, "") },
+            error => {
+                let failure = Self::new(code, sentence(&error));
+                error.next().into_iter().fold(failure, Self::next)
+            }
+        }
     }
 }
 

@@ -9,10 +9,12 @@ mod environment;
 pub mod exit;
 pub mod failure;
 mod from;
+mod instance;
+mod interrupt;
 mod progress;
 pub mod session;
-#[cfg(feature = "aws")]
 mod signal;
+mod terminal;
 pub mod verb;
 
 use args::{Cli, Verb};
@@ -37,7 +39,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let session = Session::new(cli.global.clone());
     let color = session.color_err();
     match execute(&session, cli.verb) {
-        Ok(exit) => exit.code(),
+        Ok(code) => code,
         Err(failure) => {
             let ndjson = cli.global.progress == args::Progress::Ndjson;
             let text = if ndjson { failure.json() + "\n" } else { failure.text(color) };
@@ -48,8 +50,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// Verbs that only read files run as they are; the others are given a runtime.
-fn execute(session: &Session, verb: Verb) -> Result<Exit, Failure> {
-    match verb {
+fn execute(session: &Session, verb: Verb) -> Result<u8, Failure> {
+    let exit = match verb {
+        // It ends as the command in the instance has ended.
+        Verb::Shell(args) => return verb::shell::run(session, args),
+        Verb::Test(args) => verb::test::run(session, &args),
         Verb::Init(args) => verb::init::run(&args),
         Verb::Lint(args) => verb::lint::run(session, &args),
         Verb::Render(args) => verb::render::run(session, &args),
@@ -57,7 +62,8 @@ fn execute(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Explain(args) => verb::explain::run(&args),
         #[cfg(feature = "aws")]
         Verb::Environment(verb) => environment::run(session, verb),
-    }
+    };
+    exit.map(Exit::code)
 }
 
 /// Log lines go to stderr and only when asked for: `AMIFORGE_LOG=debug`.

@@ -36,9 +36,24 @@ fn write_line(line: &str) {
 
 fn plain() -> Events {
     let state = Mutex::new(BTreeMap::<Stage, (Instant, String)>::new());
+    let said = Mutex::new(BTreeMap::<String, String>::new());
     Events::new(move |event| {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
+            Event::LaneStarted { lane, message } => write_line(&lane_line(&lane, ' ', &message)),
+            Event::LaneProgress { lane, message } => {
+                if said.get(&lane) != Some(&message) {
+                    write_line(&lane_line(&lane, '…', &message));
+                    said.insert(lane, message);
+                }
+            }
+            // Of works that go on at the same time the lines would be a jumble; what failed is told with its last ones.
+            Event::LaneOutput { .. } => {}
+            Event::LaneFinished { lane, ending, message } => {
+                said.remove(&lane);
+                write_line(&lane_line(&lane, mark(ending), &message));
+            }
             Event::StageStarted { stage, message } => {
                 state.insert(stage, (Instant::now(), String::new()));
                 write_line(&format!("{:>8}  {message}", stage.word()));
@@ -61,25 +76,53 @@ fn plain() -> Events {
     })
 }
 
-fn mark(ending: Ending) -> &'static str {
+fn mark(ending: Ending) -> char {
     match ending {
-        Ending::Done => "✓",
-        Ending::Unchanged => "=",
-        Ending::Failed => "✗",
+        Ending::Done => '✓',
+        Ending::Unchanged => '=',
+        Ending::Failed => '✗',
     }
+}
+
+/// A line about one of several works.
+fn lane_line(lane: &str, mark: char, message: &str) -> String {
+    format!("{lane}  {mark} {}", cut(message))
 }
 
 fn finished_line(stage: Stage, ending: Ending, message: &str, elapsed: Duration) -> String {
     format!("{:>8}  {} {message} ({})", stage.word(), mark(ending), human_duration(elapsed))
 }
 
-/// One line per stage: a spinner while it works, a mark when it has ended.
+/// One line per stage, and per work of several: a spinner while it works, a mark when it has ended.
 fn bars() -> Events {
     let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
     let stages = Arc::new(Mutex::new(BTreeMap::<Stage, ProgressBar>::new()));
+    let lanes = Mutex::new(BTreeMap::<String, ProgressBar>::new());
     Events::new(move |event| {
         let mut stages = stages.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = lanes.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
+            Event::LaneStarted { lane, message } => {
+                let bar = multi.add(ProgressBar::new_spinner());
+                bar.set_style(running_style());
+                bar.set_prefix(lane.clone());
+                bar.set_message(cut(&message));
+                bar.enable_steady_tick(TICK);
+                lanes.insert(lane, bar);
+            }
+            Event::LaneProgress { lane, message } => {
+                if let Some(bar) = lanes.get(&lane) {
+                    bar.set_message(cut(&message));
+                }
+            }
+            // The step that runs is worth more on the one line there is than what it writes.
+            Event::LaneOutput { .. } => {}
+            Event::LaneFinished { lane, ending, message } => {
+                if let Some(bar) = lanes.remove(&lane) {
+                    bar.finish_and_clear();
+                }
+                let _ = multi.println(lane_line(&lane, mark(ending), &message));
+            }
             Event::StageStarted { stage, message } => {
                 let bar = multi.add(ProgressBar::new_spinner());
                 bar.set_style(running_style());

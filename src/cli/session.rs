@@ -6,10 +6,11 @@ use super::failure::Failure;
 use crate::event::Events;
 use crate::project::{self, Arch, Project, Recipe};
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[cfg(feature = "aws")]
 mod environment;
+mod world;
 #[cfg(feature = "aws")]
 pub use environment::{confirm, work};
 
@@ -57,6 +58,24 @@ impl Session {
     /// The checked project.
     pub fn project(&self) -> Result<Project, Failure> {
         Ok(project::load(&self.root()?)?)
+    }
+
+    /// Where roots are cached; without a home it is the project itself.
+    pub(super) fn cache(&self, project: Option<&Path>) -> Result<PathBuf, Failure> {
+        if let Some(directory) = &self.global.cache {
+            return Ok(std::path::absolute(directory)?);
+        }
+        let base = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        match (base, project) {
+            (Some(base), _) => Ok(base.join("amiforge")),
+            (None, Some(project)) => Ok(project.join(".amiforge/cache")),
+            (None, None) => Err(Failure::new(Exit::Usage, "there is no place to keep roots in")
+                .why("neither HOME nor XDG_CACHE_HOME is set, and there is no project")
+                .next("--cache DIR names one")),
+        }
     }
 
     /// Whether stderr gets colour.

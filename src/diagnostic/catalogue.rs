@@ -24,6 +24,7 @@ const ROOMS: &[&[Entry]] = &[
     crate::patch::ENTRIES,
     crate::project::ENTRIES,
     crate::render::ENTRIES,
+    crate::trial::ENTRIES,
     crate::yaml::ENTRIES,
 ];
 

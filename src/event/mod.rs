@@ -72,6 +72,14 @@ pub enum Event {
     Note { stage: Stage, message: String },
     /// A stage ended.
     StageFinished { stage: Stage, ending: Ending, message: String },
+    /// One of several works that go on at the same time began.
+    LaneStarted { lane: String, message: String },
+    /// What it is doing now: replaces the line's text.
+    LaneProgress { lane: String, message: String },
+    /// A line of output of what runs in its instance.
+    LaneOutput { lane: String, line: String },
+    /// It ended.
+    LaneFinished { lane: String, ending: Ending, message: String },
 }
 
 /// Where events go. Cheap to clone; sending never blocks for long and never fails.
@@ -114,6 +122,26 @@ impl Events {
     /// A fact worth keeping.
     pub fn note(&self, stage: Stage, message: impl Into<String>) {
         self.send(Event::Note { stage, message: message.into() });
+    }
+
+    /// One of several works began.
+    pub fn lane_started(&self, lane: &str, message: impl Into<String>) {
+        self.send(Event::LaneStarted { lane: lane.to_owned(), message: message.into() });
+    }
+
+    /// What it is doing now.
+    pub fn lane_progress(&self, lane: &str, message: impl Into<String>) {
+        self.send(Event::LaneProgress { lane: lane.to_owned(), message: message.into() });
+    }
+
+    /// A line that something in its instance has written.
+    pub fn lane_output(&self, lane: &str, line: impl Into<String>) {
+        self.send(Event::LaneOutput { lane: lane.to_owned(), line: line.into() });
+    }
+
+    /// It ended.
+    pub fn lane_finished(&self, lane: &str, ending: Ending, message: impl Into<String>) {
+        self.send(Event::LaneFinished { lane: lane.to_owned(), ending, message: message.into() });
     }
 
     /// A stage ended.

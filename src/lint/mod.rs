@@ -21,6 +21,7 @@ pub use error::LintError;
 pub use mend::{Mended, MendedFile, mend};
 pub use paths::{STDIN, paths};
 pub use project::project;
+pub(crate) use read::decode;
 pub use source::{check, document};
 
 use crate::component::rules::{Levels, Target};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 const MOST: usize = 1 << 20;
 
 /// The source file that these bytes are, or what is wrong with them.
-pub(super) fn decode(name: &str, bytes: Vec<u8>) -> Result<Arc<SourceFile>, Diagnostic> {
+pub(crate) fn decode(name: &str, bytes: Vec<u8>) -> Result<Arc<SourceFile>, Diagnostic> {
     if bytes.len() > MOST {
         let message = format!("the file has {} bytes, more than any file that could be used here", bytes.len());
         let beginning = String::from_utf8_lossy(&bytes[..200]).into_owned();

@@ -2,7 +2,7 @@
 
 /// Whether `pattern` matches all of `text`, ignoring case. `*`, `?` and bracket classes (`[a-z]`, `[!0-9]`) are
 /// wildcards; a bracket that is never closed stands for itself, as in Python's `fnmatch`.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().flat_map(char::to_lowercase).collect();
     let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
     let (mut p, mut t) = (0, 0);

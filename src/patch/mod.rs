@@ -14,7 +14,7 @@ mod baseline;
 pub mod debian;
 mod entries;
 mod evaluate;
-mod glob;
+pub(crate) mod glob;
 mod inventory;
 mod outcome;
 mod parse;

@@ -17,6 +17,8 @@ pub(crate) enum Stage {
     Build,
     /// Under `test`.
     Test,
+    /// In no list: tried by itself, with whichever phases it has.
+    Alone,
 }
 
 /// The components of a recipe with the list they stand in, in run order.

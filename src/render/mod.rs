@@ -16,7 +16,7 @@ mod tests;
 
 pub use codes::ENTRIES;
 pub use recipe::recipe;
-pub(crate) use recipe::target;
+pub(crate) use recipe::{alone, takes, target};
 pub use targets::promote_name;
 
 use crate::diagnostic::SourceFile;

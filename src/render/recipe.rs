@@ -51,6 +51,39 @@ pub fn recipe(project: &Project, recipe: &Recipe, arch: Arch) -> Result<Rendered
     }
 }
 
+/// One component of a recipe by itself, whichever phases it has; what `amiforge test COMPONENT` runs.
+///
+/// # Errors
+/// As [`recipe`], of this component only.
+pub(crate) fn alone(
+    project: &Project,
+    recipe: &Recipe,
+    used: &ComponentUse,
+) -> Result<RenderedComponent, Vec<Diagnostic>> {
+    component(project, recipe, used, Stage::Alone)
+}
+
+/// Whether a component knows a parameter of this name: its document declares it, or its template asks for it.
+pub(crate) fn takes(project: &Project, recipe: &Recipe, used: &ComponentUse, name: &str) -> bool {
+    let Some(source) = project.components.get(&used.name) else { return false };
+    let declares = |source: &Arc<SourceFile>| {
+        let document = component::parse(source).readable;
+        document.is_some_and(|document| document.parameters.iter().any(|parameter| parameter.name == name))
+    };
+    if !source.template {
+        return declares(&source.source);
+    }
+    let variables = variables(project, recipe, used);
+    let mut parameters = used.parameters.clone();
+    parameters.entry(name.to_owned()).or_default();
+    let inputs = Inputs { variables, parameters: &parameters, partials: &project.partials };
+    match engine::render(&source.source, &inputs) {
+        Ok(out) => out.asked.contains(name) || declares(&SourceFile::new(used.name.as_str(), out.text)),
+        // It asks for others that are missing: what it says about this one is all there is to go by.
+        Err(_) => source.source.text.contains(&format!("\"{name}\"")),
+    }
+}
+
 fn component(
     project: &Project,
     recipe: &Recipe,

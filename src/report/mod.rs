@@ -5,6 +5,7 @@ mod files;
 mod image;
 #[cfg(feature = "aws")]
 mod serve;
+pub mod trial;
 #[cfg(feature = "aws")]
 mod verbs;
 
@@ -13,5 +14,6 @@ pub use files::{Rendered, count_line, init, lint, mended};
 pub use image::{change_line, channels, closing, plan, verdicts, word};
 #[cfg(feature = "aws")]
 pub use serve::serving;
+pub use trial::line as trial_line;
 #[cfg(feature = "aws")]
 pub use verbs::{Validated, built, promoted, published, resumed};

@@ -29,6 +29,7 @@ mod inject;
 mod job;
 mod mounts;
 mod serve;
+mod terminal;
 
 /// Called for [`Job::Builtin`](super::Job::Builtin) with the payload; what it writes arrives as lines; returns the exit code.
 pub type Builtin = fn(&[u8], &mut dyn Write) -> i32;

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod elsewhere;
+mod terminal;
 
 pub(super) use elsewhere::other_half;
+pub use terminal::{Program, Size};
 
 /// An instance: a root of its own, processes of its own, and an init that runs jobs. Dropping it ends it.
 #[derive(Debug)]

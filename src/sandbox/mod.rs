@@ -36,7 +36,7 @@ mod tree;
 mod wire;
 
 pub use error::SandboxError;
-pub use instance::{Instance, Killer};
+pub use instance::{Instance, Killer, Program, Size};
 pub use mode::Mode;
 pub use probe::probe;
 

@@ -153,6 +153,36 @@ pub(super) fn loopback_up() -> io::Result<()> {
     Ok(Errno::result(answer).map(drop)?)
 }
 
+/// Lines and columns of a terminal.
+#[expect(unsafe_code, reason = "the terminal ioctls have no safe wrapper")]
+pub(super) fn window_size(terminal: &impl AsFd) -> io::Result<(u16, u16)> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes a winsize, which size is.
+    Errno::result(unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) })?;
+    Ok((size.ws_row, size.ws_col))
+}
+
+/// Sets lines and columns of a terminal.
+#[expect(unsafe_code, reason = "the terminal ioctls have no safe wrapper")]
+pub(super) fn set_window_size(terminal: &impl AsFd, rows: u16, columns: u16) -> io::Result<()> {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCSWINSZ reads a winsize, which size is.
+    Errno::result(unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCSWINSZ, &raw const size) })?;
+    Ok(())
+}
+
+/// Lets the other end of a new terminal be opened, and tells its number in /dev/pts.
+#[expect(unsafe_code, reason = "the terminal ioctls have no safe wrapper")]
+pub(super) fn unlock_terminal(ours: &impl AsFd) -> io::Result<u32> {
+    let (unlocked, mut number): (c_int, c_uint) = (0, 0);
+    let fd = ours.as_fd().as_raw_fd();
+    // SAFETY: TIOCSPTLCK reads an int.
+    Errno::result(unsafe { libc::ioctl(fd, libc::TIOCSPTLCK, &raw const unlocked) })?;
+    // SAFETY: TIOCGPTN writes an unsigned int.
+    Errno::result(unsafe { libc::ioctl(fd, libc::TIOCGPTN, &raw mut number) })?;
+    Ok(number)
+}
+
 /// An extended attribute of a path itself, not of what it points to; `None` when it has none of that name.
 #[expect(unsafe_code, reason = "lgetxattr has no safe wrapper")]
 pub(super) fn attribute(path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {

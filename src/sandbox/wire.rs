@@ -23,6 +23,8 @@ pub(super) enum Request {
     Go,
     /// Run a program; the body is its standard input.
     Command { argv: Vec<String>, environment: BTreeMap<String, String>, directory: String, timeout_ms: Option<u64> },
+    /// Run a program on a terminal of the instance.
+    Terminal { argv: Vec<String>, environment: BTreeMap<String, String>, directory: String, terminal: PathBuf },
     /// Call the handler; the body is the payload.
     Builtin { timeout_ms: Option<u64> },
     /// Prove that files can be made and given away inside.

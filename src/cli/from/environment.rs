@@ -4,6 +4,7 @@ use super::sentence;
 use crate::aws::AwsError;
 use crate::build::BuildError;
 use crate::cli::exit::Exit;
+use crate::cli::exit::exit;
 use crate::cli::failure::Failure;
 use crate::consume::ConsumeError;
 use crate::evidence::EvidenceError;
@@ -12,11 +13,6 @@ use crate::local::LocalError;
 use crate::plan::PlanError;
 use crate::promote::PromoteError;
 use crate::run::RunError;
-
-/// The exit of a code that a room's error names.
-fn exit(code: u8) -> Exit {
-    Exit::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Unexpected)
-}
 
 macro_rules! from_error {
     ($($error:ty),+ $(,)?) => {$(

@@ -5,6 +5,8 @@ pub mod init;
 pub mod lint;
 pub mod render;
 pub mod schema;
+pub mod shell;
+pub mod test;
 
 #[cfg(feature = "aws")]
 pub mod build;

@@ -44,24 +44,26 @@ impl Running {
 }
 
 /// The ends of the pipes that the job gets.
-struct Ends {
-    input: OwnedFd,
-    out: OwnedFd,
-    err: OwnedFd,
+pub(super) struct Ends {
+    pub(super) input: OwnedFd,
+    pub(super) out: OwnedFd,
+    pub(super) err: OwnedFd,
 }
 
-/// Starts a program of the image.
+/// Starts a program of the image, on a terminal if one is named.
 pub(super) fn command(
     argv: &[String],
     environment: &BTreeMap<String, String>,
     directory: &str,
     input: Vec<u8>,
+    terminal: Option<&Path>,
 ) -> io::Result<Running> {
     let program = argv.first().ok_or_else(|| io::Error::other("there is no program to run"))?;
     let arguments: Vec<CString> = argv.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
     let variables = environment.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
     let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
     start(input, |ends| {
+        let ends = super::terminal::join(ends, terminal);
         let error = execute(program, &arguments, &variables, environment, directory, &ends);
         let _ = writeln!(File::from(ends.err), "{error}");
         127

@@ -79,7 +79,10 @@ impl Init<'_> {
     fn answer(&mut self, request: Request, body: Vec<u8>, builtin: Builtin) -> io::Result<()> {
         let (started, timeout) = match request {
             Request::Command { argv, environment, directory, timeout_ms } => {
-                (job::command(&argv, &environment, &directory, body), timeout_ms)
+                (job::command(&argv, &environment, &directory, body, None), timeout_ms)
+            }
+            Request::Terminal { argv, environment, directory, terminal } => {
+                (job::command(&argv, &environment, &directory, body, Some(&terminal)), None)
             }
             Request::Builtin { timeout_ms } => (job::builtin(builtin, &body), timeout_ms),
             Request::Prove => {

@@ -1,0 +1,223 @@
+//! Component documents tried on this machine, in seconds: `amiforge test` and `amiforge shell`.
+//!
+//! A *trial* is one subject (a recipe, a component, a file) on one root. As in Image Builder, the phases `build` and
+//! `validate` run in a fresh instance of the root; what that instance changed is cleaned and becomes a layer; the phase
+//! `test` runs in a new instance of the result. What has only a test phase is run on the root itself.
+//!
+//! ```text
+//! words ─► select ─► matrix (checks every document) ─► run: several at a time ─► one: instances, layer ─► Report
+//! ```
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `select` | words of the command line → recipes, components, files |
+//! | `matrix`, `document`, `parameters` | subjects × roots; nothing that fails lint gets further |
+//! | `roots` | what a root is made of, each made once |
+//! | `run`, `one`, `drive` | all trials, one trial, one request through restarts |
+//! | `record`, `explain`, `result` | what the runner told, why it failed, data for reports and gates |
+//! | `fact` | what was real and what was not |
+//! | `place`, `keep` | folders of running trials; instances that were left |
+//! | `enter` | an instance to look around in |
+//! | `stop` | ending all of it from another thread |
+//! | [`sanitize`] | cleaning an instance before an image is made of it, shared with the local environment |
+//!
+//! # Differences from Image Builder
+//!
+//! * The kernel, the boot id and the metadata service are not an AMI's; each run says so in its [`Fact`]s.
+//! * Instances have the machine's network and ports unless they are offline: two trials that listen on the same port at
+//!   the same time get into each other's way (`--jobs 1`, or `--offline`).
+//! * Of the variables the service sets for components only `IMAGE_PHASE` is there: nothing has an ARN.
+
+mod codes;
+mod document;
+mod drive;
+mod enter;
+mod error;
+mod explain;
+pub mod fact;
+mod keep;
+mod matrix;
+mod one;
+mod parameters;
+mod place;
+mod record;
+pub(crate) mod result;
+mod roots;
+mod run;
+pub mod sanitize;
+mod select;
+mod stop;
+
+pub use codes::ENTRIES;
+pub use document::{Planned, TrialDocument};
+pub use enter::{Entered, Entry, enter};
+pub use error::TrialError;
+pub use fact::Fact;
+pub use keep::{Kept, Shelf};
+pub use matrix::Trial;
+pub use parameters::Given;
+pub use place::sweep;
+pub use record::{Status, StepResult};
+pub use result::{Left, Outcome, Reason, Report, TrialResult};
+pub use roots::Source;
+pub use run::run;
+pub use stop::Stop;
+
+use crate::clock::Clock;
+use crate::diagnostic::suggest;
+use crate::project::Project;
+use crate::sandbox::{Limits, Mode, Network};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The phase that runs in an instance of the result.
+const TEST_PHASE: &str = "test";
+
+/// The phases that Image Builder runs for an AMI, in the order of an image build.
+pub const PHASES: [&str; 3] = ["build", "validate", TEST_PHASE];
+
+/// What is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A recipe with all its components.
+    Recipe,
+    /// One component of a project.
+    Component,
+    /// A document that is no part of a project.
+    File,
+}
+
+/// Where trials happen.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The project, where there is one.
+    pub project: Option<Project>,
+    /// What relative paths of the command line are relative to.
+    pub here: PathBuf,
+    /// Where instances are kept while they run, and where `--keep` leaves them; absolute.
+    pub state: PathBuf,
+    /// Where roots are kept; absolute.
+    pub cache: PathBuf,
+    /// Package sources for bootstrapped roots; the machine's own when absent.
+    pub mirror: Option<String>,
+    /// Folders of this machine that instances see read-only at the same place.
+    pub bind: Vec<PathBuf>,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// How trials are run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Phases to run; those named `test` in a new instance of the result, all others in the build instance.
+    pub phases: Vec<String>,
+    /// What instances may reach.
+    pub network: Network,
+    /// What each instance may use up.
+    pub limits: Limits,
+    /// The sandbox mode that is insisted on; the best that this machine permits when absent.
+    pub sandbox: Option<String>,
+    /// How many trials run at a time; as many as there are processors and memory for when absent.
+    pub jobs: Option<usize>,
+    /// Whether instances are left to be entered.
+    pub keep: bool,
+    /// How long one stage of a trial may take, restarts included.
+    pub timeout: Option<Duration>,
+    /// Whether nothing more is begun after a failure.
+    pub fail_fast: bool,
+    /// Facts that have to be real for a pass.
+    pub required: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            phases: PHASES.map(str::to_owned).to_vec(),
+            network: Network::Host,
+            limits: Limits::default(),
+            sandbox: None,
+            jobs: None,
+            keep: false,
+            timeout: None,
+            fail_fast: false,
+            required: vec![],
+        }
+    }
+}
+
+impl Options {
+    /// Refuses a machine whose instances are kept apart in another way than is insisted on.
+    fn insist(&self, mode: &Mode) -> Result<(), TrialError> {
+        match &self.sandbox {
+            Some(wanted) if wanted != mode.name() => Err(TrialError::Option {
+                message: format!(
+                    "instances of this user on this machine run in the mode {}, not {wanted}",
+                    mode.name()
+                ),
+                next: "leave --sandbox out, or run as the user and on the machine for which that mode is the best"
+                    .to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is to be tried, as words of a command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Recipes, components, files, patterns; every recipe of the project without any.
+    pub subjects: Vec<String>,
+    /// Operating systems by name.
+    pub systems: Vec<String>,
+    /// Roots: folders, also as `OS=FOLDER`.
+    pub roots: Vec<String>,
+    /// Values for parameters.
+    pub given: Vec<Given>,
+}
+
+/// Finds what is to be tried on which roots, and checks every document. Nothing is started.
+///
+/// # Errors
+/// Words that mean nothing; documents that fail lint or cannot be executed here, all of them together; a matrix in which
+/// nothing would be executed.
+pub fn plan(world: &World, wanted: &Wanted, options: &Options) -> Result<Vec<Trial>, TrialError> {
+    for name in &options.required {
+        if !fact::NAMES.contains(&name.as_str()) {
+            let known: Vec<String> = fact::NAMES.map(str::to_owned).to_vec();
+            let near = suggest(name, &known).map(str::to_owned);
+            return Err(TrialError::Unknown { what: "fact", name: name.clone(), near, known });
+        }
+    }
+    let chosen = select::choose(world.project.as_ref(), &world.here, &wanted.subjects)?;
+    let rows = matrix::rows(world, &wanted.systems, &wanted.roots)?;
+    let trials = matrix::trials(world, &chosen, &rows, &wanted.given)?;
+    let named = !wanted.subjects.is_empty();
+    if let Some(trial) = trials.iter().find(|trial| named && trial.skip.is_some()) {
+        let why = trial.skip.clone().unwrap_or_default();
+        return Err(TrialError::Nothing { why: format!("{}: {why}", trial.subject) });
+    }
+    let runs = |trial: &&Trial| trial.skip.is_none();
+    if !trials.iter().any(|trial| runs(&trial)) {
+        let why =
+            trials.first().and_then(|trial| trial.skip.clone()).unwrap_or_else(|| "nothing was chosen".to_owned());
+        return Err(TrialError::Nothing { why });
+    }
+    let unknown = |phase: &&String| {
+        let known = |trial: &Trial| trial.documents.iter().any(|document| document.has(std::slice::from_ref(*phase)));
+        !PHASES.contains(&phase.as_str()) && !trials.iter().any(known)
+    };
+    if let Some(phase) = options.phases.iter().find(unknown) {
+        // Passed over, a slip of the pen would be a test that was never run.
+        let known: Vec<String> = PHASES.map(str::to_owned).to_vec();
+        let near = suggest(phase, &known).map(str::to_owned);
+        return Err(TrialError::Unknown { what: "phase", name: phase.clone(), near, known });
+    }
+    let idle = |trial: &&Trial| !trial.documents.iter().any(|document| document.has(&options.phases));
+    if let Some(trial) = trials.iter().filter(runs).find(idle) {
+        let phases = options.phases.join(", ");
+        return Err(TrialError::Nothing { why: format!("`{}` has none of the phases {phases}", trial.subject) });
+    }
+    Ok(trials)
+}
