@@ -212,6 +212,7 @@ impl One<'_> {
             state_directory: STATE_DIRECTORY.to_owned(),
             working_directory: WORKING_DIRECTORY.to_owned(),
             environment: environment(stage),
+            ..Request::default()
         }
     }
 
