@@ -1,16 +1,20 @@
 //! The handle of a running instance.
 
 use super::launch::{self, Chain, LaunchError, SharedTarget};
-use super::mode::Mode;
+use super::mode::{Candidates, Mode, PRIVILEGED};
+use super::probe::explain;
 use super::wire::{Failure, InjectedFile, InstanceSetup, Request, Setup, Step};
 use super::{Exit, Job, Line, Network, SandboxError, Spec, root};
+use held::Held;
 use nix::errno::Errno;
 use nix::fcntl::Flock;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod elsewhere;
+mod held;
 
 pub(super) use elsewhere::other_half;
 
@@ -22,6 +26,7 @@ pub struct Instance {
     upper: PathBuf,
     notes: Vec<String>,
     chain: Mutex<Option<Chain>>,
+    held: Mutex<Held>,
     target: SharedTarget,
     // Held, not read: its release tells other processes that the scratch folder may be swept.
     _lock: Flock<File>,
@@ -42,21 +47,50 @@ impl Killer {
 }
 
 impl Instance {
-    /// Starts an instance. The scratch folder is made if need be and stays locked by this process until the
-    /// instance is dropped; it is not removed.
+    /// Starts an instance in the best mode this machine permits, found out by trying. The scratch folder is made if
+    /// need be, closed to other users, and stays locked by this process until the instance is dropped; it is not removed.
     ///
     /// # Errors
     /// [`SandboxError::Unavailable`] when this machine does not permit it, with what mends that.
     pub fn start(spec: &Spec) -> Result<Self, SandboxError> {
-        let mode = Mode::of_this_process()?;
-        Self::start_in(spec, mode).map_err(super::probe::explain)
+        let Candidates { modes, missing } = Mode::candidates();
+        let mut refused = None;
+        for mode in modes {
+            let notes = mode.notes(missing.as_ref());
+            match Self::start_in(spec, mode) {
+                Ok(mut instance) => {
+                    instance.notes.splice(0..0, notes);
+                    return Ok(instance);
+                }
+                Err(error) if error.is_refusal() => {
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(explain(error)),
+            }
+        }
+        Err(refused.map(explain).or(missing).unwrap_or_else(|| SandboxError::Spec("there is no mode to try".into())))
     }
 
-    /// As `start`, with the init's own words for what failed.
+    /// Starts an instance in a certain mode ([`Mode::named`], or what [`probe`](super::probe()) has found), else as
+    /// [`Instance::start`].
+    ///
+    /// # Errors
+    /// [`SandboxError::Unavailable`] when this machine does not permit that mode, with what mends it.
+    pub fn start_as(spec: &Spec, mode: &Mode) -> Result<Self, SandboxError> {
+        let mut instance = Self::start_in(spec, mode.clone()).map_err(explain)?;
+        instance.notes.splice(0..0, mode.notes(None));
+        Ok(instance)
+    }
+
+    /// As `start_as`, with the init's own words for what failed.
     pub(super) fn start_in(spec: &Spec, mode: Mode) -> Result<Self, LaunchError> {
-        check(spec)?;
+        check(spec, &mode)?;
         let lock = root::claim(&spec.scratch)?;
+        // What is made in it may have the set-user-id bit, and the owner it has inside.
+        let closed = fs::set_permissions(&spec.scratch, fs::Permissions::from_mode(0o700));
+        closed.map_err(SandboxError::file("cannot close to other users", &spec.scratch))?;
         let target = SharedTarget::default();
+        let mut held = Held::prepare(spec.limits, &spec.scratch)?;
         let mut place = elsewhere::current(&spec.scratch);
         let mut notes = Vec::new();
         let mut started = boot(spec, &mode, &place, &target);
@@ -69,10 +103,15 @@ impl Instance {
             ));
             started = boot(spec, &mode, &place, &target);
         }
-        let chain = started?;
-        notes.extend(chain.notes.iter().cloned());
+        let applied = started.and_then(|chain| {
+            let limited = held.apply(chain.outer(), chain.pid, mode.counts_processes())?;
+            Ok((chain, limited))
+        });
+        let (chain, limited) = applied.inspect_err(|_| held.release())?;
+        notes.extend(chain.notes.iter().cloned().chain(limited));
         let upper = place.join("upper");
-        Ok(Self { spec: spec.clone(), mode, upper, notes, chain: Mutex::new(Some(chain)), target, _lock: lock })
+        let (chain, held) = (Mutex::new(Some(chain)), Mutex::new(held));
+        Ok(Self { spec: spec.clone(), mode, upper, notes, chain, held, target, _lock: lock })
     }
 
     /// Runs a job and hands on its output as it comes; blocks until it has ended. One at a time: another caller waits.
@@ -81,7 +120,12 @@ impl Instance {
     /// [`SandboxError::Gone`] when the instance was killed or has ended by itself, for instance by a reboot from inside.
     pub fn run(&self, job: &Job, on_line: &mut dyn FnMut(Line)) -> Result<Exit, SandboxError> {
         let (request, body) = request_of(job);
-        self.perform(&request, body, on_line)
+        let before = self.held().reached();
+        let exit = self.perform(&request, body, on_line);
+        for text in self.held().said_since(before) {
+            on_line(Line::Err(text));
+        }
+        exit
     }
 
     /// Proves that the instance works: makes a file and gives it away.
@@ -108,7 +152,8 @@ impl Instance {
         let mut guard = self.chain();
         guard.take().ok_or(SandboxError::Gone)?.end();
         let place = self.upper.parent().unwrap_or(&self.spec.scratch);
-        let chain = boot(&self.spec, &self.mode, place, &self.target).map_err(super::probe::explain)?;
+        let chain = boot(&self.spec, &self.mode, place, &self.target).map_err(explain)?;
+        self.held().apply(chain.outer(), chain.pid, self.mode.counts_processes())?;
         *guard = Some(chain);
         Ok(())
     }
@@ -120,6 +165,11 @@ impl Instance {
         if let Some(chain) = self.chain().take() {
             chain.end();
         }
+        if self.mode == Mode::Copy {
+            // In case someone has killed the process that does it.
+            super::copied::end_processes(&self.spec.scratch);
+        }
+        self.held().release();
     }
 
     /// A handle that ends this instance from another thread.
@@ -137,9 +187,14 @@ impl Instance {
     /// The root of the running instance as a path of this machine, for reading files. An absolute symbolic link below
     /// it leads out to this machine's own files; consider [`layers`](super::layers).
     pub fn root(&self) -> PathBuf {
-        let pid = self.chain().as_ref().map(|chain| chain.pid);
-        // Process 0 exists on no machine: reading finds nothing once the instance has ended.
-        PathBuf::from(format!("/proc/{}/root", pid.map_or(0, nix::unistd::Pid::as_raw)))
+        let outer = self.chain().as_ref().map(Chain::outer);
+        match (outer, &self.mode) {
+            (Some(_), Mode::Copy) => self.upper.clone(),
+            // The outer process has moved with process 1, which lets nobody look.
+            (Some(outer), _) => PathBuf::from(format!("/proc/{outer}/root")),
+            // Process 0 exists on no machine: reading finds nothing once the instance has ended.
+            (None, _) => PathBuf::from("/proc/0/root"),
+        }
     }
 
     /// How namespaces are made here.
@@ -150,6 +205,10 @@ impl Instance {
     /// What the user should know about how it was started; mostly nothing.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
@@ -181,7 +240,15 @@ fn request_of(job: &Job) -> (Request, &[u8]) {
     }
 }
 
-fn check(spec: &Spec) -> Result<(), SandboxError> {
+fn check(spec: &Spec, mode: &Mode) -> Result<(), SandboxError> {
+    if *mode == Mode::Copy && spec.network == Network::Loopback {
+        return Err(SandboxError::Unavailable {
+            missing: "a network of its own, without a way out".into(),
+            reason: format!("the only mode that works here, {}, shares the network of this container", mode.name()),
+            mend: PRIVILEGED.into(),
+            without: "a run that may reach the network (without --offline)".into(),
+        });
+    }
     if spec.layers.is_empty() {
         return Err(SandboxError::Spec("it has no layer; at least one root filesystem is needed".into()));
     }
@@ -217,6 +284,7 @@ fn boot(spec: &Spec, mode: &Mode, place: &Path, target: &SharedTarget) -> Result
         loopback_only,
         inject: inject.collect(),
         bind: spec.bind.iter().filter(|path| path.exists()).cloned().collect(),
+        limits: spec.limits,
         resolver: if loopback_only { None } else { fs::read_to_string("/etc/resolv.conf").ok() },
     };
     let body: Vec<u8> = spec.inject.values().flat_map(|file| file.content.iter().copied()).collect();

@@ -19,17 +19,21 @@
 //! Where an instance differs from a machine: the kernel, its settings (`/proc/sys` is read-only) and the hardware are
 //! the host's; with [`Network::Host`] so are the network interfaces and ports; process 1 is ours, not the image's.
 
+mod container;
+mod copied;
 mod error;
 pub mod host;
 pub mod init;
 mod instance;
 mod launch;
 pub mod layers;
+mod limits;
 mod lines;
 mod mode;
 mod probe;
 pub mod root;
 mod spawn;
+mod stray;
 mod subid;
 mod sys;
 mod tree;
@@ -37,7 +41,8 @@ mod wire;
 
 pub use error::SandboxError;
 pub use instance::{Instance, Killer};
-pub use mode::Mode;
+pub use limits::Machine;
+pub use mode::{Mode, NAMES as MODES};
 pub use probe::probe;
 
 use std::collections::BTreeMap;
@@ -78,7 +83,7 @@ pub enum First {
 
 /// What an instance may use up; `None` is no limit of ours. Out of one of them, programs inside get the error that a full
 /// machine gives, and the host is unharmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Bytes of memory of all processes together.
     pub memory: Option<u64>,
