@@ -4,9 +4,10 @@
 //! captured, the difference to the layers is made of it, which is what an overlay would have written.
 
 use super::SandboxError;
-use super::layers::OPAQUE;
+use super::layers::{self, Node, OPAQUE};
 use super::{stray, sys, tree};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -63,6 +64,36 @@ impl Copied {
             fs::write(place.join(MARKER), serde_json::to_vec(&made_of)?)?;
         }
         Ok(sys::set_attribute(&upper, OPAQUE[0], b"y").is_ok())
+    }
+
+    /// Takes back the injected files of an earlier start that are still what they were: what the layers have there comes
+    /// back. Returns those that a job has changed or removed since; they are the job's.
+    pub(super) fn take_back_injected(&self) -> io::Result<BTreeSet<PathBuf>> {
+        let (upper, inject) = (self.place.join("upper"), self.place.join("inject"));
+        let mut changed = BTreeSet::new();
+        if !inject.is_dir() {
+            return Ok(changed);
+        }
+        tree::walk(&inject, &mut |path, metadata| {
+            if !metadata.is_file() {
+                return Ok(());
+            }
+            let inside = path.strip_prefix(&inject).unwrap_or(path);
+            let place = upper.join(inside);
+            let now = fs::symlink_metadata(&place).ok().filter(fs::Metadata::is_file);
+            if now.is_none() || fs::read(&place)? != fs::read(path)? {
+                changed.insert(inside.to_owned());
+                return Ok(());
+            }
+            fs::remove_file(&place)?;
+            match layers::resolve(&self.made_of.layers, inside, false)?.node {
+                Some(Node::File { path, metadata }) => {
+                    tree::copy_one(&path, &place, &metadata, &mut tree::Links::new())
+                }
+                _ => Ok(()),
+            }
+        })?;
+        Ok(changed)
     }
 
     /// Ends what is left of its processes, and moves what differs from the layers to a layer of its own.

@@ -13,7 +13,6 @@ use super::Exit;
 use super::spawn::{ARGUMENT, PARENT};
 use super::sys;
 use super::wire::{self, Failure, Operation, Reply, Request, Setup, Step, Walls};
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -145,7 +144,7 @@ fn operate(socket: &mut UnixStream, operation: &Operation) -> i32 {
 /// Forks process 1 of the new pid namespace and waits for its end.
 fn first_process(mut socket: UnixStream, setup: Setup, walls: Walls, body: &[u8], builtin: Builtin) -> i32 {
     let step = "start process 1";
-    let ready = outer::hold_signals(walls).and_then(|signals| Ok((signals, nix::unistd::pipe2(OFlag::O_CLOEXEC)?)));
+    let ready = outer::hold_signals(walls).and_then(|signals| Ok((signals, outer::connection()?)));
     if walls == Walls::None {
         // Orphans become ours, and the end of the parent is a signal that can be waited for.
         let _ = (prctl::set_child_subreaper(true), prctl::set_pdeathsig(Signal::SIGTERM));
@@ -159,7 +158,7 @@ fn first_process(mut socket: UnixStream, setup: Setup, walls: Walls, body: &[u8]
             // Our copy of the socket would keep the parent from noticing the end of process 1.
             drop(socket);
             if told.is_ok() {
-                outer::wait(child, &signals, &post(&setup, walls), &mut File::from(held));
+                outer::wait(child, &signals, &post(&setup, walls), &held);
             }
             0
         }
@@ -184,9 +183,9 @@ fn post(setup: &Setup, walls: Walls) -> outer::Post {
     outer::Post { walls, scratch, disk }
 }
 
-/// The parent of process 1 is in another pid namespace and cannot be asked for; the pipe it holds tells.
-fn has_hung_up(pipe: &OwnedFd) -> bool {
-    let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+/// The parent of process 1 is in another pid namespace and cannot be asked for; the connection to it tells.
+fn has_hung_up(connection: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(connection.as_fd(), PollFlags::POLLIN)];
     poll(&mut fds, PollTimeout::ZERO) != Ok(0)
 }
 
@@ -201,6 +200,8 @@ fn be_first(
     let (mut notes, mut root) = (Vec::new(), None);
     match (setup, walls) {
         (Setup::Instance(setup), Walls::None) => {
+            // As process 1 of a namespace would: daemons stay below us, where they can be found.
+            prctl::set_child_subreaper(true).map_err(Failure::os(Step::Other, "take orphans"))?;
             let place = copied::instance(&setup, body, &mut notes)?;
             root = Some(place);
             harden::harden(false)?;
@@ -214,6 +215,8 @@ fn be_first(
         (_, Walls::None) => {}
         _ => notes = mounts::workshop()?,
     }
+    // The outer process may begin to watch. Should it be gone, we are told so as soon as we listen.
+    let _ = nix::unistd::write(&alarm, outer::READY);
     serve::serve(socket, notes, builtin, serve::Place { root, alarm })
 }
 

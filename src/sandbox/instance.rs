@@ -57,6 +57,8 @@ impl Instance {
         let mut refused = None;
         for mode in modes {
             let notes = mode.notes(missing.as_ref());
+            // What is wrong with the description is no better in the next mode.
+            check(spec, &mode)?;
             match Self::start_in(spec, mode) {
                 Ok(mut instance) => {
                     instance.notes.splice(0..0, notes);

@@ -102,7 +102,8 @@ fn the_hosts_network_resolves_names() {
         let outcome = run(&instance, &builtin(&format!("connect {}", listener.local_addr().unwrap())));
         assert_eq!(outcome.out, ["connected"]);
         instance.stop();
-        assert!(!instance.upper().join("etc/resolv.conf").exists());
+        // A copy has it until it is captured.
+        assert!(!instance.upper().join("etc/resolv.conf").exists() || bench::mode() == "chroot-copy");
     }
 }
 
@@ -142,7 +143,6 @@ fn the_probe_really_does_it_and_leaves_nothing() {
     let folder = bench::place("probe");
     fs::create_dir_all(&folder).unwrap();
     let mode = probe(&folder).unwrap();
-    let expected = if nix::unistd::geteuid().is_root() { "root-ident" } else { "userns-subid" };
-    assert_eq!(mode.name(), expected);
+    assert_eq!(mode.name(), bench::mode());
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }

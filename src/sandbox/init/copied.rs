@@ -27,16 +27,14 @@ pub(super) fn instance(setup: &InstanceSetup, body: &[u8], notes: &mut Vec<Strin
         notes.push("files that jobs remove are seen from outside until the layer is captured".into());
     }
     let inject = setup.scratch.join("inject");
-    let own = changed_by_jobs(&inject, &root).map_err(failed(Step::File, "compare", &inject))?;
+    let copied =
+        Copied::at(&setup.scratch).and_then(|copied| copied.map(|copied| copied.take_back_injected()).transpose());
+    let own = copied.map_err(failed(Step::File, "take back", &inject))?.unwrap_or_default();
     let places = mounts::prepare(setup, body, std::slice::from_ref(&root), &root)?;
     lay(&inject, &root, &own).map_err(failed(Step::File, "inject files into", &root))?;
     fresh(&places, notes)?;
     for (source, target) in &places.binds {
-        tree::remove_if_there(target).and_then(|()| tree::copy(source, target)).map_err(failed(
-            Step::File,
-            "copy",
-            source,
-        ))?;
+        show(source, target).map_err(failed(Step::File, "copy", source))?;
         notes.push(format!(
             "{} is a copy inside: what is changed there or here is not seen on the other side",
             source.display()
@@ -49,23 +47,13 @@ pub(super) fn instance(setup: &InstanceSetup, body: &[u8], notes: &mut Vec<Strin
     Ok(root)
 }
 
-/// Injected files of an earlier start that a job has changed or removed since: those are the job's.
-fn changed_by_jobs(inject: &Path, root: &Path) -> io::Result<BTreeSet<PathBuf>> {
-    let mut changed = BTreeSet::new();
-    if !inject.is_dir() {
-        return Ok(changed);
+/// Nothing can be bound: a copy has to do.
+fn show(source: &Path, target: &Path) -> io::Result<()> {
+    tree::remove_if_there(target)?;
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
     }
-    tree::walk(inject, &mut |path, metadata| {
-        let inside = path.strip_prefix(inject).unwrap_or(path);
-        if metadata.is_file() {
-            let now = fs::symlink_metadata(root.join(inside)).ok().filter(fs::Metadata::is_file);
-            if now.is_none() || fs::read(root.join(inside))? != fs::read(path)? {
-                changed.insert(inside.to_owned());
-            }
-        }
-        Ok(())
-    })?;
-    Ok(changed)
+    tree::copy(source, target)
 }
 
 /// Puts the files of the inject layer into the copy. Its folders have been resolved there: none is a link.

@@ -175,7 +175,10 @@ fn hold(folder: &Path) -> Result<OwnedFd> {
 fn processes(proc: &Path) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), proc, Some("proc"), flags, None::<&str>).map_err(Failure::os(Step::Proc, "mount /proc"))?;
-    protect_kernel(proc)
+    protect_kernel(proc)?;
+    // Names the keys of everyone who has our id, the machine's root included.
+    let keys = proc.join("keys");
+    if keys.exists() { show(Path::new("/dev/null"), &keys) } else { Ok(()) }
 }
 
 /// Makes all of /proc read-only that is not a process's: root in here has the id of the machine's root when that runs us,

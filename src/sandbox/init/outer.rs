@@ -14,8 +14,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -48,6 +48,9 @@ pub(super) fn hold_signals(walls: Walls) -> nix::Result<SignalFd> {
     SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
+/// What process 1 says when it begins to serve, and when it has done what it was told.
+pub(super) const READY: &[u8] = b"ready";
+
 /// What is watched over.
 pub(super) struct Post {
     pub(super) walls: Walls,
@@ -56,33 +59,57 @@ pub(super) struct Post {
 }
 
 /// Waits until process 1 has ended, or without namespaces until the parent has. `alarm` reaches process 1.
-pub(super) fn wait(child: Pid, signals: &SignalFd, post: &Post, alarm: &mut impl Write) {
+pub(super) fn wait(child: Pid, signals: &SignalFd, post: &Post, alarm: &OwnedFd) {
     // Relative from here on: the root becomes the instance's, while a working directory stays where it is.
-    let watch = post.disk.and_then(|limit| nix::unistd::chdir(&post.scratch).ok().map(|()| limit));
-    let mut watch = watch.map(Watch::new);
-    let patience = if watch.is_some() { PollTimeout::from(LOOK) } else { PollTimeout::NONE };
+    let mut wanted = post.disk.filter(|_| nix::unistd::chdir(&post.scratch).is_ok());
+    let mut watch: Option<Watch> = None;
+    let mut closed = false;
     loop {
-        let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut fds, patience);
-        let mut told_to_end = false;
-        while let Ok(Some(signal)) = signals.read_signal() {
-            told_to_end |= signal.ssi_signo == Signal::SIGTERM as u32;
+        let patience = if watch.is_some() { PollTimeout::from(LOOK) } else { PollTimeout::NONE };
+        let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(alarm.as_fd(), PollFlags::POLLIN)];
+        // When process 1 has closed its end, all that is left is to wait for it.
+        let count = if closed { 1 } else { 2 };
+        let _ = poll(&mut fds[..count], patience);
+        match nix::unistd::read(alarm, &mut [0; 16]) {
+            Ok(0) => closed = true,
+            // What there is now was written by no job, or by one that has been killed.
+            Ok(_) => match &mut watch {
+                Some(watch) => watch.is_heeded(),
+                None => watch = wanted.take().map(Watch::new),
+            },
+            Err(_) => {}
         }
-        let mut ended = told_to_end;
-        while let Some((pid, _)) = sys::reap(false) {
-            ended |= pid == child;
-        }
-        if ended {
+        if has_ended(child, signals) {
             break;
         }
         if let Some(text) = watch.as_mut().and_then(Watch::look) {
             // Should nobody hear it, process 1 is ending.
-            let _ = alarm.write_all(text.as_bytes());
+            let _ = nix::unistd::write(alarm, text.as_bytes());
         }
     }
     if post.walls == Walls::None {
         bury(post);
     }
+}
+
+/// Whether process 1 has ended, or we are told to end.
+fn has_ended(child: Pid, signals: &SignalFd) -> bool {
+    let mut ended = false;
+    while let Ok(Some(signal)) = signals.read_signal() {
+        ended |= signal.ssi_signo == Signal::SIGTERM as u32;
+    }
+    while let Some((pid, _)) = sys::reap(false) {
+        ended |= pid == child;
+    }
+    ended
+}
+
+/// Both ends of what connects the outer process with process 1. Messages keep their bounds, and an end that is closed is
+/// noticed at the other.
+pub(super) fn connection() -> nix::Result<(OwnedFd, OwnedFd)> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)
 }
 
 /// Kills all that is left: what descends from us, as the nearest process that takes orphans, and what has the
@@ -101,14 +128,24 @@ struct Watch {
     used: u64,
     free: u64,
     due: Instant,
-    said: Option<u64>,
+    said: Said,
+}
+
+/// What process 1 knows of a limit that is exceeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    /// It has been told and has not answered yet.
+    Now,
+    /// It had killed everything when so much was used.
+    At(u64),
 }
 
 impl Watch {
     fn new(limit: u64) -> Self {
         // Without a first sum, none is ever trusted.
         let before = sum().unwrap_or(0);
-        Self { limit, before, used: 0, free: free(), due: Instant::now() + TRUST, said: None }
+        Self { limit, before, used: 0, free: free(), due: Instant::now() + TRUST, said: Said::Nothing }
     }
 
     /// What process 1 has to be told, if anything.
@@ -135,16 +172,26 @@ impl Watch {
         if low {
             return self.say(self.used, format!("the disk of this machine has only {} left", mebibytes(free)));
         }
-        self.said = None;
+        self.said = Said::Nothing;
         None
     }
 
     fn say(&mut self, used: u64, text: String) -> Option<String> {
-        if self.said.is_some_and(|said| used < said.saturating_add(AGAIN)) {
-            return None;
+        match self.said {
+            Said::Now => return None,
+            Said::At(before) if used < before.saturating_add(AGAIN) => return None,
+            Said::At(_) | Said::Nothing => {}
         }
-        self.said = Some(used);
+        self.said = Said::Now;
         Some(text)
+    }
+
+    /// Process 1 has killed everything: who writes from now on has been started since.
+    fn is_heeded(&mut self) {
+        let used = sum().map_or(u64::MAX, |total| total.saturating_sub(self.before));
+        self.used = used;
+        self.free = free();
+        self.said = Said::At(used);
     }
 }
 

@@ -174,15 +174,24 @@ impl Init<'_> {
 
     /// Hears what the outer process says, and kills whoever may be meant: everything.
     fn heed(&mut self) -> io::Result<String> {
-        let mut buffer = [0; 1024];
-        let length = nix::unistd::read(&self.place.alarm, &mut buffer)?;
-        if length == 0 {
-            // It has been killed; nothing watches over us any more.
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
+        let first = self.hear()?;
         descendants::kill_everything();
         while sys::reap(false).is_some() {}
-        Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+        // It says nothing more until it hears this; should it be gone, that is noticed at the next look.
+        let _ = nix::unistd::write(&self.place.alarm, super::outer::READY);
+        Ok(first)
+    }
+
+    /// A message of the outer process; empty when there is none.
+    fn hear(&mut self) -> io::Result<String> {
+        let mut buffer = [0; 1024];
+        match nix::unistd::read(&self.place.alarm, &mut buffer) {
+            // It has been killed; nothing watches over us any more.
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(length) => Ok(String::from_utf8_lossy(&buffer[..length]).into_owned()),
+            Err(nix::Error::EAGAIN | nix::Error::EINTR) => Ok(String::new()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// Takes every child that has ended off the list; returns how the one asked for did.
