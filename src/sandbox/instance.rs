@@ -3,11 +3,12 @@
 use super::launch::{self, Chain, LaunchError, SharedTarget};
 use super::mode::{Candidates, Mode, PRIVILEGED};
 use super::probe::explain;
-use super::wire::{Failure, InjectedFile, InstanceSetup, Request, Setup, Step};
-use super::{Exit, Job, Line, Network, SandboxError, Spec, root};
+use super::wire::{Failure, InjectedFile, InstanceSetup, Request, Setup, Step, Walls};
+use super::{Exit, Injected, Job, Line, Network, SandboxError, Spec, layers, root};
 use held::Held;
 use nix::errno::Errno;
 use nix::fcntl::Flock;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -272,9 +273,24 @@ fn unsuitable(failure: &Failure) -> bool {
     failure.step == Step::Overlay && matches!(errno, Some(Errno::EINVAL | Errno::EOPNOTSUPP))
 }
 
+/// Where apt shall be told not to become another user, and what it is told; apt.conf(5).
+const APT_AS_ROOT: (&str, &[u8]) = ("/etc/apt/apt.conf.d/98amiforge-one-id", b"APT::Sandbox::User \"root\";\n");
+
+/// The files to inject, with one more where there is no other user that apt could become.
+fn injected(spec: &Spec, mode: &Mode) -> BTreeMap<PathBuf, Injected> {
+    let mut files = spec.inject.clone();
+    let has_apt = layers::resolve(&spec.layers, Path::new("/etc/apt"), true).is_ok_and(|place| place.node.is_some());
+    if mode.walls() == Walls::OneId && has_apt {
+        let (path, content) = APT_AS_ROOT;
+        files.insert(path.into(), Injected { content: content.to_vec(), mode: 0o644 });
+    }
+    files
+}
+
 fn boot(spec: &Spec, mode: &Mode, place: &Path, target: &SharedTarget) -> Result<Chain, LaunchError> {
     let loopback_only = spec.network == Network::Loopback;
-    let inject = spec.inject.iter().map(|(path, file)| InjectedFile {
+    let files = injected(spec, mode);
+    let inject = files.iter().map(|(path, file)| InjectedFile {
         path: path.clone(),
         mode: file.mode,
         length: file.content.len(),
@@ -289,6 +305,6 @@ fn boot(spec: &Spec, mode: &Mode, place: &Path, target: &SharedTarget) -> Result
         limits: spec.limits,
         resolver: if loopback_only { None } else { fs::read_to_string("/etc/resolv.conf").ok() },
     };
-    let body: Vec<u8> = spec.inject.values().flat_map(|file| file.content.iter().copied()).collect();
+    let body: Vec<u8> = files.values().flat_map(|file| file.content.iter().copied()).collect();
     launch::launch(mode, Setup::Instance(setup), &body, target)
 }

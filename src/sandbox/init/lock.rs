@@ -57,10 +57,10 @@ fn namespaces(own_network: bool) -> CloneFlags {
     if own_network { all | CloneFlags::CLONE_NEWNET } else { all }
 }
 
-/// Everything as it is outside.
+/// Everything as it is outside. A line must be within one line of the map outside, and root's is one of its own there
+/// when the others are subordinate ids.
 fn write_maps(walls: Walls) -> io::Result<()> {
-    let count = if walls == Walls::OneId { 1 } else { 65_536 };
-    let map = format!("0 0 {count}\n");
-    fs::write("/proc/1/uid_map", &map)?;
-    fs::write("/proc/1/gid_map", &map)
+    let map = if walls == Walls::OneId { "0 0 1\n" } else { "0 0 1\n1 1 65535\n" };
+    fs::write("/proc/1/uid_map", map)?;
+    fs::write("/proc/1/gid_map", map)
 }
