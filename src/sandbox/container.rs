@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// The number of the machine's own pid namespace: `PROC_PID_INIT_INO`, linux/proc_ns.h. It is the same on every machine.
+/// The number of the machine's own pid namespace: `PROC_PID_INIT_INO`, `linux/proc_ns.h`. It is the same on every machine.
 const MACHINES_OWN: &str = "pid:[4026531836]";
 
 /// `CAP_SYS_ADMIN` in the masks of /proc/self/status; linux/capability.h.

@@ -107,7 +107,7 @@ impl Instance {
             started = boot(spec, &mode, &place, &target);
         }
         let applied = started.and_then(|chain| {
-            let limited = held.apply(chain.outer(), chain.pid, mode.counts_processes())?;
+            let limited = held.apply(chain.outer(), chain.pid)?;
             Ok((chain, limited))
         });
         let (chain, limited) = applied.inspect_err(|_| held.release())?;
@@ -156,7 +156,7 @@ impl Instance {
         guard.take().ok_or(SandboxError::Gone)?.end();
         let place = self.upper.parent().unwrap_or(&self.spec.scratch);
         let chain = boot(&self.spec, &self.mode, place, &self.target).map_err(explain)?;
-        self.held().apply(chain.outer(), chain.pid, self.mode.counts_processes())?;
+        self.held().apply(chain.outer(), chain.pid)?;
         *guard = Some(chain);
         Ok(())
     }

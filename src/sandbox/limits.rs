@@ -59,7 +59,7 @@ impl Limits {
     }
 }
 
-/// proc_meminfo(5): kibibytes.
+/// `proc_meminfo(5)`: kibibytes.
 fn total_memory(meminfo: &str) -> Option<u64> {
     let rest = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

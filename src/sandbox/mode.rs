@@ -126,11 +126,6 @@ impl Mode {
         matches!(self, Self::SubordinateIds(_) | Self::OneId(_)) && !nix::unistd::geteuid().is_root()
     }
 
-    /// Whether processes are counted by a user namespace in which they are not the machine's root.
-    pub(super) fn counts_processes(&self) -> bool {
-        !nix::unistd::geteuid().is_root()
-    }
-
     /// What the init has to know of it.
     pub(super) fn walls(&self) -> Walls {
         match self {
@@ -191,7 +186,7 @@ impl Mode {
 }
 
 /// The own id is 0 inside. A group may be mapped without a right only when nobody inside can leave groups any more
-/// (user_namespaces(7)).
+/// (`user_namespaces(7)`).
 fn map_own(pid: Pid, own: Own) -> Result<(), SandboxError> {
     let maps = [
         ("setgroups", "deny".to_owned()),

@@ -3,7 +3,7 @@
 //! Who made a mount may undo it, or make a read-only one writable again. Jobs are root, so with one namespace they could
 //! take away what protects /proc/sys, or mount a new /proc without that; and where the machine's root runs us, the kernel
 //! compares its owner with just that id. Mounts that come from a more privileged namespace are locked instead
-//! (mount_namespaces(7)): they stay, and stay read-only, and a new /proc or /sys must not show more than they do.
+//! (`mount_namespaces(7)`): they stay, and stay read-only, and a new /proc or /sys must not show more than they do.
 //!
 //! Jobs are root of the inner namespaces in every other respect: they mount, name the machine and set up its network.
 

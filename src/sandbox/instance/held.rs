@@ -21,8 +21,7 @@ impl Held {
     }
 
     /// Puts limits on the processes that have just been started, before any job; returns what the user should know.
-    /// `counted` is whether a user namespace counts the processes, else.
-    pub(super) fn apply(&mut self, outer: Pid, first: Pid, counted: bool) -> Result<Vec<String>, SandboxError> {
+    pub(super) fn apply(&mut self, outer: Pid, first: Pid) -> Result<Vec<String>, SandboxError> {
         let Some(group) = &self.group else { return Ok(Vec::new()) };
         if group.enter(&[outer, first]).is_err() {
             // Made and not to be entered: the group above is not ours.
@@ -36,7 +35,8 @@ impl Held {
                 .map_err(|error| SandboxError::Start { step: "limit the memory".into(), reason: error.to_string() })?;
             notes.push("the memory limit is one of each process: no control group can be made here".into());
         }
-        if processes && !counted {
+        // A user namespace counts the processes of everyone but the machine's root.
+        if processes && nix::unistd::geteuid().is_root() {
             notes.push("processes are not limited: root is exempt, and no control group can be made here".into());
         }
         Ok(notes)

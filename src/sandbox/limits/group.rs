@@ -268,7 +268,7 @@ fn find(mountinfo: &str, groups: &str, controller: &str) -> Option<Hierarchy> {
     first().or_else(second)
 }
 
-/// The root within the hierarchy and the place of a mount, if a line of proc_pid_mountinfo(5) is of that kind.
+/// The root within the hierarchy and the place of a mount, if a line of `proc_pid_mountinfo(5)` is of that kind.
 fn mounted(line: &str, kind: &str, option: Option<&str>) -> Option<(PathBuf, PathBuf)> {
     let (before, after) = line.split_once(" - ")?;
     let mut fields = before.split(' ').skip(3);
@@ -302,15 +302,15 @@ mod tests {
         36 26 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
     const GROUPS: &str = "8:pids:/\n4:memory:/jobs/one\n1:cpu:/\n0::/\n";
 
-    fn hierarchy(version: Version, mount: &str, own: &str) -> Option<Hierarchy> {
-        Some(Hierarchy { version, mount: mount.into(), own: own.into() })
+    fn hierarchy(version: Version, mount: &str, own: &str) -> Hierarchy {
+        Hierarchy { version, mount: mount.into(), own: own.into() }
     }
 
     #[test]
     fn controllers_are_found_in_both_versions() {
-        assert_eq!(find(MOUNTS, GROUPS, "memory"), hierarchy(Version::One, "/sys/fs/cgroup/memory", "jobs/one"));
-        assert_eq!(find(MOUNTS, GROUPS, "pids"), hierarchy(Version::One, "/sys/fs/cgroup/pids", ""));
-        assert_eq!(find(MOUNTS, GROUPS, "io"), hierarchy(Version::Two, "/sys/fs/cgroup/unified", ""));
+        assert_eq!(find(MOUNTS, GROUPS, "memory"), Some(hierarchy(Version::One, "/sys/fs/cgroup/memory", "jobs/one")));
+        assert_eq!(find(MOUNTS, GROUPS, "pids"), Some(hierarchy(Version::One, "/sys/fs/cgroup/pids", "")));
+        assert_eq!(find(MOUNTS, GROUPS, "io"), Some(hierarchy(Version::Two, "/sys/fs/cgroup/unified", "")));
         let laptop = "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
         let own = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope\n";
         let found = find(laptop, own, "memory").unwrap();
@@ -323,7 +323,7 @@ mod tests {
     fn in_a_container_the_mount_is_a_branch_of_the_tree() {
         let mounts = "30 23 0:26 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
         let found = find(mounts, "4:memory:/docker/abc/inner\n", "memory");
-        assert_eq!(found, hierarchy(Version::One, "/sys/fs/cgroup/memory", "inner"));
+        assert_eq!(found, Some(hierarchy(Version::One, "/sys/fs/cgroup/memory", "inner")));
         assert_eq!(find(mounts, "4:memory:/elsewhere\n", "memory"), None);
     }
 
