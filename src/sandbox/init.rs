@@ -177,8 +177,8 @@ fn first_process(mut socket: UnixStream, setup: Setup, walls: Walls, body: &[u8]
 
 fn post(setup: &Setup, walls: Walls) -> outer::Post {
     let (scratch, disk) = match setup {
-        Setup::Instance(instance) => (instance.scratch.clone(), instance.limits.disk),
-        _ => ("/".into(), None),
+        Setup::Instance(instance) => (Some(instance.scratch.clone()), instance.limits.disk),
+        _ => (None, None),
     };
     outer::Post { walls, scratch, disk }
 }
@@ -197,11 +197,13 @@ fn be_first(
     (builtin, alarm): (Builtin, OwnedFd),
 ) -> Result<(), Failure> {
     let (Request::Go, _) = hear(socket)? else { return Err(Failure::other("go on", "not told so")) };
+    if walls == Walls::None {
+        // As process 1 of a namespace would: daemons stay below us, where they can be found.
+        prctl::set_child_subreaper(true).map_err(Failure::os(Step::Other, "take orphans"))?;
+    }
     let (mut notes, mut root) = (Vec::new(), None);
     match (setup, walls) {
         (Setup::Instance(setup), Walls::None) => {
-            // As process 1 of a namespace would: daemons stay below us, where they can be found.
-            prctl::set_child_subreaper(true).map_err(Failure::os(Step::Other, "take orphans"))?;
             let place = copied::instance(&setup, body, &mut notes)?;
             root = Some(place);
             harden::harden(false)?;

@@ -188,7 +188,7 @@ impl Instance {
     }
 
     /// The root of the running instance as a path of this machine, for reading files. An absolute symbolic link below
-    /// it leads out to this machine's own files; consider [`layers`](super::layers).
+    /// it leads out to this machine's own files: [`layers::read_inside`](super::layers::read_inside) keeps inside.
     pub fn root(&self) -> PathBuf {
         let outer = self.chain().as_ref().map(Chain::outer);
         match (outer, &self.mode) {

@@ -30,6 +30,23 @@ pub fn read_file(layers: &[PathBuf], path: &Path) -> io::Result<Option<Vec<u8>>>
     }
 }
 
+/// Reads a file of a running instance by its [`root`](super::Instance::root): symbolic links lead where they lead inside,
+/// also when they change meanwhile. `None` when there is no such file.
+///
+/// # Errors
+/// As [`read_file`]; also when the instance has ended.
+pub fn read_inside(root: &Path, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+    let folder = open(root, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    match openat2(folder, path, OpenHow::new().flags(flags).resolve(resolve)) {
+        Ok(file) => read_open(File::from(file)).map(Some),
+        Err(nix::Error::ENOENT | nix::Error::ENOTDIR) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// Reads a file that was found in one of the layers, over folders only: no link is followed any more.
 fn read_plain(layers: &[PathBuf], path: &Path) -> io::Result<Vec<u8>> {
     use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
@@ -41,20 +58,22 @@ fn read_plain(layers: &[PathBuf], path: &Path) -> io::Result<Vec<u8>> {
     // Should it have become a pipe, opening must not wait for a writer.
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let resolve = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH;
-    let mut file = File::from(openat2(folder, inside, OpenHow::new().flags(flags).resolve(resolve))?);
+    read_open(File::from(openat2(folder, inside, OpenHow::new().flags(flags).resolve(resolve))?))
+}
+
+/// Reads a file that was opened without waiting, if it is one and is not without end.
+fn read_open(file: File) -> io::Result<Vec<u8>> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "is not a regular file"));
     }
     if metadata.len() > LONGEST {
-        return Err(io::Error::new(
-            ErrorKind::FileTooLarge,
-            format!("has {} bytes, more than is ever read", metadata.len()),
-        ));
+        let text = format!("has {} bytes, more than is ever read", metadata.len());
+        return Err(io::Error::new(ErrorKind::FileTooLarge, text));
     }
     let mut content = Vec::new();
     // It may grow while it is read.
-    (&mut file).take(LONGEST + 1).read_to_end(&mut content)?;
+    file.take(LONGEST).read_to_end(&mut content)?;
     Ok(content)
 }
 
@@ -303,6 +322,21 @@ mod tests {
         fs::remove_dir_all(stack.layers[0].join("etc")).unwrap();
         symlink("/etc", stack.layers[0].join("etc")).unwrap();
         assert_eq!(read_plain(&stack.layers, &path).unwrap_err().raw_os_error(), Some(nix::libc::ELOOP));
+    }
+
+    #[test]
+    fn links_of_a_running_root_lead_where_they_lead_inside() {
+        let stack = Stack::new(1);
+        let root = &stack.layers[0];
+        stack.write(0, "usr/lib/os-release", "inside").link(0, "etc/os-release", "/usr/lib/os-release");
+        stack.link(0, "etc/up", "../../../../../../../../usr/lib/os-release").link(0, "etc/passwd", "/etc/passwd");
+        for path in ["/etc/os-release", "etc/up"] {
+            assert_eq!(read_inside(root, Path::new(path)).unwrap().as_deref(), Some(b"inside".as_slice()), "{path}");
+        }
+        assert!(read_inside(root, Path::new("/etc/passwd")).is_err(), "a link to itself");
+        assert_eq!(read_inside(root, Path::new("/etc/none")).unwrap(), None);
+        nix::unistd::mkfifo(&root.join("pipe"), nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        assert!(read_inside(root, Path::new("/pipe")).is_err());
     }
 
     #[test]

@@ -16,6 +16,9 @@ const ROUNDS: u32 = 2000;
 /// lives.
 pub(super) fn kill_below(folder: &Path) -> usize {
     let Ok(folder) = folder.canonicalize() else { return 0 };
+    if folder.parent().is_none() {
+        return 0; // Everyone's root: that would be the machine.
+    }
     let mut found = 0;
     for _ in 0..ROUNDS {
         found = processes().filter(|pid| kill_if_below(*pid, &folder)).count();
@@ -54,5 +57,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(kill_below(folder.path()), 0);
         assert_eq!(kill_below(Path::new("/nonexistent-folder")), 0);
+        assert_eq!(kill_below(Path::new("/")), 0);
     }
 }

@@ -48,6 +48,16 @@ pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
             writeln!(out, "connected").unwrap();
             0
         }
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
+        other => attack(other, rest, out),
+    }
+}
+
+/// What a hostile component would try.
+fn attack(verb: &str, rest: &str, out: &mut dyn Write) -> i32 {
+    match verb {
         "mount" => {
             let words: Vec<&str> = rest.split(' ').collect();
             let word = |at: usize| Some(words[at]).filter(|word| *word != "none");
@@ -69,9 +79,6 @@ pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
             }
             0
         }
-        "spin" => loop {
-            std::hint::spin_loop();
-        },
         other => panic!("unknown verb {other}"),
     }
 }

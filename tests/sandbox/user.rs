@@ -176,6 +176,10 @@ fn files_belong_to_many_users() {
     let instance = instance();
     if bench::mode() == "userns-fake" {
         assert_eq!(sh(&instance, "id -u; touch /srv/x; chown 33:65534 /srv/x; stat -c %u:%g /srv/x"), "0\n0:0");
+        // Devices are none, pipes are real, and nobody can become another.
+        let script = "mknod /srv/n c 1 3 && test ! -e /srv/n && mkfifo /srv/p && mknod /srv/q p && test -p /srv/p && test -p /srv/q; \
+                      su -s /bin/sh -c 'id -u' nobody";
+        assert_eq!(sh(&instance, script), "0");
         let notes = instance.notes();
         assert!(notes[0].contains("belong to root") && notes[0].contains("sudo usermod --add-subuids"), "{notes:?}");
         return;

@@ -54,14 +54,16 @@ pub(super) const READY: &[u8] = b"ready";
 /// What is watched over.
 pub(super) struct Post {
     pub(super) walls: Walls,
-    pub(super) scratch: PathBuf,
+    /// The scratch folder of an instance.
+    pub(super) scratch: Option<PathBuf>,
     pub(super) disk: Option<u64>,
 }
 
 /// Waits until process 1 has ended, or without namespaces until the parent has. `alarm` reaches process 1.
 pub(super) fn wait(child: Pid, signals: &SignalFd, post: &Post, alarm: &OwnedFd) {
     // Relative from here on: the root becomes the instance's, while a working directory stays where it is.
-    let mut wanted = post.disk.filter(|_| nix::unistd::chdir(&post.scratch).is_ok());
+    let moved = post.scratch.as_ref().is_some_and(|scratch| nix::unistd::chdir(scratch).is_ok());
+    let mut wanted = post.disk.filter(|_| moved);
     let mut watch: Option<Watch> = None;
     let mut closed = false;
     loop {
@@ -116,7 +118,9 @@ pub(super) fn connection() -> nix::Result<(OwnedFd, OwnedFd)> {
 /// instance's root.
 fn bury(post: &Post) {
     descendants::kill_all_of(nix::unistd::getpid());
-    stray::kill_below(&post.scratch.join("upper"));
+    if let Some(scratch) = &post.scratch {
+        stray::kill_below(&scratch.join("upper"));
+    }
     while sys::reap(false).is_some() {}
 }
 
