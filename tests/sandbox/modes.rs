@@ -12,12 +12,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// What every user runs.
+pub const MEASURED: &[Test] = &[("modes::the_start_of_each_mode_is_measured", the_start_of_each_mode_is_measured)];
+
 /// What root runs.
 pub const AS_ROOT: &[Test] = &[
     ("modes::everything_works_in_a_container", everything_works_in_a_container),
     ("modes::a_container_without_device_nodes_works_too", a_container_without_device_nodes_works_too),
     ("modes::a_mode_can_be_asked_for", a_mode_can_be_asked_for),
-    ("modes::the_start_of_each_mode_is_measured", the_start_of_each_mode_is_measured),
 ];
 
 const OWN: &[Test] = &[

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::bench::{instance, sh};
-use crate::{bench, ends, files, hostile, jobs, limits, packages, walls};
+use crate::{bench, ends, files, hostile, jobs, limits, modes, packages, walls};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -19,8 +19,9 @@ pub const AS_ROOT: &[Test] = &[
 pub const TESTS: &[Test] = &TABLE;
 
 const OWN: [Test; 1] = [("user::files_belong_to_many_users", files_belong_to_many_users)];
-const GROUPS: [&[Test]; 9] = [
+const GROUPS: [&[Test]; 10] = [
     &OWN,
+    modes::MEASURED,
     jobs::TESTS,
     walls::TESTS,
     hostile::TESTS,
