@@ -15,8 +15,14 @@ mod builtin;
 mod ends;
 #[path = "sandbox/files.rs"]
 mod files;
+#[path = "sandbox/hostile.rs"]
+mod hostile;
 #[path = "sandbox/jobs.rs"]
 mod jobs;
+#[path = "sandbox/limits.rs"]
+mod limits;
+#[path = "sandbox/modes.rs"]
+mod modes;
 #[path = "sandbox/packages.rs"]
 mod packages;
 #[path = "sandbox/user.rs"]
@@ -40,6 +46,13 @@ fn main() {
         ["--victim", folder] => ends::victim(folder),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
+        ["--with-one-id", folder] => run("with a single id", user::TESTS, &[], &mut || user::with_one_id(folder)),
+        ["--in-container", folder] => run("in a container", &modes::in_container(), &[], &mut || modes::set_up(folder)),
+        ["--in-strict-container", folder] => {
+            run("in a strict container", modes::STRICT, &[], &mut || modes::set_up(folder));
+        }
+        ["--with-keys", places] => half(places, hostile::with_keys),
+        ["--on-terminal", places] => half(places, hostile::on_terminal),
         ["--probe", folder] => user::say_what_the_probe_says(folder),
         ["--list", ..] => all().iter().for_each(|(name, _)| println!("{name}: test")),
         _ => run("", &all(), &words, &mut || ()),
@@ -47,7 +60,14 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, user::AS_ROOT].concat()
+    [user::TESTS, user::AS_ROOT, modes::AS_ROOT].concat()
+}
+
+/// The other half of a test, in a process of its own.
+fn half(places: &str, body: fn()) {
+    bench::be_half(places);
+    body();
+    bench::clean();
 }
 
 /// Runs what the words (a part of a name; flags are ignored) choose, and says it as libtest does.
@@ -64,6 +84,7 @@ fn run(what: &str, tests: &[Test], words: &[&str], prepare: &mut dyn FnMut()) {
     for (name, test) in &chosen {
         let start = Instant::now();
         let result = catch_unwind(test);
+        bench::tidy();
         let (word, took) = (if result.is_ok() { "ok" } else { "FAILED" }, start.elapsed());
         println!("test {name} ... {word} ({:.2}s)", took.as_secs_f64());
         if result.is_err() {

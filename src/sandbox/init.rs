@@ -1,7 +1,7 @@
 //! The child's half of an instance: this program executed again, first outside of its namespaces, then as process 1.
 //!
 //! ```text
-//! amiforge ──spawn──► outer: unshare, wait for the maps ──fork──► process 1: mounts, pivot_root, jobs
+//! amiforge ──spawn──► outer: unshare, wait for the maps ──fork──► process 1: mounts, pivot_root, unshare again, jobs
 //!                                                                    └─► supervisor of a job ──► the job
 //! ```
 //!
@@ -12,11 +12,11 @@
 use super::Exit;
 use super::spawn::{ARGUMENT, PARENT};
 use super::sys;
-use super::wire::{self, Failure, Operation, Reply, Request, Setup, Step};
+use super::wire::{self, Failure, Operation, Reply, Request, Setup, Step, Walls};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, Gid, Pid, Uid};
 use std::fs::File;
@@ -24,10 +24,15 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+mod copied;
 mod descendants;
+mod filter;
+mod harden;
 mod inject;
 mod job;
+mod lock;
 mod mounts;
+mod outer;
 mod serve;
 mod terminal;
 
@@ -50,10 +55,12 @@ fn run(parent: Option<Pid>, builtin: Builtin) -> i32 {
     // Nothing is inherited but the socket, which is the standard input.
     sys::close_all_but(None);
     umask(Mode::from_bits_truncate(0o022));
+    // Away from the caller's terminal: whoever has one can type into it.
+    let _ = nix::unistd::setsid();
     let Ok(mut socket) = take_socket() else { return 2 };
     match prepare(&mut socket, parent) {
-        Ok((Setup::Operation(operation), _)) => operate(&mut socket, &operation),
-        Ok((setup, body)) => first_process(socket, setup, &body, builtin),
+        Ok((Setup::Operation(operation), ..)) => operate(&mut socket, &operation),
+        Ok((setup, walls, body)) => first_process(socket, setup, walls, &body, builtin),
         Err(failure) => fail(&mut socket, failure),
     }
 }
@@ -80,38 +87,46 @@ fn take_socket() -> io::Result<UnixStream> {
 }
 
 /// Hears what to become, makes the namespaces and becomes root in them.
-fn prepare(socket: &mut UnixStream, parent: Option<Pid>) -> Result<(Setup, Vec<u8>), Failure> {
-    let (setup, body) = match hear(socket)? {
-        (Request::Begin(setup), body) => (setup, body),
+fn prepare(socket: &mut UnixStream, parent: Option<Pid>) -> Result<(Setup, Walls, Vec<u8>), Failure> {
+    let (setup, walls, body) = match hear(socket)? {
+        (Request::Begin(setup, walls), body) => (setup, walls, body),
         (other, _) => return Err(Failure::other("begin", format!("{other:?}"))),
     };
-    unshare(namespaces(&setup)).map_err(Failure::os(Step::Unshare, "make namespaces"))?;
+    if walls != Walls::None {
+        unshare(namespaces(&setup)).map_err(Failure::os(Step::Unshare, "make namespaces"))?;
+    }
     tell(socket, &Reply::Unshared)?;
     let (Request::Mapped, _) = hear(socket)? else { return Err(Failure::other("map ids", "not told so")) };
-    become_root().map_err(Failure::os(Step::Identity, "become root in the user namespace"))?;
+    become_root(walls).map_err(Failure::os(Step::Identity, "become root in the user namespace"))?;
+    match walls {
+        Walls::Ids => {}
+        Walls::OneId => filter::pretend_to_own().map_err(Failure::io(Step::Identity, "pretend changes of owner"))?,
+        Walls::None => filter::spare_the_container().map_err(Failure::io(Step::Identity, "filter signals"))?,
+    }
     // A change of identity takes both back: the wish to die with the parent, and the right of our own user to look
     // into this process (/proc/PID/root).
     die_with(parent);
     prctl::set_dumpable(true).map_err(Failure::os(Step::Identity, "stay readable for the own user"))?;
-    Ok((setup, body))
+    Ok((setup, walls, body))
 }
 
+/// Those of process 1; what jobs shall be master of is made with the inner ones ([`lock`]).
 fn namespaces(setup: &Setup) -> CloneFlags {
     let processes = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
     match setup {
         Setup::Operation(_) => CloneFlags::CLONE_NEWUSER,
         Setup::Workshop => processes | CloneFlags::CLONE_NEWIPC,
-        Setup::Instance(instance) => {
-            let all = processes | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
-            if instance.loopback_only { all | CloneFlags::CLONE_NEWNET } else { all }
-        }
+        Setup::Instance(_) => processes,
     }
 }
 
-fn become_root() -> nix::Result<()> {
+fn become_root(walls: Walls) -> nix::Result<()> {
     let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
     nix::unistd::setresgid(gid, gid, gid)?;
-    nix::unistd::setgroups(&[])?;
+    if walls == Walls::Ids {
+        // With one id it is denied, and the groups of the caller stay: as ids that nobody inside can name.
+        nix::unistd::setgroups(&[])?;
+    }
     nix::unistd::setresuid(uid, uid, uid)
 }
 
@@ -128,56 +143,84 @@ fn operate(socket: &mut UnixStream, operation: &Operation) -> i32 {
 }
 
 /// Forks process 1 of the new pid namespace and waits for its end.
-fn first_process(mut socket: UnixStream, setup: Setup, body: &[u8], builtin: Builtin) -> i32 {
+fn first_process(mut socket: UnixStream, setup: Setup, walls: Walls, body: &[u8], builtin: Builtin) -> i32 {
     let step = "start process 1";
-    let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(Failure::os(Step::Other, step));
-    let forked = pipe.and_then(|pipe| Ok((pipe, sys::fork().map_err(Failure::os(Step::Other, step))?)));
+    let ready = outer::hold_signals(walls).and_then(|signals| Ok((signals, outer::connection()?)));
+    if walls == Walls::None {
+        // Orphans become ours, and the end of the parent is a signal that can be waited for.
+        let _ = (prctl::set_child_subreaper(true), prctl::set_pdeathsig(Signal::SIGTERM));
+    }
+    let forked = ready.and_then(|ready| Ok((ready, sys::fork()?))).map_err(Failure::os(Step::Other, step));
     match forked {
         Err(failure) => fail(&mut socket, failure),
-        Ok(((watched, held), ForkResult::Parent { child })) => {
+        Ok(((signals, (watched, held)), ForkResult::Parent { child })) => {
             drop(watched);
             let told = tell(&mut socket, &Reply::Started { pid: child.as_raw() });
             // Our copy of the socket would keep the parent from noticing the end of process 1.
             drop(socket);
             if told.is_ok() {
-                wait_for(child);
+                outer::wait(child, &signals, &post(&setup, walls), &held);
             }
-            drop(held);
             0
         }
-        Ok(((watched, held), ForkResult::Child)) => {
-            drop(held);
+        Ok(((signals, (watched, held)), ForkResult::Child)) => {
+            drop((signals, held));
+            let _ = SigSet::all().thread_unblock();
             if prctl::set_pdeathsig(Signal::SIGKILL).is_err() || has_hung_up(&watched) {
                 sys::leave(1);
             }
-            let code =
-                be_first(&mut socket, setup, body, builtin).map_or_else(|failure| fail(&mut socket, failure), |()| 0);
+            let code = be_first(&mut socket, setup, walls, body, (builtin, watched))
+                .map_or_else(|failure| fail(&mut socket, failure), |()| 0);
             sys::leave(code)
         }
     }
 }
 
-fn wait_for(child: Pid) {
-    while let Some((pid, _)) = sys::reap(true) {
-        if pid == child {
-            return;
-        }
-    }
+fn post(setup: &Setup, walls: Walls) -> outer::Post {
+    let (scratch, disk) = match setup {
+        Setup::Instance(instance) => (Some(instance.scratch.clone()), instance.limits.disk),
+        _ => (None, None),
+    };
+    outer::Post { walls, scratch, disk }
 }
 
-/// The parent of process 1 is in another pid namespace and cannot be asked for; the pipe it holds tells.
-fn has_hung_up(pipe: &OwnedFd) -> bool {
-    let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+/// The parent of process 1 is in another pid namespace and cannot be asked for; the connection to it tells.
+fn has_hung_up(connection: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(connection.as_fd(), PollFlags::POLLIN)];
     poll(&mut fds, PollTimeout::ZERO) != Ok(0)
 }
 
-fn be_first(socket: &mut UnixStream, setup: Setup, body: &[u8], builtin: Builtin) -> Result<(), Failure> {
+fn be_first(
+    socket: &mut UnixStream,
+    setup: Setup,
+    walls: Walls,
+    body: &[u8],
+    (builtin, alarm): (Builtin, OwnedFd),
+) -> Result<(), Failure> {
     let (Request::Go, _) = hear(socket)? else { return Err(Failure::other("go on", "not told so")) };
-    let notes = match setup {
-        Setup::Instance(setup) => mounts::instance(&setup, body)?,
-        _ => mounts::workshop()?,
-    };
-    serve::serve(socket, notes, builtin)
+    if walls == Walls::None {
+        // As process 1 of a namespace would: daemons stay below us, where they can be found.
+        prctl::set_child_subreaper(true).map_err(Failure::os(Step::Other, "take orphans"))?;
+    }
+    let (mut notes, mut root) = (Vec::new(), None);
+    match (setup, walls) {
+        (Setup::Instance(setup), Walls::None) => {
+            let place = copied::instance(&setup, body, &mut notes)?;
+            root = Some(place);
+            harden::harden(false)?;
+        }
+        (Setup::Instance(setup), _) => {
+            notes = mounts::instance(&setup, walls, body)?;
+            lock::lock(walls, setup.loopback_only, setup.limits.processes)?;
+            mounts::finish(&setup)?;
+            harden::harden(true)?;
+        }
+        (_, Walls::None) => {}
+        _ => notes = mounts::workshop()?,
+    }
+    // The outer process may begin to watch. Should it be gone, we are told so as soon as we listen.
+    let _ = nix::unistd::write(&alarm, outer::READY);
+    serve::serve(socket, notes, builtin, serve::Place { root, alarm })
 }
 
 fn hear(socket: &mut UnixStream) -> Result<(Request, Vec<u8>), Failure> {

@@ -1,16 +1,21 @@
 //! The handle of a running instance.
 
 use super::launch::{self, Chain, LaunchError, SharedTarget};
-use super::mode::Mode;
-use super::wire::{Failure, InjectedFile, InstanceSetup, Request, Setup, Step};
-use super::{Exit, Job, Line, Network, SandboxError, Spec, root};
+use super::mode::{Candidates, Mode, PRIVILEGED};
+use super::probe::explain;
+use super::wire::{Failure, InjectedFile, InstanceSetup, Request, Setup, Step, Walls};
+use super::{Exit, Injected, Job, Line, Network, SandboxError, Spec, layers, root};
+use held::Held;
 use nix::errno::Errno;
 use nix::fcntl::Flock;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod elsewhere;
+mod held;
 mod terminal;
 
 pub(super) use elsewhere::other_half;
@@ -24,6 +29,7 @@ pub struct Instance {
     upper: PathBuf,
     notes: Vec<String>,
     chain: Mutex<Option<Chain>>,
+    held: Mutex<Held>,
     target: SharedTarget,
     // Held, not read: its release tells other processes that the scratch folder may be swept.
     _lock: Flock<File>,
@@ -44,21 +50,52 @@ impl Killer {
 }
 
 impl Instance {
-    /// Starts an instance. The scratch folder is made if need be and stays locked by this process until the
-    /// instance is dropped; it is not removed.
+    /// Starts an instance in the best mode this machine permits, found out by trying. The scratch folder is made if
+    /// need be, closed to other users, and stays locked by this process until the instance is dropped; it is not removed.
     ///
     /// # Errors
     /// [`SandboxError::Unavailable`] when this machine does not permit it, with what mends that.
     pub fn start(spec: &Spec) -> Result<Self, SandboxError> {
-        let mode = Mode::of_this_process()?;
-        Self::start_in(spec, mode).map_err(super::probe::explain)
+        let Candidates { modes, missing } = Mode::candidates();
+        let mut refused = None;
+        for mode in modes {
+            let notes = mode.notes(missing.as_ref());
+            // What is wrong with the description is no better in the next mode.
+            check(spec, &mode)?;
+            match Self::start_in(spec, mode) {
+                Ok(mut instance) => {
+                    instance.notes.splice(0..0, notes);
+                    return Ok(instance);
+                }
+                Err(error) if error.is_refusal() => {
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(explain(error)),
+            }
+        }
+        Err(refused.map(explain).or(missing).unwrap_or_else(|| SandboxError::Spec("there is no mode to try".into())))
     }
 
-    /// As `start`, with the init's own words for what failed.
+    /// Starts an instance in a certain mode ([`Mode::named`], or what [`probe`](super::probe()) has found), else as
+    /// [`Instance::start`].
+    ///
+    /// # Errors
+    /// [`SandboxError::Unavailable`] when this machine does not permit that mode, with what mends it.
+    pub fn start_as(spec: &Spec, mode: &Mode) -> Result<Self, SandboxError> {
+        let mut instance = Self::start_in(spec, mode.clone()).map_err(explain)?;
+        instance.notes.splice(0..0, mode.notes(None));
+        Ok(instance)
+    }
+
+    /// As `start_as`, with the init's own words for what failed.
     pub(super) fn start_in(spec: &Spec, mode: Mode) -> Result<Self, LaunchError> {
-        check(spec)?;
+        check(spec, &mode)?;
         let lock = root::claim(&spec.scratch)?;
+        // What is made in it may have the set-user-id bit, and the owner it has inside.
+        let closed = fs::set_permissions(&spec.scratch, fs::Permissions::from_mode(0o700));
+        closed.map_err(SandboxError::file("cannot close to other users", &spec.scratch))?;
         let target = SharedTarget::default();
+        let mut held = Held::prepare(spec.limits, &spec.scratch)?;
         let mut place = elsewhere::current(&spec.scratch);
         let mut notes = Vec::new();
         let mut started = boot(spec, &mode, &place, &target);
@@ -71,10 +108,15 @@ impl Instance {
             ));
             started = boot(spec, &mode, &place, &target);
         }
-        let chain = started?;
-        notes.extend(chain.notes.iter().cloned());
+        let applied = started.and_then(|chain| {
+            let limited = held.apply(chain.outer(), chain.pid)?;
+            Ok((chain, limited))
+        });
+        let (chain, limited) = applied.inspect_err(|_| held.release())?;
+        notes.extend(chain.notes.iter().cloned().chain(limited));
         let upper = place.join("upper");
-        Ok(Self { spec: spec.clone(), mode, upper, notes, chain: Mutex::new(Some(chain)), target, _lock: lock })
+        let (chain, held) = (Mutex::new(Some(chain)), Mutex::new(held));
+        Ok(Self { spec: spec.clone(), mode, upper, notes, chain, held, target, _lock: lock })
     }
 
     /// Runs a job and hands on its output as it comes; blocks until it has ended. One at a time: another caller waits.
@@ -83,7 +125,12 @@ impl Instance {
     /// [`SandboxError::Gone`] when the instance was killed or has ended by itself, for instance by a reboot from inside.
     pub fn run(&self, job: &Job, on_line: &mut dyn FnMut(Line)) -> Result<Exit, SandboxError> {
         let (request, body) = request_of(job);
-        self.perform(&request, body, on_line)
+        let before = self.held().reached();
+        let exit = self.perform(&request, body, on_line);
+        for text in self.held().said_since(before) {
+            on_line(Line::Err(text));
+        }
+        exit
     }
 
     /// Proves that the instance works: makes a file and gives it away.
@@ -110,7 +157,8 @@ impl Instance {
         let mut guard = self.chain();
         guard.take().ok_or(SandboxError::Gone)?.end();
         let place = self.upper.parent().unwrap_or(&self.spec.scratch);
-        let chain = boot(&self.spec, &self.mode, place, &self.target).map_err(super::probe::explain)?;
+        let chain = boot(&self.spec, &self.mode, place, &self.target).map_err(explain)?;
+        self.held().apply(chain.outer(), chain.pid)?;
         *guard = Some(chain);
         Ok(())
     }
@@ -122,6 +170,11 @@ impl Instance {
         if let Some(chain) = self.chain().take() {
             chain.end();
         }
+        if self.mode == Mode::Copy {
+            // In case someone has killed the process that does it.
+            super::copied::end_processes(&self.spec.scratch);
+        }
+        self.held().release();
     }
 
     /// A handle that ends this instance from another thread.
@@ -137,11 +190,16 @@ impl Instance {
     }
 
     /// The root of the running instance as a path of this machine, for reading files. An absolute symbolic link below
-    /// it leads out to this machine's own files; consider [`layers`](super::layers).
+    /// it leads out to this machine's own files: [`layers::read_inside`](super::layers::read_inside) keeps inside.
     pub fn root(&self) -> PathBuf {
-        let pid = self.chain().as_ref().map(|chain| chain.pid);
-        // Process 0 exists on no machine: reading finds nothing once the instance has ended.
-        PathBuf::from(format!("/proc/{}/root", pid.map_or(0, nix::unistd::Pid::as_raw)))
+        let outer = self.chain().as_ref().map(Chain::outer);
+        match (outer, &self.mode) {
+            (Some(_), Mode::Copy) => self.upper.clone(),
+            // The outer process has moved with process 1, which lets nobody look.
+            (Some(outer), _) => PathBuf::from(format!("/proc/{outer}/root")),
+            // Process 0 exists on no machine: reading finds nothing once the instance has ended.
+            (None, _) => PathBuf::from("/proc/0/root"),
+        }
     }
 
     /// How namespaces are made here.
@@ -152,6 +210,10 @@ impl Instance {
     /// What the user should know about how it was started; mostly nothing.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
@@ -183,7 +245,15 @@ fn request_of(job: &Job) -> (Request, &[u8]) {
     }
 }
 
-fn check(spec: &Spec) -> Result<(), SandboxError> {
+fn check(spec: &Spec, mode: &Mode) -> Result<(), SandboxError> {
+    if *mode == Mode::Copy && spec.network == Network::Loopback {
+        return Err(SandboxError::Unavailable {
+            missing: "a network of its own, without a way out".into(),
+            reason: format!("the only mode that works here, {}, shares the network of this container", mode.name()),
+            mend: PRIVILEGED.into(),
+            without: "a run that may reach the network (without --offline)".into(),
+        });
+    }
     if spec.layers.is_empty() {
         return Err(SandboxError::Spec("it has no layer; at least one root filesystem is needed".into()));
     }
@@ -205,9 +275,24 @@ fn unsuitable(failure: &Failure) -> bool {
     failure.step == Step::Overlay && matches!(errno, Some(Errno::EINVAL | Errno::EOPNOTSUPP))
 }
 
+/// Where apt shall be told not to become another user, and what it is told; apt.conf(5).
+const APT_AS_ROOT: (&str, &[u8]) = ("/etc/apt/apt.conf.d/98amiforge-one-id", b"APT::Sandbox::User \"root\";\n");
+
+/// The files to inject, with one more where there is no other user that apt could become.
+fn injected(spec: &Spec, mode: &Mode) -> BTreeMap<PathBuf, Injected> {
+    let mut files = spec.inject.clone();
+    let has_apt = layers::resolve(&spec.layers, Path::new("/etc/apt"), true).is_ok_and(|place| place.node.is_some());
+    if mode.walls() == Walls::OneId && has_apt {
+        let (path, content) = APT_AS_ROOT;
+        files.insert(path.into(), Injected { content: content.to_vec(), mode: 0o644 });
+    }
+    files
+}
+
 fn boot(spec: &Spec, mode: &Mode, place: &Path, target: &SharedTarget) -> Result<Chain, LaunchError> {
     let loopback_only = spec.network == Network::Loopback;
-    let inject = spec.inject.iter().map(|(path, file)| InjectedFile {
+    let files = injected(spec, mode);
+    let inject = files.iter().map(|(path, file)| InjectedFile {
         path: path.clone(),
         mode: file.mode,
         length: file.content.len(),
@@ -219,8 +304,9 @@ fn boot(spec: &Spec, mode: &Mode, place: &Path, target: &SharedTarget) -> Result
         loopback_only,
         inject: inject.collect(),
         bind: spec.bind.iter().filter(|path| path.exists()).cloned().collect(),
+        limits: spec.limits,
         resolver: if loopback_only { None } else { fs::read_to_string("/etc/resolv.conf").ok() },
     };
-    let body: Vec<u8> = spec.inject.values().flat_map(|file| file.content.iter().copied()).collect();
+    let body: Vec<u8> = files.values().flat_map(|file| file.content.iter().copied()).collect();
     launch::launch(mode, Setup::Instance(setup), &body, target)
 }

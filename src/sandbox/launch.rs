@@ -53,6 +53,16 @@ pub(super) enum LaunchError {
     Other(SandboxError),
 }
 
+impl LaunchError {
+    /// Whether the machine has refused something that another mode does without.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Failed(failure) => failure.is_refusal(),
+            Self::Other(error) => matches!(error, SandboxError::Unavailable { .. }),
+        }
+    }
+}
+
 impl From<SandboxError> for LaunchError {
     fn from(error: SandboxError) -> Self {
         Self::Other(error)
@@ -125,7 +135,7 @@ fn begin(mode: &Mode, setup: Setup, body: &[u8], target: &SharedTarget) -> Resul
         }
     }
     socket.set_read_timeout(Some(PATIENCE)).map_err(start_error("set up the socket"))?;
-    tell(&mut socket, &Request::Begin(setup), body)?;
+    tell(&mut socket, &Request::Begin(setup, mode.walls()), body)?;
     let Reply::Unshared = hear(&mut socket)? else { return Err(unexpected("instead of its namespaces")) };
     mode.write_maps(outer)?;
     tell(&mut socket, &Request::Mapped, &[])?;
@@ -197,6 +207,11 @@ impl Chain {
                 Ok(None) | Err(_) => return Err(SandboxError::Gone),
             }
         }
+    }
+
+    /// The process outside of the namespaces, which has moved to their root.
+    pub(super) fn outer(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
     }
 
     /// Kills everything and returns when nothing of it is left.

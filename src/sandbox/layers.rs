@@ -3,27 +3,78 @@
 use super::sys;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
-use std::io::{self, ErrorKind};
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 /// Symbolic links followed on one path; `MAXSYMLINKS` of Linux.
 const LINKS: usize = 40;
 
+/// Longest file that is read; a component can make one of any length in no time (truncate(1)).
+const LONGEST: u64 = 256 << 20;
+
 /// Reads a file through stacked layers, topmost first. Whiteouts and opaque folders are honoured; symbolic links are
-/// followed inside of the layers and never out of them. `None` when there is no such file.
+/// followed inside of the layers and never out of them, also when the topmost belongs to a running instance that
+/// replaces folders by links meanwhile. `None` when there is no such file.
 ///
 /// # Errors
-/// Too many symbolic links; a folder in its place; whatever reading answers, for example permission denied for a file
+/// Too many symbolic links; a folder in its place; a file of more than 256 MiB; whatever reading answers, for example permission denied for a file
 /// that belongs to a subordinate id.
 pub fn read_file(layers: &[PathBuf], path: &Path) -> io::Result<Option<Vec<u8>>> {
     match resolve(layers, path, true)?.node {
         None => Ok(None),
         Some(Node::Folder { .. }) => Err(io::Error::new(ErrorKind::IsADirectory, "is a folder")),
-        Some(Node::File { path, metadata }) if metadata.is_file() => fs::read(path).map(Some),
+        Some(Node::File { path, metadata }) if metadata.is_file() => read_plain(layers, &path).map(Some),
         Some(Node::File { .. }) => Err(io::Error::new(ErrorKind::InvalidInput, "is not a regular file")),
     }
+}
+
+/// Reads a file of a running instance by its [`root`](super::Instance::root): symbolic links lead where they lead inside,
+/// also when they change meanwhile. `None` when there is no such file.
+///
+/// # Errors
+/// As [`read_file`]; also when the instance has ended.
+pub fn read_inside(root: &Path, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+    let folder = open(root, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    match openat2(folder, path, OpenHow::new().flags(flags).resolve(resolve)) {
+        Ok(file) => read_open(File::from(file)).map(Some),
+        Err(nix::Error::ENOENT | nix::Error::ENOTDIR) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Reads a file that was found in one of the layers, over folders only: no link is followed any more.
+fn read_plain(layers: &[PathBuf], path: &Path) -> io::Result<Vec<u8>> {
+    use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+    let (layer, inside) = layers
+        .iter()
+        .find_map(|layer| Some((layer, path.strip_prefix(layer).ok()?)))
+        .ok_or_else(|| io::Error::other("is in no layer"))?;
+    let folder = open(layer, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+    // Should it have become a pipe, opening must not wait for a writer.
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let resolve = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH;
+    read_open(File::from(openat2(folder, inside, OpenHow::new().flags(flags).resolve(resolve))?))
+}
+
+/// Reads a file that was opened without waiting, if it is one and is not without end.
+fn read_open(file: File) -> io::Result<Vec<u8>> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "is not a regular file"));
+    }
+    if metadata.len() > LONGEST {
+        let text = format!("has {} bytes, more than is ever read", metadata.len());
+        return Err(io::Error::new(ErrorKind::FileTooLarge, text));
+    }
+    let mut content = Vec::new();
+    // It may grow while it is read.
+    file.take(LONGEST).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// What a stack of layers has at a path.
@@ -99,7 +150,7 @@ fn names(path: &Path) -> impl Iterator<Item = OsString> + '_ {
     })
 }
 
-fn root(layers: &[PathBuf]) -> io::Result<Node> {
+pub(super) fn root(layers: &[PathBuf]) -> io::Result<Node> {
     let mut places = Vec::new();
     let mut metadata = None;
     for layer in layers {
@@ -110,6 +161,9 @@ fn root(layers: &[PathBuf]) -> io::Result<Node> {
         }
         metadata.get_or_insert(found);
         places.push(layer.clone());
+        if is_opaque(layer)? {
+            break;
+        }
     }
     match metadata {
         Some(metadata) => Ok(Node::Folder { places, metadata }),
@@ -118,7 +172,7 @@ fn root(layers: &[PathBuf]) -> io::Result<Node> {
 }
 
 /// One name in a folder that is merged of `places`.
-fn child(places: &[PathBuf], name: &OsStr) -> io::Result<Option<Node>> {
+pub(super) fn child(places: &[PathBuf], name: &OsStr) -> io::Result<Option<Node>> {
     let mut merged: Option<(Vec<PathBuf>, Metadata)> = None;
     for place in places {
         let path = place.join(name);
@@ -151,7 +205,8 @@ pub(super) fn is_whiteout(metadata: &Metadata) -> bool {
 /// Names of the attribute that hides what lower layers have in a folder: of overlays mounted by users, and by root.
 pub(super) const OPAQUE: [&str; 2] = ["user.overlay.opaque", "trusted.overlay.opaque"];
 
-fn is_opaque(folder: &Path) -> io::Result<bool> {
+/// Whether a folder hides what lower layers have in it.
+pub(super) fn is_opaque(folder: &Path) -> io::Result<bool> {
     for name in OPAQUE {
         if sys::attribute(folder, name)?.as_deref() == Some(b"y") {
             return Ok(true);
@@ -256,6 +311,49 @@ mod tests {
         sys::set_attribute(&stack.layers[0].join("var/lists"), OPAQUE[0], b"y").unwrap();
         assert_eq!(stack.read("/var/lists/old"), None);
         assert_eq!(stack.read("/var/lists/new").as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn a_folder_that_has_become_a_link_meanwhile_is_not_followed() {
+        let stack = Stack::new(1);
+        stack.write(0, "etc/passwd", "inside");
+        let path = stack.layers[0].join("etc/passwd");
+        assert_eq!(read_plain(&stack.layers, &path).unwrap(), b"inside");
+        fs::remove_dir_all(stack.layers[0].join("etc")).unwrap();
+        symlink("/etc", stack.layers[0].join("etc")).unwrap();
+        assert_eq!(read_plain(&stack.layers, &path).unwrap_err().raw_os_error(), Some(nix::libc::ELOOP));
+    }
+
+    #[test]
+    fn links_of_a_running_root_lead_where_they_lead_inside() {
+        let stack = Stack::new(1);
+        let root = &stack.layers[0];
+        stack.write(0, "usr/lib/os-release", "inside").link(0, "etc/os-release", "/usr/lib/os-release");
+        stack.link(0, "etc/up", "../../../../../../../../usr/lib/os-release").link(0, "etc/passwd", "/etc/passwd");
+        for path in ["/etc/os-release", "etc/up"] {
+            assert_eq!(read_inside(root, Path::new(path)).unwrap().as_deref(), Some(b"inside".as_slice()), "{path}");
+        }
+        assert!(read_inside(root, Path::new("/etc/passwd")).is_err(), "a link to itself");
+        assert_eq!(read_inside(root, Path::new("/etc/none")).unwrap(), None);
+        nix::unistd::mkfifo(&root.join("pipe"), nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        assert!(read_inside(root, Path::new("/pipe")).is_err());
+    }
+
+    #[test]
+    fn files_without_end_are_refused() {
+        let stack = Stack::new(1);
+        stack.write(0, "big", "");
+        File::options().write(true).open(stack.layers[0].join("big")).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(stack.try_read("/big").unwrap_err().kind(), ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn an_opaque_layer_hides_all_below_it() {
+        let stack = Stack::new(2);
+        stack.write(0, "a", "top").write(1, "b", "base");
+        assert_eq!(stack.read("/b").as_deref(), Some("base"));
+        sys::set_attribute(&stack.layers[0], OPAQUE[0], b"y").unwrap();
+        assert_eq!((stack.read("/a").as_deref(), stack.read("/b")), (Some("top"), None));
     }
 
     #[test]

@@ -6,30 +6,54 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `instance` | the handle: start, run, reboot, stop, kill |
-//! | `probe`, `mode`, `subid` | what this machine permits, and the one command that mends it when it does not |
+//! | `probe`, `mode`, `subid`, `container` | what this machine permits, and the one command that mends it when it does not |
 //! | `launch`, `spawn` | the parent's half of a start: the process, the maps of the user namespace |
 //! | [`init`] | the child's half: namespaces, mounts, process 1, jobs |
 //! | `wire` | what the two halves say to each other |
 //! | [`layers`] | reading files through a stack of layers |
 //! | `tree` | removing, copying and capturing trees of files |
+//! | `copied` | a root that is a copy of its layers, and the layer made of what differs |
+//! | `limits` | what an instance may use up: defaults, control groups |
+//! | `stray` | processes of instances without namespaces, found by their root |
 //! | [`root`] | roots made by mmdebstrap; layers captured, removed and swept |
 //! | [`host`] | the package manager's settings of this machine, for the instances |
 //! | `sys` | the system calls that need `unsafe` |
 //!
 //! Where an instance differs from a machine: the kernel, its settings (`/proc/sys` is read-only) and the hardware are
 //! the host's; with [`Network::Host`] so are the network interfaces and ports; process 1 is ours, not the image's.
+//!
+//! # What a hostile component can do
+//!
+//! With namespaces (`root-ident`, `userns-subid`, `userns-fake`) it is root of its instance and of nothing else. It runs
+//! in a second user namespace, so that what we have mounted can neither be undone nor made writable (`init/lock`); all of
+//! /proc that is not a process's is read-only, and so are /sys, shown folders and the device nodes; process 1 is closed to
+//! it, and with that our program, our descriptors and our memory; keys, terminal and environment of the caller are left
+//! outside (`init/harden`); the scratch folder is closed to other users, who could else run what it has made with the
+//! set-user-id bit, and so must the folders be that layers are kept in. With [`Network::Host`] it reaches what the network
+//! reaches, services on the loopback interface and Unix sockets without a file included. What stays is the kernel itself.
+//!
+//! In `chroot-copy` there are no walls but the container's: a component can leave its root, and see and end the processes
+//! of the container. So it is taken by itself only in a container that has processes of its own and lacks the right to
+//! mount; elsewhere only who asks for it by name gets it. There, no program gains rights by its set-user-id bit, and a
+//! signal to "all processes" is refused, against accidents. `/proc` and `/sys` are empty.
+//!
+//! Limits of memory, processes and disk hold in each mode as `limits` says.
 
+mod container;
+mod copied;
 mod error;
 pub mod host;
 pub mod init;
 mod instance;
 mod launch;
 pub mod layers;
+mod limits;
 mod lines;
 mod mode;
 mod probe;
 pub mod root;
 mod spawn;
+mod stray;
 mod subid;
 mod sys;
 mod tree;
@@ -37,7 +61,8 @@ mod wire;
 
 pub use error::SandboxError;
 pub use instance::{Instance, Killer, Program, Size};
-pub use mode::Mode;
+pub use limits::Machine;
+pub use mode::{Mode, NAMES as MODES};
 pub use probe::probe;
 
 use std::collections::BTreeMap;
@@ -78,7 +103,7 @@ pub enum First {
 
 /// What an instance may use up; `None` is no limit of ours. Out of one of them, programs inside get the error that a full
 /// machine gives, and the host is unharmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Bytes of memory of all processes together.
     pub memory: Option<u64>,
@@ -100,9 +125,11 @@ pub struct Injected {
 /// What an instance may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// The host's network: package mirrors can be reached.
+    /// The host's network: package mirrors can be reached. And so can everything else that listens there: services on
+    /// the loopback interface, and Unix sockets in the abstract namespace, which may take the root of a `root-ident`
+    /// instance for the machine's.
     Host,
-    /// Loopback only.
+    /// Loopback only; refused in the mode `chroot-copy`, which has no network of its own.
     Loopback,
 }
 

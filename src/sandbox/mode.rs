@@ -1,7 +1,9 @@
 //! The ways in which this machine lets us make namespaces.
 
 use super::SandboxError;
+use super::container;
 use super::subid::{self, NEEDED, Range};
+use super::wire::Walls;
 use nix::unistd::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,13 +16,10 @@ pub(super) const WITHOUT: &str =
 /// What mends a container that forbids too much.
 pub(super) const PRIVILEGED: &str = "docker run --privileged … (or `privileged: true` in the CI job)";
 
-/// `CAP_SYS_ADMIN` in the masks of /proc/self/status; linux/capability.h.
-const CAP_SYS_ADMIN: u32 = 21;
-
 /// Ids that exist inside when root maps them one to one.
 const IDENTITY: u64 = 65_536;
 
-/// How namespaces are made; found out by [`super::probe()`], which does it.
+/// How instances are kept apart from this machine; found out by [`super::probe()`], which does it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
     /// As root, with the first 65536 ids mapped to themselves: ownership in images is exact, and yet the host's
@@ -28,6 +27,18 @@ pub enum Mode {
     RootIdentity,
     /// As an ordinary user whose subordinate ids are mapped by newuidmap and newgidmap.
     SubordinateIds(Subordinate),
+    /// With the own id alone, mapped to root: changes of owner are answered as done, and all files belong to root.
+    OneId(Own),
+    /// Without namespaces, as root of an ordinary container: the layers are copied, and jobs run in a `chroot(2)` on the
+    /// copy. No wall: a hostile component can leave it, and only the container is around it then.
+    Copy,
+}
+
+/// The ids of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    uid: u32,
+    gid: u32,
 }
 
 /// What `newuidmap` and `newgidmap` need to know.
@@ -41,37 +52,111 @@ pub struct Subordinate {
     newgidmap: PathBuf,
 }
 
+/// The names of all modes, in the order in which they are tried.
+pub const NAMES: [&str; 4] = ["root-ident", "userns-subid", "userns-fake", "chroot-copy"];
+
+/// The modes this process may try, best first, and why a better one is not among them.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    pub(super) modes: Vec<Mode>,
+    pub(super) missing: Option<SandboxError>,
+}
+
 impl Mode {
     /// The name used in messages and reports.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::RootIdentity => "root-ident",
-            Self::SubordinateIds(_) => "userns-subid",
+            Self::RootIdentity => NAMES[0],
+            Self::SubordinateIds(_) => NAMES[1],
+            Self::OneId(_) => NAMES[2],
+            Self::Copy => NAMES[3],
         }
     }
 
-    /// The mode this process would use, or what is missing for it. Whether the kernel permits it, only trying tells.
-    pub(super) fn of_this_process() -> Result<Self, SandboxError> {
-        let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-        if uid.is_root() {
-            return root(&read("/proc/self/status"));
-        }
-        let facts = Facts {
-            uid: uid.as_raw(),
-            gid: gid.as_raw(),
-            user: name_of(uid),
-            subuid: read("/etc/subuid"),
-            subgid: read("/etc/subgid"),
-            newuidmap: program("newuidmap"),
-            newgidmap: program("newgidmap"),
-            os_release: read("/etc/os-release"),
+    /// The mode of a name, for those who want a certain one; whether the kernel permits it, only a start tells.
+    ///
+    /// # Errors
+    /// [`SandboxError::Spec`] for a name that is none and for a mode that is not for this user,
+    /// [`SandboxError::Unavailable`] with what the mode needs and this machine lacks.
+    pub fn named(name: &str) -> Result<Self, SandboxError> {
+        let root = nix::unistd::geteuid().is_root();
+        let only_for = |who: &str| {
+            SandboxError::Spec(format!(
+                "the mode {name} is for {who}; leave it out, or choose one of: {}",
+                NAMES.join(", ")
+            ))
         };
-        subordinate(facts)
+        match NAMES.iter().position(|known| *known == name) {
+            Some(0 | 3) if !root => Err(only_for("root")),
+            Some(0) => Ok(Self::RootIdentity),
+            Some(1) if root => Err(only_for("an ordinary user")),
+            Some(1) => subordinate(Facts::of_this_process()),
+            Some(2) => Ok(Self::OneId(Own::of_this_process())),
+            Some(3) => Ok(Self::Copy),
+            _ => Err(SandboxError::Spec(format!("there is no mode {name}; there are: {}", NAMES.join(", ")))),
+        }
     }
 
-    /// Whether files of an instance belong to ids that are not this user's.
+    /// What this process may try, best first: walls come before exact ownership, and the mode without walls only where
+    /// a container stands around it. Whether the kernel permits one, only trying tells.
+    pub(super) fn candidates() -> Candidates {
+        let one = Self::OneId(Own::of_this_process());
+        if !nix::unistd::geteuid().is_root() {
+            return match subordinate(Facts::of_this_process()) {
+                Ok(best) => Candidates { modes: vec![best, one], missing: None },
+                Err(missing) => Candidates { modes: vec![one], missing: Some(missing) },
+            };
+        }
+        let mut modes = vec![Self::RootIdentity, one];
+        if container::holds_us() {
+            modes.push(Self::Copy);
+        }
+        Candidates { modes, missing: None }
+    }
+
+    /// The mode for work on trees of files that instances of any mode of this user have left.
+    pub(super) fn of_this_process() -> Result<Self, SandboxError> {
+        let candidates = Self::candidates();
+        candidates.modes.into_iter().next().ok_or_else(|| SandboxError::Spec("there is no mode for this user".into()))
+    }
+
+    /// Whether files of an instance are out of this user's reach: they belong to other ids, or their mode forbids it,
+    /// which only the root of a namespace may ignore.
     pub(super) fn has_foreign_files(&self) -> bool {
-        matches!(self, Self::SubordinateIds(_))
+        matches!(self, Self::SubordinateIds(_) | Self::OneId(_)) && !nix::unistd::geteuid().is_root()
+    }
+
+    /// What the init has to know of it.
+    pub(super) fn walls(&self) -> Walls {
+        match self {
+            Self::RootIdentity | Self::SubordinateIds(_) => Walls::Ids,
+            Self::OneId(_) => Walls::OneId,
+            Self::Copy => Walls::None,
+        }
+    }
+
+    /// What a user should know of it; `missing` is why it is not a better one.
+    pub(super) fn notes(&self, missing: Option<&SandboxError>) -> Vec<String> {
+        match self {
+            Self::RootIdentity | Self::SubordinateIds(_) => Vec::new(),
+            Self::OneId(_) => {
+                let why = missing.map_or(String::new(), |error| match error {
+                    SandboxError::Unavailable { missing, mend, .. } => {
+                        format!("; {missing} would make them exact: {mend}")
+                    }
+                    other => format!("; {other}"),
+                });
+                vec![format!(
+                    "all files of the image belong to root, whoever they were given to (mode {}){why}",
+                    self.name()
+                )]
+            }
+            Self::Copy => vec![format!(
+                "processes, network and host name are those of this container, and a hostile component can leave its \
+                 root: only the container is a wall (mode {}); real walls: {PRIVILEGED}",
+                self.name()
+            )],
+        }
     }
 
     /// Writes the maps of the user namespace that `pid` has just made.
@@ -94,8 +179,36 @@ impl Mode {
                 map_with(&ids.newuidmap, pid, ids.uid, ids.uids)?;
                 map_with(&ids.newgidmap, pid, ids.gid, ids.gids)
             }
+            Self::OneId(own) => map_own(pid, *own),
+            Self::Copy => Ok(()),
         }
     }
+}
+
+/// The own id is 0 inside. A group may be mapped without a right only when nobody inside can leave groups any more
+/// (`user_namespaces(7)`).
+fn map_own(pid: Pid, own: Own) -> Result<(), SandboxError> {
+    let maps = [
+        ("setgroups", "deny".to_owned()),
+        ("uid_map", format!("0 {} 1\n", own.uid)),
+        ("gid_map", format!("0 {} 1\n", own.gid)),
+    ];
+    for (file, text) in maps {
+        let path = PathBuf::from(format!("/proc/{pid}/{file}"));
+        // Where namespaces can be made and not used, it is refused here.
+        fs::write(&path, text).map_err(|error| refused_map(&path, &error))?;
+    }
+    Ok(())
+}
+
+fn refused_map(path: &Path, error: &std::io::Error) -> SandboxError {
+    let failure = super::wire::Failure {
+        step: super::wire::Step::Identity,
+        what: format!("map the own id in {}", path.display()),
+        errno: error.raw_os_error(),
+        reason: error.to_string(),
+    };
+    super::probe::explain(super::launch::LaunchError::Failed(failure))
 }
 
 /// Root is 0 inside, the subordinate ids are 1 to 65535.
@@ -119,23 +232,6 @@ fn map_with(program: &Path, pid: Pid, own: u32, (start, count): (u64, u64)) -> R
     })
 }
 
-fn root(status: &str) -> Result<Mode, SandboxError> {
-    if has_capability(status, CAP_SYS_ADMIN) {
-        return Ok(Mode::RootIdentity);
-    }
-    Err(SandboxError::Unavailable {
-        missing: "the capability CAP_SYS_ADMIN".into(),
-        reason: "this process is root without the right to make mounts, as in an ordinary container".into(),
-        mend: PRIVILEGED.into(),
-        without: WITHOUT.into(),
-    })
-}
-
-fn has_capability(status: &str, number: u32) -> bool {
-    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> number & 1 == 1)
-}
-
 struct Facts {
     uid: u32,
     gid: u32,
@@ -145,6 +241,28 @@ struct Facts {
     newuidmap: Option<PathBuf>,
     newgidmap: Option<PathBuf>,
     os_release: String,
+}
+
+impl Facts {
+    fn of_this_process() -> Self {
+        let own = Own::of_this_process();
+        Self {
+            uid: own.uid,
+            gid: own.gid,
+            user: name_of(nix::unistd::geteuid()),
+            subuid: read("/etc/subuid"),
+            subgid: read("/etc/subgid"),
+            newuidmap: program("newuidmap"),
+            newgidmap: program("newgidmap"),
+            os_release: read("/etc/os-release"),
+        }
+    }
+}
+
+impl Own {
+    fn of_this_process() -> Self {
+        Self { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() }
+    }
 }
 
 fn subordinate(facts: Facts) -> Result<Mode, SandboxError> {
@@ -258,10 +376,27 @@ mod tests {
     }
 
     #[test]
-    fn root_needs_the_right_to_mount() {
-        assert_eq!(root("CapEff:\t000001ffffffffff\n").unwrap(), Mode::RootIdentity);
-        let text = root("CapEff:\t00000000a80425fb\n").unwrap_err().to_string();
-        assert!(text.contains("CAP_SYS_ADMIN") && text.contains("--privileged"), "{text}");
-        assert!(root("").is_err());
+    fn modes_have_names_and_other_names_are_refused_with_the_list() {
+        let one = Mode::OneId(Own { uid: 1, gid: 1 });
+        let modes = [Mode::RootIdentity, subordinate(facts()).unwrap(), one.clone(), Mode::Copy];
+        assert_eq!(modes.map(|mode| mode.name()), NAMES);
+        assert_eq!(Mode::named("userns-fake").unwrap().name(), "userns-fake");
+        let text = Mode::named("docker").unwrap_err().to_string();
+        assert!(text.contains("no mode docker") && text.contains("root-ident, userns-subid, userns-fake, chroot-copy"));
+        let other = if nix::unistd::geteuid().is_root() { "userns-subid" } else { "chroot-copy" };
+        assert!(Mode::named(other).unwrap_err().to_string().contains("is for"));
+    }
+
+    #[test]
+    fn a_mode_that_is_not_exact_says_so_and_what_mends_it() {
+        let one = Mode::OneId(Own { uid: 1, gid: 1 });
+        let missing = subordinate(Facts { newuidmap: None, ..facts() }).unwrap_err();
+        let notes = one.notes(Some(&missing));
+        assert!(
+            notes[0].contains("belong to root") && notes[0].ends_with("sudo apt-get install -y uidmap"),
+            "{notes:?}"
+        );
+        assert!(Mode::Copy.notes(None)[0].contains("only the container is a wall"));
+        assert!(subordinate(facts()).unwrap().notes(None).is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! What this machine permits, found out by doing it.
 
 use super::launch::LaunchError;
-use super::mode::{Mode, PRIVILEGED, WITHOUT};
+use super::mode::{Candidates, Mode, PRIVILEGED, WITHOUT};
 use super::wire::{Failure, Step};
 use super::{First, Instance, Limits, Network, SandboxError, Spec, root};
 use nix::errno::Errno;
@@ -20,12 +20,21 @@ const DEBIAN_SWITCH: &str = "/proc/sys/kernel/unprivileged_userns_clone";
 /// # Errors
 /// [`SandboxError::Unavailable`] with what is missing, why, the one command that mends it, and what works without.
 pub fn probe(scratch: &Path) -> Result<Mode, SandboxError> {
-    let mode = Mode::of_this_process()?;
-    let folder = scratch.join(format!(".probe-{}-{:?}", std::process::id(), std::thread::current().id()));
-    let result = attempt(&folder, mode.clone());
-    let removed = root::remove(&folder);
-    result.map_err(explain)?;
-    removed.map(|()| mode)
+    let Candidates { modes, missing } = Mode::candidates();
+    let mut refused = None;
+    for mode in modes {
+        let folder = scratch.join(format!(".probe-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let result = attempt(&folder, mode.clone());
+        let removed = root::remove(&folder);
+        match result {
+            Ok(()) => return removed.map(|()| mode),
+            Err(error) if error.is_refusal() => {
+                refused.get_or_insert(error);
+            }
+            Err(error) => return Err(explain(error)),
+        }
+    }
+    Err(refused.map(explain).or(missing).unwrap_or_else(|| SandboxError::Spec("there is no mode to try".into())))
 }
 
 fn attempt(folder: &Path, mode: Mode) -> Result<(), LaunchError> {
@@ -34,18 +43,19 @@ fn attempt(folder: &Path, mode: Mode) -> Result<(), LaunchError> {
         let path = layer.join(name);
         fs::create_dir_all(&path).map_err(SandboxError::file("cannot make the folder", &path))?;
     }
-    let instance = Instance::start_in(&nothing(folder, layer), mode)?;
+    let network = if mode == Mode::Copy { Network::Host } else { Network::Loopback };
+    let instance = Instance::start_in(&nothing(folder, layer, network), mode)?;
     let proof = instance.prove();
     instance.stop();
     proof
 }
 
-fn nothing(folder: &Path, layer: PathBuf) -> Spec {
+fn nothing(folder: &Path, layer: PathBuf, network: Network) -> Spec {
     Spec {
         hostname: "probe".into(),
         layers: vec![layer],
         scratch: folder.to_owned(),
-        network: Network::Loopback,
+        network,
         inject: BTreeMap::new(),
         bind: Vec::new(),
         first: First::Ours,

@@ -1,8 +1,10 @@
 //! Root filesystems: made, captured, removed, swept.
 
 use super::SandboxError;
+use super::copied::{self, Copied};
 use super::instance::other_half;
 use super::launch;
+use super::limits;
 use super::mode::Mode;
 use super::tree;
 use super::wire::Operation;
@@ -27,6 +29,12 @@ pub use sweep::sweep;
 pub fn capture(upper: &Path, destination: &Path, drop: &[&str]) -> Result<(), SandboxError> {
     let (upper, destination) = (absolute(upper)?, absolute(destination)?);
     let drop: Vec<String> = drop.iter().map(|path| (*path).to_owned()).collect();
+    let place = upper.parent().unwrap_or(&upper);
+    if let Some(copied) = Copied::at(place).map_err(SandboxError::file("cannot read what was copied to", &upper))? {
+        let layer = copied.difference()?;
+        tree::capture(&layer, &destination, &drop)?;
+        return copied.forget();
+    }
     let mode = Mode::of_this_process()?;
     if mode.has_foreign_files() {
         return launch::operate(&mode, Operation::Capture { upper, destination, drop });
@@ -35,9 +43,12 @@ pub fn capture(upper: &Path, destination: &Path, drop: &[&str]) -> Result<(), Sa
 }
 
 /// Removes a tree, also one whose files belong to ids of a user namespace; nothing there is fine. Of a scratch folder
-/// whose layer is kept in memory, that goes too.
+/// whose layer is kept in memory, that goes too, and so do control groups and, where there were no namespaces, processes
+/// that its instance has left.
 pub fn remove(path: &Path) -> Result<(), SandboxError> {
     let path = absolute(path)?;
+    copied::end_processes(&path);
+    limits::remove_recorded(&path);
     if let Some(other) = other_half(&path) {
         remove_tree(&other)?;
     }

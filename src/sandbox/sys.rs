@@ -233,3 +233,33 @@ pub(super) fn c_path(path: &Path) -> io::Result<CString> {
 fn c_text(text: &str) -> io::Result<CString> {
     Ok(CString::new(text)?)
 }
+
+/// Leaves the session keyring that was inherited for a new, empty one. Keys of the caller's session (of Kerberos, of
+/// encrypted folders) would else be at the hands of every job.
+#[expect(unsafe_code, reason = "keyctl has no safe wrapper")]
+pub(super) fn new_session_keyring() -> io::Result<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_long = 1; // linux/keyctl.h
+    // SAFETY: a null name asks for an anonymous keyring.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
+    Ok(Errno::result(answer).map(drop)?)
+}
+
+/// Puts a filter on the system calls of this process and of all it starts.
+#[expect(unsafe_code, reason = "seccomp has no safe wrapper")]
+pub(super) fn filter_calls(program: &mut [libc::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len()).map_err(io::Error::other)?;
+    let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
+    // SAFETY: the kernel copies and checks the program, whose length is true, during the call.
+    let answer = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    Ok(Errno::result(answer).map(drop)?)
+}
+
+/// Limits the private memory of a process and of what it starts from then on, each for itself.
+#[expect(unsafe_code, reason = "prlimit has no safe wrapper")]
+pub(super) fn limit_data(pid: Pid, bytes: u64) -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: limit outlives the call; no old value is asked for.
+    let answer = unsafe { libc::prlimit(pid.as_raw(), libc::RLIMIT_DATA, &raw const limit, std::ptr::null_mut()) };
+    Ok(Errno::result(answer).map(drop)?)
+}

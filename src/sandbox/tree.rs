@@ -10,6 +10,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
+mod remove;
+
 /// Folders whose content is no part of an image: of this boot only, or fetched again when needed.
 const EMPTIED: [&str; 5] = ["run", "tmp", "dev", "var/lib/apt/lists", "var/cache/apt/archives"];
 
@@ -25,15 +27,7 @@ pub(super) fn remove(path: &Path) -> Result<(), SandboxError> {
     remove_if_there(path).map_err(SandboxError::file("cannot remove", path))
 }
 
-/// Removes whatever is at a path, without following a symbolic link.
-pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-    }
-}
+pub(super) use remove::remove_if_there;
 
 /// Turns the upper layer of a stopped instance into a layer of an image at `destination`: by renaming on the same file
 /// system, else by copying. What belongs in no image, and `drop` (paths inside), is left out.
@@ -113,7 +107,7 @@ pub(super) fn empty(folder: &Path) -> io::Result<()> {
 
 /// Injected files land in the upper layer when a job touches them: the inject layer, which lies beside the upper one,
 /// tells which. One that a job has given another content is the job's own and stays.
-fn drop_injected(upper: &Path) -> io::Result<()> {
+pub(super) fn drop_injected(upper: &Path) -> io::Result<()> {
     let Some(inject) = upper.parent().map(|scratch| scratch.join("inject")) else { return Ok(()) };
     if !inject.is_dir() {
         return Ok(());
@@ -128,7 +122,7 @@ fn drop_injected(upper: &Path) -> io::Result<()> {
 }
 
 /// Calls `visit` for everything below a folder, parents first.
-fn walk(folder: &Path, visit: &mut dyn FnMut(&Path, &Metadata) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn walk(folder: &Path, visit: &mut dyn FnMut(&Path, &Metadata) -> io::Result<()>) -> io::Result<()> {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
     entries.sort();
     for path in entries {
@@ -152,6 +146,9 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
         let target = to.join(path.strip_prefix(from).unwrap_or(path));
         copy_one(path, &target, metadata, &mut links)?;
         if metadata.is_dir() {
+            if layers::is_opaque(path)? {
+                sys::set_attribute(&target, OPAQUE[0], b"y")?;
+            }
             folders.push((target, metadata.clone()));
         }
         Ok(())
@@ -163,9 +160,10 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-type Links = BTreeMap<(u64, u64), PathBuf>;
+/// The first names of files that have several, by device and inode.
+pub(super) type Links = BTreeMap<(u64, u64), PathBuf>;
 
-fn copy_one(from: &Path, to: &Path, metadata: &Metadata, links: &mut Links) -> io::Result<()> {
+pub(super) fn copy_one(from: &Path, to: &Path, metadata: &Metadata, links: &mut Links) -> io::Result<()> {
     let kind = metadata.file_type();
     let identity = (metadata.dev(), metadata.ino());
     if !kind.is_dir() && metadata.nlink() > 1 {
@@ -183,17 +181,31 @@ fn copy_one(from: &Path, to: &Path, metadata: &Metadata, links: &mut Links) -> i
     } else {
         make_node(to, metadata)?;
     }
+    dress(from, to, metadata)?;
+    if kind.is_dir() { Ok(()) } else { set_times(to, metadata) }
+}
+
+/// Gives owner, attributes and mode of one thing to another.
+pub(super) fn dress(from: &Path, to: &Path, metadata: &Metadata) -> io::Result<()> {
     lchown(to, Some(metadata.uid()), Some(metadata.gid()))?;
-    for name in sys::attributes(from)? {
+    for name in image_attributes(from)? {
         if let Some(value) = sys::attribute(from, &name)? {
             sys::set_attribute(to, &name, &value)?;
         }
     }
-    if !kind.is_symlink() {
-        // After the owner: a change of owner takes set-user-id bits away.
-        fs::set_permissions(to, Permissions::from_mode(metadata.mode() & 0o7777))?;
+    if metadata.is_symlink() {
+        return Ok(());
     }
-    if kind.is_dir() { Ok(()) } else { set_times(to, metadata) }
+    // After the owner: a change of owner takes set-user-id bits away.
+    fs::set_permissions(to, Permissions::from_mode(metadata.mode() & 0o7777))
+}
+
+/// The extended attributes that belong to an image. Labels of a security module are the machine's, which gives them to
+/// new files by itself; marks of an overlay mean something only where it has made them.
+pub(super) fn image_attributes(path: &Path) -> io::Result<Vec<String>> {
+    let foreign =
+        |name: &String| name == "security.selinux" || name == "security.apparmor" || name.contains(".overlay.");
+    Ok(sys::attributes(path)?.into_iter().filter(|name| !foreign(name)).collect())
 }
 
 fn make_node(to: &Path, metadata: &Metadata) -> io::Result<()> {
@@ -208,7 +220,7 @@ fn make_node(to: &Path, metadata: &Metadata) -> io::Result<()> {
     Ok(mknod(to, flag, Mode::from_bits_truncate(metadata.mode() & 0o7777), metadata.rdev())?)
 }
 
-fn set_times(path: &Path, metadata: &Metadata) -> io::Result<()> {
+pub(super) fn set_times(path: &Path, metadata: &Metadata) -> io::Result<()> {
     use nix::sys::stat::{UtimensatFlags, utimensat};
     use nix::sys::time::TimeSpec;
     let accessed = TimeSpec::new(metadata.atime(), metadata.atime_nsec());

@@ -2,7 +2,7 @@
 //!
 //! A message is two little-endian 32-bit lengths, a JSON head and a body of bytes.
 
-use super::Exit;
+use super::{Exit, Limits};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ const LIMIT: u32 = 256 << 20;
 /// From this program to the init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// What to become; the first message.
-    Begin(Setup),
+    /// What to become, and within which walls; the first message.
+    Begin(Setup, Walls),
     /// The maps of the user namespace are written.
     Mapped,
     /// The parent holds a descriptor of process 1, which may go on.
@@ -29,6 +29,17 @@ pub(super) enum Request {
     Builtin { timeout_ms: Option<u64> },
     /// Prove that files can be made and given away inside.
     Prove,
+}
+
+/// What keeps an instance apart, as far as the init has to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Walls {
+    /// Namespaces in which all ids of an image exist.
+    Ids,
+    /// Namespaces in which there is root alone.
+    OneId,
+    /// No namespaces.
+    None,
 }
 
 /// What a re-executed copy of this program becomes.
@@ -51,6 +62,7 @@ pub(super) struct InstanceSetup {
     pub(super) loopback_only: bool,
     pub(super) inject: Vec<InjectedFile>,
     pub(super) bind: Vec<PathBuf>,
+    pub(super) limits: Limits,
     /// Content of the host's resolv.conf; `None` leaves the image's own alone.
     pub(super) resolver: Option<String>,
 }
@@ -128,6 +140,18 @@ impl Failure {
     pub(super) fn os(step: Step, what: impl Into<String>) -> impl FnOnce(nix::Error) -> Self {
         let what = what.into();
         move |errno| Self { step, what, errno: Some(errno as i32), reason: errno.desc().to_owned() }
+    }
+
+    /// Whether the system has refused what only some modes need: namespaces, mounts and ids.
+    pub(super) fn is_refusal(&self) -> bool {
+        use nix::errno::Errno;
+        let special = matches!(
+            self.step,
+            Step::Unshare | Step::Identity | Step::Overlay | Step::Proc | Step::Mount | Step::Network
+        );
+        let refused = [Errno::EPERM, Errno::EACCES, Errno::EINVAL, Errno::ENOSYS, Errno::ENODEV, Errno::ENOSPC];
+        let errno = self.errno.map(Errno::from_raw);
+        special && errno.is_some_and(|errno| refused.contains(&errno) || errno == Errno::EUSERS)
     }
 
     /// A failure that is not the system's.

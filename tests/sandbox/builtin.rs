@@ -1,7 +1,11 @@
 //! The handler of this program's builtin jobs.
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
@@ -47,6 +51,68 @@ pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
         "spin" => loop {
             std::hint::spin_loop();
         },
+        other => attack(other, rest, out),
+    }
+}
+
+/// What a hostile component would try.
+fn attack(verb: &str, rest: &str, out: &mut dyn Write) -> i32 {
+    match verb {
+        "mount" => {
+            let words: Vec<&str> = rest.split(' ').collect();
+            let word = |at: usize| Some(words[at]).filter(|word| *word != "none");
+            let flags = MsFlags::from_bits_retain(words[3].parse().unwrap());
+            answer(out, mount(word(0), words[1], word(2), flags, None::<&str>))
+        }
+        "unmount" => answer(out, umount2(rest, MntFlags::MNT_DETACH)),
+        "read-key" => {
+            writeln!(out, "{}", crate::bench::read_key(rest.parse().unwrap())).unwrap();
+            0
+        }
+        "inner-proc" => inner_proc(rest, out),
+        "escape" => escape(rest, out),
+        "abstract" => {
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(rest).unwrap();
+            match UnixStream::connect_addr(&address) {
+                Ok(_) => writeln!(out, "connected").unwrap(),
+                Err(error) => writeln!(out, "refused: {error}").unwrap(),
+            }
+            0
+        }
         other => panic!("unknown verb {other}"),
     }
+}
+
+fn answer(out: &mut dyn Write, result: nix::Result<()>) -> i32 {
+    match result {
+        Ok(()) => writeln!(out, "done").unwrap(),
+        Err(errno) => writeln!(out, "refused: {errno}").unwrap(),
+    }
+    0
+}
+
+/// A /proc of new namespaces, by a program that comes with every Debian.
+fn inner_proc(place: &str, out: &mut dyn Write) -> i32 {
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--pid", "--fork", &format!("--mount-proc={place}"), "true"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let refused = !output.status.success() && (said.contains("permission denied") || said.contains("not permitted"));
+    writeln!(out, "{}", if refused { "refused" } else { "done" }).unwrap();
+    writeln!(out, "{said}").unwrap();
+    0
+}
+
+/// The oldest way out of a `chroot(2)`: to change the root below the working directory, and to climb.
+fn escape(marker: &str, out: &mut dyn Write) -> i32 {
+    std::fs::create_dir_all("/srv/jail").unwrap();
+    std::env::set_current_dir("/").unwrap();
+    nix::unistd::chroot("/srv/jail").unwrap();
+    for _ in 0..64 {
+        std::env::set_current_dir("..").unwrap();
+    }
+    nix::unistd::chroot(".").unwrap();
+    writeln!(out, "{}", if Path::new(marker).exists() { "there" } else { "not there" }).unwrap();
+    0
 }

@@ -2,12 +2,13 @@
 
 use crate::Test;
 use crate::bench::{self, instance, sh, shell, spec};
-use amiforge::sandbox::{Instance, SandboxError, root};
+use crate::limits;
+use amiforge::sandbox::{Instance, Limits, SandboxError, root};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,10 @@ pub const TESTS: &[Test] = &[
     ("ends::a_killed_parent_leaves_nothing", a_killed_parent_leaves_nothing),
     ("ends::an_init_that_is_killed_is_noticed", an_init_that_is_killed_is_noticed),
 ];
+
+/// Where there are no namespaces.
+pub const COPIED: &[Test] =
+    &[("ends::a_killed_parent_leaves_nothing_without_namespaces", a_killed_copy_leaves_nothing)];
 
 fn sleeper(instance: &Instance) -> String {
     let seconds = bench::unique_seconds();
@@ -37,7 +42,7 @@ fn stop_and_drop_leave_nothing() {
     let root = instance.root();
     instance.stop();
     assert_eq!(bench::processes_with(&seconds), Vec::<String>::new());
-    assert!(!root.exists());
+    assert!(!root.exists() || bench::mode() == "chroot-copy");
     assert!(matches!(instance.run(&shell("true"), &mut |_| ()), Err(SandboxError::Gone)));
     assert!(matches!(instance.reboot(), Err(SandboxError::Gone)));
     instance.stop();
@@ -89,12 +94,11 @@ fn an_instance_outlives_the_thread_that_started_it() {
     assert_eq!(sh(&instance, "sleep 0.1; echo alive"), "alive");
 }
 
-fn a_killed_parent_leaves_nothing() {
-    let folder = bench::place("victim");
-    let base = bench::base();
+/// Another process with an instance in `folder`; and what its sleepers sleep, and its root.
+fn start_victim(folder: &Path) -> (Child, String, PathBuf) {
     let mut victim = Command::new("/proc/self/exe")
         .arg("--victim")
-        .arg(format!("{}|{}", folder.display(), base.display()))
+        .arg(format!("{}|{}|{}", folder.display(), bench::base().display(), bench::mode()))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -102,23 +106,61 @@ fn a_killed_parent_leaves_nothing() {
     let seconds = lines.next().unwrap().unwrap();
     let root = PathBuf::from(lines.next().unwrap().unwrap());
     bench::eventually("the sleepers run", || bench::processes_with(&seconds).len() >= 2);
-    assert!(root.join("etc").exists());
-    assert!(root::sweep(&folder).unwrap().is_empty(), "a living instance was swept");
+    (victim, seconds, root)
+}
+
+fn kill_victim(mut victim: Child) {
     kill(Pid::from_raw(victim.id().cast_signed()), Signal::SIGKILL).unwrap();
     victim.wait().unwrap();
+}
+
+fn a_killed_parent_leaves_nothing() {
+    let folder = bench::place("victim");
+    let (victim, seconds, root) = start_victim(&folder);
+    assert!(root.join("etc").exists());
+    assert!(root::sweep(&folder).unwrap().is_empty(), "a living instance was swept");
+    kill_victim(victim);
     bench::eventually("its processes end", || bench::processes_with(&seconds).is_empty());
     bench::eventually("its first process ends", || !root.exists());
     let own = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!own.contains(&*folder.to_string_lossy()), "mounted: {own}");
+    let groups = limits::groups_of(&folder.join("scratch"));
     assert_eq!(root::sweep(&folder).unwrap(), [folder.join("scratch")]);
+    assert!(groups.iter().all(|group| !group.exists()), "{groups:?}");
+    if bench::mode() == "root-ident" {
+        assert!(!groups.is_empty(), "there was no group to remove");
+    }
+}
+
+fn a_killed_copy_leaves_nothing() {
+    // By the outer process, which hears of the end of its parent.
+    let folder = bench::place("victim");
+    let (victim, seconds, _) = start_victim(&folder);
+    kill_victim(victim);
+    bench::eventually("its processes end", || bench::processes_with(&seconds).is_empty());
+    assert_eq!(root::sweep(&folder).unwrap(), [folder.join("scratch")]);
+    // By the next start, when that is killed as well.
+    let (victim, seconds, _) = start_victim(&folder);
+    let inits = bench::inits_of(victim.id());
+    assert!(!inits.is_empty());
+    // Stopped first, so that it does not get to it.
+    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+        for pid in &inits {
+            let _ = kill(Pid::from_raw(*pid), signal);
+        }
+    }
+    kill_victim(victim);
+    assert!(!bench::processes_with(&seconds).is_empty(), "there is nobody left to find");
+    assert_eq!(root::sweep(&folder).unwrap(), [folder.join("scratch")]);
+    assert_eq!(bench::processes_with(&seconds), Vec::<String>::new());
 }
 
 /// Starts an instance, says where, runs a long job, and waits to be killed.
 pub fn victim(places: &str) {
-    let (folder, base) = places.split_once('|').unwrap();
-    bench::set_base(folder);
-    let mut spec = spec(vec![PathBuf::from(base)]);
-    spec.scratch = Path::new(folder).join("scratch");
+    bench::be_half(places);
+    let mut spec = spec(vec![bench::base()]);
+    spec.scratch = bench::folder().join("scratch");
+    spec.limits = Limits { memory: Some(1 << 30), processes: Some(1000), disk: None };
     let instance = Instance::start(&spec).unwrap();
     let seconds = sleeper(&instance);
     println!("{seconds}\n{}", instance.root().display());

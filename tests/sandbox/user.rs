@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::bench::{instance, sh};
-use crate::{ends, files, jobs, packages, walls};
+use crate::{bench, ends, files, hostile, jobs, limits, modes, packages, walls};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -11,25 +11,44 @@ use std::process::Command;
 
 pub const AS_ROOT: &[Test] = &[
     ("user::everything_works_without_root", everything_works_without_root),
+    ("user::everything_works_with_a_single_id", everything_works_with_a_single_id),
     ("user::what_is_missing_is_said_with_the_command_that_mends_it", what_is_missing_is_said),
 ];
 
-/// What the user runs: everything but the starting of itself.
+/// What every user runs: everything but the starting of itself.
 pub const TESTS: &[Test] = &TABLE;
 
 const OWN: [Test; 1] = [("user::files_belong_to_many_users", files_belong_to_many_users)];
-const COUNT: usize =
-    OWN.len() + jobs::TESTS.len() + walls::TESTS.len() + files::TESTS.len() + ends::TESTS.len() + packages::TESTS.len();
-const TABLE: [Test; COUNT] = table();
+const GROUPS: [&[Test]; 10] = [
+    &OWN,
+    modes::MEASURED,
+    jobs::TESTS,
+    walls::TESTS,
+    hostile::TESTS,
+    hostile::EVERYWHERE,
+    limits::TESTS,
+    files::TESTS,
+    ends::TESTS,
+    packages::TESTS,
+];
+const TABLE: [Test; count()] = table();
 
-const fn table() -> [Test; COUNT] {
-    let groups: [&[Test]; 6] = [&OWN, jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS];
-    let mut table = [OWN[0]; COUNT];
+const fn count() -> usize {
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+}
+
+const fn table() -> [Test; count()] {
+    let mut table = [OWN[0]; count()];
     let (mut group, mut at) = (0, 0);
-    while group < groups.len() {
+    while group < GROUPS.len() {
         let mut number = 0;
-        while number < groups[group].len() {
-            table[at] = groups[group][number];
+        while number < GROUPS[group].len() {
+            table[at] = GROUPS[group][number];
             at += 1;
             number += 1;
         }
@@ -55,12 +74,31 @@ fn everything_works_without_root() {
     if !nix::unistd::geteuid().is_root() {
         return; // Then all other tests have been run as a user already.
     }
+    everything_works("--as-user", &[]);
+}
+
+fn everything_works_with_a_single_id() {
+    if nix::unistd::geteuid().is_root() {
+        everything_works("--with-one-id", &["--system"]);
+    }
+}
+
+/// The other half of the test above.
+pub fn with_one_id(folder: &str) {
+    bench::set_base(folder);
+    bench::set_mode("userns-fake");
+}
+
+/// Runs all tests as a user that is made for them.
+fn everything_works(half: &str, options: &[&str]) {
     assert!(
         Path::new("/usr/bin/newuidmap").exists() && Path::new("/usr/bin/newgidmap").exists(),
         "newuidmap is missing; install it with: apt-get install -y uidmap"
     );
     let name = format!("amiforge-t{}", std::process::id());
-    let made = Command::new("useradd").args(["--no-create-home", "--shell", "/bin/sh", &name]).output().unwrap();
+    let made =
+        Command::new("useradd").args(["--no-create-home", "--shell", "/bin/sh"]).args(options).arg(&name).output();
+    let made = made.unwrap();
     assert!(made.status.success(), "useradd: {}", String::from_utf8_lossy(&made.stderr));
     let folder = std::env::temp_dir().join(&name);
     let user = Temporary { name, folder };
@@ -69,7 +107,7 @@ fn everything_works_without_root() {
     chown(user.folder.join("work"), Some(entry.uid.as_raw()), Some(entry.gid.as_raw())).unwrap();
     let program = copied_program(&user.folder);
     let output = Command::new(&program)
-        .arg("--as-user")
+        .arg(half)
         .arg(user.folder.join("work/base"))
         .uid(entry.uid.as_raw())
         .gid(entry.gid.as_raw())
@@ -80,7 +118,7 @@ fn everything_works_without_root() {
         .unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "as an ordinary user: {}", output.status);
+    assert!(output.status.success(), "{half}: {}", output.status);
     assert_eq!(fs::read_dir(user.folder.join("work")).unwrap().count(), 0, "something is left");
 }
 
@@ -98,29 +136,31 @@ fn what_is_missing_is_said() {
     }
     let folder = std::env::temp_dir().join(format!("amiforge-probe-{}", std::process::id()));
     fs::create_dir_all(folder.join("work")).unwrap();
+    fs::create_dir_all(folder.join("jail")).unwrap();
     fs::set_permissions(folder.join("work"), fs::Permissions::from_mode(0o777)).unwrap();
     let program = copied_program(&folder);
-    let said = |launcher: &[&str]| {
-        let output = Command::new(launcher[0])
-            .args(&launcher[1..])
-            .args([&program, Path::new("--probe"), &folder.join("work")])
-            .output()
-            .unwrap();
+    // In a changed root the kernel refuses new user namespaces: as in a container, but this is none.
+    let jail = folder.join("jail").display().to_string();
+    let said = |launcher: &str, jailed: bool| {
+        let change = if jailed { format!("mount --rbind / {jail} && exec chroot {jail}") } else { "exec".into() };
+        let script = format!("{change} {launcher} {} --probe {}", program.display(), folder.join("work").display());
+        let output = Command::new("unshare").args(["--mount", "/bin/sh", "-c", &script]).output().unwrap();
         String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
     };
     // A user for whom nobody has set aside ids; root as it is in a container.
-    let user = said(&["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
-    let container = said(&["setpriv", "--bounding-set=-sys_admin"]);
+    let user = "setpriv --reuid=54321 --regid=54321 --clear-groups";
+    let one = said(user, false);
+    let refused = said(user, true);
+    let container = said("setpriv --bounding-set=-sys_admin", true);
     let left = fs::read_dir(folder.join("work")).unwrap().count();
     fs::remove_dir_all(&folder).unwrap();
-    assert!(user.contains("subordinate ids of the user 54321 in /etc/subuid"), "{user}");
-    assert!(user.contains("mend it with: sudo usermod --add-subuids ") && user.contains(" 54321\n"), "{user}");
-    assert!(
-        container.contains("CAP_SYS_ADMIN") && container.contains("mend it with: docker run --privileged"),
-        "{container}"
-    );
-    for text in [user, container] {
+    assert_eq!(one, "userns-fake works\n");
+    assert!(refused.contains("the permission to make namespaces and mounts: make namespaces: "), "{refused}");
+    assert!(refused.contains(&format!("mend it with: sudo {} …", program.display())), "{refused}");
+    assert!(container.contains("mend it with: docker run --privileged"), "{container}");
+    for text in [refused, container] {
         assert!(text.contains("without it: init, lint, render and plan"), "{text}");
+        assert_eq!(text.matches("mend it with: ").count(), 1, "{text}");
     }
     assert_eq!(left, 0, "the probe has left something");
 }
@@ -135,6 +175,17 @@ pub fn say_what_the_probe_says(folder: &str) {
 
 fn files_belong_to_many_users() {
     let instance = instance();
+    if bench::mode() == "userns-fake" {
+        assert_eq!(sh(&instance, "id -u; touch /srv/x; chown 33:65534 /srv/x; stat -c %u:%g /srv/x"), "0\n0:0");
+        // Devices are none, pipes are real, and nobody can become another.
+        let script = "mknod /srv/n c 1 3 && test ! -e /srv/n && mkfifo /srv/p && mknod /srv/q p && test -p /srv/p && test -p /srv/q; \
+                      su -s /bin/sh -c 'id -u' nobody";
+        assert_eq!(sh(&instance, script), "0");
+        let notes = instance.notes();
+        assert!(notes[0].contains("belong to root") && notes[0].contains("sudo usermod --add-subuids"), "{notes:?}");
+        return;
+    }
+    assert_eq!(instance.notes(), Vec::<String>::new());
     assert_eq!(sh(&instance, "id -u; touch /srv/x; chown 33:65534 /srv/x; stat -c %u:%g /srv/x"), "0\n33:65534");
     assert_eq!(sh(&instance, "su -s /bin/sh -c 'id -u' nobody"), "65534");
 }

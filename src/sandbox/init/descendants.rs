@@ -4,29 +4,67 @@
 //! descendants of the supervisor are exactly what the job has started, while daemons that earlier jobs have left
 //! running hang below process 1 and survive the timeout of a later job, as they would on a real machine (there too
 //! the agent kills the command, not the services). `kill(-1)` would be simpler but ends those as well; it stays the
-//! last resort for a job that forks faster than we can look, because the kernel does it in one sweep.
+//! last resort for a job that forks faster than we can look, because the kernel does it in one sweep. Only in a pid
+//! namespace of our own, of course.
+//!
+//! Who descends from whom is read in a /proc that is held since before the first job: one may mount another over it.
 
 use crate::sandbox::sys;
+use nix::dir::Dir;
+use nix::fcntl::{OFlag, open, openat};
 use nix::poll::{PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 /// How often to look again; with a pause of a millisecond each, about two seconds.
 const ROUNDS: usize = 2000;
+
+/// The /proc that is believed.
+static PROC: OnceLock<OwnedFd> = OnceLock::new();
+
+const FOLDER: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
+/// To be called before anything of the image runs.
+pub(super) fn hold_proc() {
+    if let Ok(folder) = open("/proc", FOLDER, Mode::empty()) {
+        let _ = PROC.set(folder);
+    }
+}
 
 /// Kills a supervisor and all that descends from it.
 pub(super) fn kill_all(supervisor: Pid) {
     // It must not start the job in the very moment in which we look.
     let _ = kill(supervisor, Signal::SIGSTOP);
-    let mut rounds = 0;
-    loop {
-        let alive = alive_below(supervisor);
+    kill_all_of(supervisor);
+    let _ = kill(supervisor, Signal::SIGKILL);
+}
+
+/// Kills all that descends from this process: daemons, too.
+pub(super) fn kill_everything() {
+    let me = nix::unistd::getpid();
+    if me.as_raw() == 1 {
+        let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+    }
+    kill_all_of(me);
+}
+
+/// Kills all that descends from a process, but not that itself.
+pub(super) fn kill_all_of(ancestor: Pid) {
+    for round in 0.. {
+        let alive = alive_below(ancestor);
         if alive.is_empty() {
             break;
         }
-        if rounds == ROUNDS {
+        if round >= ROUNDS {
+            if nix::unistd::getpid().as_raw() != 1 {
+                break;
+            }
             // Process 1 itself is exempt.
             let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
             break;
@@ -34,13 +72,11 @@ pub(super) fn kill_all(supervisor: Pid) {
         for pid in alive {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        // The end of a process takes a moment; children it had just started become the supervisor's.
+        // The end of a process takes a moment; children it had just started become the nearest ancestor's that takes them.
         let _ = poll(&mut [], PollTimeout::from(1_u8));
         // Those that have become ours are taken off the list.
         while sys::reap(false).is_some() {}
-        rounds += 1;
     }
-    let _ = kill(supervisor, Signal::SIGKILL);
 }
 
 fn alive_below(supervisor: Pid) -> BTreeSet<i32> {
@@ -70,10 +106,23 @@ struct Process {
 }
 
 fn processes() -> Vec<Process> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
-        .filter_map(|entry| parse(&fs::read(entry.path().join("stat")).ok()?))
+    let listed = match PROC.get() {
+        Some(held) => openat(held, ".", FOLDER, Mode::empty()),
+        None => open("/proc", FOLDER, Mode::empty()),
+    };
+    let Ok(folder) = listed.and_then(Dir::from_fd) else { return Vec::new() };
+    let mut folder = folder;
+    let names: Vec<String> =
+        folder.iter().flatten().filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned())).collect();
+    let numbers = names.iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    numbers
+        .filter_map(|name| {
+            let file =
+                openat(&folder, format!("{name}/stat").as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+            let mut text = Vec::new();
+            File::from(file.ok()?).read_to_end(&mut text).ok()?;
+            parse(&text)
+        })
         .collect()
 }
 

@@ -15,6 +15,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+/// Of 1000; `proc_pid_oom_score_adj(5)`.
+const CHOSEN_FIRST: &str = "500";
+
 /// A job that runs, seen from process 1.
 pub(super) struct Running {
     /// The process that ends as the job ends.
@@ -57,12 +60,13 @@ pub(super) fn command(
     directory: &str,
     input: Vec<u8>,
     terminal: Option<&Path>,
+    root: Option<&Path>,
 ) -> io::Result<Running> {
     let program = argv.first().ok_or_else(|| io::Error::other("there is no program to run"))?;
     let arguments: Vec<CString> = argv.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
     let variables = environment.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
     let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
-    start(input, |ends| {
+    start(input, root, |ends| {
         let ends = super::terminal::join(ends, terminal);
         let error = execute(program, &arguments, &variables, environment, directory, &ends);
         let _ = writeln!(File::from(ends.err), "{error}");
@@ -71,8 +75,8 @@ pub(super) fn command(
 }
 
 /// Calls a function of this program.
-pub(super) fn builtin(handler: Builtin, payload: &[u8]) -> io::Result<Running> {
-    start(Vec::new(), |Ends { input, out, err }| {
+pub(super) fn builtin(handler: Builtin, payload: &[u8], root: Option<&Path>) -> io::Result<Running> {
+    start(Vec::new(), root, |Ends { input, out, err }| {
         let _ = dup2_stdin(&input);
         // What it prints must not get between the lines that it sends.
         let _ = (dup2_stdout(&err), dup2_stderr(&err));
@@ -86,7 +90,7 @@ pub(super) fn builtin(handler: Builtin, payload: &[u8]) -> io::Result<Running> {
 }
 
 /// Forks the supervisor; `job` is what its child does, ending with the exit code returned.
-fn start(input: Vec<u8>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
+fn start(input: Vec<u8>, root: Option<&Path>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
     let (out, their_out) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, their_err) = pipe2(OFlag::O_CLOEXEC)?;
     let (their_input, our_input) = if input.is_empty() {
@@ -100,8 +104,9 @@ fn start(input: Vec<u8>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
         fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     }
     let ends = Ends { input: their_input, out: their_out, err: their_err };
+    let first = nix::unistd::getpid();
     match sys::fork()? {
-        ForkResult::Child => supervise(ends, job),
+        ForkResult::Child => supervise(ends, first, root, job),
         ForkResult::Parent { child } => Ok(Running {
             supervisor: child,
             out: Some(File::from(out)),
@@ -114,14 +119,22 @@ fn start(input: Vec<u8>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
 }
 
 /// Starts the job, inherits what it orphans, and ends as it ends.
-fn supervise(ends: Ends, job: impl FnOnce(Ends) -> i32) -> ! {
-    die_with(Some(Pid::from_raw(1)));
+fn supervise(ends: Ends, first: Pid, root: Option<&Path>, job: impl FnOnce(Ends) -> i32) -> ! {
+    die_with(Some(first));
     let me = nix::unistd::getpid();
     let forked = prctl::set_child_subreaper(true).and_then(|()| sys::fork());
     match forked {
         Ok(ForkResult::Child) => {
             die_with(Some(me));
             let _ = nix::unistd::setsid();
+            // Out of memory, the machine shall choose a job and not its own services, nor ours.
+            let _ = std::fs::write("/proc/self/oom_score_adj", CHOSEN_FIRST);
+            if let Some(root) = root
+                && let Err(errno) = nix::unistd::chroot(root).and_then(|()| nix::unistd::chdir("/"))
+            {
+                let _ = writeln!(File::from(ends.err), "the job could not enter {}: {errno}", root.display());
+                sys::leave(126);
+            }
             sys::leave(job(ends))
         }
         Ok(ForkResult::Parent { child }) => {

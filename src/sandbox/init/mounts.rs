@@ -3,7 +3,7 @@
 use super::inject::InjectLayer;
 use crate::sandbox::sys;
 use crate::sandbox::tree;
-use crate::sandbox::wire::{Failure, InstanceSetup, Step};
+use crate::sandbox::wire::{Failure, InstanceSetup, Step, Walls};
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
@@ -15,21 +15,20 @@ use std::path::{Path, PathBuf};
 
 /// Device nodes of the host that every program may expect. New ones cannot be made in a user namespace, so the host's
 /// are bound.
-const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
-
-/// Parts of /proc through which root, even in here, could change the host's kernel: ids are mapped to themselves when
-/// root runs us, and the kernel compares just those.
-const KERNEL: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
+pub(super) const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// The option string of mount(2) must fit into one page.
 const OPTIONS: usize = 4095;
 
+/// Bytes that a file system in memory has at least: none would be no limit (tmpfs(5)).
+const FRESH: u64 = 1 << 20;
+
 const BASIC_HOSTS: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
 
-type Result<T> = std::result::Result<T, Failure>;
+pub(super) type Result<T> = std::result::Result<T, Failure>;
 
 /// Makes the root of an instance and moves into it; returns notes for the user.
-pub(super) fn instance(setup: &InstanceSetup, body: &[u8]) -> Result<Vec<String>> {
+pub(super) fn instance(setup: &InstanceSetup, walls: Walls, body: &[u8]) -> Result<Vec<String>> {
     make_private()?;
     let mut stack = vec![upper_layer(setup)?];
     stack.extend(setup.layers.iter().cloned());
@@ -39,9 +38,10 @@ pub(super) fn instance(setup: &InstanceSetup, body: &[u8]) -> Result<Vec<String>
     let mut notes = Vec::new();
     processes(&plan.proc)?;
     kernel_objects(&plan.sys, &mut notes)?;
-    devices(&plan.dev)?;
-    fresh(&plan.tmp, "mode=1777")?;
-    fresh(&plan.run, "mode=755")?;
+    let memory = setup.limits.memory;
+    devices(&plan.dev, walls, memory)?;
+    fresh(&plan.tmp, "mode=1777", memory)?;
+    fresh(&plan.run, "mode=755", memory)?;
     make_folder(&plan.run.join("lock"), 0o1777)?;
     for (source, target) in &plan.binds {
         show(source, target)?;
@@ -50,11 +50,16 @@ pub(super) fn instance(setup: &InstanceSetup, body: &[u8]) -> Result<Vec<String>
     if let (Some(place), Some(text)) = (&plan.resolver_place, &setup.resolver) {
         write_fresh(place, text.as_bytes()).map_err(failed(Step::File, "write", place))?;
     }
+    Ok(notes)
+}
+
+/// What belongs to the namespaces that jobs are master of: the name and the network.
+pub(super) fn finish(setup: &InstanceSetup) -> Result<()> {
     nix::unistd::sethostname(&setup.hostname).map_err(Failure::os(Step::Other, "set the host name"))?;
     if setup.loopback_only {
         sys::loopback_up().map_err(Failure::io(Step::Network, "bring the loopback interface up"))?;
     }
-    Ok(notes)
+    Ok(())
 }
 
 /// The host's files as they are, with a /proc that fits the new pid namespace.
@@ -67,16 +72,16 @@ pub(super) fn workshop() -> Result<Vec<String>> {
 }
 
 /// Where everything goes, on paths of the host, once the overlay is mounted.
-struct Places {
-    inject: PathBuf,
-    proc: PathBuf,
-    sys: PathBuf,
-    dev: PathBuf,
-    run: PathBuf,
-    tmp: PathBuf,
-    binds: Vec<(PathBuf, PathBuf)>,
+pub(super) struct Places {
+    pub(super) inject: PathBuf,
+    pub(super) proc: PathBuf,
+    pub(super) sys: PathBuf,
+    pub(super) dev: PathBuf,
+    pub(super) run: PathBuf,
+    pub(super) tmp: PathBuf,
+    pub(super) binds: Vec<(PathBuf, PathBuf)>,
     /// Inside: where resolv.conf leads to when that is on a fresh file system.
-    resolver_place: Option<PathBuf>,
+    pub(super) resolver_place: Option<PathBuf>,
 }
 
 fn make_private() -> Result<()> {
@@ -97,7 +102,7 @@ fn upper_layer(setup: &InstanceSetup) -> Result<PathBuf> {
     Ok(upper)
 }
 
-fn prepare(setup: &InstanceSetup, body: &[u8], stack: &[PathBuf], merged: &Path) -> Result<Places> {
+pub(super) fn prepare(setup: &InstanceSetup, body: &[u8], stack: &[PathBuf], merged: &Path) -> Result<Places> {
     let folder = setup.scratch.join("inject");
     let mut layer = InjectLayer::new(folder.clone(), stack).map_err(failed(Step::File, "make", &folder))?;
     let mut rest = body;
@@ -170,14 +175,34 @@ fn hold(folder: &Path) -> Result<OwnedFd> {
 fn processes(proc: &Path) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), proc, Some("proc"), flags, None::<&str>).map_err(Failure::os(Step::Proc, "mount /proc"))?;
-    for name in KERNEL {
-        let path = proc.join(name);
-        if path.exists() {
-            bind(&path, &path)?;
-            sys::mount_read_only(&path, false).map_err(failed(Step::Mount, "make read-only", &path))?;
-        }
+    protect_kernel(proc)?;
+    // Names the keys of everyone who has our id, the machine's root included.
+    let keys = proc.join("keys");
+    if keys.exists() { show(Path::new("/dev/null"), &keys) } else { Ok(()) }
+}
+
+/// Makes all of /proc read-only that is not a process's: root in here has the id of the machine's root when that runs us,
+/// and the kernel compares just ids when a file of /proc is written to. Which files there are depends on its drivers.
+fn protect_kernel(proc: &Path) -> Result<()> {
+    for path in kernels_own(proc).map_err(failed(Step::File, "read", proc))? {
+        bind(&path, &path)?;
+        sys::mount_read_only(&path, false).map_err(failed(Step::Mount, "make read-only", &path))?;
     }
     Ok(())
+}
+
+/// The folders and the writable files of /proc that are not a process's. `self`, `mounts` and `net` are links.
+fn kernels_own(proc: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(proc)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        let is_process = entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit);
+        if !is_process && (kind.is_dir() || kind.is_file() && entry.metadata()?.mode() & 0o222 != 0) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 /// The host's /sys, read-only, without its control groups. Where that is not to be had (Linux before 5.12), an empty one.
@@ -200,7 +225,7 @@ fn empty(folder: &Path) -> Result<()> {
         .map_err(|errno| failed(Step::Mount, "cover", folder)(errno.into()))
 }
 
-fn devices(dev: &Path) -> Result<()> {
+fn devices(dev: &Path, walls: Walls, memory: Option<u64>) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     let mounted = |what: &str, errno| failed(Step::Mount, what, dev)(io::Error::from(errno));
     mount(Some("tmpfs"), dev, Some("tmpfs"), flags, Some("mode=755")).map_err(|errno| mounted("mount", errno))?;
@@ -208,6 +233,9 @@ fn devices(dev: &Path) -> Result<()> {
         let node = dev.join(name);
         File::create(&node).map_err(failed(Step::File, "make", &node))?;
         bind(&Path::new("/dev").join(name), &node)?;
+        // It is the machine's own node: who has the id of its owner could else change its mode for everyone. What is
+        // behind it can be written to nevertheless.
+        sys::mount_read_only(&node, false).map_err(failed(Step::Mount, "bind read-only", &node))?;
     }
     let links =
         [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("ptmx", "pts/ptmx")];
@@ -215,18 +243,20 @@ fn devices(dev: &Path) -> Result<()> {
         symlink(target, dev.join(name)).map_err(failed(Step::File, "link", &dev.join(name)))?;
     }
     make_folder(&dev.join("pts"), 0o755)?;
-    // Group 5 is `tty` in every distribution.
-    let options = "newinstance,ptmxmode=0666,mode=0620,gid=5";
-    mount(Some("devpts"), &dev.join("pts"), Some("devpts"), flags, Some(options))
+    // Group 5 is `tty` in every distribution; where there is one id, there is no such group.
+    let group = if walls == Walls::OneId { "" } else { ",gid=5" };
+    let options = format!("newinstance,ptmxmode=0666,mode=0620{group}");
+    mount(Some("devpts"), &dev.join("pts"), Some("devpts"), flags, Some(options.as_str()))
         .map_err(|errno| mounted("mount terminals in", errno))?;
     make_folder(&dev.join("shm"), 0o1777)?;
-    fresh(&dev.join("shm"), "mode=1777")
+    fresh(&dev.join("shm"), "mode=1777", memory)
 }
 
-/// An empty file system in memory.
-fn fresh(folder: &Path, options: &str) -> Result<()> {
+/// An empty file system in memory; of a limit of memory it may take half, as it may of the machine's without one.
+fn fresh(folder: &Path, options: &str, memory: Option<u64>) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some(options))
+    let size = memory.map_or(String::new(), |bytes| format!(",size={}", (bytes / 2).max(FRESH)));
+    mount(Some("tmpfs"), folder, Some("tmpfs"), flags, Some(format!("{options}{size}").as_str()))
         .map_err(|errno| failed(Step::Mount, "mount memory at", folder)(errno.into()))
 }
 
@@ -262,7 +292,7 @@ fn pivot(root: &Path) -> Result<()> {
     nix::unistd::chdir("/").map_err(step)
 }
 
-fn make_folder(path: &Path, mode: u32) -> Result<()> {
+pub(super) fn make_folder(path: &Path, mode: u32) -> Result<()> {
     fs::create_dir_all(path).and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode))).map_err(failed(
         Step::File,
         "make the folder",
@@ -270,13 +300,13 @@ fn make_folder(path: &Path, mode: u32) -> Result<()> {
     ))
 }
 
-fn write_fresh(place: &Path, content: &[u8]) -> io::Result<()> {
+pub(super) fn write_fresh(place: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent)?;
     }
     fs::write(place, content)
 }
 
-fn failed(step: Step, what: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
+pub(super) fn failed(step: Step, what: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
     Failure::io(step, format!("{what} {}", path.display()))
 }

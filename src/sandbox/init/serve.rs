@@ -12,8 +12,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Gid, Pid, Uid};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Bytes read from a job at once.
@@ -29,9 +30,20 @@ pub(super) struct Init<'a> {
     signals: SignalFd,
     /// Output of daemons that earlier jobs have left behind: read and dropped, so that they do not block or die of it.
     lingering: Vec<File>,
+    place: Place,
+    /// What the outer process has said while no job was there to hear it.
+    unsaid: Vec<String>,
     /// needs-restarting takes the time of boot from /proc/1, whose times are those of the first look at it for as long
     /// as someone holds it.
     _first: Option<File>,
+}
+
+/// Where jobs run, and who watches over it.
+pub(super) struct Place {
+    /// The root to change to, where process 1 has not done so itself.
+    pub(super) root: Option<PathBuf>,
+    /// What the outer process says: that a limit is exceeded.
+    pub(super) alarm: OwnedFd,
 }
 
 /// Something that poll(2) has found.
@@ -43,10 +55,17 @@ enum Event {
     Err,
     In,
     Lingering(usize),
+    Alarm,
 }
 
 /// Serves until the socket is closed.
-pub(super) fn serve(socket: &mut UnixStream, notes: Vec<String>, builtin: Builtin) -> Result<(), Failure> {
+pub(super) fn serve(
+    socket: &mut UnixStream,
+    notes: Vec<String>,
+    builtin: Builtin,
+    place: Place,
+) -> Result<(), Failure> {
+    descendants::hold_proc();
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     let step = "watch children";
@@ -54,7 +73,8 @@ pub(super) fn serve(socket: &mut UnixStream, notes: Vec<String>, builtin: Builti
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(Failure::os(Step::Other, step))?;
     super::tell(socket, &Reply::Up { notes })?;
-    let mut init = Init { socket, signals, lingering: Vec::new(), _first: File::open("/proc/1").ok() };
+    let (lingering, unsaid, first) = (Vec::new(), Vec::new(), File::open("/proc/1").ok());
+    let mut init = Init { socket, signals, lingering, place, unsaid, _first: first };
     init.listen(builtin).map_err(Failure::io(Step::Other, "serve jobs"))
 }
 
@@ -69,6 +89,10 @@ impl Init<'_> {
                     },
                     Event::Child => drop(self.reap(None)),
                     Event::Lingering(at) => self.drop_output(at),
+                    Event::Alarm => {
+                        let text = self.heed()?;
+                        self.unsaid.push(text);
+                    }
                     Event::Out | Event::Err | Event::In => {}
                 }
             }
@@ -77,20 +101,25 @@ impl Init<'_> {
     }
 
     fn answer(&mut self, request: Request, body: Vec<u8>, builtin: Builtin) -> io::Result<()> {
+        for text in std::mem::take(&mut self.unsaid) {
+            let text = format!("amiforge: before this job, {text}: everything that ran was killed\n");
+            wire::send(self.socket, &Reply::Err, text.as_bytes())?;
+        }
+        let root = self.place.root.as_deref();
         let (started, timeout) = match request {
             Request::Command { argv, environment, directory, timeout_ms } => {
-                (job::command(&argv, &environment, &directory, body, None), timeout_ms)
+                (job::command(&argv, &environment, &directory, body, None, root), timeout_ms)
             }
             Request::Terminal { argv, environment, directory, terminal } => {
-                (job::command(&argv, &environment, &directory, body, Some(&terminal)), None)
+                (job::command(&argv, &environment, &directory, body, Some(&terminal), root), None)
             }
-            Request::Builtin { timeout_ms } => (job::builtin(builtin, &body), timeout_ms),
+            Request::Builtin { timeout_ms } => (job::builtin(builtin, &body, root), timeout_ms),
             Request::Prove => {
-                let (code, said) = prove().map_or_else(|error| (1, error.to_string()), |()| (0, String::new()));
+                let (code, said) = prove(root).map_or_else(|error| (1, error.to_string()), |()| (0, String::new()));
                 wire::send(self.socket, &Reply::Out, said.as_bytes())?;
                 return wire::send(self.socket, &Reply::Done(Exit::Code(code)), &[]);
             }
-            Request::Begin(_) | Request::Mapped | Request::Go => {
+            Request::Begin(..) | Request::Mapped | Request::Go => {
                 return Err(io::Error::new(ErrorKind::InvalidData, "an order out of turn"));
             }
         };
@@ -109,7 +138,7 @@ impl Init<'_> {
     fn attend(&mut self, mut job: Running, timeout: Option<Duration>) -> io::Result<Exit> {
         // A limit beyond what the clock can hold is no limit.
         let deadline = timeout.and_then(|limit| Instant::now().checked_add(limit));
-        let exit = loop {
+        let exit = 'ended: loop {
             let mut ended = None;
             for event in self.wait(Some(&job), deadline)? {
                 match event {
@@ -120,6 +149,12 @@ impl Init<'_> {
                     Event::Err => forward(self.socket, &mut job.err, &Reply::Err)?,
                     Event::In => job.feed(),
                     Event::Lingering(at) => self.drop_output(at),
+                    Event::Alarm => {
+                        let text = self.heed()?;
+                        let text = format!("amiforge: {text}: the job was killed\n");
+                        wire::send(self.socket, &Reply::Err, text.as_bytes())?;
+                        break 'ended Exit::Signal(Signal::SIGKILL as i32);
+                    }
                 }
             }
             if let Some(exit) = ended {
@@ -138,6 +173,28 @@ impl Init<'_> {
         }
         self.lingering.extend(job.out.take().into_iter().chain(job.err.take()));
         Ok(exit)
+    }
+
+    /// Hears what the outer process says, and kills whoever may be meant: everything.
+    fn heed(&mut self) -> io::Result<String> {
+        let first = self.hear()?;
+        descendants::kill_everything();
+        while sys::reap(false).is_some() {}
+        // It says nothing more until it hears this; should it be gone, that is noticed at the next look.
+        let _ = nix::unistd::write(&self.place.alarm, super::outer::READY);
+        Ok(first)
+    }
+
+    /// A message of the outer process; empty when there is none.
+    fn hear(&mut self) -> io::Result<String> {
+        let mut buffer = [0; 1024];
+        match nix::unistd::read(&self.place.alarm, &mut buffer) {
+            // It has been killed; nothing watches over us any more.
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(length) => Ok(String::from_utf8_lossy(&buffer[..length]).into_owned()),
+            Err(nix::Error::EAGAIN | nix::Error::EINTR) => Ok(String::new()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// Takes every child that has ended off the list; returns how the one asked for did.
@@ -160,10 +217,11 @@ impl Init<'_> {
     }
 
     fn wait(&self, job: Option<&Running>, deadline: Option<Instant>) -> io::Result<Vec<Event>> {
-        let mut events = vec![Event::Socket, Event::Child];
+        let mut events = vec![Event::Socket, Event::Child, Event::Alarm];
         let mut fds = vec![
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.place.alarm.as_fd(), PollFlags::POLLIN),
         ];
         if let Some(job) = job {
             for (event, file, flags) in [
@@ -220,9 +278,9 @@ fn is_open(file: &File) -> bool {
 }
 
 /// Makes a file and gives it to another user: what a package manager does all the time.
-fn prove() -> io::Result<()> {
-    let path = "/.proof";
-    File::create(path)?.write_all(b"proof")?;
-    nix::unistd::chown(path, Some(Uid::from_raw(1)), Some(Gid::from_raw(1)))?;
+fn prove(root: Option<&Path>) -> io::Result<()> {
+    let path = root.unwrap_or(Path::new("/")).join(".proof");
+    File::create(&path)?.write_all(b"proof")?;
+    nix::unistd::chown(&path, Some(Uid::from_raw(1)), Some(Gid::from_raw(1)))?;
     fs::remove_file(path)
 }

@@ -50,7 +50,7 @@ pub fn bootstrap(spec: &BootstrapSpec, on_line: &mut dyn FnMut(Line)) -> Result<
         return Ok(());
     }
     let mmdebstrap = tools()?;
-    let mode = Mode::of_this_process()?;
+    let mode = probe::probe(destination.parent().unwrap_or(&destination))?;
     let partial = partial_name(&destination)?;
     let lock = super::claim(&partial)?;
     let result = enough_space(&partial).and_then(|()| {
