@@ -1,6 +1,6 @@
 //! Options of the verbs that run instances on this machine.
 
-use crate::sandbox::{Limits, Network};
+use crate::sandbox::{self, Limits, Network};
 
 /// Options of the verbs that run instances on this machine.
 #[derive(Debug, Clone, clap::Args)]
@@ -9,15 +9,15 @@ pub struct InstanceArgs {
     #[arg(long)]
     pub offline: bool,
     /// Insist on a way of keeping instances apart, such as root-ident or userns-subid; the best there is when absent.
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", env = "AMIFORGE_SANDBOX_MODE", value_parser = sandbox::MODES)]
     pub sandbox: Option<String>,
-    /// Memory that each instance may use, such as 512M or 2G.
+    /// Memory that each instance may use, such as 512M or 2G; three quarters of the machine's when absent.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
-    /// Processes and threads that each instance may have at one time.
+    /// Processes and threads that each instance may have at one time; 4096 when absent.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub processes: Option<u64>,
-    /// What each instance may write to its disk, such as 4G.
+    /// What each instance may write to its disk, such as 4G; all that is free but for one GiB when absent.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub disk: Option<u64>,
 }

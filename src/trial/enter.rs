@@ -71,8 +71,7 @@ pub fn enter(
     })?;
     let place = Place::new(&world.state);
     let spec = spec(world, options, layers, place.scratch("shell"));
-    let instance = Instance::start(&spec)?;
-    options.insist(instance.mode())?;
+    let instance = options.start(spec)?;
     let watched = stop.watch(&instance);
     Ok(Entered { instance, _watched: watched, _place: Some(place), name: row.name, kept: false })
 }
@@ -89,8 +88,9 @@ fn again(world: &World, shelf: &Shelf, kept: &Kept, options: &Options, stop: &St
     if kept.offline {
         options.network = Network::Loopback;
     }
-    let instance = Instance::start(&spec(world, &options, layers, scratch))?;
-    options.insist(instance.mode())?;
+    // Its files belong to the ids of the mode it was made in.
+    options.sandbox = Some(options.sandbox.unwrap_or_else(|| kept.mode.clone()));
+    let instance = options.start(spec(world, &options, layers, scratch))?;
     let watched = stop.watch(&instance);
     Ok(Entered { instance, _watched: watched, _place: None, name: kept.name.clone(), kept: true })
 }

@@ -26,6 +26,8 @@ pub struct Kept {
     pub stage: String,
     /// How the trial ended.
     pub outcome: String,
+    /// The sandbox's mode; its files belong to the ids of that mode.
+    pub mode: String,
     /// When, RFC 3339.
     pub at: String,
     /// Whether it has no network.
@@ -36,9 +38,17 @@ pub struct Kept {
 
 impl Kept {
     /// A note about an instance.
-    pub(super) fn new(name: &str, stage: &str, outcome: &str, at: String, offline: bool, root: Vec<PathBuf>) -> Self {
-        let text = str::to_owned;
-        Self { schema: text(SCHEMA), name: text(name), stage: text(stage), outcome: text(outcome), at, offline, root }
+    pub(super) fn new(
+        name: &str,
+        stage: &str,
+        outcome: &str,
+        mode: &str,
+        at: String,
+        offline: bool,
+        root: Vec<PathBuf>,
+    ) -> Self {
+        let [schema, name, stage, outcome, mode] = [SCHEMA, name, stage, outcome, mode].map(str::to_owned);
+        Self { schema, name, stage, outcome, mode, at, offline, root }
     }
 }
 
@@ -140,7 +150,7 @@ mod tests {
     use super::*;
 
     fn kept(name: &str) -> Kept {
-        Kept::new(name, "test", "FAILED", "2026-01-02T03:04:05Z".into(), false, vec!["/srv/root".into()])
+        Kept::new(name, "test", "FAILED", "root-ident", "2026-01-02T03:04:05Z".into(), false, vec!["/srv/root".into()])
     }
 
     fn scratch(folder: &Path, file: &str) -> PathBuf {

@@ -66,9 +66,9 @@ pub use stop::Stop;
 use crate::clock::Clock;
 use crate::diagnostic::suggest;
 use crate::project::Project;
-use crate::sandbox::{Limits, Mode, Network};
+use crate::sandbox::{self, Instance, Limits, Machine, Mode, Network, SandboxError, Spec};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The phase that runs in an instance of the result.
@@ -115,7 +115,7 @@ pub struct Options {
     pub phases: Vec<String>,
     /// What instances may reach.
     pub network: Network,
-    /// What each instance may use up.
+    /// What each instance may use up; what is absent gets the limit with which no component can harm the machine.
     pub limits: Limits,
     /// The sandbox mode that is insisted on; the best that this machine permits when absent.
     pub sandbox: Option<String>,
@@ -148,18 +148,33 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Refuses a machine whose instances are kept apart in another way than is insisted on.
-    fn insist(&self, mode: &Mode) -> Result<(), TrialError> {
+    /// Finds out whether this machine permits instances as they are wanted, before anything else is done.
+    fn permitted(&self, scratch: &Path) -> Result<(), SandboxError> {
         match &self.sandbox {
-            Some(wanted) if wanted != mode.name() => Err(TrialError::Option {
-                message: format!(
-                    "instances of this user on this machine run in the mode {}, not {wanted}",
-                    mode.name()
-                ),
-                next: "leave --sandbox out, or run as the user and on the machine for which that mode is the best"
-                    .to_owned(),
-            }),
-            _ => Ok(()),
+            Some(name) => Mode::named(name).map(drop),
+            None => sandbox::probe(scratch).map(drop),
+        }
+    }
+
+    /// Starts an instance in the mode that is insisted on, else in the best there is; what no limit is given for gets
+    /// one that protects the machine.
+    fn start(&self, mut spec: Spec) -> Result<Instance, SandboxError> {
+        let folder = spec.scratch.parent().unwrap_or(&spec.scratch);
+        std::fs::create_dir_all(folder).map_err(|source| SandboxError::File {
+            action: "cannot make the folder".to_owned(),
+            path: folder.to_owned(),
+            source,
+        })?;
+        let usual = Limits::for_machine(&Machine::here(folder)?);
+        let given = self.limits;
+        spec.limits = Limits {
+            memory: given.memory.or(usual.memory),
+            processes: given.processes.or(usual.processes),
+            disk: given.disk.or(usual.disk),
+        };
+        match &self.sandbox {
+            Some(name) => Instance::start_as(&spec, &Mode::named(name)?),
+            None => Instance::start(&spec),
         }
     }
 }

@@ -162,9 +162,11 @@ impl One<'_> {
     fn stage(&mut self, stage: &'static str, layers: &[PathBuf], phases: &[String]) -> Result<(), Stopped> {
         self.context.progress(&self.trial.name, format!("starting the {stage} instance"));
         let spec = self.spec(stage, layers);
-        let instance = Instance::start(&spec).map_err(|error| self.sandbox("the instance did not start", &error))?;
+        let network = spec.network;
+        let instance =
+            self.context.options.start(spec).map_err(|error| self.sandbox("the instance did not start", &error))?;
         let watched = self.context.stop.watch(&instance);
-        self.facts = fact::of(&instance, spec.network);
+        self.facts = fact::of(&instance, network);
         for note in instance.notes() {
             if !self.notes.contains(note) {
                 self.notes.push(note.clone());
@@ -337,7 +339,7 @@ impl One<'_> {
         let roots = layers.into_iter().filter(|path| Some(path) != layer.as_ref()).collect();
         let offline = self.context.options.network == sandbox::Network::Loopback;
         let at = rfc3339(self.context.world.clock.now());
-        let kept = Kept::new(&self.trial.name, stage, outcome.word(), at, offline, roots);
+        let kept = Kept::new(&self.trial.name, stage, outcome.word(), instance.mode().name(), at, offline, roots);
         let shelf = Shelf::new(&self.context.world.state);
         match shelf.put(&kept, &self.place.scratch(stage), layer.as_deref()) {
             Ok(folder) => Some(Left {
