@@ -15,6 +15,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+/// Bytes of answers that may wait for a job to read them. One that asks and does not listen must not fill the memory.
+const MOST_UNREAD: usize = 64 << 20;
+
 /// A job that runs, seen from process 1.
 pub(super) struct Running {
     /// The process that ends as the job ends.
@@ -22,12 +25,32 @@ pub(super) struct Running {
     pub(super) out: Option<File>,
     pub(super) err: Option<File>,
     /// Where its standard input is written to, until all is written.
-    pub(super) input: Option<File>,
+    input: Option<File>,
+    /// More may come for its standard input while it runs.
+    talks: bool,
     pending: Vec<u8>,
     written: usize,
 }
 
 impl Running {
+    /// Its standard input, if there is something to be written to it.
+    pub(super) fn hungry(&self) -> Option<&File> {
+        self.input.as_ref().filter(|_| self.written < self.pending.len())
+    }
+
+    /// Takes an answer for it. One that lets too much lie hears nothing any more.
+    pub(super) fn hear(&mut self, answer: &[u8]) {
+        if !self.talks || self.input.is_none() {
+            return;
+        }
+        self.pending.drain(..self.written);
+        self.written = 0;
+        self.pending.extend_from_slice(answer);
+        if self.pending.len() > MOST_UNREAD {
+            (self.input, self.pending) = (None, Vec::new());
+        }
+    }
+
     /// Writes as much of the standard input as fits.
     pub(super) fn feed(&mut self) {
         let Some(input) = &mut self.input else { return };
@@ -35,9 +58,12 @@ impl Running {
             Ok(length) => self.written += length,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
             // The job does not want to read it.
-            Err(_) => self.written = self.pending.len(),
+            Err(_) => {
+                self.input = None;
+                return;
+            }
         }
-        if self.written == self.pending.len() {
+        if self.written == self.pending.len() && !self.talks {
             self.input = None;
         }
     }
@@ -61,16 +87,16 @@ pub(super) fn command(
     let arguments: Vec<CString> = argv.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
     let variables = environment.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
     let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
-    start(input, |ends| {
+    start(input, false, |ends| {
         let error = execute(program, &arguments, &variables, environment, directory, &ends);
         let _ = writeln!(File::from(ends.err), "{error}");
         127
     })
 }
 
-/// Calls a function of this program.
+/// Calls a function of this program. Its standard input stays open for what [`Running::hear`] is given.
 pub(super) fn builtin(handler: Builtin, payload: &[u8]) -> io::Result<Running> {
-    start(Vec::new(), |Ends { input, out, err }| {
+    start(Vec::new(), true, |Ends { input, out, err }| {
         let _ = dup2_stdin(&input);
         // What it prints must not get between the lines that it sends.
         let _ = (dup2_stdout(&err), dup2_stderr(&err));
@@ -84,10 +110,10 @@ pub(super) fn builtin(handler: Builtin, payload: &[u8]) -> io::Result<Running> {
 }
 
 /// Forks the supervisor; `job` is what its child does, ending with the exit code returned.
-fn start(input: Vec<u8>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
+fn start(input: Vec<u8>, talks: bool, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
     let (out, their_out) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, their_err) = pipe2(OFlag::O_CLOEXEC)?;
-    let (their_input, our_input) = if input.is_empty() {
+    let (their_input, our_input) = if input.is_empty() && !talks {
         (OwnedFd::from(File::open("/dev/null")?), None)
     } else {
         let (theirs, ours) = pipe2(OFlag::O_CLOEXEC)?;
@@ -105,6 +131,7 @@ fn start(input: Vec<u8>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
             out: Some(File::from(out)),
             err: Some(File::from(err)),
             input: our_input.map(File::from),
+            talks,
             pending: input,
             written: 0,
         }),
