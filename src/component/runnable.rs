@@ -25,21 +25,18 @@ pub fn executes(action: Action) -> bool {
         | A::MoveFolder
         | A::ReadFile
         | A::Reboot
+        | A::S3Download
+        | A::S3Upload
         | A::SetFileEncoding
         | A::SetFileOwner
         | A::SetFilePermissions
         | A::SetFolderOwner
         | A::SetFolderPermissions
-        | A::UpdateOs => true,
-        A::Assert
-        | A::ExecuteDocument
-        | A::ExecutePowerShell
-        | A::InstallMsi
-        | A::S3Download
-        | A::S3Upload
-        | A::SetRegistry
-        | A::UninstallMsi
-        | A::WebDownload => false,
+        | A::UpdateOs
+        | A::WebDownload => true,
+        A::Assert | A::ExecuteDocument | A::ExecutePowerShell | A::InstallMsi | A::SetRegistry | A::UninstallMsi => {
+            false
+        }
     }
 }
 

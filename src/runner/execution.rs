@@ -4,6 +4,7 @@ use super::actions::{self, Done, Machine, StepError};
 use super::capture::Sink;
 use super::clean;
 use super::model::{Request, RunEvent, RunStatus, StepFailure, StepPlace, StepStatus, Stream, Summary};
+use super::outside::Outside;
 use super::process::Limit;
 use super::state::{State, Store};
 use super::values::{self, Record, Records, Scope};
@@ -23,14 +24,19 @@ const MOST_REBOOTS: u32 = 15;
 ///
 /// Nothing runs if a document does not parse, needs something that is not executed locally yet, or is given parameters
 /// that do not fit. After [`RunStatus::RebootRequired`] the same request continues where it stopped.
-pub fn run(request: &Request, on_event: &mut dyn FnMut(RunEvent)) -> Summary {
-    run_on(Path::new("/"), request, on_event)
+pub fn run(request: &Request, outside: &mut dyn Outside, on_event: &mut dyn FnMut(RunEvent)) -> Summary {
+    run_on(Path::new("/"), request, outside, on_event)
 }
 
 /// As [`run`], on a machine whose own files (users, package manager state) are below `root`.
-pub(super) fn run_on(root: &Path, request: &Request, on_event: &mut dyn FnMut(RunEvent)) -> Summary {
+pub(super) fn run_on(
+    root: &Path,
+    request: &Request,
+    outside: &mut dyn Outside,
+    on_event: &mut dyn FnMut(RunEvent),
+) -> Summary {
     let summary = match prepare(root, request) {
-        Ok(mut execution) => execution.run(on_event),
+        Ok(mut execution) => execution.run(outside, on_event),
         Err(message) => Summary::refused(&request.execution_id, message),
     };
     on_event(RunEvent::Finished { summary: summary.clone() });
@@ -129,9 +135,9 @@ fn check_parameters(name: &str, document: &Document, given: &BTreeMap<String, St
 }
 
 impl Execution<'_> {
-    fn run(&mut self, on_event: &mut dyn FnMut(RunEvent)) -> Summary {
+    fn run(&mut self, outside: &mut dyn Outside, on_event: &mut dyn FnMut(RunEvent)) -> Summary {
         while let Some(&work) = self.work.get(self.state.position) {
-            match self.step(work, on_event) {
+            match self.step(work, outside, on_event) {
                 Next::Step => self.state.advance(),
                 Next::Stop => break,
                 Next::Reboot => return self.summary(RunStatus::RebootRequired),
@@ -173,7 +179,12 @@ impl Execution<'_> {
     }
 
     /// Runs a step with all its attempts.
-    fn step(&mut self, (number, at, step_at): Work, on_event: &mut dyn FnMut(RunEvent)) -> Next {
+    fn step(
+        &mut self,
+        (number, at, step_at): Work,
+        outside: &mut dyn Outside,
+        on_event: &mut dyn FnMut(RunEvent),
+    ) -> Next {
         let phase = self.documents[number].document.phases[at].clone();
         let step = phase.steps[step_at].clone();
         let quiet = self.documents[number].document.disable_logging || phase.disable_logging || step.disable_logging;
@@ -181,7 +192,7 @@ impl Execution<'_> {
             on_event(self.started(number, &phase, &step));
             let begun = Instant::now();
             let mut sink = Sink::new(on_event, quiet);
-            let outcome = self.attempt(number, &phase, &step, &mut sink);
+            let outcome = self.attempt(number, &phase, &step, outside, &mut sink);
             if let Err(error) = &outcome
                 && self.state.attempt < step.max_attempts
             {
@@ -250,7 +261,14 @@ impl Execution<'_> {
     }
 
     /// Runs a step once. Before a reboot the state is saved, so that the machine is never restarted without it.
-    fn attempt(&mut self, number: usize, phase: &Phase, step: &Step, sink: &mut Sink<'_>) -> Result<Done, StepError> {
+    fn attempt(
+        &mut self,
+        number: usize,
+        phase: &Phase,
+        step: &Step,
+        outside: &mut dyn Outside,
+        sink: &mut Sink<'_>,
+    ) -> Result<Done, StepError> {
         let nothing = Records::new();
         let loaded = &self.documents[number];
         let scope = Scope {
@@ -263,7 +281,7 @@ impl Execution<'_> {
         let (done, record) = match inputs {
             Err(error) => (Err(StepError::from(error)), Record::default()),
             Ok(inputs) => {
-                let outcome = actions::execute(step.module.action, &inputs, &self.machine, limit, sink);
+                let outcome = actions::execute(step.module.action, &inputs, &self.machine, outside, limit, sink);
                 let inputs = inputs.iter().map(values::Inputs::record).collect();
                 match outcome {
                     Ok((done, outputs)) => (Ok(done), Record { inputs, outputs, succeeded: true }),

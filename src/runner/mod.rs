@@ -12,6 +12,7 @@
 
 mod actions;
 mod capture;
+pub mod channel;
 mod clean;
 mod execution;
 mod model;
@@ -19,6 +20,7 @@ pub mod outside;
 mod process;
 mod serve;
 mod state;
+pub mod table;
 mod values;
 
 pub use execution::run;
@@ -26,4 +28,4 @@ pub use model::{
     DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace, StepStatus, Stream,
     Summary,
 };
-pub use serve::serve;
+pub use serve::{serve, serve_between};

@@ -1,4 +1,5 @@
 use super::*;
+use crate::runner::outside::Nowhere;
 use crate::runner::{DocumentRequest, serve};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -43,7 +44,7 @@ impl Bench {
     fn run(&mut self, request: &Request) -> Summary {
         self.events.clear();
         let events = &mut self.events;
-        run_on(self.directory.path(), request, &mut |event| events.push(event))
+        run_on(self.directory.path(), request, &mut Nowhere, &mut |event| events.push(event))
     }
 
     /// Runs documents whose steps are these lines.
@@ -268,8 +269,8 @@ fn nothing_runs_unless_everything_can() {
     for (bad, expected) in [
         ("- { name: Bad name, action: Reboot }", "error[D007]: Invalid step name"),
         (
-            "- { name: Get, action: S3Download, inputs: [{ source: a, destination: b }] }",
-            "error[E001]: S3Download is not executed locally yet",
+            "- { name: Get, action: Assert, inputs: { fileExists: a } }",
+            "error[E001]: Assert is not executed locally yet",
         ),
         ("- { name: Only, action: Reboot, if: { fileExists: a } }", "error[E001]: `if`"),
     ] {
@@ -368,7 +369,7 @@ fn helper_run_out_of_time() {
     execution.documents[0].document.phases[0].steps[1].timeout = Some(std::time::Duration::from_secs(2));
     execution.documents[0].document.phases[0].steps[2].timeout = Some(std::time::Duration::from_millis(50));
     let mut events = Vec::new();
-    let summary = execution.run(&mut |event| events.push(event));
+    let summary = execution.run(&mut Nowhere, &mut |event| events.push(event));
     assert_eq!(summary.status, RunStatus::TimedOut);
     assert_eq!(summary.failed_step_count, 2);
     let failure = summary.failure.unwrap();
@@ -458,7 +459,7 @@ fn every_action_said_to_be_executed_is() {
         let mut step = scope.document.phases[0].steps[0].clone();
         step.module = module;
         let inputs = scope.inputs(&step).unwrap();
-        let outcome = actions::execute(module.action, &inputs, &machine, limit, &mut sink);
+        let outcome = actions::execute(module.action, &inputs, &machine, &mut Nowhere, limit, &mut sink);
         let refused = outcome.err().is_some_and(|error| error.to_string().contains("not executed locally yet"));
         assert_eq!(refused, !component::executes(module.action), "{}", module.name);
     }

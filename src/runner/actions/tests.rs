@@ -3,6 +3,7 @@ use crate::component;
 use crate::component::expression::Template;
 use crate::diagnostic::{SourceFile, render};
 use crate::runner::model::RunEvent;
+use crate::runner::outside::Nowhere;
 use crate::runner::values::{Records, Scope};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -60,7 +61,8 @@ impl Bench {
             }
         };
         let mut sink = Sink::new(&mut listen, false);
-        let outcome = execute(step.module.action, &inputs, &machine, Limit::starting_now(None), &mut sink);
+        let outcome =
+            execute(step.module.action, &inputs, &machine, &mut Nowhere, Limit::starting_now(None), &mut sink);
         (outcome.map_err(|error| error.to_string()), lines)
     }
 
