@@ -24,6 +24,7 @@
 //! | [`render`] | Handlebars: components and recipes from templates and parameters |
 //! | [`runner`] | executes a component document on the machine it is on (our awstoe) |
 //! | [`sandbox`] | roots, layers, namespaces: an instance on this machine, knowing nothing of AWS |
+//! | [`drive`] | where the two meet: documents in an instance, through restarts, to a result |
 //! | [`patch`] | baselines, inventory, version comparison, evaluation. Pure |
 //! | [`plan`] | desired resources against the account: fingerprints, versions, the list of changes |
 //! | [`build`] | starts and follows image builds; finds the reason of a failure |
@@ -49,6 +50,7 @@ pub mod component;
 #[cfg(feature = "aws")]
 pub mod consume;
 pub mod diagnostic;
+pub mod drive;
 pub mod event;
 #[cfg(feature = "aws")]
 pub mod evidence;

@@ -259,6 +259,11 @@ impl Outside for Remote<'_, '_> {
     }
 }
 
+/// The answer to a question that cannot be answered.
+pub fn refusal(error: OutsideError) -> Vec<u8> {
+    Answer::refused(error).bytes(&[])
+}
+
 /// The host's end: answers questions with what `outside` knows until `ask` has no more. `reply` is called exactly once for
 /// each question, with the bytes for the runner's standard input.
 pub fn answer_all(

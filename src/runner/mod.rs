@@ -16,6 +16,7 @@ pub mod channel;
 mod clean;
 mod execution;
 mod model;
+pub mod output;
 pub mod outside;
 mod process;
 mod serve;
