@@ -11,6 +11,8 @@ mod support;
 mod bench;
 #[path = "sandbox/builtin.rs"]
 mod builtin;
+#[path = "sandbox/channel.rs"]
+mod channel;
 #[path = "sandbox/ends.rs"]
 mod ends;
 #[path = "sandbox/files.rs"]
@@ -47,7 +49,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, user::AS_ROOT].concat()
+    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, channel::TESTS, packages::TESTS, user::AS_ROOT].concat()
 }
 
 /// Runs what the words (a part of a name; flags are ignored) choose, and says it as libtest does.

@@ -34,11 +34,13 @@ pub enum Exit {
     TimedOut = 13,
     /// Interrupted by the user.
     Interrupted = 130,
+    /// The machine must be restarted and the same command run again; the SSM Agent, which knows awstoe's code, does so.
+    Restart = 194,
 }
 
 impl Exit {
     /// Every exit code, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Done,
         Self::Unexpected,
         Self::Usage,
@@ -54,6 +56,7 @@ impl Exit {
         Self::Denied,
         Self::TimedOut,
         Self::Interrupted,
+        Self::Restart,
     ];
 
     /// The number.
@@ -81,6 +84,7 @@ impl Exit {
             Self::Denied => "A012",
             Self::TimedOut => "A013",
             Self::Interrupted => "A130",
+            Self::Restart => "A194",
         }
     }
 }

@@ -15,6 +15,7 @@ mod capture;
 pub mod channel;
 mod clean;
 mod execution;
+pub mod host;
 mod model;
 pub mod output;
 pub mod outside;

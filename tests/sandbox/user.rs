@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::bench::{instance, sh};
-use crate::{ends, files, jobs, packages, walls};
+use crate::{channel, ends, files, jobs, packages, walls};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -18,12 +18,18 @@ pub const AS_ROOT: &[Test] = &[
 pub const TESTS: &[Test] = &TABLE;
 
 const OWN: [Test; 1] = [("user::files_belong_to_many_users", files_belong_to_many_users)];
-const COUNT: usize =
-    OWN.len() + jobs::TESTS.len() + walls::TESTS.len() + files::TESTS.len() + ends::TESTS.len() + packages::TESTS.len();
+const COUNT: usize = OWN.len()
+    + jobs::TESTS.len()
+    + walls::TESTS.len()
+    + files::TESTS.len()
+    + ends::TESTS.len()
+    + channel::TESTS.len()
+    + packages::TESTS.len();
 const TABLE: [Test; COUNT] = table();
 
 const fn table() -> [Test; COUNT] {
-    let groups: [&[Test]; 6] = [&OWN, jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS];
+    let groups: [&[Test]; 7] =
+        [&OWN, jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, channel::TESTS, packages::TESTS];
     let mut table = [OWN[0]; COUNT];
     let (mut group, mut at) = (0, 0);
     while group < groups.len() {

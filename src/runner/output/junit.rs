@@ -136,7 +136,10 @@ impl Step {
         };
         let failed = matches!(self.status, None | Some(StepStatus::Failed | StepStatus::TimedOut));
         if failed {
-            status.set_message(one_line(message)).set_type(action.as_str()).set_description(printable(&text.join("\n")));
+            status
+                .set_message(one_line(message))
+                .set_type(action.as_str())
+                .set_description(printable(&text.join("\n")));
         } else if self.status == Some(StepStatus::Skipped) {
             status.set_message(one_line(self.message.as_deref().unwrap_or("its condition says so")));
         }
