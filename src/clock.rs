@@ -20,6 +20,12 @@ impl Clock {
         Self(Arc::new(OffsetDateTime::now_utc))
     }
 
+    /// A clock that tells what `now` says.
+    #[must_use]
+    pub fn ticking(now: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
     /// A clock that stands still.
     #[must_use]
     pub fn fixed(at: OffsetDateTime) -> Self {

@@ -24,6 +24,8 @@
 //! | [`render`] | Handlebars: components and recipes from templates and parameters |
 //! | [`runner`] | executes a component document on the machine it is on (our awstoe) |
 //! | [`sandbox`] | roots, layers, namespaces: an instance on this machine, knowing nothing of AWS |
+//! | [`drive`] | where the two meet: documents in an instance, through restarts, to a result |
+//! | [`toe`] | `awstoe`, played by amiforge: documents on this machine, by its arguments and with its answers |
 //! | [`patch`] | baselines, inventory, version comparison, evaluation. Pure |
 //! | [`plan`] | desired resources against the account: fingerprints, versions, the list of changes |
 //! | [`build`] | starts and follows image builds; finds the reason of a failure |
@@ -50,6 +52,7 @@ pub mod component;
 #[cfg(feature = "aws")]
 pub mod consume;
 pub mod diagnostic;
+pub mod drive;
 pub mod event;
 #[cfg(feature = "aws")]
 pub mod evidence;
@@ -71,5 +74,6 @@ pub mod report;
 pub mod run;
 pub mod runner;
 pub mod sandbox;
+pub mod toe;
 pub mod trial;
 pub mod yaml;

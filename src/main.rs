@@ -7,5 +7,9 @@ fn main() -> ExitCode {
     if let Some(code) = amiforge::sandbox::init::main(amiforge::runner::serve) {
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
+    // So is the runner of `component run`.
+    if let Some(code) = amiforge::runner::host::main() {
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
     ExitCode::from(amiforge::cli::main(std::env::args_os()))
 }

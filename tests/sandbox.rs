@@ -11,6 +11,8 @@ mod support;
 mod bench;
 #[path = "sandbox/builtin.rs"]
 mod builtin;
+#[path = "sandbox/channel.rs"]
+mod channel;
 #[path = "sandbox/ends.rs"]
 mod ends;
 #[path = "sandbox/files.rs"]

@@ -105,6 +105,15 @@ impl Identities {
     }
 }
 
+/// What the environment variables and the profile say, with our patience; nothing is asked of AWS.
+pub(super) async fn ambient() -> SdkConfig {
+    aws_config::defaults(behavior())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+        .load()
+        .await
+}
+
 /// The SDK's defaults are pinned to a date, so that an update of the SDK alone changes nothing.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()

@@ -23,6 +23,7 @@ impl Embedded {
             events: options.events.clone(),
             mirror: config.mirror.clone(),
             bind: config.bind.iter().map(|path| project.root.join(path)).collect(),
+            beyond: local::Beyond::new(|| Box::new(super::Sdk::new())),
         };
         let local = blocking(move || Local::open(config)).await?;
         Ok(Self { local })

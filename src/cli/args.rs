@@ -11,7 +11,7 @@ use super::verb;
 #[command(after_help = "The default environment is `local`: it builds on this machine and needs no AWS account.\n\
     Exit codes: 0 done · 1 unexpected · 2 usage or project file · 3 lint findings · 4 plan has changes · 5 build failed ·\n\
     6 tests failed · 7 a gate failed · 8 evidence missing or stale · 9 partly done · 10 drift · 11 locked ·\n\
-    12 credentials · 13 timed out · 130 interrupted. `amiforge explain A005` says more about one.")]
+    12 credentials · 13 timed out · 130 interrupted · 194 restart needed. `amiforge explain A005` says more about one.")]
 pub struct Cli {
     /// Options of every verb.
     #[command(flatten)]
@@ -103,6 +103,9 @@ pub enum Verb {
     #[cfg(feature = "aws")]
     #[command(flatten)]
     Environment(EnvironmentVerb),
+    /// Component documents, as awstoe takes them.
+    #[command(subcommand)]
+    Component(verb::component::ComponentVerb),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(verb::schema::SchemaArgs),
     /// Explain a code of an error, a finding or an exit code.

@@ -98,6 +98,13 @@ pub const ENTRIES: &[Entry] = &[
         "Exit code 130. The user (Ctrl-C) or the system (SIGTERM, SIGHUP) ended the command. What ran in the local environment was\n\
          ended with it; nothing is left running or mounted. The same command continues with what is already there.",
     ),
+    entry(
+        "A194",
+        "a restart is needed",
+        "Exit code 194, only of `component run --on-host`: a step needs the machine restarted. amiforge never restarts a machine\n\
+         that is not its own. Restart it and run the command it prints: it goes on where the run stopped. Started by the SSM\n\
+         Agent, as Image Builder starts awstoe, that happens by itself.",
+    ),
 ];
 
 #[cfg(test)]

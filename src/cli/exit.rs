@@ -34,6 +34,8 @@ pub enum Exit {
     TimedOut = 13,
     /// Interrupted by the user.
     Interrupted = 130,
+    /// The machine must be restarted and the same command run again; the SSM Agent, which knows awstoe's code, does so.
+    Restart = 194,
 }
 
 /// The exit of a code that the library names.
@@ -44,7 +46,7 @@ pub fn exit(code: u8) -> Exit {
 
 impl Exit {
     /// Every exit code, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Done,
         Self::Unexpected,
         Self::Usage,
@@ -60,6 +62,7 @@ impl Exit {
         Self::Denied,
         Self::TimedOut,
         Self::Interrupted,
+        Self::Restart,
     ];
 
     /// The number.
@@ -87,6 +90,7 @@ impl Exit {
             Self::Denied => "A012",
             Self::TimedOut => "A013",
             Self::Interrupted => "A130",
+            Self::Restart => "A194",
         }
     }
 }

@@ -4,6 +4,8 @@ use super::exit::{Exit, exit};
 use super::failure::Failure;
 use crate::lint::LintError;
 use crate::project::InitError;
+use crate::runner::table::TableError;
+use crate::toe::{self, ConfigError, ToeError};
 use crate::trial::TrialError;
 use std::error::Error;
 
@@ -44,6 +46,42 @@ impl From<TrialError> for Failure {
                 let failure = Self::new(code, sentence(&error));
                 error.next().into_iter().fold(failure, Self::next)
             }
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Usage, sentence(&error))
+    }
+}
+
+impl From<TableError> for Failure {
+    fn from(error: TableError) -> Self {
+        Self::new(Exit::Usage, sentence(&error))
+    }
+}
+
+impl From<ToeError> for Failure {
+    fn from(error: ToeError) -> Self {
+        let text = error.to_string();
+        match error {
+            ToeError::Findings(diagnostics) => Self { exit: Exit::Findings, ..Self::files(diagnostics) },
+            ToeError::Blocked { .. } => Self::new(Exit::Findings, text)
+                .next("leave it out of --blocked-action-modules, or write the step with another action"),
+            ToeError::Host { ref log, .. } if toe::is_interruption(&error) => {
+                Self::new(Exit::Interrupted, text).next(format!("what had happened is in {}", log.display()))
+            }
+            ToeError::Host { log, .. } => {
+                Self::new(Exit::Unexpected, text).next(format!("what had happened is in {}", log.display()))
+            }
+            ToeError::Log { .. } => Self::new(Exit::Usage, text).next("choose another folder with --log-directory"),
+            ToeError::Nothing
+            | ToeError::Unreadable { .. }
+            | ToeError::NoSuchAction(_)
+            | ToeError::Parameter { .. } => Self::new(Exit::Usage, text),
+            ToeError::Unreachable { .. } => Self::new(Exit::Usage, text)
+                .next("log in (`aws sso login`) or set AWS_PROFILE; or name a file that has it with --values"),
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Stage {
     Gate,
     /// The channel is moved.
     Promote,
+    /// Component documents run on this machine.
+    Run,
 }
 
 impl Stage {
@@ -41,6 +43,7 @@ impl Stage {
             Self::Validate => "validate",
             Self::Gate => "gate",
             Self::Promote => "promote",
+            Self::Run => "run",
         }
     }
 }

@@ -82,7 +82,9 @@ pub use serve::serve;
 
 use crate::clock::Clock;
 use crate::event::Events;
+use crate::runner::outside::{Nowhere, Outside};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The account of calls whose credentials name none.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -104,6 +106,36 @@ pub struct Config {
     pub mirror: Option<String>,
     /// Host folders visible read-only in instances.
     pub bind: Vec<PathBuf>,
+    /// Where the components of a build find objects of S3.
+    pub beyond: Beyond,
+}
+
+/// What lies beyond the local environment for the components of a build: opened anew for each that runs.
+#[derive(Clone)]
+pub struct Beyond(Arc<dyn Fn() -> Box<dyn Outside + Send> + Send + Sync>);
+
+impl Beyond {
+    /// A world that `open` opens.
+    pub fn new(open: impl Fn() -> Box<dyn Outside + Send> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(open))
+    }
+
+    pub(crate) fn open(&self) -> Box<dyn Outside + Send> {
+        (self.0)()
+    }
+}
+
+impl Default for Beyond {
+    /// Nothing.
+    fn default() -> Self {
+        Self::new(|| Box::new(Nowhere))
+    }
+}
+
+impl std::fmt::Debug for Beyond {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Beyond")
+    }
 }
 
 /// Why the local environment could not work.

@@ -21,16 +21,20 @@
 
 mod actions;
 mod capture;
+pub mod channel;
 mod clean;
 mod conditions;
 mod execution;
 mod hex;
+pub mod host;
 mod model;
+pub mod output;
 pub mod outside;
 mod process;
 mod secrets;
 mod serve;
 mod state;
+pub mod table;
 mod values;
 mod visible;
 
@@ -39,7 +43,7 @@ pub use model::{
     Context, DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace,
     StepStatus, Stream, Summary,
 };
-pub use serve::serve;
+pub use serve::{serve, serve_between};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,11 @@
 //! The runner as a program: a request in, events out, an exit code.
 
+use super::channel::Remote;
 use super::model::{Request, RunEvent, RunStatus, Summary};
-use super::outside::Nowhere;
-use std::io::Write;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd as _;
 
 /// Exit codes of [`serve`]. 194 asks who started it to restart the machine and send the same request again, as awstoe does.
 mod code {
@@ -13,10 +16,22 @@ mod code {
 }
 
 /// Executes the [`Request`] in `payload` (JSON) and writes each [`RunEvent`] to `out` as one line of JSON, flushed at once.
+/// What only the world beyond the machine has, it asks for with lines between them, and reads the answers from the standard
+/// input (see [`channel`](super::channel)).
 ///
 /// Returns 0 on success, 194 if the machine must be restarted and the same request sent again, 2 if the request cannot be
 /// read, and 1 otherwise, also when `out` no longer takes what happens.
 pub fn serve(payload: &[u8], out: &mut dyn Write) -> i32 {
+    // The descriptor itself: what the library's own buffer would have read ahead is lost to nobody this way.
+    match std::io::stdin().as_fd().try_clone_to_owned() {
+        Ok(input) => serve_between(payload, &mut BufReader::new(File::from(input)), out),
+        // Without a standard input there is nobody who could answer.
+        Err(_) => serve_between(payload, &mut std::io::empty(), out),
+    }
+}
+
+/// As [`serve`], with the answers from `answers`.
+pub fn serve_between(payload: &[u8], answers: &mut dyn BufRead, out: &mut dyn Write) -> i32 {
     let request: Request = match serde_json::from_slice(payload) {
         Ok(request) => request,
         Err(error) => {
@@ -27,7 +42,11 @@ pub fn serve(payload: &[u8], out: &mut dyn Write) -> i32 {
         }
     };
     let mut heard = true;
-    let summary = super::run(&request, &mut Nowhere, &mut |event| heard = heard && write(out, &event).is_ok());
+    let out = RefCell::new(out);
+    let mut outside = Remote::new(&out, answers);
+    let summary = super::run(&request, &mut outside, &mut |event| {
+        heard = heard && write(&mut **out.borrow_mut(), &event).is_ok();
+    });
     match summary.status {
         _ if !heard => code::FAILED,
         RunStatus::Success => code::SUCCESS,

@@ -124,6 +124,19 @@ impl Instance {
     /// # Errors
     /// [`SandboxError::Gone`] when the instance was killed or has ended by itself, for instance by a reboot from inside.
     pub fn run(&self, job: &Job, on_line: &mut dyn FnMut(Line)) -> Result<Exit, SandboxError> {
+        self.run_answering(job, &mut |line| {
+            on_line(line);
+            None
+        })
+    }
+
+    /// As [`Instance::run`], and what `on_line` returns goes to the standard input of a builtin job, which so gets
+    /// answers to what it has written. A job that leaves more than 64 MiB of them unread is not answered any more.
+    pub fn run_answering(
+        &self,
+        job: &Job,
+        on_line: &mut dyn FnMut(Line) -> Option<Vec<u8>>,
+    ) -> Result<Exit, SandboxError> {
         let (request, body) = request_of(job);
         let before = self.held().reached();
         let exit = self.perform(&request, body, on_line);
@@ -137,7 +150,10 @@ impl Instance {
     pub(super) fn prove(&self) -> Result<(), LaunchError> {
         let mut said = Vec::new();
         let exit = self.perform(&Request::Prove, &[], &mut |line| match line {
-            Line::Out(text) | Line::Err(text) => said.push(text),
+            Line::Out(text) | Line::Err(text) => {
+                said.push(text);
+                None
+            }
         })?;
         if exit == Exit::Code(0) {
             return Ok(());
@@ -145,7 +161,12 @@ impl Instance {
         Err(LaunchError::Failed(Failure::other("make a file and give it away", said.join("; "))))
     }
 
-    fn perform(&self, request: &Request, body: &[u8], on_line: &mut dyn FnMut(Line)) -> Result<Exit, SandboxError> {
+    fn perform(
+        &self,
+        request: &Request,
+        body: &[u8],
+        on_line: &mut dyn FnMut(Line) -> Option<Vec<u8>>,
+    ) -> Result<Exit, SandboxError> {
         self.chain().as_mut().ok_or(SandboxError::Gone)?.perform(request, body, on_line)
     }
 

@@ -7,9 +7,10 @@ use super::sys;
 use super::wire::{self, Failure, Operation, Reply, Request, Setup};
 use super::{Exit, Line, SandboxError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, send};
 use nix::unistd::Pid;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -181,23 +182,31 @@ fn start_error(step: &str) -> impl FnOnce(io::Error) -> SandboxError {
 }
 
 impl Chain {
-    /// Has the init do something and hands on the output as it comes; blocks until it is done.
+    /// Has the init do something and hands on the output as it comes; blocks until it is done. What `on_line` returns
+    /// goes to the standard input of a builtin job.
     pub(super) fn perform(
         &mut self,
         request: &Request,
         body: &[u8],
-        on_line: &mut dyn FnMut(Line),
+        on_line: &mut dyn FnMut(Line) -> Option<Vec<u8>>,
     ) -> Result<Exit, SandboxError> {
         // Whatever goes wrong with the socket, the init at its other end is no more.
         wire::send(&mut self.socket, request, body).map_err(|_| SandboxError::Gone)?;
-        let (mut out, mut err) = (Splitter::default(), Splitter::default());
+        let builtin = matches!(request, Request::Builtin { .. });
+        let mut out = if builtin { Splitter::of_messages() } else { Splitter::default() };
+        let mut err = Splitter::default();
+        let mut outbox = Outbox::default();
         loop {
+            outbox.send_until_readable(&self.socket).map_err(|_| SandboxError::Gone)?;
+            let mut tell = |line| outbox.answer(on_line(line));
             match wire::receive::<Reply>(&mut self.socket) {
-                Ok(Some((Reply::Out, bytes))) => out.feed(&bytes, &mut |text| on_line(Line::Out(text))),
-                Ok(Some((Reply::Err, bytes))) => err.feed(&bytes, &mut |text| on_line(Line::Err(text))),
+                Ok(Some((Reply::Out, bytes))) => out.feed(&bytes, &mut |text| tell(Line::Out(text))),
+                Ok(Some((Reply::Err, bytes))) => err.feed(&bytes, &mut |text| tell(Line::Err(text))),
                 Ok(Some((Reply::Done(exit), _))) => {
-                    out.finish(&mut |text| on_line(Line::Out(text)));
-                    err.finish(&mut |text| on_line(Line::Err(text)));
+                    out.finish(&mut |text| tell(Line::Out(text)));
+                    err.finish(&mut |text| tell(Line::Err(text)));
+                    // Half a message would be the beginning of the next one; the init drops what has no job.
+                    self.socket.write_all(&outbox.bytes[outbox.sent..]).map_err(|_| SandboxError::Gone)?;
                     return Ok(exit);
                 }
                 Ok(Some((other, _))) => return Err(SandboxError::Protocol(format!("{other:?} during a job"))),
@@ -217,6 +226,49 @@ impl Chain {
     /// Kills everything and returns when nothing of it is left.
     pub(super) fn end(mut self) {
         end(&self.target, &mut self.child);
+    }
+}
+
+/// Answers on their way to a job. They are written only as far as the socket takes them: the init may be waiting for us
+/// to read what the job says, and if we waited for it to read, neither would ever go on.
+#[derive(Debug, Default)]
+struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outbox {
+    fn answer(&mut self, answer: Option<Vec<u8>>) {
+        let Some(answer) = answer else { return };
+        self.bytes.drain(..self.sent);
+        self.sent = 0;
+        // Writing to memory fails only for a message beyond all limits, which the job then waits for in vain.
+        let _ = wire::send(&mut self.bytes, &Request::Answer, &answer);
+    }
+
+    /// Sends what there is, until the init has something to say.
+    fn send_until_readable(&mut self, socket: &UnixStream) -> nix::Result<()> {
+        while self.sent < self.bytes.len() {
+            let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN | PollFlags::POLLOUT)];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(nix::errno::Errno::EINTR) => continue,
+                other => drop(other?),
+            }
+            let ready = fds[0].revents().unwrap_or(PollFlags::empty());
+            if ready.contains(PollFlags::POLLOUT) {
+                let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+                match send(socket.as_raw_fd(), &self.bytes[self.sent..], flags) {
+                    Ok(length) => self.sent += length,
+                    Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
+                    Err(errno) => return Err(errno),
+                }
+            }
+            if ready.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
+                return Ok(());
+            }
+        }
+        (self.bytes, self.sent) = (Vec::new(), 0);
+        Ok(())
     }
 }
 

@@ -1,22 +1,38 @@
 //! From bytes to lines.
 
-/// Longest line that is handed on whole, in bytes; longer ones arrive in pieces.
+/// Longest line of a program that is handed on whole, in bytes; longer ones arrive in pieces.
 const LONGEST: usize = 64 * 1024;
 
+/// The same for what our own code sends. It has bounds of its own; this one is for a stranger inside that has got hold of
+/// its pipe.
+const LONGEST_SENT: usize = 128 << 20;
+
 /// Cuts a stream of bytes into lines. What is not UTF-8 is replaced, a carriage return before the line's end is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Splitter {
     pending: Vec<u8>,
+    longest: usize,
+}
+
+impl Default for Splitter {
+    fn default() -> Self {
+        Self { pending: Vec::new(), longest: LONGEST }
+    }
 }
 
 impl Splitter {
+    /// For what our own code sends: a line is a message and must arrive whole.
+    pub(super) fn of_messages() -> Self {
+        Self { pending: Vec::new(), longest: LONGEST_SENT }
+    }
+
     /// Takes the next bytes.
     pub(super) fn feed(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(String)) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (content, ended) = piece.strip_suffix(b"\n").map_or((piece, false), |content| (content, true));
             self.pending.extend_from_slice(content);
-            while self.pending.len() > LONGEST {
-                let rest = self.pending.split_off(boundary(&self.pending));
+            while self.pending.len() > self.longest {
+                let rest = self.pending.split_off(boundary(&self.pending, self.longest));
                 let long = std::mem::replace(&mut self.pending, rest);
                 on_line(text(&long));
             }
@@ -37,9 +53,9 @@ impl Splitter {
 }
 
 /// Where to cut a line that is too long: not inside of a character.
-fn boundary(bytes: &[u8]) -> usize {
+fn boundary(bytes: &[u8], longest: usize) -> usize {
     let continues = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    (LONGEST - 3..=LONGEST).rev().find(|at| !continues(*at)).unwrap_or(LONGEST)
+    (longest - 3..=longest).rev().find(|at| !continues(*at)).unwrap_or(longest)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -80,6 +96,16 @@ mod tests {
         assert!(got.iter().all(|line| line.len() <= LONGEST && !line.contains('\u{fffd}')));
         assert_eq!(got[..got.len() - 1].concat(), long);
         assert_eq!(got.last().unwrap(), "next");
+    }
+
+    #[test]
+    fn a_message_longer_than_a_line_of_a_program_arrives_whole() {
+        let mut splitter = Splitter::of_messages();
+        let mut lines = Vec::new();
+        let long = "x".repeat(3 * LONGEST);
+        splitter.feed(long.as_bytes(), &mut |line| lines.push(line));
+        splitter.feed(b"\nnext\n", &mut |line| lines.push(line));
+        assert_eq!(lines, [long.as_str(), "next"]);
     }
 
     proptest! {

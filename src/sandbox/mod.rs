@@ -150,7 +150,7 @@ pub enum Job {
         timeout: Option<Duration>,
     },
     /// This program's own code (the handler given to `init::main`), run in a forked child with `payload`; what it writes
-    /// to its output arrives as lines.
+    /// to its output arrives as lines. Its standard input has what [`Instance::run_answering`] answers.
     Builtin {
         /// Handed to the handler.
         payload: Vec<u8>,

@@ -27,6 +27,8 @@ pub(super) enum Request {
     Terminal { argv: Vec<String>, environment: BTreeMap<String, String>, directory: String, terminal: PathBuf },
     /// Call the handler; the body is the payload.
     Builtin { timeout_ms: Option<u64> },
+    /// For the handler that runs; the body goes to its standard input. Without one it is dropped.
+    Answer,
     /// Prove that files can be made and given away inside.
     Prove,
 }

@@ -62,6 +62,7 @@ impl World {
             events: Events::new(move |event| sink.lock().expect("events").push(event)),
             mirror: None,
             bind: vec![fixture().repository.clone()],
+            beyond: local::Beyond::default(),
         })
         .expect("the local environment opens");
         let client = in_process(&local);

@@ -9,6 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
+    if payload.starts_with(b"{") {
+        return amiforge::runner::serve(payload, out);
+    }
     let text = String::from_utf8(payload.to_vec()).unwrap();
     let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
     match verb {
@@ -46,6 +49,23 @@ pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
             let listener = TcpListener::bind("127.0.0.1:80").unwrap();
             TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             writeln!(out, "connected").unwrap();
+            0
+        }
+        "ask" => {
+            let mut answers = std::io::stdin().lines();
+            for number in 0..rest.parse().unwrap() {
+                writeln!(out, "{number}").unwrap();
+                writeln!(out, "heard {}", answers.next().unwrap().unwrap()).unwrap();
+            }
+            0
+        }
+        "flood" => {
+            let noise = "n".repeat(64 * 1024);
+            for _ in 0..rest.parse::<u32>().unwrap() {
+                writeln!(out, "ask\n{noise}").unwrap();
+            }
+            let heard = std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+            writeln!(out, "heard {heard}").unwrap();
             0
         }
         "spin" => loop {

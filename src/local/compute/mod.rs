@@ -17,7 +17,8 @@
 //! # Differences from AWS
 //!
 //! * An instance has the machine's kernel, network interfaces and ports: two instances cannot listen on the same port.
-//!   There is no metadata service; `HttpTokens` is recorded only.
+//!   There is no metadata service; `HttpTokens` is recorded only. `{{ aws:imds:… }}` of components finds the few values
+//!   that an instance has here, and an error for the rest.
 //! * An instance is managed by Systems Manager as soon as it runs; it needs no agent, profile or network path.
 //! * `RunInstances` starts the instance before it answers, and answers `Unsupported` when it cannot be started.
 //! * Instances cannot be stopped and started again, only terminated; they end with the process that runs them.
@@ -27,7 +28,8 @@
 //! * `terminateInstanceOnFailure: false` is not honoured: the build instance always ends.
 //! * As in the service, an AMI whose test phase failed stays; its image is FAILED and does not tell it.
 //! * `outputs` of a component step hold the failed step with its line and last output lines besides awstoe's summary.
-//!   `HOME` is not set for components, `{{ aws:imds:… }}` has nothing to read.
+//!   `HOME` is not set for components. `{{ aws:ssm:… }}` and component ARNs are those of the local environment; objects of
+//!   S3 come from AWS with the credentials of whoever runs the build.
 
 mod ami;
 mod command;

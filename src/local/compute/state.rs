@@ -1,6 +1,7 @@
 //! What runs in this process: instances, builds in flight, and the threads that work on them.
 
 use super::super::Local;
+use crate::drive::Place;
 use crate::sandbox::{Exit, Instance, Job, Line, SandboxError};
 use std::collections::BTreeMap;
 use std::io;
@@ -85,6 +86,16 @@ impl Live {
     /// The layer that holds its changes.
     pub(super) fn upper(&self) -> &Path {
         self.instance.upper()
+    }
+}
+
+impl Place for Live {
+    fn run_answering(&self, job: &Job, on_line: &mut dyn FnMut(Line) -> Option<Vec<u8>>) -> Result<Exit, SandboxError> {
+        self.instance.run_answering(job, on_line)
+    }
+
+    fn reboot(&self) -> Result<(), SandboxError> {
+        Live::reboot(self)
     }
 }
 

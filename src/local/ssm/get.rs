@@ -2,6 +2,7 @@
 
 use super::super::Local;
 use super::super::paging;
+use super::super::store::Scope;
 use super::super::wire::{Caller, ServiceError};
 use super::input;
 use super::names::Reference;
@@ -18,6 +19,14 @@ pub(super) fn one(local: &Local, caller: &Caller, request: &Value) -> Result<Val
     let decrypt = input.flag("WithDecryption")?.unwrap_or(false);
     let (parameter, version) = local.store.read(|tx| find(tx, &caller.scope, &reference))?;
     Ok(json!({ "Parameter": parameter.render(&caller.scope, &version, &reference.selector, decrypt) }))
+}
+
+/// The value of a parameter by its reference, and whether it is a secret.
+pub(crate) fn value(local: &Local, scope: &Scope, name: &str) -> Result<(String, bool), ServiceError> {
+    let reference = Reference::parse(name);
+    let (parameter, version) = local.store.read(|tx| find(tx, scope, &reference))?;
+    let secret = parameter.metadata(&version)["Type"] == "SecureString";
+    Ok((parameter.shown_value(&version, true), secret))
 }
 
 /// `GetParameters`: those that exist, and the names of the others.

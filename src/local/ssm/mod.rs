@@ -13,6 +13,7 @@ mod put;
 mod tags;
 
 pub(crate) use baseline_record::default_baseline;
+pub(crate) use get::value as parameter;
 pub(crate) use parameter_record::{parameter_value, put_public_parameter};
 
 use super::input::{Dialect, Input};

@@ -14,7 +14,7 @@ mod templates;
 
 use super::records::{AMI, Ami};
 use super::store::{Scope, StoreError};
-use super::{Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Local, credentials};
+use super::{Beyond, Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Local, credentials};
 use crate::clock::Clock;
 use crate::event::Events;
 use bytes::Bytes;
@@ -49,6 +49,7 @@ pub(super) fn open(state: &Path) -> Arc<Local> {
         events: Events::none(),
         mirror: None,
         bind: Vec::new(),
+        beyond: Beyond::default(),
     };
     Local::open(config).unwrap()
 }

@@ -1,14 +1,19 @@
 //! The action modules at work.
 
+pub mod digest;
 mod encoding;
 mod execute;
 mod files;
+mod fresh;
 mod owners;
+mod s3;
 mod transfer;
 mod update;
+mod web;
 mod wildcard;
 
 use super::capture::Sink;
+use super::outside::Outside;
 use super::process::{Limit, pause};
 use super::state::StateError;
 use super::values::{Inputs, ValueError};
@@ -143,6 +148,7 @@ pub fn execute(
     action: Action,
     inputs: &[Inputs],
     machine: &Machine,
+    outside: &mut dyn Outside,
     limit: Limit,
     sink: &mut Sink<'_>,
 ) -> Result<(Done, Outputs), StepError> {
@@ -158,7 +164,12 @@ pub fn execute(
     let mut outputs = Outputs::new();
     for item in inputs {
         limit.check()?;
-        outputs.push(file_action(action, item, machine, sink)?);
+        outputs.push(match action {
+            A::WebDownload => web::download(item, machine, limit, sink)?,
+            A::S3Download => s3::download(item, machine, outside, limit, sink)?,
+            A::S3Upload => s3::upload(item, machine, outside, limit, sink)?,
+            _ => file_action(action, item, machine, sink)?,
+        });
     }
     Ok((Done::Finished, outputs))
 }
@@ -202,6 +213,8 @@ fn reboot(inputs: Option<&Inputs>, sink: &mut Sink<'_>) -> Result<(Done, Outputs
     Ok((Done::RebootThenNext, Outputs::new()))
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;

@@ -79,7 +79,8 @@ impl Bench {
             secrets: &secrets,
         };
         let inputs = scope.inputs(step).unwrap();
-        let outcome = execute(step.module.action, &inputs, &machine, Limit::starting_now(None), &mut sink);
+        let outcome =
+            execute(step.module.action, &inputs, &machine, &mut Nowhere, Limit::starting_now(None), &mut sink);
         (outcome.map_err(|error| error.to_string()), lines)
     }
 

@@ -1,11 +1,7 @@
 //! Hash sums of files.
 
-use crate::runner::hex::hex;
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha512};
-use std::fs::File;
-use std::io::{self, Read};
+use crate::runner::actions::digest::Hasher;
+use std::io;
 use std::path::Path;
 
 /// The hashes that documents can name.
@@ -19,27 +15,13 @@ pub enum Hash {
 
 /// The sum of a file's content in lower-case hexadecimal.
 pub fn of_file(hash: Hash, path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
-    match hash {
-        Hash::Md5 => of::<Md5>(file),
-        Hash::Sha1 => of::<Sha1>(file),
-        Hash::Sha256 => of::<Sha256>(file),
-        Hash::Sha512 => of::<Sha512>(file),
-    }
-}
-
-fn of<D: Digest>(mut file: File) -> io::Result<String> {
-    let mut digest = D::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => digest.update(&buffer[..length]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(hex(&digest.finalize()))
+    let name = match hash {
+        Hash::Md5 => "MD5",
+        Hash::Sha1 => "SHA1",
+        Hash::Sha256 => "SHA256",
+        Hash::Sha512 => "SHA512",
+    };
+    Hasher::named(name).ok_or(io::ErrorKind::Unsupported)?.of_file(path)
 }
 
 #[cfg(test)]

@@ -195,7 +195,8 @@ impl Execution {
             let first = inputs.first().ok_or_else(|| StepError::Failed("the step has no inputs".to_owned()))?;
             return self.nested(world, at, first, seen, sink);
         }
-        let (done, outputs) = actions::execute(at.step.module.action, &inputs, &world.machine, limit, sink)?;
+        let action = at.step.module.action;
+        let (done, outputs) = actions::execute(action, &inputs, &world.machine, &mut *world.outside, limit, sink)?;
         let went = match done {
             Done::Finished => Went::On,
             Done::RebootThenNext => Went::Behind,

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// Of 1000; `proc_pid_oom_score_adj(5)`.
 const CHOSEN_FIRST: &str = "500";
+/// Bytes of answers that may wait for a job to read them. One that asks and does not listen must not fill the memory.
+const MOST_UNREAD: usize = 64 << 20;
 
 /// A job that runs, seen from process 1.
 pub(super) struct Running {
@@ -25,12 +27,32 @@ pub(super) struct Running {
     pub(super) out: Option<File>,
     pub(super) err: Option<File>,
     /// Where its standard input is written to, until all is written.
-    pub(super) input: Option<File>,
+    input: Option<File>,
+    /// More may come for its standard input while it runs.
+    talks: bool,
     pending: Vec<u8>,
     written: usize,
 }
 
 impl Running {
+    /// Its standard input, if there is something to be written to it.
+    pub(super) fn hungry(&self) -> Option<&File> {
+        self.input.as_ref().filter(|_| self.written < self.pending.len())
+    }
+
+    /// Takes an answer for it. One that lets too much lie hears nothing any more.
+    pub(super) fn hear(&mut self, answer: &[u8]) {
+        if !self.talks || self.input.is_none() {
+            return;
+        }
+        self.pending.drain(..self.written);
+        self.written = 0;
+        self.pending.extend_from_slice(answer);
+        if self.pending.len() > MOST_UNREAD {
+            (self.input, self.pending) = (None, Vec::new());
+        }
+    }
+
     /// Writes as much of the standard input as fits.
     pub(super) fn feed(&mut self) {
         let Some(input) = &mut self.input else { return };
@@ -38,9 +60,12 @@ impl Running {
             Ok(length) => self.written += length,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
             // The job does not want to read it.
-            Err(_) => self.written = self.pending.len(),
+            Err(_) => {
+                self.input = None;
+                return;
+            }
         }
-        if self.written == self.pending.len() {
+        if self.written == self.pending.len() && !self.talks {
             self.input = None;
         }
     }
@@ -66,7 +91,7 @@ pub(super) fn command(
     let arguments: Vec<CString> = argv.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
     let variables = environment.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
     let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
-    start(input, root, |ends| {
+    start(input, false, root, |ends| {
         let ends = super::terminal::join(ends, terminal);
         let error = execute(program, &arguments, &variables, environment, directory, &ends);
         let _ = writeln!(File::from(ends.err), "{error}");
@@ -74,9 +99,9 @@ pub(super) fn command(
     })
 }
 
-/// Calls a function of this program.
+/// Calls a function of this program. Its standard input stays open for what [`Running::hear`] is given.
 pub(super) fn builtin(handler: Builtin, payload: &[u8], root: Option<&Path>) -> io::Result<Running> {
-    start(Vec::new(), root, |Ends { input, out, err }| {
+    start(Vec::new(), true, root, |Ends { input, out, err }| {
         let _ = dup2_stdin(&input);
         // What it prints must not get between the lines that it sends.
         let _ = (dup2_stdout(&err), dup2_stderr(&err));
@@ -90,10 +115,10 @@ pub(super) fn builtin(handler: Builtin, payload: &[u8], root: Option<&Path>) -> 
 }
 
 /// Forks the supervisor; `job` is what its child does, ending with the exit code returned.
-fn start(input: Vec<u8>, root: Option<&Path>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
+fn start(input: Vec<u8>, talks: bool, root: Option<&Path>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
     let (out, their_out) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, their_err) = pipe2(OFlag::O_CLOEXEC)?;
-    let (their_input, our_input) = if input.is_empty() {
+    let (their_input, our_input) = if input.is_empty() && !talks {
         (OwnedFd::from(File::open("/dev/null")?), None)
     } else {
         let (theirs, ours) = pipe2(OFlag::O_CLOEXEC)?;
@@ -112,6 +137,7 @@ fn start(input: Vec<u8>, root: Option<&Path>, job: impl FnOnce(Ends) -> i32) -> 
             out: Some(File::from(out)),
             err: Some(File::from(err)),
             input: our_input.map(File::from),
+            talks,
             pending: input,
             written: 0,
         }),

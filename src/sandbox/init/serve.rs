@@ -119,6 +119,8 @@ impl Init<'_> {
                 wire::send(self.socket, &Reply::Out, said.as_bytes())?;
                 return wire::send(self.socket, &Reply::Done(Exit::Code(code)), &[]);
             }
+            // For a job that has ended in the meantime.
+            Request::Answer => return Ok(()),
             Request::Begin(..) | Request::Mapped | Request::Go => {
                 return Err(io::Error::new(ErrorKind::InvalidData, "an order out of turn"));
             }
@@ -142,8 +144,11 @@ impl Init<'_> {
             let mut ended = None;
             for event in self.wait(Some(&job), deadline)? {
                 match event {
-                    // One job at a time: all that can come is the end of the parent.
-                    Event::Socket => return Err(ErrorKind::UnexpectedEof.into()),
+                    Event::Socket => match wire::receive::<Request>(self.socket)? {
+                        Some((Request::Answer, body)) => job.hear(&body),
+                        // One job at a time: everything else is the end of the parent.
+                        _ => return Err(ErrorKind::UnexpectedEof.into()),
+                    },
                     Event::Child => ended = self.reap(Some(job.supervisor)).or(ended),
                     Event::Out => forward(self.socket, &mut job.out, &Reply::Out)?,
                     Event::Err => forward(self.socket, &mut job.err, &Reply::Err)?,
@@ -225,9 +230,9 @@ impl Init<'_> {
         ];
         if let Some(job) = job {
             for (event, file, flags) in [
-                (Event::Out, &job.out, PollFlags::POLLIN),
-                (Event::Err, &job.err, PollFlags::POLLIN),
-                (Event::In, &job.input, PollFlags::POLLOUT),
+                (Event::Out, job.out.as_ref(), PollFlags::POLLIN),
+                (Event::Err, job.err.as_ref(), PollFlags::POLLIN),
+                (Event::In, job.hungry(), PollFlags::POLLOUT),
             ] {
                 if let Some(file) = file {
                     events.push(event);

@@ -69,6 +69,6 @@ impl Instance {
             directory: program.directory.clone(),
             terminal: format!("/dev/pts/{number}").into(),
         };
-        self.perform(&request, &[], &mut |_| ())
+        self.perform(&request, &[], &mut |_| None)
     }
 }

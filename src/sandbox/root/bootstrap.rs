@@ -133,6 +133,7 @@ fn make(
             last_lines.pop_front();
         }
         on_line(line);
+        None
     });
     chain.end();
     let failed = |reason: String| SandboxError::Bootstrap {

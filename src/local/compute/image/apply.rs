@@ -1,25 +1,24 @@
 //! `ExecuteComponents`: component documents in an instance, through restarts, to a result.
 
 use super::ImageRecord;
-use super::console::Console;
-use super::detail::Detail;
+use super::outside::Surroundings;
 use super::resolve::Component;
 use crate::clock::rfc3339;
+use crate::drive::{Told, drive};
 use crate::event::{Event, Stage};
 use crate::local::Local;
-use crate::local::compute::command::{COMMAND, CommandRecord, CommandStatus, RUN_SHELL_SCRIPT};
+use crate::local::compute::command::{
+    COMMAND, Capture, CommandRecord, CommandStatus, RUN_SHELL_SCRIPT, STDERR_LIMIT, STDOUT_LIMIT,
+};
 use crate::local::compute::state::Live;
 use crate::local::store::{Scope, StoreError};
+use crate::runner::output::{Recorder, Said};
 use crate::runner::{Request, RunEvent, RunStatus, StepFailure, StepPlace, Summary};
-use crate::sandbox::{self, Exit, Job, Line, SandboxError};
+use crate::sandbox;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// Restarts that the components of one step may ask for.
-const MOST_REBOOTS: u32 = 20;
 
 /// Where the runner keeps its state in the instance; part of what is removed before the image is made.
 const STATE_DIRECTORY: &str = "/var/lib/amazon/toe/state";
@@ -59,40 +58,79 @@ pub(super) struct ApplyFailure {
     pub(super) step: Option<StepFailure>,
 }
 
-/// What the attempts of a run led to.
-enum End {
-    Summary(Summary),
-    Broken(String),
+/// The record of a run, and what of it a command record can hold.
+struct Log {
+    recorder: Recorder,
+    out: Capture,
+    err: Capture,
+}
+
+impl Log {
+    fn keep(&mut self, said: Vec<Said>) {
+        for line in said {
+            self.out.line(&line.text);
+            if line.complaint {
+                self.err.line(&line.text);
+            }
+        }
+    }
 }
 
 impl Task<'_> {
     /// Runs the components and tells the result. The command record exists while it runs.
     pub(super) fn apply(&self, live: &Live, components: &[Component]) -> Result<Applied, StoreError> {
         let folder = self.log_folder();
-        if let Err(error) = fs::create_dir_all(&folder) {
-            tracing::warn!(folder = %folder.display(), %error, "the folder of the build log cannot be made");
-        }
-        let mut console = Console::create(&folder.join("console.log"), &self.local.config.clock);
-        let mut detail = Detail::default();
+        let request = self.request(components);
+        let clock = &self.local.config.clock;
+        let recorder = Recorder::create(&folder, self.command_id, &request.documents, clock).unwrap_or_else(|error| {
+            tracing::warn!(folder = %folder.display(), %error, "the build log cannot be written");
+            Recorder::nowhere(&folder, self.command_id, clock)
+        });
+        let mut log = Log { recorder, out: Capture::new(STDOUT_LIMIT), err: Capture::new(STDERR_LIMIT) };
         let record = self.begin_record()?;
         let begun = Instant::now();
-        let end = self.attempts(live, components, &mut console, &mut detail);
-        let (summary, failure) = match end {
-            End::Summary(summary) => {
+        let mut outside = self.outside();
+        let ended = drive(live, &request, &mut outside, Some(self.timeout), &mut |told| self.hear(told, &mut log));
+        let (summary, failure) = match ended {
+            Ok(summary) => {
                 let failure = failure_of(&summary);
                 (Some(summary), failure)
             }
-            End::Broken(message) => {
-                console.complaint(&message);
+            Err(error) => {
+                let message = error.to_string();
+                let said = log.recorder.broken(&message);
+                log.keep(said);
                 (None, Some(ApplyFailure { message, step: None }))
             }
         };
-        write_json(&folder.join("detailedoutput.json"), &detail.json(summary.as_ref()));
         let status = status(summary.as_ref(), failure.as_ref());
-        self.end_record(record, &console, status, begun.elapsed())?;
+        self.end_record(record, &log, status, begun.elapsed())?;
         let output = summary.map(|summary| summary_json(&summary, &folder)).unwrap_or_default();
         let outputs = json!({"runCommandId": self.command_id, "status": status.word(), "output": output});
         Ok(Applied { outputs, failure })
+    }
+
+    /// Writes down and tells what happens.
+    fn hear(&self, told: Told<'_>, log: &mut Log) {
+        let said = match told {
+            Told::Event(event) => {
+                self.tell(event);
+                log.recorder.event(event)
+            }
+            Told::Stray(line) => log.recorder.line(&format!("Stderr: {line}")),
+            Told::Restarting => {
+                self.progress("restarting the instance");
+                Vec::new()
+            }
+            Told::Restarted => log.recorder.line("Executor: System has rebooted successfully"),
+        };
+        log.keep(said);
+    }
+
+    /// What components may ask for.
+    fn outside(&self) -> Surroundings<'_> {
+        let beyond = self.local.config.beyond.open();
+        Surroundings { local: self.local, scope: self.scope, instance_id: self.instance_id, beyond }
     }
 
     /// `logs/<image name>/<version>/<build>/`, and `test/` in it for the test phase.
@@ -102,78 +140,6 @@ impl Task<'_> {
         let name = image.arn.split('/').nth(1).unwrap_or(&image.name);
         let folder = logs.join(name).join(&image.version).join(image.build.to_string());
         if self.stage == Stage::Test { folder.join("test") } else { folder }
-    }
-
-    /// Runs the same request until it needs no more restart.
-    fn attempts(&self, live: &Live, components: &[Component], console: &mut Console, detail: &mut Detail) -> End {
-        let payload = match serde_json::to_vec(&self.request(components)) {
-            Ok(payload) => payload,
-            Err(error) => {
-                return End::Broken(format!("the request for the component runner cannot be written: {error}"));
-            }
-        };
-        let deadline = Instant::now() + self.timeout;
-        for reboots in 0..=MOST_REBOOTS {
-            let timeout = deadline.saturating_duration_since(Instant::now());
-            let summary = match self.attempt(live, &payload, timeout, console, detail) {
-                Ok(summary) => summary,
-                Err(message) => return End::Broken(message),
-            };
-            if summary.status != RunStatus::RebootRequired {
-                return End::Summary(summary);
-            }
-            if reboots == MOST_REBOOTS {
-                break;
-            }
-            self.progress("restarting the instance");
-            if let Err(error) = live.reboot() {
-                return End::Broken(format!("the instance did not come back from its restart: {error}"));
-            }
-            console.line("Executor: System has rebooted successfully");
-        }
-        End::Broken(format!(
-            "the components asked for more than {MOST_REBOOTS} restarts; a step that exits with 194 must be able to \
-             tell that it ran before"
-        ))
-    }
-
-    fn attempt(
-        &self,
-        live: &Live,
-        payload: &[u8],
-        timeout: Duration,
-        console: &mut Console,
-        detail: &mut Detail,
-    ) -> Result<Summary, String> {
-        let mut summary = None;
-        let mut stray = Vec::new();
-        let job = Job::Builtin { payload: payload.to_vec(), timeout: Some(timeout) };
-        let exit = live.run(&job, &mut |line| match line {
-            Line::Out(line) => match serde_json::from_str::<RunEvent>(&line) {
-                Ok(event) => {
-                    self.tell(&event);
-                    console.event(&event);
-                    detail.event(&event, &rfc3339(self.local.config.clock.now()));
-                    if let RunEvent::Finished { summary: result } = event {
-                        summary = Some(result);
-                    }
-                }
-                Err(_) => stray.push(line),
-            },
-            Line::Err(line) => {
-                console.line(&format!("Stderr: {line}"));
-                stray.push(line);
-            }
-        });
-        match exit {
-            Ok(Exit::TimedOut) => Err(format!("the components did not end within {} seconds", self.timeout.as_secs())),
-            Ok(exit) => summary.ok_or_else(|| {
-                let last = stray.last().map(|line| format!("; its last line was: {line}")).unwrap_or_default();
-                format!("the component runner ended without a result ({exit:?}){last}")
-            }),
-            Err(SandboxError::Gone) => Err("the instance was terminated while the components ran".to_owned()),
-            Err(error) => Err(format!("the component runner could not be started: {error}")),
-        }
     }
 
     fn request(&self, components: &[Component]) -> Request {
@@ -233,7 +199,7 @@ impl Task<'_> {
     fn end_record(
         &self,
         mut record: CommandRecord,
-        console: &Console,
+        log: &Log,
         status: CommandStatus,
         took: Duration,
     ) -> Result<(), StoreError> {
@@ -242,7 +208,7 @@ impl Task<'_> {
         record.response_code = i32::from(status != CommandStatus::Success);
         record.ended_at = Some(rfc3339(self.local.config.clock.now()));
         record.seconds = took.as_secs_f64();
-        (record.stdout, record.stderr) = console.texts();
+        (record.stdout, record.stderr) = (log.out.text().to_owned(), log.err.text().to_owned());
         self.local.store.write(|tx| tx.put(self.scope, COMMAND, &record.key(), &record))
     }
 }
@@ -287,12 +253,6 @@ fn summary_json(summary: &Summary, folder: &std::path::Path) -> String {
     let mut value = serde_json::to_value(summary).unwrap_or_default();
     value["logUrl"] = json!(folder.display().to_string());
     value.to_string()
-}
-
-fn write_json(path: &std::path::Path, value: &Value) {
-    if let Err(error) = fs::write(path, format!("{value:#}\n")) {
-        tracing::warn!(path = %path.display(), %error, "the result of the build cannot be written");
-    }
 }
 
 #[cfg(test)]

@@ -10,17 +10,16 @@
 //! | `failure` | why a build did not succeed, as `state.reason` and `failureContext` |
 //! | `resolve` | what a recipe stands for when the build starts: parent AMI, component versions |
 //! | `apply` | running component documents in an instance |
-//! | `console`, `detail` | what the run said, as text and as a tree |
+//! | `outside` | what components may ask for |
 //! | `output` | the new AMI |
 
 mod apply;
 mod build;
-mod console;
 mod create;
-mod detail;
 mod failure;
 mod operations;
 mod output;
+mod outside;
 mod resolve;
 mod sanitize;
 mod stage;

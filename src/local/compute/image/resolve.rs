@@ -91,6 +91,11 @@ fn parameters(entry: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The document of a component by its ARN, wildcards allowed.
+pub(super) fn document(local: &Local, scope: &Scope, arn: &str) -> Result<String, ServiceError> {
+    local.store.read(|tx| Ok(component(tx, scope, arn)?.data))
+}
+
 fn component(tx: &Transaction<'_>, scope: &Scope, arn: &str) -> Result<ComponentRecord, ServiceError> {
     if let Some(exact) = tx.get::<ComponentRecord>(scope, COMPONENT, arn)? {
         return Ok(exact);
