@@ -9,6 +9,8 @@ mod support;
 
 #[path = "sandbox/bench.rs"]
 mod bench;
+#[path = "sandbox/boot.rs"]
+mod boot;
 #[path = "sandbox/builtin.rs"]
 mod builtin;
 #[path = "sandbox/ends.rs"]
@@ -38,6 +40,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["--victim", folder] => ends::victim(folder),
+        ["--system-victim", folder] => boot::victim(folder),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
         ["--probe", folder] => user::say_what_the_probe_says(folder),
@@ -47,7 +50,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, user::AS_ROOT].concat()
+    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, boot::TESTS, user::AS_ROOT].concat()
 }
 
 /// Runs what the words (a part of a name; flags are ignored) choose, and says it as libtest does.

@@ -5,18 +5,22 @@
 //!                                                                    └─► supervisor of a job ──► the job
 //! ```
 //!
+//! With the image's own systemd there is one more layer inside of this: see `system`.
+//!
 //! Every process of the chain asks the kernel to be killed with its parent, and process 1 takes all others with it.
 //! The image's files are never executed before a job asks for it: our own code is already in memory, so neither the
 //! C library nor the shell of the image matters.
 
 use super::Exit;
+use self::mounts::Groups;
+use self::plan::Plan;
 use super::spawn::{ARGUMENT, PARENT};
 use super::sys;
 use super::wire::{self, Failure, Operation, Reply, Request, Setup, Step};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{self, Signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, Gid, Pid, Uid};
 use std::fs::File;
@@ -24,11 +28,20 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+mod console;
 mod descendants;
+mod group;
+mod guard;
 mod inject;
 mod job;
+mod manager;
 mod mounts;
+mod plan;
 mod serve;
+mod system;
+mod units;
+
+pub(super) use units::names as masked_units;
 
 /// Called for [`Job::Builtin`](super::Job::Builtin) with the payload; what it writes arrives as lines; returns the exit code.
 pub type Builtin = fn(&[u8], &mut dyn Write) -> i32;
@@ -52,7 +65,7 @@ fn run(parent: Option<Pid>, builtin: Builtin) -> i32 {
     let Ok(mut socket) = take_socket() else { return 2 };
     match prepare(&mut socket, parent) {
         Ok((Setup::Operation(operation), _)) => operate(&mut socket, &operation),
-        Ok((setup, body)) => first_process(socket, setup, &body, builtin),
+        Ok((setup, body)) => first_process(socket, setup, &body, builtin, parent),
         Err(failure) => fail(&mut socket, failure),
     }
 }
@@ -126,41 +139,57 @@ fn operate(socket: &mut UnixStream, operation: &Operation) -> i32 {
     }
 }
 
-/// Forks process 1 of the new pid namespace and waits for its end.
-fn first_process(mut socket: UnixStream, setup: Setup, body: &[u8], builtin: Builtin) -> i32 {
+/// Forks process 1 of the new pid namespace, waits for its end and returns the code that tells how it was.
+fn first_process(mut socket: UnixStream, setup: Setup, body: &[u8], builtin: Builtin, parent: Option<Pid>) -> i32 {
+    let plan = if let Setup::Instance(instance) = &setup { Plan::of(instance) } else { Plan::default() };
     let step = "start process 1";
     let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(Failure::os(Step::Other, step));
     let forked = pipe.and_then(|pipe| Ok((pipe, sys::fork().map_err(Failure::os(Step::Other, step))?)));
     match forked {
-        Err(failure) => fail(&mut socket, failure),
+        Err(failure) => {
+            plan.clean_up();
+            fail(&mut socket, failure)
+        }
         Ok(((watched, held), ForkResult::Parent { child })) => {
             drop(watched);
             let told = tell(&mut socket, &Reply::Started { pid: child.as_raw() });
             // Our copy of the socket would keep the parent from noticing the end of process 1.
             drop(socket);
-            if told.is_ok() {
-                wait_for(child);
+            if told.is_err() {
+                let _ = signal::kill(child, Signal::SIGKILL);
             }
+            let exit = if plan.image.is_some() { Some(guard::watch(child, parent)) } else { wait_for(child) };
             drop(held);
-            0
+            plan.clean_up();
+            exit.map_or(1, end_code)
         }
         Ok(((watched, held), ForkResult::Child)) => {
             drop(held);
             if prctl::set_pdeathsig(Signal::SIGKILL).is_err() || has_hung_up(&watched) {
                 sys::leave(1);
             }
-            let code =
-                be_first(&mut socket, setup, body, builtin).map_or_else(|failure| fail(&mut socket, failure), |()| 0);
-            sys::leave(code)
+            let ended = be_first(&mut socket, setup, body, builtin, plan);
+            sys::leave(ended.unwrap_or_else(|failure| fail(&mut socket, failure)))
         }
     }
 }
 
-fn wait_for(child: Pid) {
-    while let Some((pid, _)) = sys::reap(true) {
+fn wait_for(child: Pid) -> Option<Exit> {
+    while let Some((pid, exit)) = sys::reap(true) {
         if pid == child {
-            return;
+            return Some(exit);
         }
+    }
+    None
+}
+
+/// The code that tells how process 1 ended: its own, or what a program inside did to it with `reboot(2)`.
+fn end_code(exit: Exit) -> i32 {
+    match exit {
+        Exit::Code(code) => code,
+        Exit::Signal(nix::libc::SIGHUP) => wire::RESTART,
+        Exit::Signal(nix::libc::SIGINT) => wire::OFF,
+        _ => 1,
     }
 }
 
@@ -170,13 +199,34 @@ fn has_hung_up(pipe: &OwnedFd) -> bool {
     poll(&mut fds, PollTimeout::ZERO) != Ok(0)
 }
 
-fn be_first(socket: &mut UnixStream, setup: Setup, body: &[u8], builtin: Builtin) -> Result<(), Failure> {
+fn be_first(
+    socket: &mut UnixStream,
+    setup: Setup,
+    body: &[u8],
+    builtin: Builtin,
+    mut plan: Plan,
+) -> Result<i32, Failure> {
     let (Request::Go, _) = hear(socket)? else { return Err(Failure::other("go on", "not told so")) };
-    let notes = match setup {
-        Setup::Instance(setup) => mounts::instance(&setup, body)?,
-        _ => mounts::workshop()?,
-    };
-    serve::serve(socket, notes, builtin)
+    let Setup::Instance(setup) = setup else { return serve::serve(socket, mounts::workshop()?, builtin, None) };
+    let mut system = None;
+    if let Some(image) = &plan.image {
+        match system::boot(&setup, body, image) {
+            Ok((up, notes)) => {
+                system = Some(up);
+                plan.notes.extend(notes);
+            }
+            // There is a way without, on the same files.
+            Err(failure) if failure.step == Step::Group => {
+                plan.notes.push(plan::without(&format!("{}: {}; {}", failure.what, failure.reason, group::remedy())));
+                plan.clean_up();
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if system.is_none() {
+        plan.notes.extend(mounts::instance(&setup, body, Groups::None)?);
+    }
+    serve::serve(socket, plan.notes, builtin, system)
 }
 
 fn hear(socket: &mut UnixStream) -> Result<(Request, Vec<u8>), Failure> {

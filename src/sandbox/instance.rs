@@ -1,28 +1,29 @@
 //! The handle of a running instance.
 
-use super::launch::{self, Chain, LaunchError, SharedTarget};
+use self::machine::Machine;
+use super::facts::{self, Fact};
+use super::launch::{self, LaunchError, SharedTarget};
 use super::mode::Mode;
-use super::wire::{Failure, InjectedFile, InstanceSetup, Request, Setup, Step};
-use super::{Exit, Job, Line, Network, SandboxError, Spec, root};
+use super::wire::{Failure, Request, Step};
+use super::{Exit, First, Job, Line, SandboxError, Spec, root};
 use nix::errno::Errno;
 use nix::fcntl::Flock;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 mod elsewhere;
+mod machine;
 
 pub(super) use elsewhere::other_half;
 
 /// An instance: a root of its own, processes of its own, and an init that runs jobs. Dropping it ends it.
 #[derive(Debug)]
 pub struct Instance {
-    spec: Spec,
-    mode: Mode,
+    machine: Arc<Machine>,
     upper: PathBuf,
+    /// What is to be said about its folder.
     notes: Vec<String>,
-    chain: Mutex<Option<Chain>>,
-    target: SharedTarget,
     // Held, not read: its release tells other processes that the scratch folder may be swept.
     _lock: Flock<File>,
 }
@@ -59,7 +60,7 @@ impl Instance {
         let target = SharedTarget::default();
         let mut place = elsewhere::current(&spec.scratch);
         let mut notes = Vec::new();
-        let mut started = boot(spec, &mode, &place, &target);
+        let mut started = Machine::start(spec, &mode, &place, &target);
         if matches!(&started, Err(LaunchError::Failed(failure)) if unsuitable(failure)) && place == spec.scratch {
             place = elsewhere::make(&spec.scratch)?;
             notes.push(format!(
@@ -67,18 +68,20 @@ impl Instance {
                 spec.scratch.display(),
                 place.display()
             ));
-            started = boot(spec, &mode, &place, &target);
+            started = Machine::start(spec, &mode, &place, &target);
         }
-        let chain = started?;
-        notes.extend(chain.notes.iter().cloned());
-        let upper = place.join("upper");
-        Ok(Self { spec: spec.clone(), mode, upper, notes, chain: Mutex::new(Some(chain)), target, _lock: lock })
+        let machine = started?;
+        let upper = machine.upper();
+        Ok(Self { machine, upper, notes, _lock: lock })
     }
 
     /// Runs a job and hands on its output as it comes; blocks until it has ended. One at a time: another caller waits.
     ///
+    /// When the machine restarts under the job, that ends as [`Exit::Restarted`], once the machine is up again.
+    ///
     /// # Errors
-    /// [`SandboxError::Gone`] when the instance was killed or has ended by itself, for instance by a reboot from inside.
+    /// [`SandboxError::Gone`] when the instance was killed or has broken down, [`SandboxError::SwitchedOff`] when it was
+    /// switched off from inside; [`Instance::reboot`] switches it on again.
     pub fn run(&self, job: &Job, on_line: &mut dyn FnMut(Line)) -> Result<Exit, SandboxError> {
         let (request, body) = request_of(job);
         self.perform(&request, body, on_line)
@@ -97,34 +100,33 @@ impl Instance {
     }
 
     fn perform(&self, request: &Request, body: &[u8], on_line: &mut dyn FnMut(Line)) -> Result<Exit, SandboxError> {
-        self.chain().as_mut().ok_or(SandboxError::Gone)?.perform(request, body, on_line)
+        self.machine.perform(request, body, on_line)
     }
 
-    /// Ends all processes and starts again on the same files, as a machine does: `/run`, `/tmp` and `/dev` are fresh.
+    /// Restarts it on the same files, as a machine does: `/run`, `/tmp` and `/dev` are fresh. The image's own systemd is
+    /// asked to stop everything first; without one, processes just end.
     ///
     /// # Errors
     /// [`SandboxError::Gone`] when the instance was stopped or killed before, else as [`Instance::start`].
     pub fn reboot(&self) -> Result<(), SandboxError> {
-        let mut guard = self.chain();
-        guard.take().ok_or(SandboxError::Gone)?.end();
-        let place = self.upper.parent().unwrap_or(&self.spec.scratch);
-        let chain = boot(&self.spec, &self.mode, place, &self.target).map_err(super::probe::explain)?;
-        *guard = Some(chain);
-        Ok(())
+        self.machine.reboot()
+    }
+
+    /// As [`Instance::stop`], but gives the image's own systemd time to stop everything in an orderly way, as a machine is
+    /// switched off before an image is made of it. Waits for a job that runs.
+    pub fn power_off(&self) {
+        self.machine.power_off();
+        self.stop();
     }
 
     /// Ends everything and returns when nothing of it is left; the upper layer stays.
     pub fn stop(&self) {
-        // First from outside: a job that another thread waits for would hold the handle.
-        launch::close(&self.target);
-        if let Some(chain) = self.chain().take() {
-            chain.end();
-        }
+        self.machine.stop();
     }
 
     /// A handle that ends this instance from another thread.
     pub fn killer(&self) -> Killer {
-        Killer { target: Arc::clone(&self.target) }
+        Killer { target: Arc::clone(&self.machine.target) }
     }
 
     /// The folder of this machine that receives what the instance writes. On a file system that cannot hold an upper
@@ -137,24 +139,34 @@ impl Instance {
     /// The root of the running instance as a path of this machine, for reading files. An absolute symbolic link below
     /// it leads out to this machine's own files; consider [`layers`](super::layers).
     pub fn root(&self) -> PathBuf {
-        let pid = self.chain().as_ref().map(|chain| chain.pid);
         // Process 0 exists on no machine: reading finds nothing once the instance has ended.
-        PathBuf::from(format!("/proc/{}/root", pid.map_or(0, nix::unistd::Pid::as_raw)))
+        PathBuf::from(format!("/proc/{}/root", self.machine.up().pid.map_or(0, nix::unistd::Pid::as_raw)))
     }
 
     /// How namespaces are made here.
     pub fn mode(&self) -> &Mode {
-        &self.mode
+        &self.machine.mode
     }
 
-    /// What the user should know about how it was started; mostly nothing.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+    /// What the user should know about its latest start; mostly nothing.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.iter().chain(&self.machine.up().notes).cloned().collect()
     }
 
-    fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
-        // A panic in a caller's output handler leaves the instance usable at worst as "gone".
-        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What runs as process 1 of what jobs see; [`First::Ours`] also where the image's own was asked for and could not be
+    /// had, with a note.
+    pub fn first(&self) -> First {
+        self.machine.up().first
+    }
+
+    /// How often it has started, counted from 1: whoever has seen a smaller number has missed a restart.
+    pub fn boots(&self) -> u32 {
+        self.machine.up().boots
+    }
+
+    /// What is real in it, and what is not.
+    pub fn facts(&self) -> Vec<Fact> {
+        facts::facts(self.first(), self.machine.spec().network)
     }
 }
 
@@ -201,24 +213,4 @@ fn check(spec: &Spec) -> Result<(), SandboxError> {
 fn unsuitable(failure: &Failure) -> bool {
     let errno = failure.errno.map(Errno::from_raw);
     failure.step == Step::Overlay && matches!(errno, Some(Errno::EINVAL | Errno::EOPNOTSUPP))
-}
-
-fn boot(spec: &Spec, mode: &Mode, place: &Path, target: &SharedTarget) -> Result<Chain, LaunchError> {
-    let loopback_only = spec.network == Network::Loopback;
-    let inject = spec.inject.iter().map(|(path, file)| InjectedFile {
-        path: path.clone(),
-        mode: file.mode,
-        length: file.content.len(),
-    });
-    let setup = InstanceSetup {
-        hostname: spec.hostname.clone(),
-        layers: spec.layers.clone(),
-        scratch: place.to_owned(),
-        loopback_only,
-        inject: inject.collect(),
-        bind: spec.bind.iter().filter(|path| path.exists()).cloned().collect(),
-        resolver: if loopback_only { None } else { fs::read_to_string("/etc/resolv.conf").ok() },
-    };
-    let body: Vec<u8> = spec.inject.values().flat_map(|file| file.content.iter().copied()).collect();
-    launch::launch(mode, Setup::Instance(setup), &body, target)
 }

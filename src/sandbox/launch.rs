@@ -5,7 +5,7 @@ use super::mode::Mode;
 use super::spawn;
 use super::sys;
 use super::wire::{self, Failure, Operation, Reply, Request, Setup};
-use super::{Exit, Line, SandboxError};
+use super::{BOOT_LIMIT, Exit, Line, SandboxError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 use std::io;
@@ -19,7 +19,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long to wait for the end of killed namespaces; processes in uninterruptible sleep can delay it.
-const BURIAL: u16 = 20_000;
+const BURIAL: Duration = Duration::from_secs(20);
 
 /// The processes behind an instance that a killer aims at.
 #[derive(Debug, Default)]
@@ -42,8 +42,30 @@ pub(super) struct Chain {
     /// Process 1 of the instance as the host numbers it.
     pub(super) pid: Pid,
     pub(super) notes: Vec<String>,
+    /// Whether the image's own systemd is process 1 of what jobs see.
+    pub(super) system: bool,
     child: Child,
     target: SharedTarget,
+}
+
+/// What became of an init that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The machine wants to start again.
+    Restart,
+    /// It was switched off from inside.
+    Off,
+    /// It was killed, or broke down.
+    Gone,
+}
+
+/// Why something was not done to its end.
+#[derive(Debug)]
+pub(super) enum Interruption {
+    /// The init has ended; whether the job had begun by then.
+    Ended { begun: bool },
+    /// Anything else.
+    Failed(SandboxError),
 }
 
 /// Why a start failed: the init said so, or the parent's side did not work.
@@ -68,6 +90,15 @@ impl From<LaunchError> for SandboxError {
     }
 }
 
+impl From<Interruption> for SandboxError {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Ended { .. } => Self::Gone,
+            Interruption::Failed(error) => error,
+        }
+    }
+}
+
 /// A child whose end we see to, whatever happens on the way.
 struct Newborn {
     child: Option<Child>,
@@ -84,20 +115,25 @@ impl Drop for Newborn {
 
 /// Starts an init for `setup` and waits until it is ready for jobs.
 pub(super) fn launch(mode: &Mode, setup: Setup, body: &[u8], target: &SharedTarget) -> Result<Chain, LaunchError> {
+    let with_system = matches!(&setup, Setup::Instance(instance) if instance.system);
     let (mut newborn, mut socket) = begin(mode, setup, body, target)?;
     let Reply::Started { pid } = hear(&mut socket)? else { return Err(unexpected("instead of its number")) };
     let pid = Pid::from_raw(pid);
     let first = sys::pidfd_open(pid).map_err(start_error("take hold of process 1"))?;
     lock(target).first = Some(first);
     tell(&mut socket, &Request::Go, &[])?;
-    let Reply::Up { notes } = hear(&mut socket)? else { return Err(unexpected("instead of being ready")) };
+    if with_system {
+        let patience = Some(BOOT_LIMIT + PATIENCE);
+        socket.set_read_timeout(patience).map_err(start_error("set up the socket"))?;
+    }
+    let Reply::Up { notes, system } = hear(&mut socket)? else { return Err(unexpected("instead of being ready")) };
     // Jobs may be silent for as long as they like.
     socket.set_read_timeout(None).map_err(start_error("set up the socket"))?;
     if lock(target).closed {
         return Err(SandboxError::Gone.into());
     }
     let Some(child) = newborn.child.take() else { return Err(SandboxError::Gone.into()) };
-    Ok(Chain { socket, pid, notes, child, target: Arc::clone(target) })
+    Ok(Chain { socket, pid, notes, system, child, target: Arc::clone(target) })
 }
 
 /// Has a single operation done inside a user namespace.
@@ -177,12 +213,15 @@ impl Chain {
         request: &Request,
         body: &[u8],
         on_line: &mut dyn FnMut(Line),
-    ) -> Result<Exit, SandboxError> {
+    ) -> Result<Exit, Interruption> {
+        let mut begun = false;
         // Whatever goes wrong with the socket, the init at its other end is no more.
-        wire::send(&mut self.socket, request, body).map_err(|_| SandboxError::Gone)?;
+        wire::send(&mut self.socket, request, body).map_err(|_| Interruption::Ended { begun })?;
+        let protocol = |what: String| Interruption::Failed(SandboxError::Protocol(what));
         let (mut out, mut err) = (Splitter::default(), Splitter::default());
         loop {
             match wire::receive::<Reply>(&mut self.socket) {
+                Ok(Some((Reply::Begun, _))) => begun = true,
                 Ok(Some((Reply::Out, bytes))) => out.feed(&bytes, &mut |text| on_line(Line::Out(text))),
                 Ok(Some((Reply::Err, bytes))) => err.feed(&bytes, &mut |text| on_line(Line::Err(text))),
                 Ok(Some((Reply::Done(exit), _))) => {
@@ -190,13 +229,43 @@ impl Chain {
                     err.finish(&mut |text| on_line(Line::Err(text)));
                     return Ok(exit);
                 }
-                Ok(Some((other, _))) => return Err(SandboxError::Protocol(format!("{other:?} during a job"))),
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    return Err(SandboxError::Protocol(error.to_string()));
+                Ok(Some((other, _))) => return Err(protocol(format!("{other:?} during a job"))),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(protocol(error.to_string())),
+                Ok(None) | Err(_) => {
+                    out.finish(&mut |text| on_line(Line::Out(text)));
+                    err.finish(&mut |text| on_line(Line::Err(text)));
+                    return Err(Interruption::Ended { begun });
                 }
-                Ok(None) | Err(_) => return Err(SandboxError::Gone),
             }
         }
+    }
+
+    /// What became of it; to be asked when the socket was found closed.
+    pub(super) fn fate(&mut self) -> Fate {
+        if let Some(outer) = self.watched() {
+            await_end(&outer, Some(BURIAL));
+        }
+        match self.child.try_wait() {
+            Ok(Some(status)) if status.code() == Some(wire::RESTART) => Fate::Restart,
+            Ok(Some(status)) if status.code() == Some(wire::OFF) => Fate::Off,
+            _ => Fate::Gone,
+        }
+    }
+
+    /// Has the image's systemd stop everything in an orderly way, within `patience`. Nothing happens without one.
+    pub(super) fn go_down(&mut self, restart: bool, patience: Duration) {
+        let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        if !self.system || wire::send(&mut self.socket, &Request::GoDown { restart, patience_ms }, &[]).is_err() {
+            return;
+        }
+        if let Some(outer) = self.watched() {
+            await_end(&outer, Some(patience + BURIAL));
+        }
+    }
+
+    /// Something whose end can be waited for with [`await_end`] by another thread.
+    pub(super) fn watched(&self) -> Option<OwnedFd> {
+        lock(&self.target).outer.as_ref()?.try_clone().ok()
     }
 
     /// Kills everything and returns when nothing of it is left.
@@ -222,11 +291,11 @@ fn kill(target: &SharedTarget) {
         // Process 1 ends last in its namespace, the outer process waits for process 1: its end is the end of all.
         (Some(first), Some(outer)) => {
             let _ = sys::pidfd_kill(first);
-            await_end(outer);
+            await_end(outer, Some(BURIAL));
         }
         (None, Some(outer)) => {
             let _ = sys::pidfd_kill(outer);
-            await_end(outer);
+            await_end(outer, Some(BURIAL));
         }
         _ => {}
     }
@@ -238,9 +307,12 @@ pub(super) fn close(target: &SharedTarget) {
     kill(target);
 }
 
-fn await_end(pidfd: &OwnedFd) {
+/// Waits for the end of a process; without `patience` for as long as it takes.
+pub(super) fn await_end(pidfd: &OwnedFd, patience: Option<Duration>) {
+    let timeout =
+        patience.map_or(PollTimeout::NONE, |patience| PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX));
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    while poll(&mut fds, PollTimeout::from(BURIAL)) == Err(nix::errno::Errno::EINTR) {}
+    while poll(&mut fds, timeout) == Err(nix::errno::Errno::EINTR) {}
 }
 
 fn lock(target: &SharedTarget) -> std::sync::MutexGuard<'_, Target> {

@@ -13,13 +13,16 @@
 //! | [`layers`] | reading files through a stack of layers |
 //! | `tree` | removing, copying and capturing trees of files |
 //! | [`root`] | roots made by mmdebstrap; layers captured, removed and swept |
+//! | [`facts`] | what is real in an instance, and what is not |
 //! | [`host`] | the package manager's settings of this machine, for the instances |
 //! | `sys` | the system calls that need `unsafe` |
 //!
 //! Where an instance differs from a machine: the kernel, its settings (`/proc/sys` is read-only) and the hardware are
-//! the host's; with [`Network::Host`] so are the network interfaces and ports; process 1 is ours, not the image's.
+//! the host's; with [`Network::Host`] so are the network interfaces and ports; with [`First::Ours`] process 1 is ours, not
+//! the image's. [`Instance::facts`] tells it for each instance.
 
 mod error;
+pub mod facts;
 pub mod host;
 pub mod init;
 mod instance;
@@ -36,6 +39,7 @@ mod tree;
 mod wire;
 
 pub use error::SandboxError;
+pub use facts::Fact;
 pub use instance::{Instance, Killer};
 pub use mode::Mode;
 pub use probe::probe;
@@ -43,6 +47,9 @@ pub use probe::probe;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// How long the image's own systemd may take to start everything. What takes longer goes on in the background.
+const BOOT_LIMIT: Duration = Duration::from_mins(2);
 
 /// What to start.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,6 +148,8 @@ pub enum Exit {
     Signal(i32),
     /// The time limit was reached and everything the job had started was killed.
     TimedOut,
+    /// The machine restarted while the job ran, and is up again.
+    Restarted,
 }
 
 /// A line of a job's output.

@@ -1,5 +1,6 @@
 //! Starting a job: process 1 forks a supervisor, which forks the job.
 
+use super::system::System;
 use super::{Builtin, die_with};
 use crate::sandbox::sys;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -56,12 +57,13 @@ pub(super) fn command(
     environment: &BTreeMap<String, String>,
     directory: &str,
     input: Vec<u8>,
+    system: Option<&System>,
 ) -> io::Result<Running> {
     let program = argv.first().ok_or_else(|| io::Error::other("there is no program to run"))?;
     let arguments: Vec<CString> = argv.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
     let variables = environment.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
     let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
-    start(input, |ends| {
+    start(input, system, |ends| {
         let error = execute(program, &arguments, &variables, environment, directory, &ends);
         let _ = writeln!(File::from(ends.err), "{error}");
         127
@@ -69,8 +71,8 @@ pub(super) fn command(
 }
 
 /// Calls a function of this program.
-pub(super) fn builtin(handler: Builtin, payload: &[u8]) -> io::Result<Running> {
-    start(Vec::new(), |Ends { input, out, err }| {
+pub(super) fn builtin(handler: Builtin, payload: &[u8], system: Option<&System>) -> io::Result<Running> {
+    start(Vec::new(), system, |Ends { input, out, err }| {
         let _ = dup2_stdin(&input);
         // What it prints must not get between the lines that it sends.
         let _ = (dup2_stdout(&err), dup2_stderr(&err));
@@ -84,7 +86,7 @@ pub(super) fn builtin(handler: Builtin, payload: &[u8]) -> io::Result<Running> {
 }
 
 /// Forks the supervisor; `job` is what its child does, ending with the exit code returned.
-fn start(input: Vec<u8>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
+fn start(input: Vec<u8>, system: Option<&System>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
     let (out, their_out) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, their_err) = pipe2(OFlag::O_CLOEXEC)?;
     let (their_input, our_input) = if input.is_empty() {
@@ -98,8 +100,8 @@ fn start(input: Vec<u8>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
         fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     }
     let ends = Ends { input: their_input, out: their_out, err: their_err };
-    match sys::fork()? {
-        ForkResult::Child => supervise(ends, job),
+    match system.map_or_else(sys::fork, System::fork)? {
+        ForkResult::Child => supervise(ends, system, job),
         ForkResult::Parent { child } => Ok(Running {
             supervisor: child,
             out: Some(File::from(out)),
@@ -112,10 +114,12 @@ fn start(input: Vec<u8>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
 }
 
 /// Starts the job, inherits what it orphans, and ends as it ends.
-fn supervise(ends: Ends, job: impl FnOnce(Ends) -> i32) -> ! {
-    die_with(Some(Pid::from_raw(1)));
+fn supervise(ends: Ends, system: Option<&System>, job: impl FnOnce(Ends) -> i32) -> ! {
+    // From the inner pid namespace our process 1 has no number.
+    die_with(Some(Pid::from_raw(i32::from(system.is_none()))));
     let me = nix::unistd::getpid();
-    let forked = prctl::set_child_subreaper(true).and_then(|()| sys::fork());
+    let joined = system.map_or(Ok(()), System::join);
+    let forked = joined.and_then(|()| Ok(prctl::set_child_subreaper(true).and_then(|()| sys::fork())?));
     match forked {
         Ok(ForkResult::Child) => {
             die_with(Some(me));
@@ -131,8 +135,8 @@ fn supervise(ends: Ends, job: impl FnOnce(Ends) -> i32) -> ! {
             }
             sys::leave(126)
         }
-        Err(errno) => {
-            let _ = writeln!(File::from(ends.err), "the job could not be started: {errno}");
+        Err(error) => {
+            let _ = writeln!(File::from(ends.err), "the job could not be started: {error}");
             sys::leave(126)
         }
     }

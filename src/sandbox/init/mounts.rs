@@ -28,8 +28,17 @@ const BASIC_HOSTS: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost 
 
 type Result<T> = std::result::Result<T, Failure>;
 
+/// What an instance has at /sys/fs/cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Groups {
+    /// Nothing: the host's are not shown.
+    None,
+    /// The tree of the control group namespace, for the image's systemd.
+    Own,
+}
+
 /// Makes the root of an instance and moves into it; returns notes for the user.
-pub(super) fn instance(setup: &InstanceSetup, body: &[u8]) -> Result<Vec<String>> {
+pub(super) fn instance(setup: &InstanceSetup, body: &[u8], groups: Groups) -> Result<Vec<String>> {
     make_private()?;
     let mut stack = vec![upper_layer(setup)?];
     stack.extend(setup.layers.iter().cloned());
@@ -38,11 +47,12 @@ pub(super) fn instance(setup: &InstanceSetup, body: &[u8]) -> Result<Vec<String>
     overlay(setup, &plan.inject, &merged)?;
     let mut notes = Vec::new();
     processes(&plan.proc)?;
-    kernel_objects(&plan.sys, &mut notes)?;
+    kernel_objects(&plan.sys, groups, &mut notes)?;
     devices(&plan.dev)?;
     fresh(&plan.tmp, "mode=1777")?;
     fresh(&plan.run, "mode=755")?;
     make_folder(&plan.run.join("lock"), 0o1777)?;
+    boot_id(&plan.proc, &plan.run)?;
     for (source, target) in &plan.binds {
         show(source, target)?;
     }
@@ -181,17 +191,41 @@ fn processes(proc: &Path) -> Result<()> {
 }
 
 /// The host's /sys, read-only, without its control groups. Where that is not to be had (Linux before 5.12), an empty one.
-fn kernel_objects(sys: &Path, notes: &mut Vec<String>) -> Result<()> {
+fn kernel_objects(sys: &Path, groups: Groups, notes: &mut Vec<String>) -> Result<()> {
     let shown = bind(Path::new("/sys"), sys)
         .and_then(|()| sys::mount_read_only(sys, true).map_err(failed(Step::Mount, "make read-only", sys)));
     if let Err(failure) = shown {
         // A writable one must not stay.
         let _ = umount2(sys, MntFlags::MNT_DETACH);
+        if groups == Groups::Own {
+            return Err(Failure { step: Step::Group, ..failure });
+        }
         notes.push(format!("/sys is empty inside ({}: {})", failure.what, failure.reason));
         return empty(sys);
     }
-    let groups = sys.join("fs/cgroup");
-    if groups.is_dir() { empty(&groups) } else { Ok(()) }
+    let folder = sys.join("fs/cgroup");
+    match groups {
+        Groups::None if folder.is_dir() => empty(&folder),
+        Groups::None => Ok(()),
+        Groups::Own => {
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+            mount(Some("cgroup2"), &folder, Some("cgroup2"), flags, None::<&str>)
+                .map_err(|errno| failed(Step::Group, "mount control groups at", &folder)(errno.into()))
+        }
+    }
+}
+
+/// Another id for each start, as a machine has; the host's would say that nothing ever restarted.
+fn boot_id(proc: &Path, run: &Path) -> Result<()> {
+    let (shown, source) = (proc.join("sys/kernel/random/boot_id"), run.join("boot-id"));
+    // Every look at this file finds another id in it.
+    let fresh = Path::new("/proc/sys/kernel/random/uuid");
+    let id = fs::read(fresh).map_err(failed(Step::File, "read", fresh))?;
+    fs::write(&source, id).map_err(failed(Step::File, "write", &source))?;
+    bind(&source, &shown)?;
+    sys::mount_read_only(&shown, false).map_err(failed(Step::Mount, "make read-only", &shown))?;
+    // What is bound stays.
+    fs::remove_file(&source).map_err(failed(Step::File, "remove", &source))
 }
 
 fn empty(folder: &Path) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::Builtin;
 use super::descendants;
 use super::job::{self, Running};
+use super::system::System;
 use crate::sandbox::Exit;
 use crate::sandbox::sys;
 use crate::sandbox::wire::{self, Failure, Reply, Request, Step};
@@ -32,6 +33,8 @@ pub(super) struct Init<'a> {
     /// needs-restarting takes the time of boot from /proc/1, whose times are those of the first look at it for as long
     /// as someone holds it.
     _first: Option<File>,
+    /// The image's own systemd, where it is process 1 of what jobs see.
+    system: Option<System>,
 }
 
 /// Something that poll(2) has found.
@@ -43,54 +46,78 @@ enum Event {
     Err,
     In,
     Lingering(usize),
+    Console,
 }
 
-/// Serves until the socket is closed.
-pub(super) fn serve(socket: &mut UnixStream, notes: Vec<String>, builtin: Builtin) -> Result<(), Failure> {
+/// Serves until the socket is closed, or the machine goes down; returns the code to end with.
+pub(super) fn serve(
+    socket: &mut UnixStream,
+    notes: Vec<String>,
+    builtin: Builtin,
+    system: Option<System>,
+) -> Result<i32, Failure> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     let step = "watch children";
     mask.thread_block().map_err(Failure::os(Step::Other, step))?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(Failure::os(Step::Other, step))?;
-    super::tell(socket, &Reply::Up { notes })?;
-    let mut init = Init { socket, signals, lingering: Vec::new(), _first: File::open("/proc/1").ok() };
+    super::tell(socket, &Reply::Up { notes, system: system.is_some() })?;
+    let first = File::open("/proc/1").ok();
+    let mut init = Init { socket, signals, lingering: Vec::new(), _first: first, system };
     init.listen(builtin).map_err(Failure::io(Step::Other, "serve jobs"))
 }
 
 impl Init<'_> {
-    fn listen(&mut self, builtin: Builtin) -> io::Result<()> {
+    fn listen(&mut self, builtin: Builtin) -> io::Result<i32> {
         loop {
             for event in self.wait(None, None)? {
                 match event {
                     Event::Socket => match wire::receive::<Request>(self.socket)? {
-                        Some((request, body)) => self.answer(request, body, builtin)?,
-                        None => return Ok(()),
+                        Some((request, body)) => {
+                            if let Some(code) = self.answer(request, body, builtin)? {
+                                return Ok(code);
+                            }
+                        }
+                        None => return Ok(0),
                     },
                     Event::Child => drop(self.reap(None)),
                     Event::Lingering(at) => self.drop_output(at),
+                    Event::Console => self.read_console(),
                     Event::Out | Event::Err | Event::In => {}
                 }
+            }
+            if let Some(code) = self.system.as_mut().and_then(System::ended) {
+                return Ok(code);
             }
             self.lingering.retain(is_open);
         }
     }
 
-    fn answer(&mut self, request: Request, body: Vec<u8>, builtin: Builtin) -> io::Result<()> {
+    /// Does what is asked for; returns the code to end with when the machine went down instead or afterwards.
+    fn answer(&mut self, request: Request, body: Vec<u8>, builtin: Builtin) -> io::Result<Option<i32>> {
+        // What came when the machine was already down is for its next start.
+        if let Some(code) = self.system.as_mut().and_then(System::ended) {
+            return Ok(Some(code));
+        }
+        let system = self.system.as_ref();
         let (started, timeout) = match request {
             Request::Command { argv, environment, directory, timeout_ms } => {
-                (job::command(&argv, &environment, &directory, body), timeout_ms)
+                (job::command(&argv, &environment, &directory, body, system), timeout_ms)
             }
-            Request::Builtin { timeout_ms } => (job::builtin(builtin, &body), timeout_ms),
+            Request::Builtin { timeout_ms } => (job::builtin(builtin, &body, system), timeout_ms),
+            Request::GoDown { restart, patience_ms } => return Ok(Some(self.go_down(restart, patience_ms))),
             Request::Prove => {
                 let (code, said) = prove().map_or_else(|error| (1, error.to_string()), |()| (0, String::new()));
                 wire::send(self.socket, &Reply::Out, said.as_bytes())?;
-                return wire::send(self.socket, &Reply::Done(Exit::Code(code)), &[]);
+                wire::send(self.socket, &Reply::Done(Exit::Code(code)), &[])?;
+                return Ok(None);
             }
             Request::Begin(_) | Request::Mapped | Request::Go => {
                 return Err(io::Error::new(ErrorKind::InvalidData, "an order out of turn"));
             }
         };
+        wire::send(self.socket, &Reply::Begun, &[])?;
         let exit = match started {
             Ok(running) => self.attend(running, timeout.map(Duration::from_millis))?,
             Err(error) => {
@@ -99,7 +126,27 @@ impl Init<'_> {
                 Exit::Code(126)
             }
         };
-        wire::send(self.socket, &Reply::Done(exit), &[])
+        // `systemctl reboot` comes back before the machine goes down.
+        if let Some(code) = self.system.as_mut().and_then(System::await_going_down) {
+            return Ok(Some(code));
+        }
+        wire::send(self.socket, &Reply::Done(exit), &[])?;
+        Ok(None)
+    }
+
+    fn go_down(&mut self, restart: bool, patience_ms: u64) -> i32 {
+        match &mut self.system {
+            Some(system) => system.go_down(restart, Duration::from_millis(patience_ms)),
+            // Nothing would listen to a wish to stop.
+            None if restart => wire::RESTART,
+            None => wire::OFF,
+        }
+    }
+
+    fn read_console(&mut self) {
+        if let Some(system) = &mut self.system {
+            system.console.read();
+        }
     }
 
     /// Sees a job through to its end.
@@ -117,14 +164,18 @@ impl Init<'_> {
                     Event::Err => forward(self.socket, &mut job.err, &Reply::Err)?,
                     Event::In => job.feed(),
                     Event::Lingering(at) => self.drop_output(at),
+                    Event::Console => self.read_console(),
                 }
             }
             if let Some(exit) = ended {
                 break exit;
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                descendants::kill_all(job.supervisor);
-                while sys::reap(false).is_some() {}
+                match &self.system {
+                    Some(system) => system.kill_all(job.supervisor),
+                    None => descendants::kill_all(job.supervisor),
+                }
+                self.reap(None);
                 break Exit::TimedOut;
             }
             self.lingering.retain(is_open);
@@ -145,6 +196,9 @@ impl Init<'_> {
         while let Some((pid, exit)) = sys::reap(false) {
             if Some(pid) == wanted {
                 found = Some(exit);
+            }
+            if let Some(system) = &mut self.system {
+                system.note_end(pid, exit);
             }
         }
         found
@@ -174,6 +228,10 @@ impl Init<'_> {
                 }
             }
         }
+        if let Some(system) = &self.system {
+            events.push(Event::Console);
+            fds.push(PollFd::new(system.console.as_fd(), PollFlags::POLLIN));
+        }
         for (at, file) in self.lingering.iter().enumerate() {
             events.push(Event::Lingering(at));
             fds.push(PollFd::new(file.as_fd(), PollFlags::POLLIN));
@@ -188,7 +246,7 @@ impl Init<'_> {
 }
 
 /// Time to wait, rounded up: waking too early would only mean to look twice.
-fn remaining(deadline: Option<Instant>) -> PollTimeout {
+pub(super) fn remaining(deadline: Option<Instant>) -> PollTimeout {
     let Some(deadline) = deadline else { return PollTimeout::NONE };
     let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
     PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)

@@ -146,6 +146,8 @@ fn make(
         Exit::Code(code) => return Err(failed(format!("mmdebstrap ended with exit code {code}"))),
         Exit::Signal(signal) => return Err(failed(format!("mmdebstrap was ended by signal {signal}"))),
         Exit::TimedOut => return Err(failed("mmdebstrap took too long".into())),
+        // There is no machine around it that could.
+        Exit::Restarted => return Err(SandboxError::Gone),
     }
     complete(mode, root, sources(&spec.release, &mirror))
 }
