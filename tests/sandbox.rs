@@ -43,6 +43,7 @@ fn main() {
         ["--system-victim", folder] => boot::victim(folder),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
+        ["--without-group", folder] => boot::without_group(folder),
         ["--probe", folder] => user::say_what_the_probe_says(folder),
         ["--list", ..] => all().iter().for_each(|(name, _)| println!("{name}: test")),
         _ => run("", &all(), &words, &mut || ()),

@@ -11,9 +11,9 @@
 //! The image's files are never executed before a job asks for it: our own code is already in memory, so neither the
 //! C library nor the shell of the image matters.
 
-use super::Exit;
 use self::mounts::Groups;
 use self::plan::Plan;
+use super::Exit;
 use super::spawn::{ARGUMENT, PARENT};
 use super::sys;
 use super::wire::{self, Failure, Operation, Reply, Request, Setup, Step};

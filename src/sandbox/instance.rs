@@ -8,7 +8,7 @@ use super::wire::{Failure, Request, Step};
 use super::{Exit, First, Job, Line, SandboxError, Spec, root};
 use nix::errno::Errno;
 use nix::fcntl::Flock;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ impl Instance {
         let target = SharedTarget::default();
         let mut place = elsewhere::current(&spec.scratch);
         let mut notes = Vec::new();
-        let mut started = Machine::start(spec, &mode, &place, &target);
+        let mut started = Machine::start(spec, mode.clone(), &place, &target);
         if matches!(&started, Err(LaunchError::Failed(failure)) if unsuitable(failure)) && place == spec.scratch {
             place = elsewhere::make(&spec.scratch)?;
             notes.push(format!(
@@ -68,7 +68,7 @@ impl Instance {
                 spec.scratch.display(),
                 place.display()
             ));
-            started = Machine::start(spec, &mode, &place, &target);
+            started = Machine::start(spec, mode, &place, &target);
         }
         let machine = started?;
         let upper = machine.upper();
@@ -143,6 +143,16 @@ impl Instance {
         PathBuf::from(format!("/proc/{}/root", self.machine.up().pid.map_or(0, nix::unistd::Pid::as_raw)))
     }
 
+    /// The process of this machine that is process 1 of what jobs see, for programs that enter namespaces, such as
+    /// nsenter(1). `None` when the instance has ended.
+    pub fn process(&self) -> Option<u32> {
+        let outer = u32::try_from(self.machine.up().pid?.as_raw()).ok()?;
+        match self.first() {
+            First::Ours => Some(outer),
+            First::System => inner_first(outer),
+        }
+    }
+
     /// How namespaces are made here.
     pub fn mode(&self) -> &Mode {
         &self.machine.mode
@@ -174,6 +184,17 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The child that is process 1 of a pid namespace of its own (`proc_pid_status(5)`, `NSpid`).
+fn inner_first(outer: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).ok()?;
+    let is_first = |pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+        numbers.split_whitespace().next_back() == Some("1")
+    };
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(is_first)
 }
 
 fn request_of(job: &Job) -> (Request, &[u8]) {

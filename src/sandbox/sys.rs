@@ -127,9 +127,8 @@ pub(super) fn number_of(pidfd: &impl AsFd) -> Option<Pid> {
 pub(super) fn pidfd_signal(pidfd: &impl AsFd, signal: c_int) -> io::Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
     // SAFETY: a null siginfo is allowed and means "as kill(2) would".
-    let answer = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0)
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0) };
     Ok(Errno::result(answer).map(drop)?)
 }
 

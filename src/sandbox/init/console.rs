@@ -46,7 +46,7 @@ impl Console {
     pub(super) fn tail(&self) -> String {
         let lines = self.lines.iter().map(|line| String::from_utf8_lossy(line));
         let lines = lines.map(|line| plain(&line)).filter(|line| !line.is_empty());
-        lines.map(|line| format!("\n  | {line}")).collect()
+        lines.flat_map(|line| ["\n  | ".to_owned(), line]).collect()
     }
 }
 

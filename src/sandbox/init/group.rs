@@ -3,15 +3,22 @@
 //! It is made inside the group that this program is in. Root may do that everywhere; an ordinary user may where the group
 //! was handed over to them ("delegated").
 
+use nix::poll::{PollTimeout, poll};
 use nix::unistd::getpid;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Before the number of the process that a group belongs to.
 const PREFIX: &str = "amiforge-";
+
+/// The group inside of ours that is the root of all that the instance sees. Limits stand in ours, out of its reach.
+const BOX: &str = "box";
+
+/// How deep and how many groups may be made inside; a system with hundreds of services needs 6 and a few hundred. Without
+/// a limit an image could make more of them than can be removed.
+const LIMITS: [(&str, &str); 2] = [("cgroup.max.depth", "32"), ("cgroup.max.descendants", "4096")];
 
 /// How often to try to remove a group whose processes have just ended, with a pause of a millisecond each.
 const TRIES: usize = 1000;
@@ -33,14 +40,10 @@ impl Group {
             .ok_or_else(|| format!("no cgroup2 file system is mounted that shows this process; {}", remedy()))?;
         sweep(&own);
         let path = own.join(format!("{PREFIX}{}", getpid()));
-        let made = fs::create_dir(&path).and_then(|()| {
-            // Whoever may make a group must be able to move processes out of the present one, too.
-            fs::File::options().write(true).open(own.join("cgroup.procs")).map(drop)
-        });
-        match made {
+        match furnish(&path, &own) {
             Ok(()) => Ok(Self { path }),
             Err(error) => {
-                let _ = fs::remove_dir(&path);
+                let _ = remove(&path);
                 Err(format!("the control group {} is not ours to divide: {error}; {}", own.display(), remedy()))
             }
         }
@@ -48,14 +51,14 @@ impl Group {
 
     /// Moves this process into the group.
     pub(super) fn enter(&self) -> io::Result<()> {
-        fs::write(self.path.join("cgroup.procs"), "0")
+        fs::write(self.path.join(BOX).join("cgroup.procs"), "0")
     }
 
     /// Removes the group and all that was made in it, once its processes have ended.
     pub(super) fn remove(&self) {
         for _ in 0..TRIES {
             match remove(&self.path) {
-                Err(error) if error.kind() == ErrorKind::ResourceBusy => std::thread::sleep(Duration::from_millis(1)),
+                Err(error) if error.kind() == ErrorKind::ResourceBusy => pause(),
                 // Whatever else it says, trying again would not help; the next start sweeps.
                 _ => return,
             }
@@ -63,7 +66,19 @@ impl Group {
     }
 }
 
-/// Moves this process into a group below the one that is the root here, made if need be.
+fn pause() {
+    let _ = poll(&mut [], PollTimeout::from(1_u8));
+}
+
+fn furnish(path: &Path, own: &Path) -> io::Result<()> {
+    fs::create_dir(path)?;
+    LIMITS.into_iter().try_for_each(|(file, limit)| fs::write(path.join(file), limit))?;
+    fs::create_dir(path.join(BOX))?;
+    // Whoever may make a group must be able to move processes out of the present one, too.
+    fs::File::options().write(true).open(own.join("cgroup.procs")).map(drop)
+}
+
+/// Moves this process into a group below the one that is the root here.
 pub(super) fn join(root: &Path, name: &str) -> io::Result<()> {
     fs::write(root.join(name).join("cgroup.procs"), "0")
 }
@@ -108,9 +123,10 @@ fn place(mountinfo: &str, cgroup: &str) -> Option<PathBuf> {
 
 /// Spaces and their like are written as `\040` there.
 fn unescape(text: &str) -> String {
-    ["\\040", "\\011", "\\012", "\\134"].into_iter().zip([" ", "\t", "\n", "\\"]).fold(text.to_owned(), |text, (code, plain)| {
-        text.replace(code, plain)
-    })
+    ["\\040", "\\011", "\\012", "\\134"]
+        .into_iter()
+        .zip([" ", "\t", "\n", "\\"])
+        .fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain))
 }
 
 /// What gives this user a group of their own.

@@ -28,7 +28,8 @@ impl Plan {
             return Self::default();
         }
         let upper = setup.scratch.join("upper");
-        let stack: Vec<PathBuf> = Some(upper).filter(|upper| upper.is_dir()).into_iter().chain(setup.layers.clone()).collect();
+        let stack: Vec<PathBuf> =
+            Some(upper).filter(|upper| upper.is_dir()).into_iter().chain(setup.layers.clone()).collect();
         let image = program(&stack).and_then(|program| Ok(Image { program, group: Group::make()? }));
         match image {
             Ok(image) => Self { image: Some(image), notes: Vec::new() },
@@ -54,7 +55,8 @@ pub(super) fn without(reason: &str) -> String {
 /// The image's systemd, if that is what a kernel would start.
 fn program(stack: &[PathBuf]) -> Result<PathBuf, String> {
     let resolve = |path: &str| {
-        layers::resolve(stack, Path::new(path), true).map_err(|error| format!("{path} of the image cannot be read: {error}"))
+        layers::resolve(stack, Path::new(path), true)
+            .map_err(|error| format!("{path} of the image cannot be read: {error}"))
     };
     let is_program = |found: &Resolved| matches!(&found.node, Some(Node::File { metadata, .. }) if metadata.is_file());
     let mut systemd = None;

@@ -358,9 +358,15 @@ impl System {
     }
 
     /// When the machine is going down, waits for that and returns the code to end with. One that takes too long is left
-    /// to itself.
+    /// to itself, and so is one that has only restarted its services (`systemctl soft-reboot`).
     pub(super) fn await_going_down(&mut self) -> Option<i32> {
-        if self.is_going_down() && self.has_ended(GOING_DOWN) { self.bury().map(code_of) } else { None }
+        let deadline = Instant::now() + GOING_DOWN;
+        while Instant::now() < deadline && self.is_going_down() {
+            if self.has_ended(Duration::from_secs(1)) {
+                return self.bury().map(code_of);
+            }
+        }
+        None
     }
 
     /// Has systemd stop everything, and kills it when it does not within `patience`; returns the code to end with.

@@ -44,11 +44,16 @@ pub(super) struct Up {
 
 impl Machine {
     /// Starts it for the first time.
-    pub(super) fn start(spec: &Spec, mode: &Mode, place: &Path, target: &SharedTarget) -> Result<Arc<Self>, LaunchError> {
-        let chain = boot(spec, mode, place, target)?;
+    pub(super) fn start(
+        spec: &Spec,
+        mode: Mode,
+        place: &Path,
+        target: &SharedTarget,
+    ) -> Result<Arc<Self>, LaunchError> {
+        let chain = boot(spec, &mode, place, target)?;
         let machine = Arc::new(Self {
             spec: spec.clone(),
-            mode: mode.clone(),
+            mode,
             place: place.to_owned(),
             chain: Mutex::new(None),
             up: Mutex::default(),

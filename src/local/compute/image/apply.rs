@@ -167,11 +167,17 @@ impl Task<'_> {
         });
         match exit {
             Ok(Exit::TimedOut) => Err(format!("the components did not end within {} seconds", self.timeout.as_secs())),
+            Ok(Exit::Restarted) => summary.ok_or_else(|| {
+                "the instance restarted while the components ran; a step that wants a restart exits with 194 or uses the \
+                 action Reboot, so that the run can be resumed after it"
+                    .to_owned()
+            }),
             Ok(exit) => summary.ok_or_else(|| {
                 let last = stray.last().map(|line| format!("; its last line was: {line}")).unwrap_or_default();
                 format!("the component runner ended without a result ({exit:?}){last}")
             }),
             Err(SandboxError::Gone) => Err("the instance was terminated while the components ran".to_owned()),
+            Err(error @ SandboxError::SwitchedOff) => Err(format!("{error} while the components ran")),
             Err(error) => Err(format!("the component runner could not be started: {error}")),
         }
     }
