@@ -16,6 +16,8 @@ mod fixture;
 mod instances;
 #[path = "local_compute/killed.rs"]
 mod killed;
+#[path = "local_compute/services.rs"]
+mod services;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "local_compute/trials.rs"]
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ("failing_component_fails_the_image_with_its_step", build::failing_component),
         ("failing_test_fails_the_image", build::failing_test),
         ("reboots_resume_and_are_bounded", build::reboots),
+        ("services_of_an_image_with_systemd_are_real", services::real),
         ("cancelled_build_leaves_nothing", build::cancel),
         ("shutdown_cancels_builds", build::shutdown),
         ("killed_process_is_recovered", killed::recover),

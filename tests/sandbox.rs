@@ -9,6 +9,8 @@ mod support;
 
 #[path = "sandbox/bench.rs"]
 mod bench;
+#[path = "sandbox/boot.rs"]
+mod boot;
 #[path = "sandbox/builtin.rs"]
 mod builtin;
 #[path = "sandbox/channel.rs"]
@@ -46,6 +48,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["--victim", folder] => ends::victim(folder),
+        ["--system-victim", folder] => boot::victim(folder),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
         ["--with-one-id", folder] => run("with a single id", user::TESTS, &[], &mut || user::with_one_id(folder)),
@@ -55,6 +58,7 @@ fn main() {
         }
         ["--with-keys", places] => half(places, hostile::with_keys),
         ["--on-terminal", places] => half(places, hostile::on_terminal),
+        ["--without-group", folder] => boot::without_group(folder),
         ["--probe", folder] => user::say_what_the_probe_says(folder),
         ["--list", ..] => all().iter().for_each(|(name, _)| println!("{name}: test")),
         _ => run("", &all(), &words, &mut || ()),

@@ -11,8 +11,8 @@ const DAY: Duration = Duration::from_hours(24);
 pub(super) const SEVERITIES: [&str; 4] = ["none", "low", "medium", "high"];
 
 /// Of what it is told whether it is real where tests run; on AWS all of it is. The sandbox's own names.
-pub(super) const FACTS: [&str; 8] =
-    ["boot-id", "clock", "hardware", "init", "kernel", "metadata-service", "network", "uptime"];
+pub(super) const FACTS: [&str; 10] =
+    ["boot-id", "clock", "hardware", "init", "kernel", "metadata-service", "network", "sysctl", "units", "uptime"];
 
 /// Limits of the number of patches that may be missing or rejected.
 pub(super) const PATCHES: (u32, u32) = (0, 100_000);
@@ -129,4 +129,16 @@ fn age(node: &Node, out: &mut Findings) -> Option<Duration> {
     let max = fields.duration("max", out);
     fields.finish(out);
     max
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_those_of_the_sandbox() {
+        let mut names = crate::sandbox::facts::NAMES;
+        names.sort_unstable();
+        assert_eq!(FACTS, names);
+    }
 }

@@ -46,6 +46,9 @@ pub enum SandboxError {
     /// The instance was killed, or its init ended.
     #[error("the instance is gone: it was stopped, or its first process ended")]
     Gone,
+    /// The image switched the machine off.
+    #[error("the instance was switched off from inside (`poweroff`, `halt`, `shutdown`)")]
+    SwitchedOff,
     /// The init answered something unexpected; a defect of this program.
     #[error("the instance's init answered something unexpected: {0}")]
     Protocol(String),

@@ -5,14 +5,20 @@
 //!                                                                    └─► supervisor of a job ──► the job
 //! ```
 //!
+//! With the image's own systemd there is one more layer inside of this: see `system`.
+//!
 //! Every process of the chain asks the kernel to be killed with its parent, and process 1 takes all others with it.
 //! The image's files are never executed before a job asks for it: our own code is already in memory, so neither the
 //! C library nor the shell of the image matters.
 
+use self::group::Group;
+use self::mounts::Groups;
+use self::plan::Plan;
+use self::system::System;
 use super::Exit;
 use super::spawn::{ARGUMENT, PARENT};
 use super::sys;
-use super::wire::{self, Failure, Operation, Reply, Request, Setup, Step, Walls};
+use super::wire::{self, Failure, InstanceSetup, Operation, Reply, Request, Setup, Step, Walls};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -24,17 +30,26 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+mod console;
 mod copied;
 mod descendants;
 mod filter;
+mod group;
 mod harden;
 mod inject;
+mod inner;
 mod job;
 mod lock;
+mod manager;
 mod mounts;
 mod outer;
+mod plan;
 mod serve;
+mod system;
 mod terminal;
+mod units;
+
+pub(super) use units::names as masked_units;
 
 /// Called for [`Job::Builtin`](super::Job::Builtin) with the payload; what it writes arrives as lines; returns the exit code.
 pub type Builtin = fn(&[u8], &mut dyn Write) -> i32;
@@ -55,8 +70,11 @@ fn run(parent: Option<Pid>, builtin: Builtin) -> i32 {
     // Nothing is inherited but the socket, which is the standard input.
     sys::close_all_but(None);
     umask(Mode::from_bits_truncate(0o022));
-    // Away from the caller's terminal: whoever has one can type into it.
-    let _ = nix::unistd::setsid();
+    // Away from the caller's terminal: whoever has one can type into it, and a Ctrl-C there is for the caller alone. Whoever
+    // leads a group of processes already could not do this.
+    if nix::unistd::setsid().is_err() {
+        return 2;
+    }
     let Ok(mut socket) = take_socket() else { return 2 };
     match prepare(&mut socket, parent) {
         Ok((Setup::Operation(operation), ..)) => operate(&mut socket, &operation),
@@ -142,26 +160,37 @@ fn operate(socket: &mut UnixStream, operation: &Operation) -> i32 {
     }
 }
 
-/// Forks process 1 of the new pid namespace and waits for its end.
+/// Forks process 1 of the new pid namespace, waits for its end and returns the code that tells how it was.
 fn first_process(mut socket: UnixStream, setup: Setup, walls: Walls, body: &[u8], builtin: Builtin) -> i32 {
+    let plan = if let Setup::Instance(instance) = &setup { Plan::of(instance, walls) } else { Plan::default() };
     let step = "start process 1";
-    let ready = outer::hold_signals(walls).and_then(|signals| Ok((signals, outer::connection()?)));
+    let post = post(&setup, walls, &plan);
+    let ready = outer::hold_signals(post.buries).and_then(|signals| Ok((signals, outer::connection()?)));
     if walls == Walls::None {
-        // Orphans become ours, and the end of the parent is a signal that can be waited for.
-        let _ = (prctl::set_child_subreaper(true), prctl::set_pdeathsig(Signal::SIGTERM));
+        // Orphans become ours.
+        let _ = prctl::set_child_subreaper(true);
+    }
+    if post.buries {
+        // The end of the parent is a signal that can be waited for.
+        let _ = prctl::set_pdeathsig(Signal::SIGTERM);
     }
     let forked = ready.and_then(|ready| Ok((ready, sys::fork()?))).map_err(Failure::os(Step::Other, step));
     match forked {
         Err(failure) => fail(&mut socket, failure),
         Ok(((signals, (watched, held)), ForkResult::Parent { child })) => {
             drop(watched);
-            let told = tell(&mut socket, &Reply::Started { pid: child.as_raw() });
+            // Process 1 does nothing before the parent, who hears of it only now, tells it to.
+            let told = outer::take_up(&post)
+                .map_err(Failure::io(Step::File, "watch the scratch folder"))
+                .and_then(|()| tell(&mut socket, &Reply::Started { pid: child.as_raw() }));
+            if let Err(failure) = &told {
+                fail(&mut socket, failure.clone());
+            }
             // Our copy of the socket would keep the parent from noticing the end of process 1.
             drop(socket);
-            if told.is_ok() {
-                outer::wait(child, &signals, &post(&setup, walls), &held);
-            }
-            0
+            let exit = told.ok().and_then(|()| outer::wait(child, &signals, &post, &held));
+            plan.clean_up();
+            exit.map_or(1, end_code)
         }
         Ok(((signals, (watched, held)), ForkResult::Child)) => {
             drop((signals, held));
@@ -169,19 +198,23 @@ fn first_process(mut socket: UnixStream, setup: Setup, walls: Walls, body: &[u8]
             if prctl::set_pdeathsig(Signal::SIGKILL).is_err() || has_hung_up(&watched) {
                 sys::leave(1);
             }
-            let code = be_first(&mut socket, setup, walls, body, (builtin, watched))
-                .map_or_else(|failure| fail(&mut socket, failure), |()| 0);
-            sys::leave(code)
+            let ended = be_first(&mut socket, setup, walls, body, (builtin, plan, watched));
+            sys::leave(ended.unwrap_or_else(|failure| fail(&mut socket, failure)))
         }
     }
 }
 
-fn post(setup: &Setup, walls: Walls) -> outer::Post {
+fn post(setup: &Setup, walls: Walls, plan: &Plan) -> outer::Post {
     let (scratch, disk) = match setup {
         Setup::Instance(instance) => (Some(instance.scratch.clone()), instance.limits.disk),
         _ => (None, None),
     };
-    outer::Post { walls, scratch, disk }
+    outer::Post { walls, scratch, disk, buries: walls == Walls::None || plan.image.is_some() }
+}
+
+/// The code to end with: process 1's own, which tells whether it is a restart.
+fn end_code(exit: Exit) -> i32 {
+    if let Exit::Code(code) = exit { code } else { 1 }
 }
 
 /// The parent of process 1 is in another pid namespace and cannot be asked for; the connection to it tells.
@@ -195,32 +228,67 @@ fn be_first(
     setup: Setup,
     walls: Walls,
     body: &[u8],
-    (builtin, alarm): (Builtin, OwnedFd),
-) -> Result<(), Failure> {
+    (builtin, mut plan, alarm): (Builtin, Plan, OwnedFd),
+) -> Result<i32, Failure> {
     let (Request::Go, _) = hear(socket)? else { return Err(Failure::other("go on", "not told so")) };
     if walls == Walls::None {
         // As process 1 of a namespace would: daemons stay below us, where they can be found.
         prctl::set_child_subreaper(true).map_err(Failure::os(Step::Other, "take orphans"))?;
     }
-    let (mut notes, mut root) = (Vec::new(), None);
+    let (mut root, mut up) = (None, None);
     match (setup, walls) {
         (Setup::Instance(setup), Walls::None) => {
-            let place = copied::instance(&setup, body, &mut notes)?;
-            root = Some(place);
+            root = Some(copied::instance(&setup, body, &mut plan.notes)?);
             harden::harden(false)?;
         }
         (Setup::Instance(setup), _) => {
-            notes = mounts::instance(&setup, walls, body)?;
-            lock::lock(walls, setup.loopback_only, setup.limits.processes)?;
-            mounts::finish(&setup)?;
-            harden::harden(true)?;
+            up = start_system(&setup, walls, body, &mut plan, &alarm)?;
+            if up.is_none() {
+                plan.notes.extend(mounts::instance(&setup, walls, body, Groups::None)?);
+                lock::lock(walls, setup.loopback_only, setup.limits.processes)?;
+                mounts::finish(&setup)?;
+                harden::harden(true)?;
+            }
         }
         (_, Walls::None) => {}
-        _ => notes = mounts::workshop()?,
+        _ => plan.notes.extend(mounts::workshop()?),
     }
-    // The outer process may begin to watch. Should it be gone, we are told so as soon as we listen.
-    let _ = nix::unistd::write(&alarm, outer::READY);
-    serve::serve(socket, notes, builtin, serve::Place { root, alarm })
+    if up.is_none() {
+        // The outer process may begin to watch. Should it be gone, we are told so as soon as we listen.
+        let _ = nix::unistd::write(&alarm, outer::READY);
+    }
+    serve::serve(socket, plan.notes, builtin, serve::Place { root, alarm }, up)
+}
+
+/// The image's systemd, where that is planned; `None`, with a note, when the machine does not permit it: there is a way
+/// without, on the same files.
+fn start_system(
+    setup: &InstanceSetup,
+    walls: Walls,
+    body: &[u8],
+    plan: &mut Plan,
+    alarm: &OwnedFd,
+) -> Result<Option<System>, Failure> {
+    let Some(image) = &plan.image else { return Ok(None) };
+    let group = match Group::make(&image.tree) {
+        Ok(group) => group,
+        Err(reason) => {
+            plan.notes.push(plan::without(&reason));
+            return Ok(None);
+        }
+    };
+    match system::boot(&system::Start { setup, walls, body, program: &image.program, group: &group, alarm }) {
+        Ok((up, notes)) => {
+            plan.notes.extend(notes);
+            Ok(Some(up))
+        }
+        Err(failure) if failure.step == Step::Group => {
+            plan.notes.push(plan::without(&format!("{}: {}; {}", failure.what, failure.reason, group::remedy())));
+            image.tree.clear();
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 fn hear(socket: &mut UnixStream) -> Result<(Request, Vec<u8>), Failure> {

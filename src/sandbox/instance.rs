@@ -1,21 +1,23 @@
 //! The handle of a running instance.
 
-use super::launch::{self, Chain, LaunchError, SharedTarget};
+use self::held::Held;
+use self::machine::Machine;
+use super::facts::{self, Fact};
+use super::launch::{self, LaunchError, SharedTarget};
 use super::mode::{Candidates, Mode, PRIVILEGED};
 use super::probe::explain;
-use super::wire::{Failure, InjectedFile, InstanceSetup, Request, Setup, Step, Walls};
-use super::{Exit, Injected, Job, Line, Network, SandboxError, Spec, layers, root};
-use held::Held;
+use super::wire::{Failure, Request, Step};
+use super::{Exit, First, Job, Line, Network, SandboxError, Spec, root};
 use nix::errno::Errno;
 use nix::fcntl::Flock;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 mod elsewhere;
 mod held;
+mod machine;
 mod terminal;
 
 pub(super) use elsewhere::other_half;
@@ -24,13 +26,10 @@ pub use terminal::{Program, Size};
 /// An instance: a root of its own, processes of its own, and an init that runs jobs. Dropping it ends it.
 #[derive(Debug)]
 pub struct Instance {
-    spec: Spec,
-    mode: Mode,
+    machine: Arc<Machine>,
     upper: PathBuf,
+    /// What is to be said about its mode and its folder.
     notes: Vec<String>,
-    chain: Mutex<Option<Chain>>,
-    held: Mutex<Held>,
-    target: SharedTarget,
     // Held, not read: its release tells other processes that the scratch folder may be swept.
     _lock: Flock<File>,
 }
@@ -95,10 +94,10 @@ impl Instance {
         let closed = fs::set_permissions(&spec.scratch, fs::Permissions::from_mode(0o700));
         closed.map_err(SandboxError::file("cannot close to other users", &spec.scratch))?;
         let target = SharedTarget::default();
-        let mut held = Held::prepare(spec.limits, &spec.scratch)?;
+        let held = Arc::new(Held::prepare(spec.limits, &spec.scratch)?);
         let mut place = elsewhere::current(&spec.scratch);
         let mut notes = Vec::new();
-        let mut started = boot(spec, &mode, &place, &target);
+        let mut started = Machine::start(spec, mode.clone(), &place, &held, &target);
         if matches!(&started, Err(LaunchError::Failed(failure)) if unsuitable(failure)) && place == spec.scratch {
             place = elsewhere::make(&spec.scratch)?;
             notes.push(format!(
@@ -106,23 +105,20 @@ impl Instance {
                 spec.scratch.display(),
                 place.display()
             ));
-            started = boot(spec, &mode, &place, &target);
+            started = Machine::start(spec, mode, &place, &held, &target);
         }
-        let applied = started.and_then(|chain| {
-            let limited = held.apply(chain.outer(), chain.pid)?;
-            Ok((chain, limited))
-        });
-        let (chain, limited) = applied.inspect_err(|_| held.release())?;
-        notes.extend(chain.notes.iter().cloned().chain(limited));
-        let upper = place.join("upper");
-        let (chain, held) = (Mutex::new(Some(chain)), Mutex::new(held));
-        Ok(Self { spec: spec.clone(), mode, upper, notes, chain, held, target, _lock: lock })
+        let machine = started.inspect_err(|_| held.release())?;
+        let upper = machine.upper();
+        Ok(Self { machine, upper, notes, _lock: lock })
     }
 
     /// Runs a job and hands on its output as it comes; blocks until it has ended. One at a time: another caller waits.
     ///
+    /// When the machine restarts under the job, that ends as [`Exit::Restarted`], once the machine is up again.
+    ///
     /// # Errors
-    /// [`SandboxError::Gone`] when the instance was killed or has ended by itself, for instance by a reboot from inside.
+    /// [`SandboxError::Gone`] when the instance was killed or has broken down, [`SandboxError::SwitchedOff`] when it was
+    /// switched off from inside; [`Instance::reboot`] switches it on again.
     pub fn run(&self, job: &Job, on_line: &mut dyn FnMut(Line)) -> Result<Exit, SandboxError> {
         self.run_answering(job, &mut |line| {
             on_line(line);
@@ -138,9 +134,9 @@ impl Instance {
         on_line: &mut dyn FnMut(Line) -> Option<Vec<u8>>,
     ) -> Result<Exit, SandboxError> {
         let (request, body) = request_of(job);
-        let before = self.held().reached();
+        let before = self.machine.held.reached();
         let exit = self.perform(&request, body, on_line);
-        for text in self.held().said_since(before) {
+        for text in self.machine.held.said_since(before) {
             on_line(Line::Err(text));
         }
         exit
@@ -167,40 +163,38 @@ impl Instance {
         body: &[u8],
         on_line: &mut dyn FnMut(Line) -> Option<Vec<u8>>,
     ) -> Result<Exit, SandboxError> {
-        self.chain().as_mut().ok_or(SandboxError::Gone)?.perform(request, body, on_line)
+        self.machine.perform(request, body, on_line)
     }
 
-    /// Ends all processes and starts again on the same files, as a machine does: `/run`, `/tmp` and `/dev` are fresh.
+    /// Restarts it on the same files, as a machine does: `/run`, `/tmp` and `/dev` are fresh. The image's own systemd is
+    /// asked to stop everything first; without one, processes just end.
     ///
     /// # Errors
     /// [`SandboxError::Gone`] when the instance was stopped or killed before, else as [`Instance::start`].
     pub fn reboot(&self) -> Result<(), SandboxError> {
-        let mut guard = self.chain();
-        guard.take().ok_or(SandboxError::Gone)?.end();
-        let place = self.upper.parent().unwrap_or(&self.spec.scratch);
-        let chain = boot(&self.spec, &self.mode, place, &self.target).map_err(explain)?;
-        self.held().apply(chain.outer(), chain.pid)?;
-        *guard = Some(chain);
-        Ok(())
+        self.machine.reboot()
+    }
+
+    /// As [`Instance::stop`], but gives the image's own systemd time to stop everything in an orderly way, as a machine is
+    /// switched off before an image is made of it. Waits for a job that runs.
+    pub fn power_off(&self) {
+        self.machine.power_off();
+        self.stop();
     }
 
     /// Ends everything and returns when nothing of it is left; the upper layer stays.
     pub fn stop(&self) {
-        // First from outside: a job that another thread waits for would hold the handle.
-        launch::close(&self.target);
-        if let Some(chain) = self.chain().take() {
-            chain.end();
-        }
-        if self.mode == Mode::Copy {
+        self.machine.stop();
+        if self.machine.mode == Mode::Copy {
             // In case someone has killed the process that does it.
-            super::copied::end_processes(&self.spec.scratch);
+            super::copied::end_processes(&self.machine.spec().scratch);
         }
-        self.held().release();
+        self.machine.held.release();
     }
 
     /// A handle that ends this instance from another thread.
     pub fn killer(&self) -> Killer {
-        Killer { target: Arc::clone(&self.target) }
+        Killer { target: Arc::clone(&self.machine.target) }
     }
 
     /// The folder of this machine that receives what the instance writes. On a file system that cannot hold an upper
@@ -213,8 +207,8 @@ impl Instance {
     /// The root of the running instance as a path of this machine, for reading files. An absolute symbolic link below
     /// it leads out to this machine's own files: [`layers::read_inside`](super::layers::read_inside) keeps inside.
     pub fn root(&self) -> PathBuf {
-        let outer = self.chain().as_ref().map(Chain::outer);
-        match (outer, &self.mode) {
+        let outer = self.machine.up().outer;
+        match (outer, &self.machine.mode) {
             (Some(_), Mode::Copy) => self.upper.clone(),
             // The outer process has moved with process 1, which lets nobody look.
             (Some(outer), _) => PathBuf::from(format!("/proc/{outer}/root")),
@@ -223,23 +217,40 @@ impl Instance {
         }
     }
 
+    /// The process of this machine that is process 1 of what jobs see, for programs that enter namespaces, such as
+    /// nsenter(1). `None` when the instance has ended.
+    pub fn process(&self) -> Option<u32> {
+        let ours = u32::try_from(self.machine.up().pid?.as_raw()).ok()?;
+        match self.first() {
+            First::Ours => Some(ours),
+            First::System => inner_first(ours),
+        }
+    }
+
     /// How namespaces are made here.
     pub fn mode(&self) -> &Mode {
-        &self.mode
+        &self.machine.mode
     }
 
-    /// What the user should know about how it was started; mostly nothing.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+    /// What the user should know about its mode and its latest start; mostly nothing.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.iter().chain(&self.machine.up().notes).cloned().collect()
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What runs as process 1 of what jobs see; [`First::Ours`] also where the image's own was asked for and could not be
+    /// had, with a note.
+    pub fn first(&self) -> First {
+        self.machine.up().first
     }
 
-    fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
-        // A panic in a caller's output handler leaves the instance usable at worst as "gone".
-        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How often it has started, counted from 1: whoever has seen a smaller number has missed a restart.
+    pub fn boots(&self) -> u32 {
+        self.machine.up().boots
+    }
+
+    /// What is real in it, and what is not.
+    pub fn facts(&self) -> Vec<Fact> {
+        facts::facts(self.first(), self.machine.spec().network)
     }
 }
 
@@ -247,6 +258,17 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The child that is process 1 of a pid namespace of its own (`proc_pid_status(5)`, `NSpid`).
+fn inner_first(outer: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).ok()?;
+    let is_first = |pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+        numbers.split_whitespace().next_back() == Some("1")
+    };
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(is_first)
 }
 
 fn request_of(job: &Job) -> (Request, &[u8]) {
@@ -294,40 +316,4 @@ fn check(spec: &Spec, mode: &Mode) -> Result<(), SandboxError> {
 fn unsuitable(failure: &Failure) -> bool {
     let errno = failure.errno.map(Errno::from_raw);
     failure.step == Step::Overlay && matches!(errno, Some(Errno::EINVAL | Errno::EOPNOTSUPP))
-}
-
-/// Where apt shall be told not to become another user, and what it is told; apt.conf(5).
-const APT_AS_ROOT: (&str, &[u8]) = ("/etc/apt/apt.conf.d/98amiforge-one-id", b"APT::Sandbox::User \"root\";\n");
-
-/// The files to inject, with one more where there is no other user that apt could become.
-fn injected(spec: &Spec, mode: &Mode) -> BTreeMap<PathBuf, Injected> {
-    let mut files = spec.inject.clone();
-    let has_apt = layers::resolve(&spec.layers, Path::new("/etc/apt"), true).is_ok_and(|place| place.node.is_some());
-    if mode.walls() == Walls::OneId && has_apt {
-        let (path, content) = APT_AS_ROOT;
-        files.insert(path.into(), Injected { content: content.to_vec(), mode: 0o644 });
-    }
-    files
-}
-
-fn boot(spec: &Spec, mode: &Mode, place: &Path, target: &SharedTarget) -> Result<Chain, LaunchError> {
-    let loopback_only = spec.network == Network::Loopback;
-    let files = injected(spec, mode);
-    let inject = files.iter().map(|(path, file)| InjectedFile {
-        path: path.clone(),
-        mode: file.mode,
-        length: file.content.len(),
-    });
-    let setup = InstanceSetup {
-        hostname: spec.hostname.clone(),
-        layers: spec.layers.clone(),
-        scratch: place.to_owned(),
-        loopback_only,
-        inject: inject.collect(),
-        bind: spec.bind.iter().filter(|path| path.exists()).cloned().collect(),
-        limits: spec.limits,
-        resolver: if loopback_only { None } else { fs::read_to_string("/etc/resolv.conf").ok() },
-    };
-    let body: Vec<u8> = files.values().flat_map(|file| file.content.iter().copied()).collect();
-    launch::launch(mode, Setup::Instance(setup), &body, target)
 }

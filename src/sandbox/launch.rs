@@ -4,8 +4,8 @@ use super::lines::Splitter;
 use super::mode::Mode;
 use super::spawn;
 use super::sys;
-use super::wire::{self, Failure, Operation, Reply, Request, Setup};
-use super::{Exit, Line, SandboxError};
+use super::wire::{self, Failure, Operation, Reply, Request, Setup, Walls};
+use super::{BOOT_LIMIT, Exit, Line, SandboxError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::unistd::Pid;
@@ -20,7 +20,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long to wait for the end of killed namespaces; processes in uninterruptible sleep can delay it.
-const BURIAL: u16 = 20_000;
+const BURIAL: Duration = Duration::from_secs(20);
 
 /// The processes behind an instance that a killer aims at.
 #[derive(Debug, Default)]
@@ -43,8 +43,30 @@ pub(super) struct Chain {
     /// Process 1 of the instance as the host numbers it.
     pub(super) pid: Pid,
     pub(super) notes: Vec<String>,
+    /// Whether the image's own systemd is process 1 of what jobs see.
+    pub(super) system: bool,
     child: Child,
     target: SharedTarget,
+}
+
+/// What became of an init that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The machine wants to start again.
+    Restart,
+    /// It was switched off from inside.
+    Off,
+    /// It was killed, or broke down.
+    Gone,
+}
+
+/// Why something was not done to its end.
+#[derive(Debug)]
+pub(super) enum Interruption {
+    /// The init has ended; whether the job had begun by then.
+    Ended { begun: bool },
+    /// Anything else.
+    Failed(SandboxError),
 }
 
 /// Why a start failed: the init said so, or the parent's side did not work.
@@ -79,6 +101,15 @@ impl From<LaunchError> for SandboxError {
     }
 }
 
+impl From<Interruption> for SandboxError {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Ended { .. } => Self::Gone,
+            Interruption::Failed(error) => error,
+        }
+    }
+}
+
 /// A child whose end we see to, whatever happens on the way.
 struct Newborn {
     child: Option<Child>,
@@ -93,22 +124,50 @@ impl Drop for Newborn {
     }
 }
 
-/// Starts an init for `setup` and waits until it is ready for jobs.
-pub(super) fn launch(mode: &Mode, setup: Setup, body: &[u8], target: &SharedTarget) -> Result<Chain, LaunchError> {
+/// Puts limits on the outer process and process 1; returns what the user should know.
+pub(super) type Limit<'a> = &'a mut dyn FnMut(Pid, Pid) -> Result<Vec<String>, SandboxError>;
+
+/// Starts an init for `setup` and waits until it is ready for jobs. `limit` is called when process 1 is there and before
+/// anything of the image runs.
+pub(super) fn launch(
+    mode: &Mode,
+    setup: Setup,
+    body: &[u8],
+    target: &SharedTarget,
+    limit: Limit<'_>,
+) -> Result<Chain, LaunchError> {
+    let with_system = matches!(&setup, Setup::Instance(instance) if instance.system);
     let (mut newborn, mut socket) = begin(mode, setup, body, target)?;
     let Reply::Started { pid } = hear(&mut socket)? else { return Err(unexpected("instead of its number")) };
     let pid = Pid::from_raw(pid);
     let first = sys::pidfd_open(pid).map_err(start_error("take hold of process 1"))?;
     lock(target).first = Some(first);
+    let Some(outer) = newborn.child.as_ref().map(outer_of) else { return Err(SandboxError::Gone.into()) };
+    // Without namespaces the root is a copy, whose making is nothing of the instance's own; and no job has run by the end
+    // of it. Everywhere else what is started must be within the limits from its first process on.
+    let late = mode.walls() == Walls::None;
+    let mut limited = if late { Vec::new() } else { limit(outer, pid)? };
     tell(&mut socket, &Request::Go, &[])?;
-    let Reply::Up { notes } = hear(&mut socket)? else { return Err(unexpected("instead of being ready")) };
+    if with_system {
+        let patience = Some(BOOT_LIMIT + PATIENCE);
+        socket.set_read_timeout(patience).map_err(start_error("set up the socket"))?;
+    }
+    let Reply::Up { mut notes, system } = hear(&mut socket)? else { return Err(unexpected("instead of being ready")) };
+    if late {
+        limited = limit(outer, pid)?;
+    }
+    notes.extend(limited);
     // Jobs may be silent for as long as they like.
     socket.set_read_timeout(None).map_err(start_error("set up the socket"))?;
     if lock(target).closed {
         return Err(SandboxError::Gone.into());
     }
     let Some(child) = newborn.child.take() else { return Err(SandboxError::Gone.into()) };
-    Ok(Chain { socket, pid, notes, child, target: Arc::clone(target) })
+    Ok(Chain { socket, pid, notes, system, child, target: Arc::clone(target) })
+}
+
+fn outer_of(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed())
 }
 
 /// Has a single operation done inside a user namespace.
@@ -124,7 +183,7 @@ pub(super) fn operate(mode: &Mode, operation: Operation) -> Result<(), SandboxEr
 
 fn begin(mode: &Mode, setup: Setup, body: &[u8], target: &SharedTarget) -> Result<(Newborn, UnixStream), LaunchError> {
     let (child, mut socket) = spawn::spawn().map_err(start_error("start a copy of this program"))?;
-    let outer = Pid::from_raw(child.id().cast_signed());
+    let outer = outer_of(&child);
     let newborn = Newborn { child: Some(child), target: Arc::clone(target) };
     {
         let mut target = lock(target);
@@ -189,38 +248,69 @@ impl Chain {
         request: &Request,
         body: &[u8],
         on_line: &mut dyn FnMut(Line) -> Option<Vec<u8>>,
-    ) -> Result<Exit, SandboxError> {
+    ) -> Result<Exit, Interruption> {
+        let mut begun = false;
         // Whatever goes wrong with the socket, the init at its other end is no more.
-        wire::send(&mut self.socket, request, body).map_err(|_| SandboxError::Gone)?;
+        wire::send(&mut self.socket, request, body).map_err(|_| Interruption::Ended { begun })?;
+        let protocol = |what: String| Interruption::Failed(SandboxError::Protocol(what));
         let builtin = matches!(request, Request::Builtin { .. });
         let mut out = if builtin { Splitter::of_messages() } else { Splitter::default() };
         let mut err = Splitter::default();
         let mut outbox = Outbox::default();
-        loop {
-            outbox.send_until_readable(&self.socket).map_err(|_| SandboxError::Gone)?;
+        let done = loop {
+            // What has been said before the end is still there to be read.
+            let _ = outbox.send_until_readable(&self.socket);
             let mut tell = |line| outbox.answer(on_line(line));
             match wire::receive::<Reply>(&mut self.socket) {
+                Ok(Some((Reply::Begun, _))) => begun = true,
                 Ok(Some((Reply::Out, bytes))) => out.feed(&bytes, &mut |text| tell(Line::Out(text))),
                 Ok(Some((Reply::Err, bytes))) => err.feed(&bytes, &mut |text| tell(Line::Err(text))),
-                Ok(Some((Reply::Done(exit), _))) => {
-                    out.finish(&mut |text| tell(Line::Out(text)));
-                    err.finish(&mut |text| tell(Line::Err(text)));
-                    // Half a message would be the beginning of the next one; the init drops what has no job.
-                    self.socket.write_all(&outbox.bytes[outbox.sent..]).map_err(|_| SandboxError::Gone)?;
-                    return Ok(exit);
-                }
-                Ok(Some((other, _))) => return Err(SandboxError::Protocol(format!("{other:?} during a job"))),
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    return Err(SandboxError::Protocol(error.to_string()));
-                }
-                Ok(None) | Err(_) => return Err(SandboxError::Gone),
+                Ok(Some((Reply::Done(exit), _))) => break Some(exit),
+                Ok(Some((other, _))) => return Err(protocol(format!("{other:?} during a job"))),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(protocol(error.to_string())),
+                Ok(None) | Err(_) => break None,
             }
-        }
+        };
+        out.finish(&mut |text| outbox.answer(on_line(Line::Out(text))));
+        err.finish(&mut |text| outbox.answer(on_line(Line::Err(text))));
+        let exit = done.ok_or(Interruption::Ended { begun })?;
+        // Half a message would be the beginning of the next one; the init drops what has no job.
+        // Should it be gone, the next one is told so; this job has ended.
+        let _ = self.socket.write_all(&outbox.bytes[outbox.sent..]);
+        Ok(exit)
     }
 
     /// The process outside of the namespaces, which has moved to their root.
     pub(super) fn outer(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
+        outer_of(&self.child)
+    }
+
+    /// What became of it; to be asked when the socket was found closed.
+    pub(super) fn fate(&mut self) -> Fate {
+        if let Some(outer) = self.watched() {
+            await_end(&outer, Some(BURIAL));
+        }
+        match self.child.try_wait() {
+            Ok(Some(status)) if status.code() == Some(wire::RESTART) => Fate::Restart,
+            Ok(Some(status)) if status.code() == Some(wire::OFF) => Fate::Off,
+            _ => Fate::Gone,
+        }
+    }
+
+    /// Has the image's systemd stop everything in an orderly way, within `patience`. Nothing happens without one.
+    pub(super) fn go_down(&mut self, restart: bool, patience: Duration) {
+        let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        if !self.system || wire::send(&mut self.socket, &Request::GoDown { restart, patience_ms }, &[]).is_err() {
+            return;
+        }
+        if let Some(outer) = self.watched() {
+            await_end(&outer, Some(patience + BURIAL));
+        }
+    }
+
+    /// Something whose end can be waited for with [`await_end`] by another thread.
+    pub(super) fn watched(&self) -> Option<OwnedFd> {
+        lock(&self.target).outer.as_ref()?.try_clone().ok()
     }
 
     /// Kills everything and returns when nothing of it is left.
@@ -289,11 +379,11 @@ fn kill(target: &SharedTarget) {
         // Process 1 ends last in its namespace, the outer process waits for process 1: its end is the end of all.
         (Some(first), Some(outer)) => {
             let _ = sys::pidfd_kill(first);
-            await_end(outer);
+            await_end(outer, Some(BURIAL));
         }
         (None, Some(outer)) => {
             let _ = sys::pidfd_kill(outer);
-            await_end(outer);
+            await_end(outer, Some(BURIAL));
         }
         _ => {}
     }
@@ -305,9 +395,12 @@ pub(super) fn close(target: &SharedTarget) {
     kill(target);
 }
 
-fn await_end(pidfd: &OwnedFd) {
+/// Waits for the end of a process; without `patience` for as long as it takes.
+pub(super) fn await_end(pidfd: &OwnedFd, patience: Option<Duration>) {
+    let timeout =
+        patience.map_or(PollTimeout::NONE, |patience| PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX));
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    while poll(&mut fds, PollTimeout::from(BURIAL)) == Err(nix::errno::Errno::EINTR) {}
+    while poll(&mut fds, timeout) == Err(nix::errno::Errno::EINTR) {}
 }
 
 fn lock(target: &SharedTarget) -> std::sync::MutexGuard<'_, Target> {

@@ -16,21 +16,26 @@
 //! | `limits` | what an instance may use up: defaults, control groups |
 //! | `stray` | processes of instances without namespaces, found by their root |
 //! | [`root`] | roots made by mmdebstrap; layers captured, removed and swept |
+//! | [`facts`] | what is real in an instance, and what is not |
 //! | [`host`] | the package manager's settings of this machine, for the instances |
 //! | `sys` | the system calls that need `unsafe` |
 //!
 //! Where an instance differs from a machine: the kernel, its settings (`/proc/sys` is read-only) and the hardware are
-//! the host's; with [`Network::Host`] so are the network interfaces and ports; process 1 is ours, not the image's.
+//! the host's; with [`Network::Host`] so are the network interfaces and ports; with [`First::Ours`] process 1 is ours, not
+//! the image's, and may not restart the machine. [`Instance::facts`] tells it for each instance.
 //!
 //! # What a hostile component can do
 //!
 //! With namespaces (`root-ident`, `userns-subid`, `userns-fake`) it is root of its instance and of nothing else. It runs
 //! in a second user namespace, so that what we have mounted can neither be undone nor made writable (`init/lock`); all of
-//! /proc that is not a process's is read-only, and so are /sys, shown folders and the device nodes; process 1 is closed to
-//! it, and with that our program, our descriptors and our memory; keys, terminal and environment of the caller are left
+//! /proc that is not a process's is read-only, and so are /sys, shown folders and the device nodes; our process 1 is closed
+//! to it, and with that our program, our descriptors and our memory; keys, terminal and environment of the caller are left
 //! outside (`init/harden`); the scratch folder is closed to other users, who could else run what it has made with the
 //! set-user-id bit, and so must the folders be that layers are kept in. With [`Network::Host`] it reaches what the network
 //! reaches, services on the loopback interface and Unix sockets without a file included. What stays is the kernel itself.
+//!
+//! The same holds for the image's own systemd and all that it starts ([`First::System`]): it is root of the same second
+//! user namespace, in processes and control groups of its own (`init/system`).
 //!
 //! In `chroot-copy` there are no walls but the container's: a component can leave its root, and see and end the processes
 //! of the container. So it is taken by itself only in a container that has processes of its own and lacks the right to
@@ -42,6 +47,7 @@
 mod container;
 mod copied;
 mod error;
+pub mod facts;
 pub mod host;
 pub mod init;
 mod instance;
@@ -60,6 +66,7 @@ mod tree;
 mod wire;
 
 pub use error::SandboxError;
+pub use facts::Fact;
 pub use instance::{Instance, Killer, Program, Size};
 pub use limits::Machine;
 pub use mode::{Mode, NAMES as MODES};
@@ -68,6 +75,9 @@ pub use probe::probe;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// How long the image's own systemd may take to start everything. What takes longer goes on in the background.
+const BOOT_LIMIT: Duration = Duration::from_mins(2);
 
 /// What to start.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,6 +178,8 @@ pub enum Exit {
     Signal(i32),
     /// The time limit was reached and everything the job had started was killed.
     TimedOut,
+    /// The machine restarted while the job ran, and is up again.
+    Restarted,
 }
 
 /// A line of a job's output.

@@ -91,7 +91,7 @@ pub(super) fn leave_like(exit: Exit) -> ! {
             unsafe { libc::raise(signal) };
             leave(128 + signal)
         }
-        Exit::TimedOut => leave(124),
+        Exit::TimedOut | Exit::Restarted => leave(124),
     }
 }
 
@@ -106,13 +106,29 @@ pub(super) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
 }
 
 /// Sends SIGKILL to the process behind a pidfd.
-#[expect(unsafe_code, reason = "pidfd_send_signal has no safe wrapper")]
 pub(super) fn pidfd_kill(pidfd: &impl AsFd) -> io::Result<()> {
+    pidfd_signal(pidfd, libc::SIGKILL)
+}
+
+/// The number of `SIGRTMIN+offset`; the C library keeps the first real-time signals to itself.
+pub(super) fn real_time_signal(offset: c_int) -> c_int {
+    libc::SIGRTMIN() + offset
+}
+
+/// The number of the process behind a pidfd as the mounted /proc numbers it; `None` when it has ended.
+pub(super) fn number_of(pidfd: &impl AsFd) -> Option<Pid> {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_fd().as_raw_fd())).ok()?;
+    let number = text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())?;
+    (number > 0).then(|| Pid::from_raw(number))
+}
+
+/// Sends a signal to the process behind a pidfd.
+#[expect(unsafe_code, reason = "pidfd_send_signal has no safe wrapper")]
+pub(super) fn pidfd_signal(pidfd: &impl AsFd, signal: c_int) -> io::Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
     // SAFETY: a null siginfo is allowed and means "as kill(2) would".
-    let answer = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, fd, libc::SIGKILL, std::ptr::null::<libc::siginfo_t>(), 0)
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0) };
     Ok(Errno::result(answer).map(drop)?)
 }
 

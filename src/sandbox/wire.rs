@@ -9,6 +9,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
+/// Code with which the init ends when the image's process 1 asked for a restart: 128 and SIGHUP, see `reboot(2)` on pid
+/// namespaces.
+pub(super) const RESTART: i32 = 129;
+
+/// As [`RESTART`], for switching the machine off: 128 and SIGINT.
+pub(super) const OFF: i32 = 130;
+
 /// Longest head or body; a longer one is a defect, not a message.
 const LIMIT: u32 = 256 << 20;
 
@@ -31,6 +38,8 @@ pub(super) enum Request {
     Answer,
     /// Prove that files can be made and given away inside.
     Prove,
+    /// Have the image's systemd stop everything, kill it when that takes longer, and end.
+    GoDown { restart: bool, patience_ms: u64 },
 }
 
 /// What keeps an instance apart, as far as the init has to know it.
@@ -65,6 +74,8 @@ pub(super) struct InstanceSetup {
     pub(super) inject: Vec<InjectedFile>,
     pub(super) bind: Vec<PathBuf>,
     pub(super) limits: Limits,
+    /// Whether the image's own systemd shall be process 1, if it can.
+    pub(super) system: bool,
     /// Content of the host's resolv.conf; `None` leaves the image's own alone.
     pub(super) resolver: Option<String>,
 }
@@ -95,8 +106,10 @@ pub(super) enum Reply {
     Unshared,
     /// Process 1 exists; its number on the host.
     Started { pid: i32 },
-    /// Ready for jobs. Notes are for the user.
-    Up { notes: Vec<String> },
+    /// Ready for jobs. Notes are for the user; `system` tells whether the image's own systemd is process 1.
+    Up { notes: Vec<String>, system: bool },
+    /// The job has been started.
+    Begun,
     /// The body is standard output of the job.
     Out,
     /// The body is standard error of the job.
@@ -128,6 +141,10 @@ pub(super) enum Step {
     Mount,
     Network,
     File,
+    /// What only the image's own systemd needs; there is a way without.
+    Group,
+    /// The image restarted before it was up.
+    Restart,
     Other,
 }
 

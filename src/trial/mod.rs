@@ -13,7 +13,7 @@
 //! | `select` | words of the command line → recipes, components, files |
 //! | `matrix`, `document`, `parameters` | subjects × roots; nothing that fails lint gets further |
 //! | `roots` | what a root is made of, each made once |
-//! | `run`, `one`, `drive` | all trials, one trial, one request through restarts |
+//! | `run`, `one` | all trials, one trial |
 //! | `record`, `explain`, `result` | what the runner told, why it failed, data for reports and gates |
 //! | `fact` | what was real and what was not |
 //! | `place`, `keep` | folders of running trials; instances that were left |
@@ -30,7 +30,6 @@
 
 mod codes;
 mod document;
-mod drive;
 mod enter;
 mod error;
 mod explain;

@@ -1,6 +1,5 @@
 //! One trial: the build stage in a fresh instance, its layer, the test stage in a new instance of the result.
 
-use super::drive::{DriveError, Told, drive};
 use super::error::sandbox_exit;
 use super::explain::Explainer;
 use super::fact::{self, Fact};
@@ -13,6 +12,8 @@ use super::roots::RootError;
 use super::run::Context;
 use super::{TEST_PHASE, sanitize};
 use crate::clock::rfc3339;
+use crate::drive::{DriveError, Told, drive};
+use crate::runner::outside::Nowhere;
 use crate::runner::{DocumentRequest, Request, RunEvent, RunStatus, Summary};
 use crate::sandbox::{self, Exit, First, Instance, Line, SandboxError, Spec, root};
 use std::collections::BTreeMap;
@@ -162,19 +163,17 @@ impl One<'_> {
     fn stage(&mut self, stage: &'static str, layers: &[PathBuf], phases: &[String]) -> Result<(), Stopped> {
         self.context.progress(&self.trial.name, format!("starting the {stage} instance"));
         let spec = self.spec(stage, layers);
-        let network = spec.network;
         let instance =
             self.context.options.start(spec).map_err(|error| self.sandbox("the instance did not start", &error))?;
         let watched = self.context.stop.watch(&instance);
-        self.facts = fact::of(&instance, network);
+        self.facts = instance.facts();
         for note in instance.notes() {
-            if !self.notes.contains(note) {
-                self.notes.push(note.clone());
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
             }
         }
-        let ended = drive(&instance, &self.request(stage, phases), self.context.options.timeout, &mut |told| {
-            self.heard(&told);
-        });
+        let (request, timeout) = (self.request(stage, phases), self.context.options.timeout);
+        let ended = drive(&instance, &request, &mut Nowhere, timeout, &mut |told| self.heard(&told));
         let result = self.verdict(ended);
         drop(watched);
         // The last job may have left processes; what is captured or kept is at rest. The build stage's own instance is
@@ -233,6 +232,7 @@ impl One<'_> {
                     _ => {}
                 }
             }
+            Told::Stray(_) | Told::Restarted => {}
         }
     }
 
@@ -297,7 +297,7 @@ impl One<'_> {
             }
             Err(error) => return Err(self.sandbox("the build instance could not be cleaned", &error)),
         }
-        instance.stop();
+        instance.power_off();
         let upper = instance.upper().to_owned();
         let layer = self.place.layer().map_err(|error| self.broken(&error.to_string(), error.exit_code()))?;
         root::capture(&upper, &layer, &[]).map_err(|error| self.sandbox("the image could not be made", &error))?;

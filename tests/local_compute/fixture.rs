@@ -1,6 +1,6 @@
 //! The root and the package repository that all tests of this binary share.
 
-use crate::support::{fixture, repo};
+use crate::support::{fixture, repo, root};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -23,13 +23,28 @@ pub fn fixture() -> &'static Fixture {
         let folder = tempfile::Builder::new().prefix("local-compute-").tempdir_in(place);
         let base = folder.expect("a folder for the fixture").keep();
         let fixture::Parent { root, repository } = fixture::parent(&base);
-        // The same system on every machine, whatever that machine itself is.
-        let release =
-            format!("ID=debian\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION_CODENAME={}\n", repo::RELEASE);
-        std::fs::write(root.join("usr/lib/os-release"), release).expect("os-release");
+        write_release(&root);
         let fixture = Fixture { base, root, repository };
         std::fs::write(fixture.root.join(fixture.marker()), "").expect("the marker");
         fixture
+    })
+}
+
+/// The same system on every machine, whatever that machine itself is.
+fn write_release(root: &Path) {
+    let release =
+        format!("ID=debian\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nVERSION_CODENAME={}\n", repo::RELEASE);
+    std::fs::write(root.join("usr/lib/os-release"), release).expect("os-release");
+}
+
+/// A root with systemd, made at first use, beside the other.
+pub fn system_root() -> &'static Path {
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let folder = fixture().base.join("system");
+        root::clone_from_host(&folder, &["systemd", "systemd-sysv", "dbus"]);
+        write_release(&folder);
+        folder
     })
 }
 

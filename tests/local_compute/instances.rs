@@ -45,7 +45,7 @@ pub fn state(world: &World, instance: &str) -> String {
 }
 
 /// Sends a command and waits for its end.
-fn send(world: &World, instance: &str, document: &str, parameters: &[(&str, &str)]) -> GetCommandInvocationOutput {
+pub fn send(world: &World, instance: &str, document: &str, parameters: &[(&str, &str)]) -> GetCommandInvocationOutput {
     let command = begin(world, instance, document, parameters);
     finished(world, instance, document, &command)
 }

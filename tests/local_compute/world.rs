@@ -31,6 +31,8 @@ pub struct World {
     pub events: Arc<Mutex<Vec<Event>>>,
     runtime: Arc<tokio::runtime::Runtime>,
     folder: PathBuf,
+    /// The root that is the parent of all images.
+    root: PathBuf,
     /// Removed with the last world on it.
     own: Option<Arc<tempfile::TempDir>>,
 }
@@ -39,6 +41,11 @@ impl World {
     pub fn new() -> Self {
         let own = Arc::new(tempfile::tempdir().expect("a folder for the test"));
         Self { own: Some(Arc::clone(&own)), ..Self::at(own.path()) }
+    }
+
+    /// With another root than the fixture's.
+    pub fn on(root: &Path) -> Self {
+        Self { root: root.to_owned(), ..Self::new() }
     }
 
     /// On a folder that somebody else removes.
@@ -88,6 +95,7 @@ impl World {
             events,
             runtime,
             folder: folder.to_owned(),
+            root: fixture().root.clone(),
             own: None,
         }
     }
@@ -113,9 +121,9 @@ impl World {
         }
     }
 
-    /// The AMI of the fixture root.
+    /// The AMI of the parent root.
     pub fn parent(&self) -> String {
-        self.local.ensure_parent(&parent_spec(&fixture().root), &|_| ()).expect("the parent")
+        self.local.ensure_parent(&parent_spec(&self.root), &|_| ()).expect("the parent")
     }
 
     /// Publishes components and a recipe on the fixture root and asks for an image; its ARN.

@@ -1,6 +1,6 @@
 //! What the tests share: a folder, a cloned root, short ways to say things.
 
-use crate::support;
+use crate::{boot, support};
 use amiforge::sandbox::{Exit, First, Injected, Instance, Job, Limits, Line, MODES, Network, Spec, environment, root};
 use nix::errno::Errno;
 use nix::libc;
@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -79,8 +79,29 @@ pub fn place(name: &str) -> PathBuf {
     folder().join(format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// A root cloned from this machine, made once; nobody writes to it.
+/// Whether instances of this moment run the image's own systemd.
+static SYSTEM: AtomicBool = AtomicBool::new(false);
+
+/// The same test on instances that run the image's own systemd.
+pub fn with_system(test: fn()) {
+    SYSTEM.store(true, Ordering::Relaxed);
+    let result = std::panic::catch_unwind(test);
+    SYSTEM.store(false, Ordering::Relaxed);
+    if let Err(panic) = result {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// What process 1 of instances is to be.
+pub fn first() -> First {
+    if SYSTEM.load(Ordering::Relaxed) { First::System } else { First::Ours }
+}
+
+/// A root cloned from this machine, made once; nobody writes to it. With systemd where that is wanted.
 pub fn base() -> PathBuf {
+    if first() == First::System {
+        return boot::system_root();
+    }
     let make = || {
         let path = place("base");
         support::root::clone_from_host(&path, &[]);
@@ -98,14 +119,21 @@ pub fn spec(layers: Vec<PathBuf>) -> Spec {
         network: if mode() == "chroot-copy" { Network::Host } else { Network::Loopback },
         inject: BTreeMap::new(),
         bind: Vec::new(),
-        first: First::Ours,
+        first: first(),
         limits: Limits::default(),
     }
 }
 
 /// An instance of the cloned root that reaches nothing.
 pub fn instance() -> Instance {
-    Instance::start(&spec(vec![base()])).unwrap()
+    start(&spec(vec![base()]))
+}
+
+/// An instance whose process 1 is what was asked for.
+pub fn start(spec: &Spec) -> Instance {
+    let instance = Instance::start(spec).unwrap();
+    assert_eq!(instance.first(), spec.first, "{:?}", instance.notes());
+    instance
 }
 
 /// A file to inject.
@@ -172,7 +200,7 @@ pub fn on_its_own(half: &str, before: &[&str]) -> String {
     let folder = place("half").display().to_string();
     let base = base().display().to_string();
     let program = std::env::current_exe().unwrap().display().to_string();
-    let words = [program, half.to_owned(), format!("{folder}|{base}|{}", mode())];
+    let words = [program, half.to_owned(), format!("{folder}|{base}|{}|{:?}", mode(), first())];
     let mut command = match before {
         [] => {
             let mut command = Command::new(&words[0]);
@@ -196,7 +224,12 @@ pub fn be_half(places: &str) {
     let words: Vec<&str> = places.split('|').collect();
     set_base(words[0]);
     fs::create_dir_all(words[0]).unwrap();
-    BASE.set(PathBuf::from(words[1])).unwrap();
+    if words.get(3) == Some(&"System") {
+        SYSTEM.store(true, Ordering::Relaxed);
+        boot::set_system_root(words[1]);
+    } else {
+        BASE.set(PathBuf::from(words[1])).unwrap();
+    }
     if let Some(name) = MODES.into_iter().find(|name| *name == words[2]) {
         set_mode(name);
     }

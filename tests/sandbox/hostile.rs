@@ -17,6 +17,7 @@ use std::time::Duration;
 pub const TESTS: &[Test] = &[
     ("hostile::what_protects_the_kernel_cannot_be_undone", what_protects_the_kernel_cannot_be_undone),
     ("hostile::a_new_proc_or_sys_shows_no_more_than_the_old", a_new_proc_or_sys_shows_no_more_than_the_old),
+    ("hostile::control_groups_of_the_machine_are_out_of_reach", control_groups_of_the_machine_are_out_of_reach),
     ("hostile::what_is_shown_read_only_stays_so", what_is_shown_read_only_stays_so),
     ("hostile::device_nodes_of_the_machine_keep_their_modes", device_nodes_of_the_machine_keep_their_modes),
     ("hostile::process_1_is_closed_to_jobs", process_1_is_closed_to_jobs),
@@ -35,6 +36,34 @@ pub const EVERYWHERE: &[Test] = &[
     ("hostile::programs_that_would_make_root_are_out_of_reach", programs_that_would_make_root_are_out_of_reach),
     ("hostile::folders_deeper_than_any_path_are_removed", folders_deeper_than_any_path_are_removed),
     ("hostile::kill_them_all", kill_them_all),
+];
+
+/// Where the image's own systemd runs.
+pub const WITH_SYSTEM: &[Test] = &[
+    ("hostile::what_protects_the_kernel_holds_with_systemd", || {
+        bench::with_system(what_protects_the_kernel_cannot_be_undone);
+    }),
+    ("hostile::a_new_proc_shows_no_more_with_systemd", || {
+        bench::with_system(a_new_proc_or_sys_shows_no_more_than_the_old);
+    }),
+    ("hostile::control_groups_with_systemd", || bench::with_system(control_groups_of_the_machine_are_out_of_reach)),
+    ("hostile::read_only_stays_so_with_systemd", || bench::with_system(what_is_shown_read_only_stays_so)),
+    ("hostile::device_nodes_with_systemd", || bench::with_system(device_nodes_of_the_machine_keep_their_modes)),
+    ("hostile::our_own_processes_are_closed_to_all", || bench::with_system(our_own_processes_are_closed_to_all)),
+    ("hostile::signals_reach_nobody_outside_with_systemd", || bench::with_system(signals_reach_nobody_outside)),
+    ("hostile::nothing_above_the_root_with_systemd", || bench::with_system(there_is_nothing_above_the_root)),
+    ("hostile::sockets_without_a_file_with_systemd", || bench::with_system(sockets_without_a_file_are_out_of_reach)),
+    ("hostile::keys_stay_outside_with_systemd", || bench::with_system(keys_of_the_caller_stay_outside)),
+    ("hostile::the_terminal_stays_outside_with_systemd", || bench::with_system(the_callers_terminal_stays_outside)),
+    ("hostile::a_covered_proc_with_systemd", || bench::with_system(a_covered_proc_hides_nobody_from_a_timeout)),
+    ("hostile::root_of_their_own_namespaces_with_systemd", || {
+        bench::with_system(jobs_are_root_of_their_own_namespaces);
+    }),
+    ("hostile::links_lead_nowhere_with_systemd", || bench::with_system(links_lead_nowhere_from_outside)),
+    ("hostile::programs_that_would_make_root_with_systemd", || {
+        bench::with_system(programs_that_would_make_root_are_out_of_reach);
+    }),
+    ("hostile::kill_them_all_with_systemd", || bench::with_system(kill_them_all)),
 ];
 
 const NONE: &str = "none";
@@ -103,13 +132,33 @@ fn a_new_proc_or_sys_shows_no_more_than_the_old() {
     assert!(answer.starts_with("refused"), "a new /proc in new namespaces: {answer}");
 }
 
+/// Not even in a namespace of its own, whose maker sees the group it is in at the top, which may be the machine's.
+fn control_groups_of_the_machine_are_out_of_reach() {
+    let instance = instance();
+    sh(&instance, "mkdir /mnt/g");
+    let own = sh(&instance, "readlink /proc/self/ns/cgroup");
+    for (kind, options) in
+        [("cgroup", "-o none,name=systemd"), ("cgroup", "-o freezer"), ("cgroup", "-o memory"), ("cgroup2", "")]
+    {
+        for before in ["", "unshare --cgroup ", "unshare --user --map-root-user --cgroup --mount "] {
+            let script =
+                format!("{before}/bin/mount -t {kind} {options} none /mnt/g && echo mounted; umount /mnt/g; :");
+            let outcome = run(&instance, &shell(&script));
+            assert_eq!(outcome.out, Vec::<String>::new(), "{script}: {outcome:?}");
+        }
+    }
+    // Who has been put into one cannot leave it by making another.
+    let made = run(&instance, &shell("unshare --cgroup readlink /proc/self/ns/cgroup"));
+    assert!(made.exit != Exit::Code(0) || made.out == [own], "{made:?}");
+}
+
 fn what_is_shown_read_only_stays_so() {
     let shared = bench::place("shared");
     fs::create_dir_all(&shared).unwrap();
     fs::write(shared.join("file"), "shared").unwrap();
     let mut spec = spec(vec![base()]);
     spec.bind = vec![shared.clone()];
-    let instance = Instance::start(&spec).unwrap();
+    let instance = bench::start(&spec);
     let place = shared.display().to_string();
     assert!(remount(&instance, &place).starts_with("refused"));
     assert!(attempt(&instance, &["unmount", &place]).starts_with("refused"));
@@ -152,13 +201,27 @@ fn process_1_is_closed_to_jobs() {
     assert_eq!(sh(&instance, "tr '\\0' '\\n' < /proc/self/environ | grep -c -e CARGO -e SSH || :"), "0");
 }
 
+/// The supervisors of jobs are among the processes of the instance; their program is ours, on the machine.
+fn our_own_processes_are_closed_to_all() {
+    let instance = instance();
+    let script = "for p in /proc/[0-9]*; do \
+        if readlink $p/exe > /dev/null || (: < $p/environ) || (: < $p/mem) || readlink $p/ns/mnt > /dev/null; \
+        then echo open $(readlink $p/exe); else echo closed $(cat $p/comm); fi; done 2> /dev/null; :";
+    let seen = sh(&instance, script);
+    let own = std::env::current_exe().unwrap();
+    let closed: Vec<&str> = seen.lines().filter(|line| line.starts_with("closed")).collect();
+    assert_eq!(closed.len(), 1, "the supervisor, and it alone: {seen}");
+    assert!(!seen.contains(&*own.file_name().unwrap().to_string_lossy()), "{seen}");
+    assert!(seen.contains("open /usr/lib/systemd/systemd\n"), "{seen}");
+}
+
 fn signals_reach_nobody_outside() {
     let instance = instance();
     // Every process that a job can name is of its own namespace.
     let seen = sh(&instance, "for p in /proc/[0-9]*; do cat $p/comm; done 2>/dev/null | sort -u");
     let own = fs::read_to_string("/proc/self/comm").unwrap();
-    let known = ["sh", "sort", "cat", own.trim()];
-    assert!(seen.lines().all(|name| known.contains(&name) || name == "exe"), "{seen}");
+    let known = ["sh", "sort", "cat", own.trim(), "exe", "(sd-pam)", "agetty", "dbus-daemon"];
+    assert!(seen.lines().all(|name| known.contains(&name) || name.starts_with("systemd")), "{seen}");
     let mut witness = Command::new("sleep").arg(bench::unique_seconds()).spawn().unwrap();
     run(&instance, &shell(&format!("kill -9 {} 1 -1; kill -9 -1; :", witness.id())));
     assert!(witness.try_wait().unwrap().is_none(), "a process of the machine was killed");
@@ -187,7 +250,7 @@ fn sockets_without_a_file_are_out_of_reach() {
     // With the machine's network it is there, as the documentation of `Network` says.
     let mut spec = spec(vec![base()]);
     spec.network = Network::Host;
-    assert_eq!(attempt(&Instance::start(&spec).unwrap(), &["abstract", &name]), "connected");
+    assert_eq!(attempt(&bench::start(&spec), &["abstract", &name]), "connected");
 }
 
 fn keys_of_the_caller_stay_outside() {
@@ -252,7 +315,7 @@ fn links_lead_nowhere_from_outside() {
     let place = outside.display();
     let mut spec = spec(vec![base()]);
     spec.inject.extend([injected("/srv/out/injected", "x"), injected("/etc/secret.d/x", "x")]);
-    let instance = Instance::start(&spec).unwrap();
+    let instance = bench::start(&spec);
     sh(
         &instance,
         &format!(
@@ -291,7 +354,7 @@ fn programs_that_would_make_root_are_out_of_reach() {
 
 fn folders_deeper_than_any_path_are_removed() {
     let spec = spec(vec![base()]);
-    let instance = Instance::start(&spec).unwrap();
+    let instance = bench::start(&spec);
     sh(&instance, "perl -e 'chdir \"/srv\"; for (1..1500) { mkdir \"deep\" or die; chdir \"deep\" or die }'");
     instance.stop();
     let layer = bench::place("layer");

@@ -19,12 +19,30 @@ pub const TESTS: &[Test] = &[
     ("limits::defaults_are_no_hindrance_and_leave_nothing", defaults_are_no_hindrance_and_leave_nothing),
 ];
 
+/// Where the image's own systemd runs.
+pub const WITH_SYSTEM: &[Test] = &[
+    ("limits::memory_is_limited_with_systemd", || bench::with_system(memory_is_limited_and_that_is_said)),
+    ("limits::processes_are_limited_with_systemd", || bench::with_system(processes_are_limited)),
+    ("limits::a_fork_bomb_ends_with_its_job_with_systemd", || bench::with_system(a_fork_bomb_ends_with_its_job)),
+    ("limits::a_service_that_forks_is_limited", || bench::with_system(a_service_that_forks_is_limited)),
+    ("limits::the_disk_is_limited_with_systemd", || bench::with_system(the_disk_is_limited_and_that_is_said)),
+    ("limits::a_daemon_that_fills_the_disk_is_killed_with_systemd", || {
+        bench::with_system(a_daemon_that_fills_the_disk_is_killed_between_jobs);
+    }),
+    ("limits::an_image_that_fills_the_disk_at_its_start_does_not_start", || {
+        bench::with_system(an_image_that_fills_the_disk_at_its_start);
+    }),
+    ("limits::defaults_are_no_hindrance_to_systemd", || {
+        bench::with_system(defaults_are_no_hindrance_and_leave_nothing);
+    }),
+];
+
 const MIB: u64 = 1 << 20;
 
 fn start(limits: Limits) -> Instance {
     let mut spec = spec(vec![base()]);
     spec.limits = limits;
-    Instance::start(&spec).unwrap()
+    bench::start(&spec)
 }
 
 /// Whether control groups could be made: by root on a machine, as a rule.
@@ -125,7 +143,7 @@ pub fn groups_of(scratch: &Path) -> Vec<PathBuf> {
 fn defaults_are_no_hindrance_and_leave_nothing() {
     let mut spec = spec(vec![base()]);
     spec.limits = Limits::for_machine(&Machine::here(bench::folder()).unwrap());
-    let instance = Instance::start(&spec).unwrap();
+    let instance = bench::start(&spec);
     if nix::unistd::geteuid().is_root() && bench::mode() == "root-ident" {
         assert!(!groups_of(&spec.scratch).is_empty(), "{:?}", instance.notes());
     }
@@ -135,4 +153,37 @@ fn defaults_are_no_hindrance_and_leave_nothing() {
     assert_eq!(groups_of(&spec.scratch), Vec::<PathBuf>::new());
     drop(instance);
     root::remove(&spec.scratch).unwrap();
+}
+
+/// What the image's own systemd has started is within the limits, too.
+fn a_service_that_forks_is_limited() {
+    let instance = start(Limits { processes: Some(60), ..Limits::default() });
+    let seconds = bench::unique_seconds();
+    let script = format!("i=0; while [ $i -lt 100 ]; do sleep {seconds} & i=$((i+1)); done; wait");
+    sh(&instance, &format!("systemd-run --quiet --unit=many /bin/sh -c '{script}'"));
+    bench::eventually("it is refused more", || {
+        // Jobs find no place for more processes either as long as it runs.
+        instance.run(&shell(":"), &mut |_| ()).is_ok_and(|exit| exit != Exit::Code(0))
+            || run(&instance, &shell("exec systemctl is-failed --quiet many")).exit == Exit::Code(0)
+    });
+    let running = bench::processes_with(&seconds).iter().filter(|line| line.starts_with("sleep")).count();
+    assert!(running <= 60, "{running} run");
+    instance.stop();
+    assert_eq!(bench::processes_with(&seconds), Vec::<String>::new());
+}
+
+/// The disk is watched before anything of the image runs.
+fn an_image_that_fills_the_disk_at_its_start() {
+    let layer = bench::place("filler");
+    let wants = layer.join("etc/systemd/system/multi-user.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    let unit = "[Service]\nType=oneshot\nTimeoutStartSec=infinity\n\
+        ExecStart=/bin/sh -c 'while :; do head -c 10000000 /dev/urandom >> /srv/much; done'\n";
+    fs::write(layer.join("etc/systemd/system/fill.service"), unit).unwrap();
+    std::os::unix::fs::symlink("/etc/systemd/system/fill.service", wants.join("fill.service")).unwrap();
+    let mut spec = spec(vec![layer, base()]);
+    spec.limits = Limits { disk: Some(32 * MIB), ..Limits::default() };
+    let error = Instance::start(&spec).unwrap_err().to_string();
+    assert!(error.contains("while the image started, ") && error.contains("the limit is 32 MiB"), "{error}");
+    assert_eq!(groups_of(&spec.scratch), Vec::<PathBuf>::new());
 }

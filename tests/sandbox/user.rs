@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::bench::{instance, sh};
-use crate::{bench, channel, ends, files, hostile, jobs, limits, modes, packages, walls};
+use crate::{bench, boot, channel, ends, files, hostile, jobs, limits, modes, packages, walls};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -12,6 +12,7 @@ use std::process::Command;
 pub const AS_ROOT: &[Test] = &[
     ("user::everything_works_without_root", everything_works_without_root),
     ("user::everything_works_with_a_single_id", everything_works_with_a_single_id),
+    ("user::without_a_group_of_their_own_there_is_a_way", without_a_group_of_their_own_there_is_a_way),
     ("user::what_is_missing_is_said_with_the_command_that_mends_it", what_is_missing_is_said),
 ];
 
@@ -19,7 +20,7 @@ pub const AS_ROOT: &[Test] = &[
 pub const TESTS: &[Test] = &TABLE;
 
 const OWN: [Test; 1] = [("user::files_belong_to_many_users", files_belong_to_many_users)];
-const GROUPS: [&[Test]; 11] = [
+const GROUPS: [&[Test]; 14] = [
     &OWN,
     modes::MEASURED,
     jobs::TESTS,
@@ -31,6 +32,9 @@ const GROUPS: [&[Test]; 11] = [
     ends::TESTS,
     channel::TESTS,
     packages::TESTS,
+    boot::TESTS,
+    hostile::WITH_SYSTEM,
+    limits::WITH_SYSTEM,
 ];
 const TABLE: [Test; count()] = table();
 
@@ -90,8 +94,46 @@ pub fn with_one_id(folder: &str) {
     bench::set_mode("userns-fake");
 }
 
-/// Runs all tests as a user that is made for them.
+/// Runs all tests as a user that is made for them, in a control group that was handed over to that one.
 fn everything_works(half: &str, options: &[&str]) {
+    let (user, entry) = temporary_user(options);
+    let program = copied_program(&user.folder);
+    let group = Group::of(&user.name, &entry);
+    let output = group
+        .command(&entry)
+        .arg(&program)
+        .arg(half)
+        .arg(user.folder.join("work/base"))
+        .current_dir("/")
+        .env_clear()
+        .env("RUST_BACKTRACE", "1")
+        .output()
+        .unwrap();
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{half}: {}", output.status);
+    assert_eq!(fs::read_dir(user.folder.join("work")).unwrap().count(), 0, "something is left");
+}
+
+/// As everyone on a machine where nobody has handed a control group over to them.
+fn without_a_group_of_their_own_there_is_a_way() {
+    if !nix::unistd::geteuid().is_root() {
+        return; // Whether this user has one is not for this test to say.
+    }
+    let (user, entry) = temporary_user(&[]);
+    let program = copied_program(&user.folder);
+    let mut command = Command::new(&program);
+    let places = format!("{}|{}", user.folder.join("work/base").display(), boot::system_root().display());
+    command.args(["--without-group", &places]).current_dir("/").env_clear();
+    let output = command.uid(entry.uid.as_raw()).gid(entry.gid.as_raw()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("Ours, alive\n"), "{said}");
+    let note = said.lines().find(|line| line.starts_with("services of the image are not started")).unwrap();
+    assert!(note.contains("is not ours to divide: Permission denied") && note.contains("mend it with: s"), "{note}");
+    assert_eq!(fs::read_dir(user.folder.join("work")).unwrap().count(), 0, "something is left");
+}
+
+fn temporary_user(options: &[&str]) -> (Temporary, nix::unistd::User) {
     assert!(
         Path::new("/usr/bin/newuidmap").exists() && Path::new("/usr/bin/newgidmap").exists(),
         "newuidmap is missing; install it with: apt-get install -y uidmap"
@@ -106,21 +148,47 @@ fn everything_works(half: &str, options: &[&str]) {
     let entry = nix::unistd::User::from_name(&user.name).unwrap().unwrap();
     fs::create_dir_all(user.folder.join("work")).unwrap();
     chown(user.folder.join("work"), Some(entry.uid.as_raw()), Some(entry.gid.as_raw())).unwrap();
-    let program = copied_program(&user.folder);
-    let output = Command::new(&program)
-        .arg(half)
-        .arg(user.folder.join("work/base"))
-        .uid(entry.uid.as_raw())
-        .gid(entry.gid.as_raw())
-        .current_dir("/")
-        .env_clear()
-        .env("RUST_BACKTRACE", "1")
-        .output()
-        .unwrap();
-    print!("{}", String::from_utf8_lossy(&output.stdout));
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{half}: {}", output.status);
-    assert_eq!(fs::read_dir(user.folder.join("work")).unwrap().count(), 0, "something is left");
+    (user, entry)
+}
+
+/// A control group handed over to a user, as `systemd-run --user --scope -p Delegate=yes` does.
+struct Group {
+    path: PathBuf,
+}
+
+impl Group {
+    fn of(name: &str, user: &nix::unistd::User) -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap();
+        let mounts = read("/proc/self/mounts");
+        let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2")).unwrap();
+        let groups = read("/proc/self/cgroup");
+        let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap();
+        let path = Path::new(mount.split(' ').nth(1).unwrap()).join(own).join(name);
+        fs::create_dir(&path).unwrap();
+        for file in ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
+            chown(path.join(file), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+        }
+        Self { path }
+    }
+
+    /// A command that runs its arguments as the user, in the group.
+    fn command(&self, user: &nix::unistd::User) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(self.path.join("cgroup.procs")).args([
+            "setpriv",
+            &format!("--reuid={}", user.uid),
+            &format!("--regid={}", user.gid),
+            "--clear-groups",
+        ]);
+        command
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Fails, and with it the next run, when an instance has left a group behind.
+        fs::remove_dir(&self.path).unwrap();
+    }
 }
 
 /// This program where every user can run it: the build folder may be out of reach.

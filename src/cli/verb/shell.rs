@@ -111,6 +111,10 @@ fn enter(world: &World, args: &ShellArgs, script: Option<&[u8]>, stop: &Stop) ->
         Ok(sandbox::Exit::Code(code)) => u8::try_from(code).unwrap_or(u8::MAX),
         Ok(sandbox::Exit::Signal(number)) => u8::try_from(128 + number).unwrap_or(u8::MAX),
         Ok(sandbox::Exit::TimedOut) => Exit::TimedOut.code(),
+        Ok(sandbox::Exit::Restarted) => {
+            tell("the instance restarted and took the command with it\n");
+            Exit::Unexpected.code()
+        }
         Err(SandboxError::Gone) if stop.is_stopped() => Exit::Interrupted.code(),
         Err(error) => return Err(TrialError::from(error).into()),
     };

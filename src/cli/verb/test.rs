@@ -49,7 +49,8 @@ pub struct TestArgs {
     /// Begin nothing more after the first failure.
     #[arg(long)]
     pub fail_fast: bool,
-    /// What has to be real for a pass, with commas: kernel, boot-id, metadata-service, init.
+    /// What has to be real for a pass, with commas: boot-id, clock, hardware, init, kernel, metadata-service, network,
+    /// sysctl, units, uptime.
     #[arg(long, value_name = "FACT", value_delimiter = ',')]
     pub require: Vec<String>,
     /// How the report is printed.

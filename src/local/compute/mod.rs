@@ -18,7 +18,12 @@
 //!
 //! * An instance has the machine's kernel, network interfaces and ports: two instances cannot listen on the same port.
 //!   There is no metadata service; `HttpTokens` is recorded only. `{{ aws:imds:… }}` of components finds the few values
-//!   that an instance has here, and an error for the rest.
+//!   that an instance has here, and an error for the rest. [`Fact`](crate::sandbox::Fact)s tell what else is not real.
+//! * Where the image has systemd and the machine permits it, that is process 1 of build and test instances, as on AWS:
+//!   services are started, `systemctl` works, restarts are real. Else amiforge's own process 1 runs, and the log says why.
+//! * Scripts of packages start no services, in no instance (`policy-rc.d`): ports are the machine's, and an installation
+//!   must not fail because the machine uses one of them. What a component starts by itself is started.
+//! * An instance that was switched off from inside is still shown as running; commands on it fail.
 //! * An instance is managed by Systems Manager as soon as it runs; it needs no agent, profile or network path.
 //! * `RunInstances` starts the instance before it answers, and answers `Unsupported` when it cannot be started.
 //! * Instances cannot be stopped and started again, only terminated; they end with the process that runs them.

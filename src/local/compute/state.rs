@@ -6,7 +6,6 @@ use crate::sandbox::{Exit, Instance, Job, Line, SandboxError};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -47,12 +46,11 @@ struct Build {
 #[derive(Debug)]
 pub(super) struct Live {
     instance: Instance,
-    boots: AtomicU32,
 }
 
 impl Live {
     pub(super) fn new(instance: Instance) -> Self {
-        Self { instance, boots: AtomicU32::new(1) }
+        Self { instance }
     }
 
     /// Runs a job; waits until the instance is free.
@@ -62,14 +60,12 @@ impl Live {
 
     /// Restarts it: processes end, files stay.
     pub(super) fn reboot(&self) -> Result<(), SandboxError> {
-        self.instance.reboot()?;
-        self.boots.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.instance.reboot()
     }
 
-    /// How often it has started, counted from 1.
+    /// How often it has started, counted from 1; by itself or because it was told to.
     pub(super) fn boots(&self) -> u32 {
-        self.boots.load(Ordering::Relaxed)
+        self.instance.boots()
     }
 
     /// Its root as a path of this machine, for reading files.
@@ -81,6 +77,11 @@ impl Live {
     pub(super) fn stop(&self) {
         self.instance.killer().kill();
         self.instance.stop();
+    }
+
+    /// As [`Live::stop`], but services are stopped in an orderly way first, where the image's systemd runs.
+    pub(super) fn power_off(&self) {
+        self.instance.power_off();
     }
 
     /// The layer that holds its changes.

@@ -30,6 +30,22 @@ static PROC: OnceLock<OwnedFd> = OnceLock::new();
 
 const FOLDER: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
+/// Whose processes this one sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Namespace {
+    /// The instance's: "all" means them.
+    Own,
+    /// Also others.
+    Shared,
+}
+
+impl Namespace {
+    /// Process 1 is that of a namespace of ours.
+    pub(super) fn of_this_process() -> Self {
+        if nix::unistd::getpid().as_raw() == 1 { Self::Own } else { Self::Shared }
+    }
+}
+
 /// To be called before anything of the image runs.
 pub(super) fn hold_proc() {
     if let Ok(folder) = open("/proc", FOLDER, Mode::empty()) {
@@ -38,35 +54,51 @@ pub(super) fn hold_proc() {
 }
 
 /// Kills a supervisor and all that descends from it.
-pub(super) fn kill_all(supervisor: Pid) {
+pub(super) fn kill_all(supervisor: Pid, namespace: Namespace) {
     // It must not start the job in the very moment in which we look.
     let _ = kill(supervisor, Signal::SIGSTOP);
-    kill_all_of(supervisor);
+    kill_all_of(supervisor, namespace);
     let _ = kill(supervisor, Signal::SIGKILL);
 }
 
 /// Kills all that descends from this process: daemons, too.
 pub(super) fn kill_everything() {
-    let me = nix::unistd::getpid();
-    if me.as_raw() == 1 {
+    let (me, namespace) = (nix::unistd::getpid(), Namespace::of_this_process());
+    if namespace == Namespace::Own {
         let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
     }
-    kill_all_of(me);
+    kill_all_of(me, namespace);
+}
+
+/// Kills every process of this pid namespace but its process 1 and this one, and waits until those have ended that there
+/// were; process 1 may start others.
+pub(super) fn sweep() {
+    let (first, me) = (1, nix::unistd::getpid().as_raw());
+    let alive = || processes().into_iter().filter(|process| !process.dead).map(|process| process.pid);
+    let mut found: BTreeSet<i32> = alive().filter(|pid| *pid != first && *pid != me).collect();
+    let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+    for _ in 0..ROUNDS {
+        let left: BTreeSet<i32> = alive().collect();
+        found = found.intersection(&left).copied().collect();
+        if found.is_empty() {
+            break;
+        }
+        let _ = poll(&mut [], PollTimeout::from(1_u8));
+    }
 }
 
 /// Kills all that descends from a process, but not that itself.
-pub(super) fn kill_all_of(ancestor: Pid) {
+pub(super) fn kill_all_of(ancestor: Pid, namespace: Namespace) {
     for round in 0.. {
         let alive = alive_below(ancestor);
         if alive.is_empty() {
             break;
         }
         if round >= ROUNDS {
-            if nix::unistd::getpid().as_raw() != 1 {
-                break;
+            if namespace == Namespace::Own {
+                // Process 1 and this one are exempt.
+                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
             }
-            // Process 1 itself is exempt.
-            let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
             break;
         }
         for pid in alive {

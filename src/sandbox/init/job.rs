@@ -1,5 +1,6 @@
 //! Starting a job: process 1 forks a supervisor, which forks the job.
 
+use super::system::System;
 use super::{Builtin, die_with};
 use crate::sandbox::sys;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -78,6 +79,15 @@ pub(super) struct Ends {
     pub(super) err: OwnedFd,
 }
 
+/// Where a job runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Within<'a> {
+    /// The root to change to, where process 1 has not done so itself.
+    pub(super) root: Option<&'a Path>,
+    /// The image's systemd, whose namespaces to enter.
+    pub(super) system: Option<&'a System>,
+}
+
 /// Starts a program of the image, on a terminal if one is named.
 pub(super) fn command(
     argv: &[String],
@@ -85,13 +95,13 @@ pub(super) fn command(
     directory: &str,
     input: Vec<u8>,
     terminal: Option<&Path>,
-    root: Option<&Path>,
+    within: Within<'_>,
 ) -> io::Result<Running> {
     let program = argv.first().ok_or_else(|| io::Error::other("there is no program to run"))?;
     let arguments: Vec<CString> = argv.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>()?;
     let variables = environment.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
     let variables: Vec<CString> = variables.collect::<Result<_, _>>()?;
-    start(input, false, root, |ends| {
+    start(input, false, within, |ends| {
         let ends = super::terminal::join(ends, terminal);
         let error = execute(program, &arguments, &variables, environment, directory, &ends);
         let _ = writeln!(File::from(ends.err), "{error}");
@@ -100,8 +110,8 @@ pub(super) fn command(
 }
 
 /// Calls a function of this program. Its standard input stays open for what [`Running::hear`] is given.
-pub(super) fn builtin(handler: Builtin, payload: &[u8], root: Option<&Path>) -> io::Result<Running> {
-    start(Vec::new(), true, root, |Ends { input, out, err }| {
+pub(super) fn builtin(handler: Builtin, payload: &[u8], within: Within<'_>) -> io::Result<Running> {
+    start(Vec::new(), true, within, |Ends { input, out, err }| {
         let _ = dup2_stdin(&input);
         // What it prints must not get between the lines that it sends.
         let _ = (dup2_stdout(&err), dup2_stderr(&err));
@@ -115,7 +125,7 @@ pub(super) fn builtin(handler: Builtin, payload: &[u8], root: Option<&Path>) -> 
 }
 
 /// Forks the supervisor; `job` is what its child does, ending with the exit code returned.
-fn start(input: Vec<u8>, talks: bool, root: Option<&Path>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
+fn start(input: Vec<u8>, talks: bool, within: Within<'_>, job: impl FnOnce(Ends) -> i32) -> io::Result<Running> {
     let (out, their_out) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, their_err) = pipe2(OFlag::O_CLOEXEC)?;
     let (their_input, our_input) = if input.is_empty() && !talks {
@@ -129,9 +139,10 @@ fn start(input: Vec<u8>, talks: bool, root: Option<&Path>, job: impl FnOnce(Ends
         fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     }
     let ends = Ends { input: their_input, out: their_out, err: their_err };
-    let first = nix::unistd::getpid();
-    match sys::fork()? {
-        ForkResult::Child => supervise(ends, first, root, job),
+    // From the inner pid namespace our process 1 has no number.
+    let first = if within.system.is_some() { Pid::from_raw(0) } else { nix::unistd::getpid() };
+    match within.system.map_or_else(sys::fork, System::fork)? {
+        ForkResult::Child => supervise(ends, first, within, job),
         ForkResult::Parent { child } => Ok(Running {
             supervisor: child,
             out: Some(File::from(out)),
@@ -145,17 +156,20 @@ fn start(input: Vec<u8>, talks: bool, root: Option<&Path>, job: impl FnOnce(Ends
 }
 
 /// Starts the job, inherits what it orphans, and ends as it ends.
-fn supervise(ends: Ends, first: Pid, root: Option<&Path>, job: impl FnOnce(Ends) -> i32) -> ! {
+fn supervise(ends: Ends, first: Pid, within: Within<'_>, job: impl FnOnce(Ends) -> i32) -> ! {
     die_with(Some(first));
     let me = nix::unistd::getpid();
-    let forked = prctl::set_child_subreaper(true).and_then(|()| sys::fork());
+    let joined = within.system.map_or(Ok(()), System::join);
+    // A change of identity may take it back.
+    die_with(Some(first));
+    let forked = joined.and_then(|()| Ok(prctl::set_child_subreaper(true).and_then(|()| sys::fork())?));
     match forked {
         Ok(ForkResult::Child) => {
             die_with(Some(me));
             let _ = nix::unistd::setsid();
             // Out of memory, the machine shall choose a job and not its own services, nor ours.
             let _ = std::fs::write("/proc/self/oom_score_adj", CHOSEN_FIRST);
-            if let Some(root) = root
+            if let Some(root) = within.root
                 && let Err(errno) = nix::unistd::chroot(root).and_then(|()| nix::unistd::chdir("/"))
             {
                 let _ = writeln!(File::from(ends.err), "the job could not enter {}: {errno}", root.display());
@@ -172,8 +186,8 @@ fn supervise(ends: Ends, first: Pid, root: Option<&Path>, job: impl FnOnce(Ends)
             }
             sys::leave(126)
         }
-        Err(errno) => {
-            let _ = writeln!(File::from(ends.err), "the job could not be started: {errno}");
+        Err(error) => {
+            let _ = writeln!(File::from(ends.err), "the job could not be started: {error}");
             sys::leave(126)
         }
     }

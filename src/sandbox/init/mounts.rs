@@ -27,8 +27,17 @@ const BASIC_HOSTS: &[u8] = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost 
 
 pub(super) type Result<T> = std::result::Result<T, Failure>;
 
+/// What an instance has at /sys/fs/cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Groups {
+    /// Nothing: the host's are not shown.
+    None,
+    /// The tree of the control group namespace, for the image's systemd.
+    Own,
+}
+
 /// Makes the root of an instance and moves into it; returns notes for the user.
-pub(super) fn instance(setup: &InstanceSetup, walls: Walls, body: &[u8]) -> Result<Vec<String>> {
+pub(super) fn instance(setup: &InstanceSetup, walls: Walls, body: &[u8], groups: Groups) -> Result<Vec<String>> {
     make_private()?;
     let mut stack = vec![upper_layer(setup)?];
     stack.extend(setup.layers.iter().cloned());
@@ -37,12 +46,13 @@ pub(super) fn instance(setup: &InstanceSetup, walls: Walls, body: &[u8]) -> Resu
     overlay(setup, &plan.inject, &merged)?;
     let mut notes = Vec::new();
     processes(&plan.proc)?;
-    kernel_objects(&plan.sys, &mut notes)?;
+    kernel_objects(&plan.sys, groups, &mut notes)?;
     let memory = setup.limits.memory;
     devices(&plan.dev, walls, memory)?;
     fresh(&plan.tmp, "mode=1777", memory)?;
     fresh(&plan.run, "mode=755", memory)?;
     make_folder(&plan.run.join("lock"), 0o1777)?;
+    boot_id(&plan.proc, &plan.run)?;
     for (source, target) in &plan.binds {
         show(source, target)?;
     }
@@ -51,6 +61,11 @@ pub(super) fn instance(setup: &InstanceSetup, walls: Walls, body: &[u8]) -> Resu
         write_fresh(place, text.as_bytes()).map_err(failed(Step::File, "write", place))?;
     }
     Ok(notes)
+}
+
+/// Takes back what [`instance`] has mounted before it failed with [`Step::Group`], and so before it changed the root.
+pub(super) fn undo(setup: &InstanceSetup) {
+    let _ = umount2(&setup.scratch.join("merged"), MntFlags::MNT_DETACH);
 }
 
 /// What belongs to the namespaces that jobs are master of: the name and the network.
@@ -175,10 +190,22 @@ fn hold(folder: &Path) -> Result<OwnedFd> {
 fn processes(proc: &Path) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), proc, Some("proc"), flags, None::<&str>).map_err(Failure::os(Step::Proc, "mount /proc"))?;
+    forbid_group_namespaces(proc)?;
     protect_kernel(proc)?;
     // Names the keys of everyone who has our id, the machine's root included.
     let keys = proc.join("keys");
     if keys.exists() { show(Path::new("/dev/null"), &keys) } else { Ok(()) }
+}
+
+/// Lets nobody below the present user namespace make namespaces of control groups, which would show the machine's
+/// (`lock`). `namespaces(7)`, "The /proc/sys/user directory".
+fn forbid_group_namespaces(proc: &Path) -> Result<()> {
+    let path = proc.join("sys/user/max_cgroup_namespaces");
+    match fs::write(&path, "0") {
+        // A kernel without control groups has no such file, and nothing to forbid.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.map_err(failed(Step::Proc, "write", &path)),
+    }
 }
 
 /// Makes all of /proc read-only that is not a process's: root in here has the id of the machine's root when that runs us,
@@ -206,17 +233,41 @@ fn kernels_own(proc: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The host's /sys, read-only, without its control groups. Where that is not to be had (Linux before 5.12), an empty one.
-fn kernel_objects(sys: &Path, notes: &mut Vec<String>) -> Result<()> {
+fn kernel_objects(sys: &Path, groups: Groups, notes: &mut Vec<String>) -> Result<()> {
     let shown = bind(Path::new("/sys"), sys)
         .and_then(|()| sys::mount_read_only(sys, true).map_err(failed(Step::Mount, "make read-only", sys)));
     if let Err(failure) = shown {
         // A writable one must not stay.
         let _ = umount2(sys, MntFlags::MNT_DETACH);
+        if groups == Groups::Own {
+            return Err(Failure { step: Step::Group, ..failure });
+        }
         notes.push(format!("/sys is empty inside ({}: {})", failure.what, failure.reason));
         return empty(sys);
     }
-    let groups = sys.join("fs/cgroup");
-    if groups.is_dir() { empty(&groups) } else { Ok(()) }
+    let folder = sys.join("fs/cgroup");
+    match groups {
+        Groups::None if folder.is_dir() => empty(&folder),
+        Groups::None => Ok(()),
+        Groups::Own => {
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+            mount(Some("cgroup2"), &folder, Some("cgroup2"), flags, None::<&str>)
+                .map_err(|errno| failed(Step::Group, "mount control groups at", &folder)(errno.into()))
+        }
+    }
+}
+
+/// Another id for each start, as a machine has; the host's would say that nothing ever restarted.
+fn boot_id(proc: &Path, run: &Path) -> Result<()> {
+    let (shown, source) = (proc.join("sys/kernel/random/boot_id"), run.join("boot-id"));
+    // Every look at this file finds another id in it.
+    let fresh = Path::new("/proc/sys/kernel/random/uuid");
+    let id = fs::read(fresh).map_err(failed(Step::File, "read", fresh))?;
+    fs::write(&source, id).map_err(failed(Step::File, "write", &source))?;
+    bind(&source, &shown)?;
+    sys::mount_read_only(&shown, false).map_err(failed(Step::Mount, "make read-only", &shown))?;
+    // What is bound stays.
+    fs::remove_file(&source).map_err(failed(Step::File, "remove", &source))
 }
 
 fn empty(folder: &Path) -> Result<()> {

@@ -4,12 +4,12 @@
 //! ordinary user can have limits a folder (quotas need root and a prepared file system; one in memory would lose the
 //! layer with its last mount). And where there are no namespaces, it kills what process 1 leaves behind.
 
-use super::descendants;
+use super::descendants::{self, Namespace};
 use crate::sandbox::limits::{free_space, mebibytes};
 use crate::sandbox::wire::Walls;
-use crate::sandbox::{stray, sys};
+use crate::sandbox::{Exit, stray, sys};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
@@ -37,10 +37,10 @@ const FLOOR: u64 = 256 << 20;
 const AGAIN: u64 = 1 << 20;
 
 /// Signals are taken from a descriptor from here on; to be called before process 1 is started, so that none is lost.
-pub(super) fn hold_signals(walls: Walls) -> nix::Result<SignalFd> {
+pub(super) fn hold_signals(buries: bool) -> nix::Result<SignalFd> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
-    if walls == Walls::None {
+    if buries {
         // Asked for as the word that the parent is gone: there is something to do before ending, too.
         mask.add(Signal::SIGTERM);
     }
@@ -57,16 +57,26 @@ pub(super) struct Post {
     /// The scratch folder of an instance.
     pub(super) scratch: Option<PathBuf>,
     pub(super) disk: Option<u64>,
+    /// Whether there is something to do when all has ended, also when the parent was killed.
+    pub(super) buries: bool,
 }
 
-/// Waits until process 1 has ended, or without namespaces until the parent has. `alarm` reaches process 1.
-pub(super) fn wait(child: Pid, signals: &SignalFd, post: &Post, alarm: &OwnedFd) {
+/// Takes up the post; to be called before process 1 may change the root of everyone outside of it.
+///
+/// # Errors
+/// When what is to be watched cannot be: without that there must be no instance.
+pub(super) fn take_up(post: &Post) -> io::Result<()> {
     // Relative from here on: the root becomes the instance's, while a working directory stays where it is.
-    let moved = post.scratch.as_ref().is_some_and(|scratch| nix::unistd::chdir(scratch).is_ok());
-    let mut wanted = post.disk.filter(|_| moved);
+    post.scratch.as_ref().map_or(Ok(()), |scratch| Ok(nix::unistd::chdir(scratch)?))
+}
+
+/// Waits until process 1 has ended, or without namespaces until the parent has; returns how process 1 did. `alarm` reaches
+/// it.
+pub(super) fn wait(child: Pid, signals: &SignalFd, post: &Post, alarm: &OwnedFd) -> Option<Exit> {
+    let mut wanted = post.disk;
     let mut watch: Option<Watch> = None;
     let mut closed = false;
-    loop {
+    let exit = loop {
         let patience = if watch.is_some() { PollTimeout::from(LOOK) } else { PollTimeout::NONE };
         let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(alarm.as_fd(), PollFlags::POLLIN)];
         // When process 1 has closed its end, all that is left is to wait for it.
@@ -81,29 +91,49 @@ pub(super) fn wait(child: Pid, signals: &SignalFd, post: &Post, alarm: &OwnedFd)
             },
             Err(_) => {}
         }
-        if has_ended(child, signals) {
-            break;
+        match news(child, signals) {
+            News::None => {}
+            News::Ended(exit) => break Some(exit),
+            News::Orphaned if post.walls == Walls::None => break None,
+            News::Orphaned => {
+                // It takes everything in its pid namespace with it.
+                let _ = kill(child, Signal::SIGKILL);
+            }
         }
         if let Some(text) = watch.as_mut().and_then(Watch::look) {
             // Should nobody hear it, process 1 is ending.
             let _ = nix::unistd::write(alarm, text.as_bytes());
         }
-    }
+    };
     if post.walls == Walls::None {
         bury(post);
     }
+    exit
 }
 
-/// Whether process 1 has ended, or we are told to end.
-fn has_ended(child: Pid, signals: &SignalFd) -> bool {
-    let mut ended = false;
+/// What may have happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    None,
+    /// Process 1 has ended.
+    Ended(Exit),
+    /// The parent has.
+    Orphaned,
+}
+
+fn news(child: Pid, signals: &SignalFd) -> News {
+    let mut news = News::None;
     while let Ok(Some(signal)) = signals.read_signal() {
-        ended |= signal.ssi_signo == Signal::SIGTERM as u32;
+        if signal.ssi_signo == Signal::SIGTERM as u32 {
+            news = News::Orphaned;
+        }
     }
-    while let Some((pid, _)) = sys::reap(false) {
-        ended |= pid == child;
+    while let Some((pid, exit)) = sys::reap(false) {
+        if pid == child {
+            news = News::Ended(exit);
+        }
     }
-    ended
+    news
 }
 
 /// Both ends of what connects the outer process with process 1. Messages keep their bounds, and an end that is closed is
@@ -117,7 +147,7 @@ pub(super) fn connection() -> nix::Result<(OwnedFd, OwnedFd)> {
 /// Kills all that is left: what descends from us, as the nearest process that takes orphans, and what has the
 /// instance's root.
 fn bury(post: &Post) {
-    descendants::kill_all_of(nix::unistd::getpid());
+    descendants::kill_all_of(nix::unistd::getpid(), Namespace::of_this_process());
     if let Some(scratch) = &post.scratch {
         stray::kill_below(&scratch.join("upper"));
     }

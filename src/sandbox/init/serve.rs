@@ -1,8 +1,9 @@
 //! Process 1: takes jobs from the socket, watches them, reaps what is orphaned.
 
 use super::Builtin;
-use super::descendants;
-use super::job::{self, Running};
+use super::descendants::{self, Namespace};
+use super::job::{self, Running, Within};
+use super::system::System;
 use crate::sandbox::Exit;
 use crate::sandbox::sys;
 use crate::sandbox::wire::{self, Failure, Reply, Request, Step};
@@ -36,6 +37,8 @@ pub(super) struct Init<'a> {
     /// needs-restarting takes the time of boot from /proc/1, whose times are those of the first look at it for as long
     /// as someone holds it.
     _first: Option<File>,
+    /// The image's own systemd, where it is process 1 of what jobs see.
+    system: Option<System>,
 }
 
 /// Where jobs run, and who watches over it.
@@ -56,15 +59,17 @@ enum Event {
     In,
     Lingering(usize),
     Alarm,
+    Console,
 }
 
-/// Serves until the socket is closed.
+/// Serves until the socket is closed, or the machine goes down; returns the code to end with.
 pub(super) fn serve(
     socket: &mut UnixStream,
     notes: Vec<String>,
     builtin: Builtin,
     place: Place,
-) -> Result<(), Failure> {
+    system: Option<System>,
+) -> Result<i32, Failure> {
     descendants::hold_proc();
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
@@ -72,20 +77,24 @@ pub(super) fn serve(
     mask.thread_block().map_err(Failure::os(Step::Other, step))?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(Failure::os(Step::Other, step))?;
-    super::tell(socket, &Reply::Up { notes })?;
+    super::tell(socket, &Reply::Up { notes, system: system.is_some() })?;
     let (lingering, unsaid, first) = (Vec::new(), Vec::new(), File::open("/proc/1").ok());
-    let mut init = Init { socket, signals, lingering, place, unsaid, _first: first };
+    let mut init = Init { socket, signals, lingering, place, unsaid, _first: first, system };
     init.listen(builtin).map_err(Failure::io(Step::Other, "serve jobs"))
 }
 
 impl Init<'_> {
-    fn listen(&mut self, builtin: Builtin) -> io::Result<()> {
+    fn listen(&mut self, builtin: Builtin) -> io::Result<i32> {
         loop {
             for event in self.wait(None, None)? {
                 match event {
                     Event::Socket => match wire::receive::<Request>(self.socket)? {
-                        Some((request, body)) => self.answer(request, body, builtin)?,
-                        None => return Ok(()),
+                        Some((request, body)) => {
+                            if let Some(code) = self.answer(request, body, builtin)? {
+                                return Ok(code);
+                            }
+                        }
+                        None => return Ok(0),
                     },
                     Event::Child => drop(self.reap(None)),
                     Event::Lingering(at) => self.drop_output(at),
@@ -93,38 +102,51 @@ impl Init<'_> {
                         let text = self.heed()?;
                         self.unsaid.push(text);
                     }
+                    Event::Console => self.read_console(),
                     Event::Out | Event::Err | Event::In => {}
                 }
+            }
+            if let Some(code) = self.system.as_mut().and_then(System::ended) {
+                return Ok(code);
             }
             self.lingering.retain(is_open);
         }
     }
 
-    fn answer(&mut self, request: Request, body: Vec<u8>, builtin: Builtin) -> io::Result<()> {
+    /// Does what is asked for; returns the code to end with when the machine went down instead or afterwards.
+    fn answer(&mut self, request: Request, body: Vec<u8>, builtin: Builtin) -> io::Result<Option<i32>> {
+        // What came when the machine was already down is for its next start.
+        if let Some(code) = self.system.as_mut().and_then(System::ended) {
+            return Ok(Some(code));
+        }
         for text in std::mem::take(&mut self.unsaid) {
             let text = format!("amiforge: before this job, {text}: everything that ran was killed\n");
             wire::send(self.socket, &Reply::Err, text.as_bytes())?;
         }
-        let root = self.place.root.as_deref();
+        let within = Within { root: self.place.root.as_deref(), system: self.system.as_ref() };
         let (started, timeout) = match request {
             Request::Command { argv, environment, directory, timeout_ms } => {
-                (job::command(&argv, &environment, &directory, body, None, root), timeout_ms)
+                (job::command(&argv, &environment, &directory, body, None, within), timeout_ms)
             }
             Request::Terminal { argv, environment, directory, terminal } => {
-                (job::command(&argv, &environment, &directory, body, Some(&terminal), root), None)
+                (job::command(&argv, &environment, &directory, body, Some(&terminal), within), None)
             }
-            Request::Builtin { timeout_ms } => (job::builtin(builtin, &body, root), timeout_ms),
+            Request::Builtin { timeout_ms } => (job::builtin(builtin, &body, within), timeout_ms),
+            Request::GoDown { restart, patience_ms } => return Ok(Some(self.go_down(restart, patience_ms))),
             Request::Prove => {
-                let (code, said) = prove(root).map_or_else(|error| (1, error.to_string()), |()| (0, String::new()));
+                let (code, said) =
+                    prove(within.root).map_or_else(|error| (1, error.to_string()), |()| (0, String::new()));
                 wire::send(self.socket, &Reply::Out, said.as_bytes())?;
-                return wire::send(self.socket, &Reply::Done(Exit::Code(code)), &[]);
+                wire::send(self.socket, &Reply::Done(Exit::Code(code)), &[])?;
+                return Ok(None);
             }
             // For a job that has ended in the meantime.
-            Request::Answer => return Ok(()),
+            Request::Answer => return Ok(None),
             Request::Begin(..) | Request::Mapped | Request::Go => {
                 return Err(io::Error::new(ErrorKind::InvalidData, "an order out of turn"));
             }
         };
+        wire::send(self.socket, &Reply::Begun, &[])?;
         let exit = match started {
             Ok(running) => self.attend(running, timeout.map(Duration::from_millis))?,
             Err(error) => {
@@ -133,7 +155,27 @@ impl Init<'_> {
                 Exit::Code(126)
             }
         };
-        wire::send(self.socket, &Reply::Done(exit), &[])
+        // `systemctl reboot` comes back before the machine goes down.
+        if let Some(code) = self.system.as_mut().and_then(System::await_going_down) {
+            return Ok(Some(code));
+        }
+        wire::send(self.socket, &Reply::Done(exit), &[])?;
+        Ok(None)
+    }
+
+    fn go_down(&mut self, restart: bool, patience_ms: u64) -> i32 {
+        match &mut self.system {
+            Some(system) => system.go_down(restart, Duration::from_millis(patience_ms)),
+            // Nothing would listen to a wish to stop.
+            None if restart => wire::RESTART,
+            None => wire::OFF,
+        }
+    }
+
+    fn read_console(&mut self) {
+        if let Some(system) = &mut self.system {
+            system.console.read();
+        }
     }
 
     /// Sees a job through to its end.
@@ -160,14 +202,18 @@ impl Init<'_> {
                         wire::send(self.socket, &Reply::Err, text.as_bytes())?;
                         break 'ended Exit::Signal(Signal::SIGKILL as i32);
                     }
+                    Event::Console => self.read_console(),
                 }
             }
             if let Some(exit) = ended {
                 break exit;
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                descendants::kill_all(job.supervisor);
-                while sys::reap(false).is_some() {}
+                match &self.system {
+                    Some(system) => system.kill_all(job.supervisor),
+                    None => descendants::kill_all(job.supervisor, Namespace::of_this_process()),
+                }
+                self.reap(None);
                 break Exit::TimedOut;
             }
             self.lingering.retain(is_open);
@@ -183,8 +229,11 @@ impl Init<'_> {
     /// Hears what the outer process says, and kills whoever may be meant: everything.
     fn heed(&mut self) -> io::Result<String> {
         let first = self.hear()?;
-        descendants::kill_everything();
-        while sys::reap(false).is_some() {}
+        match &self.system {
+            Some(system) => system.kill_everything(),
+            None => descendants::kill_everything(),
+        }
+        self.reap(None);
         // It says nothing more until it hears this; should it be gone, that is noticed at the next look.
         let _ = nix::unistd::write(&self.place.alarm, super::outer::READY);
         Ok(first)
@@ -210,6 +259,9 @@ impl Init<'_> {
         while let Some((pid, exit)) = sys::reap(false) {
             if Some(pid) == wanted {
                 found = Some(exit);
+            }
+            if let Some(system) = &mut self.system {
+                system.note_end(pid, exit);
             }
         }
         found
@@ -240,6 +292,10 @@ impl Init<'_> {
                 }
             }
         }
+        if let Some(system) = &self.system {
+            events.push(Event::Console);
+            fds.push(PollFd::new(system.console.as_fd(), PollFlags::POLLIN));
+        }
         for (at, file) in self.lingering.iter().enumerate() {
             events.push(Event::Lingering(at));
             fds.push(PollFd::new(file.as_fd(), PollFlags::POLLIN));
@@ -254,7 +310,7 @@ impl Init<'_> {
 }
 
 /// Time to wait, rounded up: waking too early would only mean to look twice.
-fn remaining(deadline: Option<Instant>) -> PollTimeout {
+pub(super) fn remaining(deadline: Option<Instant>) -> PollTimeout {
     let Some(deadline) = deadline else { return PollTimeout::NONE };
     let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
     PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)

@@ -4,12 +4,13 @@ use crate::sandbox::limits::{Group, Reached};
 use crate::sandbox::{Limits, SandboxError, sys};
 use nix::unistd::Pid;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What holds the limits of an instance over its restarts.
 #[derive(Debug)]
 pub(super) struct Held {
     limits: Limits,
-    group: Option<Group>,
+    group: Mutex<Option<Group>>,
 }
 
 impl Held {
@@ -17,18 +18,26 @@ impl Held {
     pub(super) fn prepare(limits: Limits, scratch: &Path) -> Result<Self, SandboxError> {
         let wanted = limits.memory.is_some() || limits.processes.is_some();
         let group = wanted.then(|| Group::make(limits, scratch)).transpose();
-        Ok(Self { limits, group: group.map_err(SandboxError::file("cannot note the control groups in", scratch))? })
+        let group = group.map_err(SandboxError::file("cannot note the control groups in", scratch))?;
+        Ok(Self { limits, group: Mutex::new(group) })
     }
 
-    /// Puts limits on the processes that have just been started, before any job; returns what the user should know.
-    pub(super) fn apply(&mut self, outer: Pid, first: Pid) -> Result<Vec<String>, SandboxError> {
-        let Some(group) = &self.group else { return Ok(Vec::new()) };
+    fn group(&self) -> MutexGuard<'_, Option<Group>> {
+        // Every change is a single assignment.
+        self.group.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts limits on the processes that have just been started, before they start any other; returns what the user
+    /// should know.
+    pub(super) fn apply(&self, outer: Pid, first: Pid) -> Result<Vec<String>, SandboxError> {
+        let mut held = self.group();
+        let Some(group) = held.as_ref() else { return Ok(Vec::new()) };
         if group.enter(&[outer, first]).is_err() {
             // Made and not to be entered: the group above is not ours.
             group.remove();
-            self.group = Some(Group::none(self.limits));
+            *held = Some(Group::none(self.limits));
         }
-        let (memory, processes) = self.group.as_ref().map_or((false, false), Group::lacks);
+        let (memory, processes) = held.as_ref().map_or((false, false), Group::lacks);
         let mut notes = Vec::new();
         if let Some(bytes) = self.limits.memory.filter(|_| memory) {
             sys::limit_data(first, bytes)
@@ -44,17 +53,17 @@ impl Held {
 
     /// How often limits have been reached so far.
     pub(super) fn reached(&self) -> Reached {
-        self.group.as_ref().map(Group::reached).unwrap_or_default()
+        self.group().as_ref().map(Group::reached).unwrap_or_default()
     }
 
     /// What has happened since, in words.
     pub(super) fn said_since(&self, before: Reached) -> Vec<String> {
-        self.group.as_ref().map_or_else(Vec::new, |group| group.said_since(before))
+        self.group().as_ref().map_or_else(Vec::new, |group| group.said_since(before))
     }
 
     /// Removes the groups; the processes have ended.
     pub(super) fn release(&self) {
-        if let Some(group) = &self.group {
+        if let Some(group) = self.group().as_ref() {
             group.remove();
         }
     }

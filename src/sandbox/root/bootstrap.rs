@@ -125,7 +125,8 @@ fn make(
         timeout_ms: None,
     };
     let mut last_lines = VecDeque::new();
-    let mut chain = launch::launch(mode, Setup::Workshop, &[], &SharedTarget::default()).map_err(probe::explain)?;
+    let mut chain = launch::launch(mode, Setup::Workshop, &[], &SharedTarget::default(), &mut |_, _| Ok(Vec::new()))
+        .map_err(probe::explain)?;
     let exit = chain.perform(&request, &[], &mut |line| {
         let (Line::Out(text) | Line::Err(text)) = &line;
         last_lines.push_back(text.clone());
@@ -147,6 +148,8 @@ fn make(
         Exit::Code(code) => return Err(failed(format!("mmdebstrap ended with exit code {code}"))),
         Exit::Signal(signal) => return Err(failed(format!("mmdebstrap was ended by signal {signal}"))),
         Exit::TimedOut => return Err(failed("mmdebstrap took too long".into())),
+        // There is no machine around it that could.
+        Exit::Restarted => return Err(SandboxError::Gone),
     }
     complete(mode, root, sources(&spec.release, &mirror))
 }

@@ -56,7 +56,7 @@ pub(super) fn create(
         ami.name = unique_name(tx, scope, &image.name, local.config.clock.now())?;
         tx.put(scope, AMI, &ami.id, &ami)
     })?;
-    live.stop();
+    live.power_off();
     if let Err(error) = sandbox::root::capture(live.upper(), &layer, &[]) {
         discard(local, scope, &ami)?;
         return Err(error.into());

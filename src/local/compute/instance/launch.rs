@@ -128,9 +128,13 @@ fn start(local: &Local, record: &InstanceRecord, ami: &Ami) -> Result<OperatingS
         network: Network::Host,
         inject: injected(),
         bind: local.config.bind.clone(),
-        first: sandbox::First::Ours,
+        // As on AWS, for builds and for tests alike: a component that starts a service must be able to.
+        first: sandbox::First::System,
         limits: sandbox::Limits::default(),
     })?;
+    for note in instance.notes() {
+        tracing::info!(instance = record.id, "{note}");
+    }
     let os = operating_system(&instance.root());
     let live = Arc::new(Live::new(instance));
     local.compute.shared.add_instance(&record.id, live).map_err(|live| {
