@@ -248,13 +248,11 @@ impl System {
     }
 
     fn unfinished(&self) -> String {
-        let pending = self.ask(manager::pending_units).unwrap_or_default();
-        format!(
-            "the image's systemd is not done with starting after {} seconds; it waits for: {}{}",
-            BOOT_LIMIT.as_secs(),
-            if pending.is_empty() { "it does not say what".to_owned() } else { pending.join(", ") },
-            self.console.tail()
-        )
+        let mut pending = self.ask(manager::pending_units).unwrap_or_default();
+        pending.sort();
+        let waits = if pending.is_empty() { self.console.tail() } else { format!(" {}", pending.join(", ")) };
+        let seconds = BOOT_LIMIT.as_secs();
+        format!("the image's systemd is not done with starting after {seconds} seconds; it waits for:{waits}")
     }
 
     /// What the user should know about a system that is up.
