@@ -294,6 +294,7 @@ impl System {
                 drop(theirs);
                 let said = wire::receive::<Result<T, String>>(&mut File::from(answer));
                 let _ = waitpid(child, None);
+                self.tell_of_an_end();
                 let (said, _) = said?.ok_or(io::ErrorKind::UnexpectedEof)?;
                 said.map_err(io::Error::other)
             }
@@ -319,7 +320,9 @@ impl System {
                     sys::leave(0)
                 }
                 Ok(ForkResult::Parent { child }) => {
-                    if matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0))) {
+                    let ended = waitpid(child, None);
+                    self.tell_of_an_end();
+                    if matches!(ended, Ok(WaitStatus::Exited(_, 0))) {
                         return;
                     }
                 }
@@ -328,12 +331,20 @@ impl System {
         }
     }
 
-    /// Takes note of a child's end; true if it was process 1.
-    pub(super) fn note_end(&mut self, pid: Pid, exit: Exit) -> bool {
+    /// Takes note of the end of a child that was just taken off the list.
+    pub(super) fn note_end(&mut self, pid: Pid, exit: Exit) {
         if pid == self.process {
             self.ended = Some(exit);
+        } else {
+            self.tell_of_an_end();
         }
-        pid == self.process
+    }
+
+    /// When the machine goes down, the image's process 1 waits until all others have ended, and looks again whenever a
+    /// child of its own does. Our children in its namespace are none of its own: one that it has found dead, but still on
+    /// our list, would cost its whole patience of ten seconds. While the machine is up the signal means nothing to it.
+    fn tell_of_an_end(&self) {
+        let _ = sys::pidfd_signal(&self.pidfd, nix::libc::SIGCHLD);
     }
 
     /// The code with which our process 1 ends, when the image's has ended.
