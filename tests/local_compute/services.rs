@@ -71,12 +71,12 @@ pub fn real() {
     // The image has none of its own.
     assert_ne!(succeeded(&one, "cat /etc/machine-id"), succeeded(&two, "cat /etc/machine-id"));
     let id = succeeded(&one, "cat /proc/sys/kernel/random/boot_id");
-    let (ended, _, said) = run(&one, "systemctl reboot; sleep 1000");
+    let (ended, _, said) = run(&one, "systemctl reboot; sleep 60");
     assert_eq!(ended, CommandInvocationStatus::Failed);
     assert!(said.contains("The instance restarted while the command ran"), "{said}");
     assert_ne!(succeeded(&one, "cat /proc/sys/kernel/random/boot_id"), id);
     assert_eq!(succeeded(&one, "systemctl is-system-running"), "running");
-    let (ended, _, said) = run(&two, "poweroff; sleep 1000");
+    let (ended, _, said) = run(&two, "poweroff; sleep 60");
     assert_eq!(ended, CommandInvocationStatus::Failed);
     assert!(said.contains("switched off"), "{said}");
     terminate(&world, &one);
