@@ -17,7 +17,15 @@ phases:
         action: ExecuteBash
         inputs:
           commands:
-            - printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c %s\n[Install]\nWantedBy=multi-user.target\n' '\x22echo up >> /var/lib/web\x22' > /etc/systemd/system/web.service
+            - |
+              cat > /etc/systemd/system/web.service <<END
+              [Service]
+              Type=oneshot
+              RemainAfterExit=yes
+              ExecStart=/bin/sh -c 'echo up >> /var/lib/web'
+              [Install]
+              WantedBy=multi-user.target
+              END
             - systemctl enable --now web
   - name: validate
     steps:
@@ -36,7 +44,7 @@ phases:
             - systemctl is-active web
             - if test ! -e /var/lib/restarted; then touch /var/lib/restarted /run/before; cp /proc/sys/kernel/random/boot_id /var/lib/first; exit 194; fi
             - test ! -e /run/before
-            - ! cmp -s /proc/sys/kernel/random/boot_id /var/lib/first
+            - if cmp -s /proc/sys/kernel/random/boot_id /var/lib/first; then exit 1; fi
             - test $(cat /var/lib/web | wc -l) = 3
 ";
 
@@ -63,12 +71,12 @@ pub fn real() {
     // The image has none of its own.
     assert_ne!(succeeded(&one, "cat /etc/machine-id"), succeeded(&two, "cat /etc/machine-id"));
     let id = succeeded(&one, "cat /proc/sys/kernel/random/boot_id");
-    let (ended, _, said) = run(&one, "systemctl reboot; sleep 1000");
+    let (ended, _, said) = run(&one, "systemctl reboot; sleep 60");
     assert_eq!(ended, CommandInvocationStatus::Failed);
     assert!(said.contains("The instance restarted while the command ran"), "{said}");
     assert_ne!(succeeded(&one, "cat /proc/sys/kernel/random/boot_id"), id);
     assert_eq!(succeeded(&one, "systemctl is-system-running"), "running");
-    let (ended, _, said) = run(&two, "poweroff; sleep 1000");
+    let (ended, _, said) = run(&two, "poweroff; sleep 60");
     assert_eq!(ended, CommandInvocationStatus::Failed);
     assert!(said.contains("switched off"), "{said}");
     terminate(&world, &one);

@@ -158,12 +158,7 @@ struct Group {
 
 impl Group {
     fn of(name: &str, user: &nix::unistd::User) -> Self {
-        let read = |path: &str| fs::read_to_string(path).unwrap();
-        let mounts = read("/proc/self/mounts");
-        let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2")).unwrap();
-        let groups = read("/proc/self/cgroup");
-        let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap();
-        let path = Path::new(mount.split(' ').nth(1).unwrap()).join(own).join(name);
+        let path = boot::own_group().join(name);
         fs::create_dir(&path).unwrap();
         for file in ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
             chown(path.join(file), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();

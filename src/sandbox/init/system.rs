@@ -272,13 +272,11 @@ impl System {
     }
 
     fn unfinished(&self) -> String {
-        let pending = self.ask(manager::pending_units).unwrap_or_default();
-        format!(
-            "the image's systemd is not done with starting after {} seconds; it waits for: {}{}",
-            BOOT_LIMIT.as_secs(),
-            if pending.is_empty() { "it does not say what".to_owned() } else { pending.join(", ") },
-            self.console.tail()
-        )
+        let mut pending = self.ask(manager::pending_units).unwrap_or_default();
+        pending.sort();
+        let waits = if pending.is_empty() { self.console.tail() } else { format!(" {}", pending.join(", ")) };
+        let seconds = BOOT_LIMIT.as_secs();
+        format!("the image's systemd is not done with starting after {seconds} seconds; it waits for:{waits}")
     }
 
     /// What the user should know about a system that is up.
@@ -304,6 +302,7 @@ impl System {
     /// Has systemd asked something. It answers nobody whom it cannot see, so a process in its pid namespace does that.
     fn ask<T: Serialize + DeserializeOwned>(&self, question: fn() -> io::Result<T>) -> io::Result<T> {
         let said = self.inner.have(|| question().map_err(|error| error.to_string()))?;
+        self.tell_of_an_end();
         said.map_err(io::Error::other)
     }
 
@@ -337,7 +336,9 @@ impl System {
                     sys::leave(0)
                 }
                 Ok(ForkResult::Parent { child }) => {
-                    if matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0))) {
+                    let ended = waitpid(child, None);
+                    self.tell_of_an_end();
+                    if matches!(ended, Ok(WaitStatus::Exited(_, 0))) {
                         return;
                     }
                 }
@@ -346,12 +347,20 @@ impl System {
         }
     }
 
-    /// Takes note of a child's end; true if it was process 1.
-    pub(super) fn note_end(&mut self, pid: Pid, exit: Exit) -> bool {
+    /// Takes note of the end of a child that was just taken off the list.
+    pub(super) fn note_end(&mut self, pid: Pid, exit: Exit) {
         if pid == self.process {
             self.ended = Some(exit);
+        } else {
+            self.tell_of_an_end();
         }
-        pid == self.process
+    }
+
+    /// When the machine goes down, the image's process 1 waits until all others have ended, and looks again whenever a
+    /// child of its own does. Our children in its namespace are none of its own: one that it has found dead, but still on
+    /// our list, would cost its whole patience of ten seconds. While the machine is up the signal means nothing to it.
+    fn tell_of_an_end(&self) {
+        let _ = sys::pidfd_signal(&self.inner.pidfd, nix::libc::SIGCHLD);
     }
 
     /// The code with which our process 1 ends, when the image's has ended.
@@ -378,7 +387,6 @@ impl System {
     pub(super) fn await_going_down(&mut self) -> Option<i32> {
         let deadline = Instant::now() + GOING_DOWN;
         while Instant::now() < deadline && self.is_going_down() {
-            self.nudge();
             if self.has_ended(Duration::from_secs(1)) {
                 return self.bury().map(code_of);
             }
@@ -425,17 +433,9 @@ impl System {
                 let _ = sys::pidfd_kill(&self.inner.pidfd);
             }
             while let Some((pid, exit)) = sys::reap(false) {
-                if !self.note_end(pid, exit) {
-                    self.nudge();
-                }
+                self.note_end(pid, exit);
             }
         }
-    }
-
-    /// A process of ours in the instance has ended and is off the list. When it goes down, systemd waits ten seconds for
-    /// such a one, of which it hears nothing: it is not its child.
-    fn nudge(&self) {
-        let _ = sys::pidfd_signal(&self.inner.pidfd, nix::libc::SIGCHLD);
     }
 
     /// How process 1 has ended.
