@@ -109,7 +109,12 @@ impl Values {
 impl<'a> Table<'a> {
     /// Values before another world.
     pub fn new(values: Values, beyond: impl Outside + Send + 'a) -> Self {
-        Self { values, beyond: Box::new(beyond) }
+        Self::before(values, Box::new(beyond))
+    }
+
+    /// As [`Table::new`], before a world that was chosen while the program runs.
+    pub fn before(values: Values, beyond: Box<dyn Outside + Send + 'a>) -> Self {
+        Self { values, beyond }
     }
 }
 

@@ -30,7 +30,6 @@
 
 mod codes;
 mod document;
-mod drive;
 mod enter;
 mod error;
 mod explain;
@@ -66,6 +65,8 @@ pub use stop::Stop;
 use crate::clock::Clock;
 use crate::diagnostic::suggest;
 use crate::project::Project;
+use crate::runner::outside::Outside;
+use crate::runner::table::Values;
 use crate::sandbox::{self, Instance, Limits, Machine, Mode, Network, SandboxError, Spec};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -106,6 +107,9 @@ pub struct World {
     pub bind: Vec<PathBuf>,
     /// Tells the time.
     pub clock: Clock,
+    /// What documents may ask of the world beyond their instance when it has a network: AWS, where this program was built
+    /// with it.
+    pub outside: fn() -> Box<dyn Outside + Send>,
 }
 
 /// How trials are run.
@@ -129,6 +133,8 @@ pub struct Options {
     pub fail_fast: bool,
     /// Facts that have to be real for a pass.
     pub required: Vec<String>,
+    /// Parameters, metadata, objects and documents that the user has written down; asked before the world beyond.
+    pub values: Values,
 }
 
 impl Default for Options {
@@ -143,6 +149,7 @@ impl Default for Options {
             timeout: None,
             fail_fast: false,
             required: vec![],
+            values: Values::default(),
         }
     }
 }

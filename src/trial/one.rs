@@ -1,6 +1,5 @@
 //! One trial: the build stage in a fresh instance, its layer, the test stage in a new instance of the result.
 
-use super::drive::{DriveError, Told, drive};
 use super::error::sandbox_exit;
 use super::explain::Explainer;
 use super::fact::{self, Fact};
@@ -13,6 +12,9 @@ use super::roots::RootError;
 use super::run::Context;
 use super::{TEST_PHASE, sanitize};
 use crate::clock::rfc3339;
+use crate::drive::{DriveError, Told, drive};
+use crate::runner::outside::{Nowhere, Outside};
+use crate::runner::table::Table;
 use crate::runner::{DocumentRequest, Request, RunEvent, RunStatus, Summary};
 use crate::sandbox::{self, Exit, First, Instance, Line, SandboxError, Spec, root};
 use std::collections::BTreeMap;
@@ -172,9 +174,15 @@ impl One<'_> {
                 self.notes.push(note.clone());
             }
         }
-        let ended = drive(&instance, &self.request(stage, phases), self.context.options.timeout, &mut |told| {
-            self.heard(&told);
-        });
+        let options = &self.context.options;
+        let beyond: Box<dyn Outside + Send> = match options.network {
+            sandbox::Network::Host => (self.context.world.outside)(),
+            // Without a network nothing is to be had, by no way around it.
+            sandbox::Network::Loopback => Box::new(Nowhere),
+        };
+        let mut outside = Table::before(options.values.clone(), beyond);
+        let (request, limit) = (self.request(stage, phases), options.timeout);
+        let ended = drive(&instance, &request, &mut outside, limit, &mut |told| self.heard(told));
         let result = self.verdict(ended);
         drop(watched);
         // The last job may have left processes; what is captured or kept is at rest. The build stage's own instance is
@@ -218,8 +226,10 @@ impl One<'_> {
         }
     }
 
-    fn heard(&mut self, told: &Told<'_>) {
+    fn heard(&mut self, told: Told<'_>) {
         match told {
+            Told::Stray(line) => self.context.events.lane_output(&self.trial.name, line),
+            Told::Restarted => self.context.progress(&self.trial.name, "restarted"),
             Told::Restarting => self.context.progress(&self.trial.name, "restarting the instance"),
             Told::Event(event) => {
                 self.recorder.event(event);

@@ -6,6 +6,7 @@ use crate::cli::instance::InstanceArgs;
 use crate::cli::interrupt::interruptible;
 use crate::cli::session::{Session, print};
 use crate::report::trial as report;
+use crate::runner::table::Values;
 use crate::trial::{self, Given, Options, Report, Wanted};
 use clap::ValueEnum;
 use std::fs::File;
@@ -61,6 +62,10 @@ pub struct TestArgs {
     /// Write the report as JSON into this file, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// A YAML file with the values that documents get for aws:ssm, aws:imds, s3:// and documents: keys ssm, ssm_secret, imds,
+    /// s3 and documents.
+    #[arg(long, value_name = "FILE")]
+    pub values: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
 }
@@ -81,8 +86,8 @@ pub enum TestFormat {
 }
 
 impl TestArgs {
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> Result<Options, Failure> {
+        Ok(Options {
             phases: self.phases.clone(),
             network: self.instance.network(),
             limits: self.instance.limits(),
@@ -92,7 +97,8 @@ impl TestArgs {
             timeout: self.timeout,
             fail_fast: self.fail_fast,
             required: self.require.clone(),
-        }
+            values: self.values.as_deref().map(Values::read).transpose()?.unwrap_or_default(),
+        })
     }
 
     fn wanted(&self) -> Wanted {
@@ -106,7 +112,7 @@ impl TestArgs {
 }
 
 pub(crate) fn run(session: &Session, args: &TestArgs) -> Result<Exit, Failure> {
-    let (world, options) = (session.world()?, args.options());
+    let (world, options) = (session.world()?, args.options()?);
     let trials = trial::plan(&world, &args.wanted(), &options)?;
     // A place that cannot be written to is better known before than after.
     let mut files = [(&args.junit, report::junit as fn(&Report) -> String), (&args.json, report::json)]

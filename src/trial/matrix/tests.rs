@@ -35,6 +35,7 @@ fn fixture(recipes: &[(&str, &str)]) -> Fixture {
         mirror: None,
         bind: vec![],
         clock: Clock::fixed(time::OffsetDateTime::UNIX_EPOCH),
+        outside: || Box::new(crate::runner::outside::Nowhere),
         here,
     };
     Fixture { _folder: folder, world }
