@@ -21,6 +21,8 @@ mod files;
 mod jobs;
 #[path = "sandbox/packages.rs"]
 mod packages;
+#[path = "../src/runner/actions/web/site.rs"]
+mod site;
 #[path = "sandbox/user.rs"]
 mod user;
 #[path = "sandbox/walls.rs"]
