@@ -27,6 +27,8 @@ mod limits;
 mod modes;
 #[path = "sandbox/packages.rs"]
 mod packages;
+#[path = "../src/runner/actions/web/site.rs"]
+mod site;
 #[path = "sandbox/user.rs"]
 mod user;
 #[path = "sandbox/walls.rs"]

@@ -1,4 +1,4 @@
-//! A web server for tests: plain or encrypted, on a port that the system chooses.
+//! A web server for tests: plain or encrypted, on a port that the system chooses. The tests of the sandbox use it, too.
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
