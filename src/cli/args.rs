@@ -99,6 +99,9 @@ pub enum Verb {
     #[cfg(feature = "aws")]
     #[command(flatten)]
     Environment(EnvironmentVerb),
+    /// The cache of roots: what is in it, and making room.
+    #[command(subcommand)]
+    Cache(verb::cache::CacheVerb),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(verb::schema::SchemaArgs),
     /// Explain a code of an error, a finding or an exit code.

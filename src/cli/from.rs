@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use crate::lint::LintError;
 use crate::project::InitError;
+use crate::sandbox::SandboxError;
 use std::error::Error;
 
 /// The error's own words and those of its causes, without repeating what a message already holds.
@@ -31,6 +32,23 @@ impl From<LintError> for Failure {
     fn from(error: LintError) -> Self {
         let failure = Self::new(Exit::Usage, sentence(&error));
         error.next().into_iter().fold(failure, Self::next)
+    }
+}
+
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        let exit = match &error {
+            SandboxError::Unavailable { .. } => Exit::Denied,
+            SandboxError::Busy { .. } => Exit::Locked,
+            SandboxError::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Exit::Denied,
+            SandboxError::Program { .. }
+            | SandboxError::Spec(_)
+            | SandboxError::Space { .. }
+            | SandboxError::Source { .. }
+            | SandboxError::Archive { .. } => Exit::Usage,
+            _ => Exit::Unexpected,
+        };
+        Self::new(exit, sentence(&error))
     }
 }
 

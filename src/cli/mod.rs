@@ -53,6 +53,7 @@ fn execute(session: &Session, verb: Verb) -> Result<Exit, Failure> {
         Verb::Init(args) => verb::init::run(&args),
         Verb::Lint(args) => verb::lint::run(session, &args),
         Verb::Render(args) => verb::render::run(session, &args),
+        Verb::Cache(verb) => verb::cache::run(session, &verb),
         Verb::Schema(args) => verb::schema::run(&args),
         Verb::Explain(args) => verb::explain::run(&args),
         #[cfg(feature = "aws")]

@@ -59,6 +59,21 @@ impl Session {
         Ok(project::load(&self.root()?)?)
     }
 
+    /// Where roots are cached; without a home it is the project itself.
+    pub fn cache(&self) -> Result<PathBuf, Failure> {
+        if let Some(directory) = &self.global.cache {
+            return Ok(std::path::absolute(directory)?);
+        }
+        let base = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        match base {
+            Some(base) => Ok(base.join("amiforge")),
+            None => Ok(self.root()?.join(".amiforge/cache")),
+        }
+    }
+
     /// Whether stderr gets colour.
     #[must_use]
     pub fn color_err(&self) -> bool {

@@ -203,3 +203,13 @@ pub(super) fn c_path(path: &Path) -> io::Result<CString> {
 fn c_text(text: &str) -> io::Result<CString> {
     Ok(CString::new(text)?)
 }
+
+/// Has the kernel kill a program when the thread that starts it ends: with this process, however that ends.
+#[expect(unsafe_code, reason = "pre_exec has no safe wrapper")]
+pub(super) fn die_with_us(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: between fork and exec nothing happens but one prctl(2), which is async-signal-safe and takes no memory.
+    unsafe {
+        command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?));
+    }
+}

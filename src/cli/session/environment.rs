@@ -9,7 +9,6 @@ use crate::clock::Clock;
 use crate::project::Project;
 use crate::run::Work;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
 use tokio::sync::OnceCell;
 
 /// The environment of a session, opened when it is first asked for.
@@ -24,7 +23,7 @@ impl Session {
                     clock: Clock::system(),
                     events: self.events.clone(),
                     state: project.root.join(".amiforge"),
-                    cache: self.cache(project)?,
+                    cache: self.cache()?,
                 };
                 Ok(Cloud::connect(project, &self.global.environment, options).await?)
             })
@@ -36,18 +35,6 @@ impl Session {
         if let Some(cloud) = self.environment.get() {
             cloud.shutdown().await;
         }
-    }
-
-    /// Where parent roots are cached; without a home it is the project itself.
-    fn cache(&self, project: &Project) -> Result<PathBuf, Failure> {
-        if let Some(directory) = &self.global.cache {
-            return Ok(std::path::absolute(directory)?);
-        }
-        let base = std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-        Ok(base.map_or_else(|| project.root.join(".amiforge/cache"), |base| base.join("amiforge")))
     }
 }
 

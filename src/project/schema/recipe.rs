@@ -2,7 +2,7 @@
 
 use super::{default, described, duration, file, flag, mapping, matching, name, number, or_nothing, text, texts};
 use crate::project::gates::{self, PATCHES, SEVERITIES};
-use crate::project::parent::REFERENCES;
+use crate::project::parent::{REFERENCES, SOURCES};
 use crate::project::recipe::{
     LARGEST_VERSION, LONGEST_VALUE, MOST_COMPONENTS, VOLUME_SIZES, VOLUME_TYPES, promote_default,
 };
@@ -98,14 +98,25 @@ fn local() -> Value {
         [
             ("bootstrap", described("Debian or Ubuntu release to make a root filesystem of.", text())),
             ("packages", described("Packages on top of the smallest set.", texts(&package))),
+            (
+                "mirror",
+                described("Package mirror to make it from; this machine's when absent.", matching("^(https?|file):/[!-~]+$")),
+            ),
+            (
+                "oci",
+                described(
+                    "Image of a registry, fetched by skopeo, podman or docker.",
+                    matching("^[A-Za-z0-9\\[][A-Za-z0-9._:/@\\[\\]-]*$"),
+                ),
+            ),
+            ("image", described("OCI layout or file of `docker save`, relative to the project; PATH#NAME.", text())),
+            ("tar", described("Tar of a root filesystem, relative to the project.", text())),
             ("directory", described("Folder with a root filesystem, relative to the project.", text())),
         ],
     );
-    schema["oneOf"] = json!([
-        { "required": ["bootstrap"] },
-        { "required": ["directory"], "properties": { "packages": { "maxItems": 0 } } },
-    ]);
-    schema["not"] = json!({ "required": ["bootstrap", "directory"] });
+    schema["oneOf"] = SOURCES.iter().map(|key| json!({ "required": [key] })).collect();
+    schema["if"] = json!({ "not": { "required": ["bootstrap"] } });
+    schema["then"] = json!({ "properties": { "packages": { "maxItems": 0 }, "mirror": false } });
     described("How the parent is made on this machine, without an account.", schema)
 }
 
