@@ -19,6 +19,10 @@ mod files;
 mod jobs;
 #[path = "sandbox/packages.rs"]
 mod packages;
+#[path = "sandbox/registries.rs"]
+mod registries;
+#[path = "sandbox/roots.rs"]
+mod roots;
 #[path = "sandbox/user.rs"]
 mod user;
 #[path = "sandbox/walls.rs"]
@@ -38,6 +42,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["--victim", folder] => ends::victim(folder),
+        ["--obtain", folder, source] => roots::obtain_in_child(folder, source),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
         ["--probe", folder] => user::say_what_the_probe_says(folder),
@@ -47,7 +52,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, user::AS_ROOT].concat()
+    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, roots::TESTS, registries::TESTS, user::AS_ROOT].concat()
 }
 
 /// Runs what the words (a part of a name; flags are ignored) choose, and says it as libtest does.

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::bench::{instance, sh};
-use crate::{ends, files, jobs, packages, walls};
+use crate::{ends, files, jobs, packages, registries, roots, walls};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -18,12 +18,22 @@ pub const AS_ROOT: &[Test] = &[
 pub const TESTS: &[Test] = &TABLE;
 
 const OWN: [Test; 1] = [("user::files_belong_to_many_users", files_belong_to_many_users)];
-const COUNT: usize =
-    OWN.len() + jobs::TESTS.len() + walls::TESTS.len() + files::TESTS.len() + ends::TESTS.len() + packages::TESTS.len();
+const GROUPS: [&[Test]; 8] =
+    [&OWN, jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, roots::TESTS, registries::TESTS];
+const COUNT: usize = count();
 const TABLE: [Test; COUNT] = table();
 
+const fn count() -> usize {
+    let (mut group, mut count) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+}
+
 const fn table() -> [Test; COUNT] {
-    let groups: [&[Test]; 6] = [&OWN, jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS];
+    let groups = GROUPS;
     let mut table = [OWN[0]; COUNT];
     let (mut group, mut at) = (0, 0);
     while group < groups.len() {

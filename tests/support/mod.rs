@@ -10,5 +10,7 @@
 
 pub mod archive;
 pub mod fixture;
+pub mod image;
+pub mod registry;
 pub mod repo;
 pub mod root;
