@@ -23,6 +23,8 @@ mod packages;
 mod registries;
 #[path = "sandbox/roots.rs"]
 mod roots;
+#[path = "sandbox/rpm.rs"]
+mod rpm;
 #[path = "sandbox/user.rs"]
 mod user;
 #[path = "sandbox/walls.rs"]
@@ -52,7 +54,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, roots::TESTS, registries::TESTS, user::AS_ROOT].concat()
+    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, roots::TESTS, registries::TESTS, rpm::TESTS, user::AS_ROOT].concat()
 }
 
 /// Runs what the words (a part of a name; flags are ignored) choose, and says it as libtest does.

@@ -5,6 +5,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
+    // Documents, for the runner.
+    if payload.starts_with(b"{") {
+        return amiforge::runner::serve(payload, out);
+    }
     let text = String::from_utf8(payload.to_vec()).unwrap();
     let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
     match verb {

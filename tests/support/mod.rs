@@ -14,3 +14,4 @@ pub mod image;
 pub mod registry;
 pub mod repo;
 pub mod root;
+pub mod rpm;
