@@ -27,6 +27,12 @@ mod limits;
 mod modes;
 #[path = "sandbox/packages.rs"]
 mod packages;
+#[path = "sandbox/registries.rs"]
+mod registries;
+#[path = "sandbox/roots.rs"]
+mod roots;
+#[path = "sandbox/rpm.rs"]
+mod rpm;
 #[path = "../src/runner/actions/web/site.rs"]
 mod site;
 #[path = "sandbox/user.rs"]
@@ -48,6 +54,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["--victim", folder] => ends::victim(folder),
+        ["--obtain", folder, source] => roots::obtain_in_child(folder, source),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
         ["--with-one-id", folder] => run("with a single id", user::TESTS, &[], &mut || user::with_one_id(folder)),
@@ -64,7 +71,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [user::TESTS, user::AS_ROOT, modes::AS_ROOT].concat()
+    [user::TESTS, user::AS_ROOT, modes::AS_ROOT, rpm::TESTS].concat()
 }
 
 /// The other half of a test, in a process of its own.

@@ -47,6 +47,7 @@ pub mod sanitize;
 mod select;
 mod stop;
 
+pub use crate::sandbox::root::Source;
 pub use codes::ENTRIES;
 pub use document::{Planned, TrialDocument};
 pub use enter::{Entered, Entry, enter};
@@ -58,7 +59,6 @@ pub use parameters::Given;
 pub use place::sweep;
 pub use record::{Status, StepResult};
 pub use result::{Left, Outcome, Reason, Report, TrialResult};
-pub use roots::Source;
 pub use run::run;
 pub use stop::Stop;
 
@@ -193,7 +193,7 @@ pub struct Wanted {
     pub subjects: Vec<String>,
     /// Operating systems by name.
     pub systems: Vec<String>,
-    /// Roots: folders, also as `OS=FOLDER`.
+    /// Roots: sources (see [`Source`]) and folders, also as `OS=SOURCE`.
     pub roots: Vec<String>,
     /// Values for parameters.
     pub given: Vec<Given>,

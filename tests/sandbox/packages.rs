@@ -70,6 +70,7 @@ fn an_unreachable_mirror_is_named_and_leaves_nothing() {
         release: "bookworm".into(),
         packages: Vec::new(),
         mirror: Some("file:/nonexistent/debian".into()),
+        keyring: None,
         architecture: std::env::consts::ARCH.into(),
         destination: folder.join("bookworm"),
     };

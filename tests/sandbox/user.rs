@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::bench::{instance, sh};
-use crate::{bench, channel, ends, files, hostile, jobs, limits, modes, packages, walls};
+use crate::{bench, channel, ends, files, hostile, jobs, limits, modes, packages, registries, roots, walls};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -19,7 +19,7 @@ pub const AS_ROOT: &[Test] = &[
 pub const TESTS: &[Test] = &TABLE;
 
 const OWN: [Test; 1] = [("user::files_belong_to_many_users", files_belong_to_many_users)];
-const GROUPS: [&[Test]; 11] = [
+const GROUPS: [&[Test]; 13] = [
     &OWN,
     modes::MEASURED,
     jobs::TESTS,
@@ -31,6 +31,8 @@ const GROUPS: [&[Test]; 11] = [
     ends::TESTS,
     channel::TESTS,
     packages::TESTS,
+    roots::TESTS,
+    registries::TESTS,
 ];
 const TABLE: [Test; count()] = table();
 

@@ -29,8 +29,9 @@ pub struct TestArgs {
     /// Operating systems to test on, as recipes name them; several with commas. A recipe's own root when absent.
     #[arg(long, value_name = "OS", value_delimiter = ',')]
     pub os: Vec<String>,
-    /// A root to test on: a folder with an unpacked system; OS=FOLDER says what to take it for. Several times for several.
-    #[arg(long, value_name = "[OS=]FOLDER")]
+    /// A root to test on: a release (debian-12:curl@MIRROR), oci:REFERENCE of a registry, image:PATH of an OCI layout or a
+    /// saved image, tar:PATH, or a folder; OS=SOURCE says what to take it for. Several times for several.
+    #[arg(long, value_name = "[OS=]SOURCE")]
     pub root: Vec<String>,
     /// Phases to run, with commas; `test` runs in a new instance of what the others make.
     #[arg(long, value_name = "PHASE", value_delimiter = ',', default_values = trial::PHASES)]

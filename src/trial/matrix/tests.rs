@@ -56,7 +56,7 @@ fn a_system_has_the_root_that_a_recipe_describes() {
     let rows = rows_of(&fixture.world, &["debian-12", "debian-13"]).unwrap();
     assert!(matches!(&rows[0].source, Source::Bootstrap { packages, .. } if packages == &["git"]));
     assert!(
-        matches!(&rows[1].source, Source::Bootstrap { release, packages } if release == "trixie" && packages.len() > 1)
+        matches!(&rows[1].source, Source::Bootstrap { release, packages, .. } if release == "debian-13" && packages.len() > 1)
     );
     assert!(rows_of(&fixture.world, &["amazon-linux-2023"]).is_err());
     assert!(rows_of(&fixture.world, &["windows-server-2022"]).is_err());
@@ -112,7 +112,7 @@ fn rows_of_the_same_name_are_told_apart() {
     let row = |name: &str, path: &str| Row {
         name: name.into(),
         os: None,
-        source: Source::Folder(path.into()),
+        source: Source::Directory { path: path.into() },
         recipe: None,
         option: String::new(),
     };
