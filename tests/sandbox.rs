@@ -33,6 +33,7 @@ mod registries;
 mod roots;
 #[path = "sandbox/rpm.rs"]
 mod rpm;
+#[allow(dead_code, reason = "the other half of it is for the unit tests of downloads")]
 #[path = "../src/runner/actions/web/site.rs"]
 mod site;
 #[path = "sandbox/user.rs"]

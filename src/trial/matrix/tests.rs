@@ -58,7 +58,7 @@ fn a_system_has_the_root_that_a_recipe_describes() {
     assert!(
         matches!(&rows[1].source, Source::Bootstrap { release, packages, .. } if release == "debian-13" && packages.len() > 1)
     );
-    assert!(rows_of(&fixture.world, &["amazon-linux-2023"]).is_err());
+    assert!(rows_of(&fixture.world, &["rhel-9"]).is_err());
     assert!(rows_of(&fixture.world, &["windows-server-2022"]).is_err());
     assert_eq!(rows_of(&fixture.world, &["debian12"]).unwrap_err().next(), ["did you mean `debian-12`?"]);
 }
