@@ -459,7 +459,6 @@ fn what_is_not_executed_yet_is_named() {
         what,
         [
             "ExecutePowerShell, which needs Windows,",
-            "S3Download",
             "Assert",
             "a `context:` expression",
             "`if`",
