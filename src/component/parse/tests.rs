@@ -467,7 +467,7 @@ fn what_is_not_executed_yet_is_named() {
             "an `env:` expression",
         ]
     );
-    assert_eq!(places(&refused[..2]), ["E001 5:34", "E001 6:32"]);
+    assert_eq!(places(&refused[..2]), ["E001 5:34", "E001 7:32"]);
 }
 
 #[test]
