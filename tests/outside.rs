@@ -1,5 +1,7 @@
 //! What documents ask of AWS, asked through the SDK of moto, which plays S3 and Systems Manager.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be unwrapped is a failed test")]
+
 use amiforge::aws::Sdk;
 use amiforge::runner::outside::{Object, Outside};
 use aws_config::{BehaviorVersion, Region, SdkConfig};

@@ -25,7 +25,7 @@ pub const TESTS: &[Test] = &[
 ];
 
 fn builtin(payload: &str) -> Job {
-    Job::Builtin { payload: payload.into(), timeout: Some(Duration::from_secs(60)) }
+    Job::Builtin { payload: payload.into(), timeout: Some(Duration::from_mins(1)) }
 }
 
 /// Runs a job and answers each line with what `answer` makes of it.
@@ -99,7 +99,7 @@ fn run(
     steps: &str,
 ) -> (Result<Summary, DriveError>, Vec<String>) {
     let mut told = Vec::new();
-    let limit = Some(Duration::from_secs(120));
+    let limit = Some(Duration::from_mins(2));
     let result = drive(instance, &request(steps), outside, limit, &mut |what| match what {
         Told::Event(RunEvent::Output { line, .. }) => told.push(line.clone()),
         Told::Event(_) => {}
@@ -155,10 +155,10 @@ fn a_runner_downloads_from_the_web() {
     let steps = format!(
         "
       - {{ name: Hosts, action: ExecuteBash, inputs: {{ commands: ['echo 127.0.0.1 plain.test secure.test >> /etc/hosts'] }} }}
-      - {{ name: Get, action: WebDownload, inputs: [{{ source: 'http://plain.test:{}/x', destination: /srv/ }}] }}
+      - {{ name: Get, action: WebDownload, inputs: [{{ source: '{}', destination: /srv/ }}] }}
       - {{ name: Look, action: ExecuteBash, inputs: {{ commands: ['cat {{{{ build.Get.outputs[0].destination }}}}'] }} }}
 ",
-        plain.port
+        plain.url("/x").replace("127.0.0.1", "plain.test")
     );
     let (result, told) = run(&instance, &mut Nowhere, &steps);
     let summary = result.unwrap();

@@ -141,14 +141,14 @@ mod tests {
     fn components_are_here_and_objects_are_beyond() {
         let (bench, scope) = (Bench::new(), Bench::new().scope());
         let request = json!({
-            "name": "x", "semanticVersion": "1.0.0", "platform": "Linux", "data": DOCUMENT,
+            "name": "child", "semanticVersion": "1.0.0", "platform": "Linux", "data": DOCUMENT,
             "clientToken": "0123456789abcdef0123456789abcdef0123"
         });
         let answer = bench.builder("CreateComponent", &request).unwrap();
         let arn = answer["componentBuildVersionArn"].as_str().unwrap();
         let mut around = surroundings(&bench, &scope);
         assert_eq!(around.document(arn, None).as_deref(), Ok(DOCUMENT));
-        let error = around.document(&arn.replace("/x/", "/y/"), None).unwrap_err().0;
+        let error = around.document(&arn.replace("/child/", "/other/"), None).unwrap_err().0;
         assert!(error.starts_with("GetComponent of the local environment: ResourceNotFoundException: "), "{error}");
         let object = Object { bucket: "b".into(), key: "f".into(), owner: None };
         assert!(around.read(&object, 0, None).unwrap_err().0.contains("no connection to AWS"));

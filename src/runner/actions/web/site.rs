@@ -21,6 +21,7 @@ pub struct Site {
 pub type Answer = Option<Vec<u8>>;
 
 /// A whole response.
+#[allow(clippy::unnecessary_wraps, reason = "it stands where an answer is wanted")]
 pub fn response(status: &str, headers: &str, body: &[u8]) -> Answer {
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     Some([head.as_bytes(), body].concat())
