@@ -54,7 +54,18 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [jobs::TESTS, walls::TESTS, files::TESTS, ends::TESTS, packages::TESTS, roots::TESTS, registries::TESTS, rpm::TESTS, user::AS_ROOT].concat()
+    [
+        jobs::TESTS,
+        walls::TESTS,
+        files::TESTS,
+        ends::TESTS,
+        packages::TESTS,
+        roots::TESTS,
+        registries::TESTS,
+        rpm::TESTS,
+        user::AS_ROOT,
+    ]
+    .concat()
 }
 
 /// Runs what the words (a part of a name; flags are ignored) choose, and says it as libtest does.

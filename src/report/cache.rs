@@ -52,7 +52,12 @@ impl Listed {
     #[must_use]
     pub fn new(folder: &Path, entries: &[Entry]) -> Self {
         let size = entries.iter().filter_map(|entry| entry.size).sum();
-        Self { schema: "amiforge.cache/1", folder: folder.to_owned(), size, entries: entries.iter().map(item).collect() }
+        Self {
+            schema: "amiforge.cache/1",
+            folder: folder.to_owned(),
+            size,
+            entries: entries.iter().map(item).collect(),
+        }
     }
 }
 
@@ -188,7 +193,9 @@ fn table(head: [&str; 5], rows: &[[String; 5]]) -> String {
         );
     };
     line(head);
-    rows.iter().for_each(|row| line(row.each_ref().map(String::as_str)));
+    for row in rows {
+        line(row.each_ref().map(String::as_str));
+    }
     text
 }
 
@@ -260,7 +267,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NOW: Duration = Duration::from_secs(1_800_000_000);
+    const NOW: Duration = Duration::from_hours(500_000);
 
     fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + NOW
@@ -308,7 +315,10 @@ mod tests {
         ");
         let json = serde_json::to_value(Pruned::new(Path::new("/c"), &decisions, true)).unwrap();
         assert_eq!(json["schema"], "amiforge.cache-pruned/1");
-        assert_eq!((json["removed_size"].as_u64(), &json["entries"][1]["removed"]), (Some(1_400_000_000), &false.into()));
+        assert_eq!(
+            (json["removed_size"].as_u64(), &json["entries"][1]["removed"]),
+            (Some(1_400_000_000), &false.into())
+        );
         assert_eq!(json["entries"][1]["used"], "2027-01-15T03:00:00Z");
     }
 

@@ -116,7 +116,8 @@ fn become_root() -> nix::Result<()> {
 
 fn operate(socket: &mut UnixStream, operation: &Operation) -> i32 {
     // What there is to say, as JSON.
-    let json = |text: serde_json::Result<Vec<u8>>| text.map_err(|error| super::SandboxError::Protocol(error.to_string()));
+    let json =
+        |text: serde_json::Result<Vec<u8>>| text.map_err(|error| super::SandboxError::Protocol(error.to_string()));
     let result = match operation {
         Operation::Remove { path } => super::tree::remove(path).map(|()| Vec::new()),
         Operation::Capture { upper, destination, drop } => {

@@ -12,7 +12,7 @@
 //! | `wire` | what the two halves say to each other |
 //! | [`layers`] | reading files through a stack of layers |
 //! | `tree` | removing, copying and capturing trees of files |
-//! | [`root`] | roots made by mmdebstrap; layers captured, removed and swept |
+//! | [`root`] | where roots come from, the cache of them; layers captured, removed and swept |
 //! | [`host`] | the package manager's settings of this machine, for the instances |
 //! | `sys` | the system calls that need `unsafe` |
 //!

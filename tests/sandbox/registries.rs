@@ -36,7 +36,9 @@ fn skopeo_pulls_by_tag_and_digest() {
     assert_eq!(registry.count("/"), asked);
     // Of an index the image of this machine; its layers are there already under another name.
     let blobs = registry.count("/blobs/");
-    for tag in ["all".to_owned(), format!("sha256:{}", digits(&index(&images))), format!("sha256:{}", image.parts().manifest)] {
+    for tag in
+        ["all".to_owned(), format!("sha256:{}", digits(&index(&images))), format!("sha256:{}", image.parts().manifest)]
+    {
         assert_eq!(get(&text(&tag), &cache).unwrap().0.path, first.path, "{tag}");
     }
     assert_eq!(registry.count("/blobs/"), blobs);
@@ -67,10 +69,12 @@ fn podman_and_docker_take_its_place() {
         let cache = cache();
         let inner = child(&cache, &text);
         let arguments: Vec<String> = inner.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
-        let hide: String = hidden.iter().map(|path| format!("[ ! -e {path} ] || mount --bind /dev/null {path}; ")).collect();
+        let hide: Vec<String> =
+            hidden.iter().map(|path| format!("[ ! -e {path} ] || mount --bind /dev/null {path}")).collect();
+        let hide = hide.join("; ");
         let program = std::fs::read_link("/proc/self/exe").unwrap();
         let output = Command::new("unshare")
-            .args(["--mount", "sh", "-c", &format!("{hide} exec \"$0\" \"$@\"")])
+            .args(["--mount", "sh", "-c", &format!("{hide}; exec \"$0\" \"$@\"")])
             .arg(program)
             .args(arguments)
             .env("CONTAINERS_STORAGE_CONF", storage)
@@ -83,7 +87,8 @@ fn podman_and_docker_take_its_place() {
     std::fs::create_dir_all(&folder).unwrap();
     let storage = folder.join("storage.conf");
     let graph = folder.display();
-    let configuration = format!("[storage]\ndriver = \"vfs\"\nrunroot = \"{graph}/run\"\ngraphroot = \"{graph}/graph\"\n");
+    let configuration =
+        format!("[storage]\ndriver = \"vfs\"\nrunroot = \"{graph}/run\"\ngraphroot = \"{graph}/graph\"\n");
     std::fs::write(&storage, configuration).unwrap();
     if Path::new(PODMAN).exists() {
         let (worked, text, cache) = said(&[SKOPEO], &storage);

@@ -8,8 +8,8 @@ use amiforge::project::{self, Arch};
 use amiforge::render;
 use amiforge::runner::{DocumentRequest, Request, RunEvent};
 use amiforge::sandbox::{Exit, Instance, Job, Line, environment, root};
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -122,14 +122,14 @@ impl Fixture {
                 write("etc/zypp/zypp.conf", "[main]\nmultiversion = provides:multiversion(kernel)\n");
                 let debs = self.folder.join("debs");
                 download(&debs, &base);
-                script += &format!("dpkg --install {}/archives/*.deb\n", debs.display());
+                let _ = writeln!(script, "dpkg --install {}/archives/*.deb", debs.display());
             }
         }
         if system == System::Amazon {
             // Once, so that Python need not compile all of dnf at every call of every test.
             script += "dnf -q repoquery >/dev/null; dnf -q needs-restarting -r || true; dnf -q clean all\n";
         }
-        script += &format!("rpm --install {}/old/*.rpm\nrpm --query --all | wc -l\n", self.folder.display());
+        let _ = writeln!(script, "rpm --install {}/old/*.rpm\nrpm --query --all | wc -l", self.folder.display());
         let mut spec = spec(vec![base.clone()]);
         spec.bind = vec![self.folder.clone()];
         spec.inject = amiforge::sandbox::host::package_settings();
@@ -158,7 +158,9 @@ fn download(folder: &Path, root: &Path) {
     }
     // Lists of its own: those of this machine may be old or not there.
     let places = ["archives/partial", "lists/partial"].map(|place| folder.join(place));
-    places.iter().for_each(|place| fs::create_dir_all(place).unwrap());
+    for place in places {
+        fs::create_dir_all(place).unwrap();
+    }
     let settings = [
         ("Dir::State::status", root.join("var/lib/dpkg/status")),
         ("Dir::State::lists", folder.join("lists")),
@@ -200,7 +202,8 @@ const NEXT_SECOND: &str = "while [ \"$(date +%s)\" -le \"$(stat -c %Y /proc/1)\"
 /// The installed version of every package of the fixture, as the test's table would have it after an upgrade.
 fn assert_installed(instance: &Instance, newer: &dyn Fn(&rpm::Package) -> bool) {
     for package in &rpm::PACKAGES {
-        let versions = sh(instance, &format!("rpm --query --queryformat '%{{VERSION}}-%{{RELEASE}}\\n' {}", package.name));
+        let versions =
+            sh(instance, &format!("rpm --query --queryformat '%{{VERSION}}-%{{RELEASE}}\\n' {}", package.name));
         let wanted = if newer(package) { package.to } else { package.from };
         assert_eq!(versions.lines().last(), Some(wanted), "{}", package.name);
         // The kernel that may be running is not taken away.
@@ -219,10 +222,12 @@ fn dnf_knows_advisories_and_restarts() {
     let all = expect(&instance, 100, "dnf -q check-update");
     assert_eq!(all.lines().filter(|line| line.contains("noarch")).count(), 7, "{all}");
     let security = expect(&instance, 100, "dnf -q check-update --security");
-    let mut names: Vec<&str> = security.lines().filter_map(|line| line.split_once(".noarch")).map(|(name, _)| name).collect();
+    let mut names: Vec<&str> =
+        security.lines().filter_map(|line| line.split_once(".noarch")).map(|(name, _)| name).collect();
     names.sort_unstable();
     assert_eq!(names, rpm::security_packages());
-    let list = expect(&instance, 0, "dnf -q updateinfo list --with-cve; dnf -q updateinfo list --sec-severity=Critical");
+    let list =
+        expect(&instance, 0, "dnf -q updateinfo list --with-cve; dnf -q updateinfo list --sec-severity=Critical");
     let list: Vec<String> = list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert!(list.contains(&"CVE-2026-1002 Critical/Sec. amifix-web-2.4.1-10.noarch".to_owned()), "{list:?}");
     assert!(list.contains(&"FIX-2026-002 Critical/Sec. amifix-web-2.4.1-10.noarch".to_owned()), "{list:?}");
@@ -247,9 +252,14 @@ fn zypper_knows_patches_and_restarts() {
     // 101: security patches are needed (zypper(8)).
     expect(&instance, 101, &format!("{zypper} patch-check"));
     let list = expect(&instance, 0, &format!("{zypper} list-patches --category security"));
-    assert_eq!(list.lines().filter(|line| line.contains("FIX-2026-")).count(), rpm::security_packages().len(), "{list}");
+    assert_eq!(
+        list.lines().filter(|line| line.contains("FIX-2026-")).count(),
+        rpm::security_packages().len(),
+        "{list}"
+    );
     expect(&instance, 0, &format!("{zypper} list-patches --cve=CVE-2026-1002 | grep FIX-2026-002"));
-    let (code, text) = said(&instance, &format!("{zypper} patch --category security --with-interactive --auto-agree-with-licenses"));
+    let (code, text) =
+        said(&instance, &format!("{zypper} patch --category security --with-interactive --auto-agree-with-licenses"));
     // 102: done, a restart is needed.
     assert!([0, 102].contains(&code), "{code}: {text}");
     assert_installed(&instance, &is_security);
@@ -340,7 +350,6 @@ fn patch(system: System, os: &str) {
     let before = FIXTURE.start(system);
     let (exit, events, _) = execute(&before, &documents, &["test"]);
     assert_eq!(exit, Exit::Code(1), "{}", output(&events));
-    let _ = std::io::stdout().flush();
 }
 
 fn our_components_patch_amazon_linux() {

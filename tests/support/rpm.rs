@@ -26,8 +26,8 @@ pub struct Advisory {
     pub cve: Option<&'static str>,
 }
 
-const fn security(id: &'static str, severity: &'static str, cve: &'static str) -> Option<Advisory> {
-    Some(Advisory { id, kind: "security", severity, cve: Some(cve) })
+const fn security(id: &'static str, severity: &'static str, cve: &'static str) -> Advisory {
+    Advisory { id, kind: "security", severity, cve: Some(cve) }
 }
 
 const fn package(name: &'static str, from: &'static str, to: &'static str, advisory: Option<Advisory>) -> Package {
@@ -36,9 +36,9 @@ const fn package(name: &'static str, from: &'static str, to: &'static str, advis
 
 /// Installed before, and offered newer for the most part.
 pub const PACKAGES: [Package; 8] = [
-    package("amifix-lib", "1.0-1", "1.0-2", security("FIX-2026-001", "Important", "CVE-2026-1001")),
-    package("amifix-web", "2.4.1-2", "2.4.1-10", security("FIX-2026-002", "Critical", "CVE-2026-1002")),
-    package("amifix-conf", "3.0-1", "3.0-1.1", security("FIX-2026-003", "Low", "CVE-2026-1003")),
+    package("amifix-lib", "1.0-1", "1.0-2", Some(security("FIX-2026-001", "Important", "CVE-2026-1001"))),
+    package("amifix-web", "2.4.1-2", "2.4.1-10", Some(security("FIX-2026-002", "Critical", "CVE-2026-1002"))),
+    package("amifix-conf", "3.0-1", "3.0-1.1", Some(security("FIX-2026-003", "Low", "CVE-2026-1003"))),
     package(
         "amifix-tool",
         "0.9-1",
@@ -47,8 +47,14 @@ pub const PACKAGES: [Package; 8] = [
     ),
     package("amifix-new", "1-1", "2-1", None),
     package("amifix-old", "1.0-1", "1.0-1", None),
-    Package { restart: true, ..package("glibc", "2.34-1", "2.34-2", security("FIX-2026-005", "Moderate", "CVE-2026-1004")) },
-    Package { restart: true, ..package("kernel", "6.1.1-1", "6.1.2-1", security("FIX-2026-006", "Important", "CVE-2026-1005")) },
+    Package {
+        restart: true,
+        ..package("glibc", "2.34-1", "2.34-2", Some(security("FIX-2026-005", "Moderate", "CVE-2026-1004")))
+    },
+    Package {
+        restart: true,
+        ..package("kernel", "6.1.1-1", "6.1.2-1", Some(security("FIX-2026-006", "Important", "CVE-2026-1005")))
+    },
 ];
 
 /// What provides the names that scripts and package managers ask for.
@@ -68,8 +74,12 @@ pub fn write(folder: &Path) {
     for place in [&repository, &old, &build] {
         fs::create_dir_all(place).unwrap();
     }
-    let mut specs = vec![spec(RELEASE, "2023.1-1", "Provides: /bin/sh\nProvides: /bin/bash\nProvides: system-release = 2023\n\
-        Provides: system-release(releasever) = 2023\n")];
+    let mut specs = vec![spec(
+        RELEASE,
+        "2023.1-1",
+        "Provides: /bin/sh\nProvides: /bin/bash\nProvides: system-release = 2023\n\
+        Provides: system-release(releasever) = 2023\n",
+    )];
     for package in &PACKAGES {
         specs.push(spec(package.name, package.from, provides(package.name)));
         if package.to != package.from {
@@ -85,7 +95,11 @@ pub fn write(folder: &Path) {
     let top = format!("_topdir {}", build.display());
     // Nothing compiled, nothing to strip, nothing to compress: a tenth of a second for each package.
     let quick = ["-bb", "--quiet", "--define", "__os_install_post %{nil}", "--define", "_binary_payload w0.ufdio"];
-    run(Command::new("rpmbuild").args(quick).args(["--define", &top]).args(&paths).env("SOURCE_DATE_EPOCH", "1600000000"));
+    run(Command::new("rpmbuild")
+        .args(quick)
+        .args(["--define", &top])
+        .args(&paths)
+        .env("SOURCE_DATE_EPOCH", "1600000000"));
     for file in fs::read_dir(build.join("RPMS/noarch")).unwrap() {
         let path = file.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();

@@ -28,8 +28,10 @@ pub struct ListArgs {
 
 /// Arguments of `cache prune`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "What a process uses and what images of a project stand on is never removed. Removed roots are made again\n\
-    when they are asked for.")]
+#[command(
+    after_help = "What a process uses and what images of a project stand on is never removed. Removed roots are made again\n\
+    when they are asked for."
+)]
 pub struct PruneArgs {
     /// Remove roots that were not used for so long, such as 30d or 12h.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]

@@ -1,6 +1,5 @@
 //! Parent images: a root of the cache, made once per machine, or a folder of the project, shown as a publisher's public AMI.
 
-use super::super::random;
 use super::super::records::{AMI, Ami, COMPONENT, INFRASTRUCTURE, RECIPE};
 use super::super::service::Service;
 use super::super::store::{Scope, StoreError};

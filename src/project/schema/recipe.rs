@@ -108,7 +108,10 @@ fn local() -> Value {
             ("packages", described("Packages on top of the smallest set.", texts(&package))),
             (
                 "mirror",
-                described("Package mirror to make it from; this machine's when absent.", matching("^(https?|file):/[!-~]+$")),
+                described(
+                    "Package mirror to make it from; this machine's when absent.",
+                    matching("^(https?|file):/[!-~]+$"),
+                ),
             ),
             ("oci", described("Image of a registry, fetched by skopeo, podman or docker.", matching(REFERENCE))),
             (

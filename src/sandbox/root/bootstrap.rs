@@ -223,16 +223,13 @@ fn arguments(spec: &BootstrapSpec, made: &Made, root: &Path) -> Vec<String> {
     for (name, value) in host::acquire_settings() {
         arguments.push(format!("--aptopt={name} \"{value}\""));
     }
-    let Made { release, mirror, keyring, .. } = made;
+    let Made { release, keyring, .. } = made;
+    // apt leaves packages of a folder where they are, and inside of the new root they are not.
+    let mirror = made.mirror.strip_prefix("file:").map_or_else(|| made.mirror.clone(), |path| format!("copy:{path}"));
     arguments.extend([
         release.code.to_owned(),
         root.display().to_string(),
-        format!(
-            "deb [signed-by={}] {mirror} {} {}",
-            keyring.display(),
-            release.code,
-            release.distribution.components
-        ),
+        format!("deb [signed-by={}] {mirror} {} {}", keyring.display(), release.code, release.distribution.components),
     ]);
     arguments
 }
@@ -345,6 +342,14 @@ mod tests {
     }
 
     #[test]
+    fn packages_of_a_folder_are_copied_into_the_root() {
+        let made = made("bookworm", "file:/srv/debian");
+        let arguments = arguments(&spec(), &made, Path::new("/r"));
+        assert!(arguments.last().unwrap().ends_with("] copy:/srv/debian bookworm main"), "{arguments:?}");
+        assert!(sources(&made).text.contains("URIs: file:/srv/debian\n"));
+    }
+
+    #[test]
     fn a_release_of_ubuntu_has_its_own_keys_and_parts_of_the_archive() {
         let made = made("ubuntu-24.04", "http://m.example/ubuntu");
         let arguments = arguments(&spec(), &made, Path::new("/r"));
@@ -399,10 +404,13 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "of the host").unwrap();
         }
-        for path in ["etc/apt/sources.list.d", "etc/apt/apt.conf.d", "var/cache/apt/archives", "run", "usr/share/keyrings"] {
+        for path in
+            ["etc/apt/sources.list.d", "etc/apt/apt.conf.d", "var/cache/apt/archives", "run", "usr/share/keyrings"]
+        {
             fs::create_dir_all(root.join(path)).unwrap();
         }
-        let sources = Sources { file: "debian.sources".into(), text: "Types: deb\n".into(), keys: Some(b"keys".to_vec()) };
+        let sources =
+            Sources { file: "debian.sources".into(), text: "Types: deb\n".into(), keys: Some(b"keys".to_vec()) };
         finish(root, &sources).unwrap();
         assert_eq!(fs::read_to_string(root.join("etc/apt/sources.list.d/debian.sources")).unwrap(), "Types: deb\n");
         assert_eq!(fs::read(root.join("usr/share/keyrings/amiforge-mirror.gpg")).unwrap(), b"keys");

@@ -100,7 +100,11 @@ mod tests {
     fn what_is_no_root_is_refused_with_a_reason() {
         let folder = tempfile::tempdir().unwrap();
         let said = |path: &Path| identify(path, "dir:x").unwrap_err().to_string();
-        assert!(said(folder.path()).contains("no root can be made of dir:x: it has neither bin"), "{}", said(folder.path()));
+        assert!(
+            said(folder.path()).contains("no root can be made of dir:x: it has neither bin"),
+            "{}",
+            said(folder.path())
+        );
         assert!(said(&folder.path().join("absent")).contains("cannot be read"));
         write(folder.path(), "file", "");
         assert!(said(&folder.path().join("file")).contains("a tar is tar:PATH"));

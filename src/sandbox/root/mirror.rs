@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn the_default_is_the_one_of_mmdebstrap() {
         let program = "sub f {\n    my $mirror    = 'http://m.example/debian';\n    my $mirrors = 'x';\n}\n";
-        let ubuntu = "if (x) {\n    $mirror    = 'http://m.example/ubuntu';\n    $secmirror = 'http://s.example/ubuntu';\n";
+        let ubuntu =
+            "if (x) {\n    $mirror    = 'http://m.example/ubuntu';\n    $secmirror = 'http://s.example/ubuntu';\n";
         assert_eq!(default_of(ubuntu, "ubuntu").as_deref(), Some("http://m.example/ubuntu"));
         assert_eq!(default_of(ubuntu, "ubuntu-ports"), None);
         assert_eq!(default_of(program, DEBIAN).as_deref(), Some("http://m.example/debian"));

@@ -96,7 +96,12 @@ fn key_of_bootstrap(release: &str, packages: &[String], mirror: Option<&str>) ->
     key(&words)
 }
 
-fn fetched(reference: &str, from: &str, cache: &Cache, on_line: &mut dyn FnMut(Line)) -> Result<Obtained, SandboxError> {
+fn fetched(
+    reference: &str,
+    from: &str,
+    cache: &Cache,
+    on_line: &mut dyn FnMut(Line),
+) -> Result<Obtained, SandboxError> {
     if let Some(obtained) = remembered(from, cache, on_line)? {
         return Ok(obtained);
     }
@@ -143,12 +148,7 @@ fn remembered(from: &str, cache: &Cache, on_line: &mut dyn FnMut(Line)) -> Resul
 }
 
 /// The root of an image, if it is there and whole.
-fn there(
-    id: &str,
-    from: &str,
-    cache: &Cache,
-    on_line: &mut dyn FnMut(Line),
-) -> Result<Option<Obtained>, SandboxError> {
+fn there(id: &str, from: &str, cache: &Cache, on_line: &mut dyn FnMut(Line)) -> Result<Option<Obtained>, SandboxError> {
     let mut absent = false;
     let mut making = |_: &Path, _: &Path, _: &mut dyn FnMut(Line)| {
         absent = true;
@@ -174,12 +174,7 @@ fn image(
     of_image(&image.map_err(|problem| problem.of(from))?, from, cache, on_line)
 }
 
-fn of_image(
-    image: &Image,
-    from: &str,
-    cache: &Cache,
-    on_line: &mut dyn FnMut(Line),
-) -> Result<Obtained, SandboxError> {
+fn of_image(image: &Image, from: &str, cache: &Cache, on_line: &mut dyn FnMut(Line)) -> Result<Obtained, SandboxError> {
     let mut making = |root: &Path, _: &Path, on_line: &mut dyn FnMut(Line)| {
         on_line(Line::Err(format!("unpacking {} layers of {from}", image.layers.len())));
         fill(image.layers.clone(), true, root)

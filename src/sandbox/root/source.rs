@@ -165,9 +165,8 @@ fn reference_problem(reference: &str) -> Problem {
         _ => (name, None),
     };
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_tag = |tag: &str| {
-        tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || ".-".contains(c))
-    };
+    let is_tag =
+        |tag: &str| tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || ".-".contains(c));
     if tag.is_some_and(|tag| !is_tag(tag)) {
         return wrong("a tag is up to 128 letters, digits, `_`, `.` and `-`");
     }
@@ -180,7 +179,8 @@ fn reference_problem(reference: &str) -> Problem {
         return wrong("a name is lower-case letters, digits, `.`, `_` and `-`, in parts between slashes");
     }
     let host_char = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-    let is_host = |host: &str| host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') && host.chars().all(host_char);
+    let is_host =
+        |host: &str| host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') && host.chars().all(host_char);
     if host.is_some_and(|host| !is_host(host)) {
         return wrong("what stands before the first slash is no host");
     }

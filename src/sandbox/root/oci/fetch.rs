@@ -126,7 +126,8 @@ impl Skopeo<'_> {
         if found != digest {
             return Err(self.wrong_digest(&digest, &found));
         }
-        super::manifest(&Store::Flat(place), &Document::read(&written, "its manifest")?, architecture()).map(Pulled::Fetched)
+        super::manifest(&Store::Flat(place), &Document::read(&written, "its manifest")?, architecture())
+            .map(Pulled::Fetched)
     }
 
     /// The index or manifest, byte by byte as the registry has it, and its digest.

@@ -182,7 +182,9 @@ fn saved(store: &Store, name: Option<&str>, architecture: &str) -> Result<Image>
     // `<id>.json`, or `blobs/sha256/<id>` in newer ones.
     let named = entry.config.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
     if named.len() == 64 && named != id {
-        return Err(unusable(format!("its configuration has the digest sha256:{id}, and not the one of its name, {named}")));
+        return Err(unusable(format!(
+            "its configuration has the digest sha256:{id}, and not the one of its name, {named}"
+        )));
     }
     let configuration = Configuration::read(&bytes)?;
     configuration.check(architecture)?;
@@ -206,7 +208,8 @@ fn document(store: &Store, entry: &Descriptor) -> Result<Document> {
 fn proved(store: &Store, entry: &Descriptor) -> Result<Blob> {
     let expected = digits(&entry.digest)?;
     let blob = store.blob(&expected).ok_or_else(|| {
-        let foreign = if entry.urls.is_empty() { "" } else { " (it has to be fetched from elsewhere, which is not done)" };
+        let foreign =
+            if entry.urls.is_empty() { "" } else { " (it has to be fetched from elsewhere, which is not done)" };
         unusable(format!("{} is missing{foreign}", short(&entry.digest)))
     })?;
     if entry.size != blob.length {
@@ -214,7 +217,11 @@ fn proved(store: &Store, entry: &Descriptor) -> Result<Blob> {
         return Err(unusable(what));
     }
     let found = digest_of(&blob)?;
-    if found == expected { Ok(blob) } else { Err(unusable(format!("{} is damaged: its bytes have the digest {found}", short(&entry.digest)))) }
+    if found == expected {
+        Ok(blob)
+    } else {
+        Err(unusable(format!("{} is damaged: its bytes have the digest {found}", short(&entry.digest))))
+    }
 }
 
 /// The SHA-256 of a blob as it is.
@@ -265,7 +272,11 @@ fn several<'a>(names: impl Iterator<Item = &'a str>) -> Problem {
 fn other_platform(architecture: &str, index: &Document) -> Problem {
     let platforms: BTreeSet<String> =
         index.manifests.iter().filter_map(|entry| entry.platform.as_ref()).map(ToString::to_string).collect();
-    let has = if platforms.is_empty() { String::new() } else { format!("; it is for {}", platforms.into_iter().collect::<Vec<_>>().join(", ")) };
+    let has = if platforms.is_empty() {
+        String::new()
+    } else {
+        format!("; it is for {}", platforms.into_iter().collect::<Vec<_>>().join(", "))
+    };
     Problem::Image(Unusable {
         why: format!("it has nothing for linux/{architecture}, which this machine is{has}"),
         next: "instances run programs on the machine's own processor: take an image for it".into(),

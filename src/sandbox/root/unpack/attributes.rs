@@ -4,9 +4,9 @@
 use super::member::{Kind, Member};
 use crate::sandbox::sys;
 use nix::errno::Errno;
+use nix::fcntl::AtFlags;
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
-use nix::fcntl::AtFlags;
 use nix::unistd::{Gid, Uid, fchownat};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, Permissions};
@@ -39,7 +39,10 @@ impl Tally {
         [
             note(self.devices, "device nodes are left out: an instance has a /dev of its own"),
             note(self.owners, "files have another owner than in the image: theirs does not exist for this user"),
-            note(self.attributes, "extended attributes are left out (labels and marks that only the host's kernel may set)"),
+            note(
+                self.attributes,
+                "extended attributes are left out (labels and marks that only the host's kernel may set)",
+            ),
         ]
         .into_iter()
         .flatten()
@@ -100,7 +103,7 @@ fn own(at: &Path, member: &Member, tally: &mut Tally) -> io::Result<()> {
 fn is_kept(name: &str) -> bool {
     match name.split_once('.') {
         Some(("user", rest)) => !rest.starts_with("overlay."),
-        Some(("security", "capability")) | Some(("system", "posix_acl_access" | "posix_acl_default")) => true,
+        Some(("security", "capability") | ("system", "posix_acl_access" | "posix_acl_default")) => true,
         _ => false,
     }
 }
@@ -110,7 +113,9 @@ fn set(at: &Path, name: &str, value: &[u8]) -> io::Result<bool> {
     match sys::set_attribute(at, name, value) {
         Ok(()) => Ok(true),
         Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EOPNOTSUPP | Errno::EPERM | Errno::EINVAL | Errno::E2BIG | Errno::ERANGE | Errno::ENOSPC) => Ok(false),
+            Some(Errno::EOPNOTSUPP | Errno::EPERM | Errno::EINVAL | Errno::E2BIG | Errno::ERANGE | Errno::ENOSPC) => {
+                Ok(false)
+            }
             _ => Err(error),
         },
     }

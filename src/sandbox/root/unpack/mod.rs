@@ -79,7 +79,11 @@ fn run(order: &Order) -> Result<Tally, SandboxError> {
         check(layer, bytes.hash)?;
     }
     let name = order.layers.last().map(|layer| layer.name.clone()).unwrap_or_default();
-    filling.finish().map_err(|refused| SandboxError::Archive { archive: name, member: refused.member, why: refused.why })
+    filling.finish().map_err(|refused| SandboxError::Archive {
+        archive: name,
+        member: refused.member,
+        why: refused.why,
+    })
 }
 
 fn check(layer: &Layer, hash: Option<Sha256>) -> Result<(), SandboxError> {

@@ -128,7 +128,7 @@ impl Tree {
     fn make(&self, path: &Path, made: &mut dyn FnMut(&Path)) -> io::Result<Folder> {
         let mut folder = self.enter(Path::new(""))?;
         let mut so_far = PathBuf::new();
-        for part in path.iter() {
+        for part in path {
             so_far.push(part);
             folder = match self.enter(&so_far) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -160,7 +160,8 @@ impl Tree {
         })?;
         let found = true_path(&fd)?;
         // Said by the kernel already; said again, because everything hangs on it.
-        let inside = found.strip_prefix(&self.path).map_err(|_| io::Error::other("it would lie outside of the root"))?;
+        let inside =
+            found.strip_prefix(&self.path).map_err(|_| io::Error::other("it would lie outside of the root"))?;
         Ok(Folder { path: inside.to_owned(), fd: std::sync::Arc::new(fd) })
     }
 }

@@ -121,7 +121,6 @@ impl Scene {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn told(refused: Refused) -> String {
     format!("{}: {}", refused.member.unwrap_or_default(), refused.why)
 }
@@ -168,7 +167,10 @@ fn hostile() -> Vec<(Option<&'static str>, Tar)> {
         (None, t().member("null", EntryType::Char, "", 0o666, b"")),
         (None, t().member("disk", EntryType::Block, "", 0o666, b"")),
         (None, t().member("pipe", EntryType::Fifo, "", 0o666, b"").file("pipe", "no longer one")),
-        (Some("something on the way to it is no folder"), t().member("pipe", EntryType::Fifo, "", 0o666, b"").file("pipe/x", "x")),
+        (
+            Some("something on the way to it is no folder"),
+            t().member("pipe", EntryType::Fifo, "", 0o666, b"").file("pipe/x", "x"),
+        ),
         (Some("something on the way to it is no folder"), t().file("file", "x").file("file/x", "x")),
         (Some("it takes the place of the root itself"), t().file(".", "x")),
         (Some("it takes the place of the root itself"), t().soft("/", "../outside")),
@@ -231,7 +233,12 @@ fn links_lead_where_they_would_inside() {
 fn layers_remove_what_their_marks_say_and_nothing_of_their_own() {
     let below = || {
         let t = Tar::default().file("gone", "1").file("d/old", "1").file("d/kept", "1").file("e/old", "1");
-        t.file("e/sub/old", "1").folder("f", 0o755).file("f/x", "1").soft("lib", "e").file("file", "1").folder("dir", 0o700)
+        t.file("e/sub/old", "1")
+            .folder("f", 0o755)
+            .file("f/x", "1")
+            .soft("lib", "e")
+            .file("file", "1")
+            .folder("dir", 0o700)
     };
     let above = Tar::default()
         .file(".wh.gone", "")
