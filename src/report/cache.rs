@@ -193,7 +193,9 @@ fn table(head: [&str; 5], rows: &[[String; 5]]) -> String {
         );
     };
     line(head);
-    rows.iter().for_each(|row| line(row.each_ref().map(String::as_str)));
+    for row in rows {
+        line(row.each_ref().map(String::as_str));
+    }
     text
 }
 
@@ -265,7 +267,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NOW: Duration = Duration::from_secs(1_800_000_000);
+    const NOW: Duration = Duration::from_hours(500_000);
 
     fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + NOW

@@ -69,11 +69,12 @@ fn podman_and_docker_take_its_place() {
         let cache = cache();
         let inner = child(&cache, &text);
         let arguments: Vec<String> = inner.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
-        let hide: String =
-            hidden.iter().map(|path| format!("[ ! -e {path} ] || mount --bind /dev/null {path}; ")).collect();
+        let hide: Vec<String> =
+            hidden.iter().map(|path| format!("[ ! -e {path} ] || mount --bind /dev/null {path}")).collect();
+        let hide = hide.join("; ");
         let program = std::fs::read_link("/proc/self/exe").unwrap();
         let output = Command::new("unshare")
-            .args(["--mount", "sh", "-c", &format!("{hide} exec \"$0\" \"$@\"")])
+            .args(["--mount", "sh", "-c", &format!("{hide}; exec \"$0\" \"$@\"")])
             .arg(program)
             .args(arguments)
             .env("CONTAINERS_STORAGE_CONF", storage)

@@ -54,7 +54,7 @@ fn refused(text: &str, cache: &Cache) -> String {
 fn left(cache: &Cache) -> Vec<String> {
     let files = fs::read_dir(cache.folder().join("roots")).into_iter().flatten().flatten();
     let names = files.map(|file| file.file_name().into_string().unwrap());
-    names.filter(|name| !name.ends_with(".lock")).collect()
+    names.filter(|name| Path::new(name).extension().is_none_or(|end| end != "lock")).collect()
 }
 
 fn place(name: &str) -> PathBuf {
@@ -269,7 +269,7 @@ fn what_is_used_is_never_pruned() {
     let dry = why(Policy { dry_run: true, ..everything });
     assert!(find(&dry, &idle).0 && idle.exists());
     // By its age nothing goes that was used just now; all of it goes seen from the future.
-    assert!(why(Policy { older_than: Some(Duration::from_secs(3600)), ..Policy::default() }).iter().all(|d| !d.1));
+    assert!(why(Policy { older_than: Some(Duration::from_hours(1)), ..Policy::default() }).iter().all(|d| !d.1));
     let done = why(everything);
     assert_eq!(find(&done, &used.path), (false, "a process uses it".into()));
     let (removed, said) = find(&done, &pinned);
@@ -319,7 +319,9 @@ fn damage_is_noticed_and_mended() {
 pub fn obtain_in_child(folder: &str, text: &str) {
     match get(text, &Cache::new(folder)) {
         Ok((obtained, said)) => {
-            said.iter().for_each(|line| println!("{line}"));
+            for line in said {
+                println!("{line}");
+            }
             println!("obtained {}", obtained.path.display());
         }
         Err(error) => {

@@ -8,8 +8,8 @@ use amiforge::project::{self, Arch};
 use amiforge::render;
 use amiforge::runner::{DocumentRequest, Request, RunEvent};
 use amiforge::sandbox::{Exit, Instance, Job, Line, environment, root};
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -122,14 +122,14 @@ impl Fixture {
                 write("etc/zypp/zypp.conf", "[main]\nmultiversion = provides:multiversion(kernel)\n");
                 let debs = self.folder.join("debs");
                 download(&debs, &base);
-                script += &format!("dpkg --install {}/archives/*.deb\n", debs.display());
+                let _ = writeln!(script, "dpkg --install {}/archives/*.deb", debs.display());
             }
         }
         if system == System::Amazon {
             // Once, so that Python need not compile all of dnf at every call of every test.
             script += "dnf -q repoquery >/dev/null; dnf -q needs-restarting -r || true; dnf -q clean all\n";
         }
-        script += &format!("rpm --install {}/old/*.rpm\nrpm --query --all | wc -l\n", self.folder.display());
+        let _ = writeln!(script, "rpm --install {}/old/*.rpm\nrpm --query --all | wc -l", self.folder.display());
         let mut spec = spec(vec![base.clone()]);
         spec.bind = vec![self.folder.clone()];
         spec.inject = amiforge::sandbox::host::package_settings();
@@ -158,7 +158,9 @@ fn download(folder: &Path, root: &Path) {
     }
     // Lists of its own: those of this machine may be old or not there.
     let places = ["archives/partial", "lists/partial"].map(|place| folder.join(place));
-    places.iter().for_each(|place| fs::create_dir_all(place).unwrap());
+    for place in places {
+        fs::create_dir_all(place).unwrap();
+    }
     let settings = [
         ("Dir::State::status", root.join("var/lib/dpkg/status")),
         ("Dir::State::lists", folder.join("lists")),
@@ -349,7 +351,6 @@ fn patch(system: System, os: &str) {
     let before = FIXTURE.start(system);
     let (exit, events, _) = execute(&before, &documents, &["test"]);
     assert_eq!(exit, Exit::Code(1), "{}", output(&events));
-    let _ = std::io::stdout().flush();
 }
 
 fn our_components_patch_amazon_linux() {

@@ -15,3 +15,4 @@ pub mod registry;
 pub mod repo;
 pub mod root;
 pub mod rpm;
+pub mod signed;

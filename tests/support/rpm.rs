@@ -26,8 +26,8 @@ pub struct Advisory {
     pub cve: Option<&'static str>,
 }
 
-const fn security(id: &'static str, severity: &'static str, cve: &'static str) -> Option<Advisory> {
-    Some(Advisory { id, kind: "security", severity, cve: Some(cve) })
+const fn security(id: &'static str, severity: &'static str, cve: &'static str) -> Advisory {
+    Advisory { id, kind: "security", severity, cve: Some(cve) }
 }
 
 const fn package(name: &'static str, from: &'static str, to: &'static str, advisory: Option<Advisory>) -> Package {
@@ -36,9 +36,9 @@ const fn package(name: &'static str, from: &'static str, to: &'static str, advis
 
 /// Installed before, and offered newer for the most part.
 pub const PACKAGES: [Package; 8] = [
-    package("amifix-lib", "1.0-1", "1.0-2", security("FIX-2026-001", "Important", "CVE-2026-1001")),
-    package("amifix-web", "2.4.1-2", "2.4.1-10", security("FIX-2026-002", "Critical", "CVE-2026-1002")),
-    package("amifix-conf", "3.0-1", "3.0-1.1", security("FIX-2026-003", "Low", "CVE-2026-1003")),
+    package("amifix-lib", "1.0-1", "1.0-2", Some(security("FIX-2026-001", "Important", "CVE-2026-1001"))),
+    package("amifix-web", "2.4.1-2", "2.4.1-10", Some(security("FIX-2026-002", "Critical", "CVE-2026-1002"))),
+    package("amifix-conf", "3.0-1", "3.0-1.1", Some(security("FIX-2026-003", "Low", "CVE-2026-1003"))),
     package(
         "amifix-tool",
         "0.9-1",
@@ -49,11 +49,11 @@ pub const PACKAGES: [Package; 8] = [
     package("amifix-old", "1.0-1", "1.0-1", None),
     Package {
         restart: true,
-        ..package("glibc", "2.34-1", "2.34-2", security("FIX-2026-005", "Moderate", "CVE-2026-1004"))
+        ..package("glibc", "2.34-1", "2.34-2", Some(security("FIX-2026-005", "Moderate", "CVE-2026-1004")))
     },
     Package {
         restart: true,
-        ..package("kernel", "6.1.1-1", "6.1.2-1", security("FIX-2026-006", "Important", "CVE-2026-1005"))
+        ..package("kernel", "6.1.1-1", "6.1.2-1", Some(security("FIX-2026-006", "Important", "CVE-2026-1005")))
     },
 ];
 

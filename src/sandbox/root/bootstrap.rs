@@ -224,7 +224,9 @@ fn arguments(spec: &BootstrapSpec, made: &Made, root: &Path) -> Vec<String> {
     for (name, value) in host::acquire_settings() {
         arguments.push(format!("--aptopt={name} \"{value}\""));
     }
-    let Made { release, mirror, keyring, .. } = made;
+    let Made { release, keyring, .. } = made;
+    // apt leaves packages of a folder where they are, and inside of the new root they are not.
+    let mirror = made.mirror.strip_prefix("file:").map_or_else(|| made.mirror.clone(), |path| format!("copy:{path}"));
     arguments.extend([
         release.code.to_owned(),
         root.display().to_string(),
@@ -338,6 +340,14 @@ mod tests {
                 "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://m.example/debian bookworm main"
             ]
         );
+    }
+
+    #[test]
+    fn packages_of_a_folder_are_copied_into_the_root() {
+        let made = made("bookworm", "file:/srv/debian");
+        let arguments = arguments(&spec(), &made, Path::new("/r"));
+        assert!(arguments.last().unwrap().ends_with("] copy:/srv/debian bookworm main"), "{arguments:?}");
+        assert!(sources(&made).text.contains("URIs: file:/srv/debian\n"));
     }
 
     #[test]

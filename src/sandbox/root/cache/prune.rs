@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + DAY * 20_000
@@ -192,7 +192,7 @@ mod tests {
         ) {
             let mut entries: Vec<Entry> =
                 list.into_iter().map(|(days, size, state)| entry("k", days, size, state)).collect();
-            entries.sort_by(|a, b| b.used.cmp(&a.used));
+            entries.sort_by_key(|entry| std::cmp::Reverse(entry.used));
             let policy = Policy { older_than: days.map(|days| DAY * days), max_size: most, all, dry_run: true };
             let decisions = decide(entries, policy, now());
             for decision in &decisions {

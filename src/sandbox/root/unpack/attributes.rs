@@ -103,7 +103,7 @@ fn own(at: &Path, member: &Member, tally: &mut Tally) -> io::Result<()> {
 fn is_kept(name: &str) -> bool {
     match name.split_once('.') {
         Some(("user", rest)) => !rest.starts_with("overlay."),
-        Some(("security", "capability")) | Some(("system", "posix_acl_access" | "posix_acl_default")) => true,
+        Some(("security", "capability") | ("system", "posix_acl_access" | "posix_acl_default")) => true,
         _ => false,
     }
 }

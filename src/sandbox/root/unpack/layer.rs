@@ -95,7 +95,7 @@ impl Filling {
         let mut made = Vec::new();
         let place = self.tree.place(&path, &mut |inside| made.push(inside.to_owned()))?;
         for folder in made {
-            self.bring(folder.clone());
+            self.bring(&folder);
             self.folders.insert(folder, ordinary_folder());
         }
         let Some(place) = place else {
@@ -164,8 +164,8 @@ impl Filling {
         }
     }
 
-    fn bring(&mut self, inside: PathBuf) {
-        let mut at = Some(inside.as_path());
+    fn bring(&mut self, inside: &Path) {
+        let mut at = Some(inside);
         while let Some(path) = at.filter(|path| !path.as_os_str().is_empty()) {
             if !self.brought.insert(path.to_owned()) {
                 break;
@@ -210,7 +210,7 @@ impl Filling {
             }
             Kind::Device => {}
         }
-        self.bring(inside);
+        self.bring(&inside);
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! extensions before a member (long names, attributes) into memory as they come, and an archive that is a few kilobytes
 //! on the disk can claim gigabytes of them.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use tar::{EntryType, Header};
 
@@ -141,11 +142,7 @@ impl<R: Read> Reader<R> {
             uid: number(header.uid(), &raw.uid, "an owner")?,
             gid: number(header.gid(), &raw.gid, "a group")?,
             modified: (i64::try_from(number(header.mtime(), &raw.mtime, "a time")?).unwrap_or(0), 0),
-            target: more
-                .target
-                .take()
-                .or_else(|| header.link_name_bytes().map(|name| name.into_owned()))
-                .unwrap_or_default(),
+            target: more.target.take().or_else(|| header.link_name_bytes().map(Cow::into_owned)).unwrap_or_default(),
             path,
             attributes: Vec::new(),
         };

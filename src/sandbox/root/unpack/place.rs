@@ -128,7 +128,7 @@ impl Tree {
     fn make(&self, path: &Path, made: &mut dyn FnMut(&Path)) -> io::Result<Folder> {
         let mut folder = self.enter(Path::new(""))?;
         let mut so_far = PathBuf::new();
-        for part in path.iter() {
+        for part in path {
             so_far.push(part);
             folder = match self.enter(&so_far) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {

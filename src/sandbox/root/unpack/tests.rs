@@ -121,7 +121,6 @@ impl Scene {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn told(refused: Refused) -> String {
     format!("{}: {}", refused.member.unwrap_or_default(), refused.why)
 }
