@@ -227,7 +227,7 @@ fn documents_are_read_from_their_bucket() {
     }
 }
 
-/// A metadata service of one value, as IMDSv2 speaks.
+/// A metadata service of one value, as `IMDSv2` speaks.
 fn metadata_service() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
