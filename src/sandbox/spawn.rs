@@ -51,8 +51,6 @@ fn start() -> Answer {
         .env_clear()
         .envs(super::environment())
         .current_dir("/")
-        // A Ctrl-C on the terminal is for us alone: what it means for an instance is not the kernel's to decide.
-        .process_group(0)
         // The socket is the standard input: the one descriptor that needs no unsafe code to hand down.
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())

@@ -117,6 +117,8 @@ fn everything_works(half: &str, options: &[&str]) {
         .current_dir("/")
         .env_clear()
         .env("RUST_BACKTRACE", "1")
+        // As at a login; without it skopeo looks for credentials in a folder that root may have closed.
+        .env("XDG_RUNTIME_DIR", user.folder.join("work"))
         .output()
         .unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));

@@ -175,7 +175,7 @@ fn make(
         variables.insert(name.to_owned(), temporary.to_string_lossy().into_owned());
     }
     let request = Request::Command {
-        argv: arguments(spec, made, &root),
+        argv: [arguments(spec, made, &root), in_mode(mode)].concat(),
         environment: variables,
         directory: "/".into(),
         timeout_ms: None,
@@ -233,6 +233,19 @@ fn arguments(spec: &BootstrapSpec, made: &Made, root: &Path) -> Vec<String> {
         format!("deb [signed-by={}] {mirror} {} {}", keyring.display(), release.code, release.distribution.components),
     ]);
     arguments
+}
+
+/// What mmdebstrap has to do otherwise where there is only one id: its terminals would belong to the group `tty`, which does
+/// not exist then. It gets this machine's devices instead.
+fn in_mode(mode: &Mode) -> Vec<String> {
+    if !matches!(mode, Mode::OneId(_)) {
+        return Vec::new();
+    }
+    vec![
+        "--skip=chroot/mount/dev".into(),
+        "--extract-hook=mount --rbind /dev \"$1/dev\"".into(),
+        "--customize-hook=umount --lazy \"$1/dev\"".into(),
+    ]
 }
 
 /// The sources a real image has: all pockets, of which the release alone was installed from.
