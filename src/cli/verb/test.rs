@@ -63,8 +63,8 @@ pub struct TestArgs {
     /// Write the report as JSON into this file, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// A YAML file with the values that documents get for aws:ssm, aws:imds, s3:// and documents: keys ssm, ssm_secret, imds,
-    /// s3 and documents.
+    /// A YAML file with the values that documents get for `aws:ssm`, `aws:imds`, `s3://` and other documents; its keys are
+    /// `ssm`, `ssm_secret`, `imds`, `s3` and `documents`.
     #[arg(long, value_name = "FILE")]
     pub values: Option<PathBuf>,
     #[command(flatten)]

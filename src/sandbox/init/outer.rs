@@ -205,13 +205,12 @@ impl Watch {
     /// Process 1 has killed everything: who writes from now on has been started since.
     fn is_heeded(&mut self) {
         self.free = free();
-        match sum() {
-            Ok(total) => {
-                self.used = total.saturating_sub(self.before);
-                self.said = Said::At(self.used);
-            }
+        if let Ok(total) = sum() {
+            self.used = total.saturating_sub(self.before);
+            self.said = Said::At(self.used);
+        } else {
             // Then the next look decides, and that is due.
-            Err(_) => (self.due, self.said) = (Instant::now(), Said::Nothing),
+            (self.due, self.said) = (Instant::now(), Said::Nothing);
         }
     }
 
