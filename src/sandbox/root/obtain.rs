@@ -1,7 +1,7 @@
 //! From the word that says where a root comes from to a root that is there.
 
 use super::cache::{Cache, Obtained, Wanted};
-use super::oci::{self, Image, Pulled};
+use super::oci::{self, Image, Pulled, Store};
 use super::source::Source;
 use super::unpack::{self, Blob, Layer, Order};
 use super::{BootstrapSpec, bootstrap, directory, key, key_of_image};
@@ -121,7 +121,7 @@ fn fetched(
         Pulled::Known(id) => {
             found = there(&id, from, cache, on_line)?;
             match &found {
-                Some(_) => Image { id, layers: Vec::new() },
+                Some(_) => Image::known(id),
                 None => match oci::pull(reference, workplace.path(), &|_| false, on_line) {
                     Ok(Pulled::Fetched(image)) => image,
                     Ok(Pulled::Known(_)) => return Err(SandboxError::Protocol("an unknown image is known".into())),
@@ -169,7 +169,7 @@ fn image(
 ) -> Result<Obtained, SandboxError> {
     let path = readable(path, from)?;
     let workplace = cache.workplace(&key(&["open", &path.display().to_string()]))?;
-    let opened = oci::store_of(&path, workplace.path()).map_err(oci::Problem::Machine);
+    let opened = Store::open(&path, workplace.path()).map_err(oci::Problem::Machine);
     let image = opened.and_then(|store| oci::open(&store, name, oci::architecture()));
     of_image(&image.map_err(|problem| problem.of(from))?, from, cache, on_line)
 }
@@ -177,6 +177,7 @@ fn image(
 fn of_image(image: &Image, from: &str, cache: &Cache, on_line: &mut dyn FnMut(Line)) -> Result<Obtained, SandboxError> {
     let mut making = |root: &Path, _: &Path, on_line: &mut dyn FnMut(Line)| {
         on_line(Line::Err(format!("unpacking {} layers of {from}", image.layers.len())));
+        image.prove().map_err(|problem| problem.of(from))?;
         fill(image.layers.clone(), true, root)
     };
     cache.entry(&Wanted { key: &key_of_image(&image.id), source: from }, &mut making, on_line)

@@ -16,7 +16,7 @@ use crate::sandbox::root::{self, unpack::Blob};
 use crate::sandbox::{Line, SandboxError, sys};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -92,7 +92,7 @@ impl Skopeo<'_> {
             None => (without_tag(self.reference), None),
         };
         let first = given.as_ref().map_or_else(|| self.reference.to_owned(), |digest| format!("{name}@{digest}"));
-        let (document, digest) = self.inspect(&first, on_line)?;
+        let (document, digest) = self.inspect(&first, folder, on_line)?;
         if given.is_some_and(|given| given != digest) {
             return Err(self.wrong_digest(&first, &digest));
         }
@@ -102,7 +102,7 @@ impl Skopeo<'_> {
                 // Variants of one architecture: the first is the one that all of its machines run.
                 [first, ..] => first.digest.clone(),
             };
-            let (inner, found) = self.inspect(&format!("{name}@{chosen}"), on_line)?;
+            let (inner, found) = self.inspect(&format!("{name}@{chosen}"), folder, on_line)?;
             if found != chosen {
                 return Err(self.wrong_digest(&chosen, &found));
             }
@@ -116,6 +116,7 @@ impl Skopeo<'_> {
         let place = folder.join("image");
         let mut copy = Command::new(&self.program);
         copy.arg("copy");
+        own_runtime_folder(&mut copy, folder);
         if is_loopback(name) {
             copy.arg("--src-tls-verify=false");
         }
@@ -131,9 +132,10 @@ impl Skopeo<'_> {
     }
 
     /// The index or manifest, byte by byte as the registry has it, and its digest.
-    fn inspect(&self, what: &str, on_line: &mut dyn FnMut(Line)) -> Result<(Document, String)> {
+    fn inspect(&self, what: &str, folder: &Path, on_line: &mut dyn FnMut(Line)) -> Result<(Document, String)> {
         let mut inspect = Command::new(&self.program);
         inspect.args(["inspect", "--raw"]);
+        own_runtime_folder(&mut inspect, folder);
         if is_loopback(what) {
             inspect.arg("--tls-verify=false");
         }
@@ -146,6 +148,16 @@ impl Skopeo<'_> {
             why: format!("the registry answers with {found} to {wanted}"),
             next: format!("do not trust this registry; ask who runs the one of {}", self.reference),
         })
+    }
+}
+
+/// skopeo looks for logins in /run/containers when the caller has no runtime folder of their own, and gives up when root's
+/// podman has made that folder and closed it: then it gets one without logins, and finds those in the home.
+fn own_runtime_folder(command: &mut Command, folder: &Path) {
+    let logins = format!("/run/containers/{}/auth.json", nix::unistd::geteuid());
+    let denied = std::fs::metadata(logins).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+    if denied && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        command.env("XDG_RUNTIME_DIR", folder);
     }
 }
 

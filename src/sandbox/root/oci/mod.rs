@@ -17,7 +17,6 @@ use document::{Configuration, Descriptor, Document};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::path::Path;
 
 /// Most bytes of an index, manifest or configuration; registries refuse manifests of more than 4 MiB.
 const LONGEST_DOCUMENT: u64 = 8 << 20;
@@ -32,6 +31,20 @@ pub(super) struct Image {
     pub(super) id: String,
     /// Its layers, lowest first.
     pub(super) layers: Vec<Layer>,
+    /// Blobs of layers and the digits of what they have to be: see [`Image::prove`].
+    unproved: Vec<(Blob, String)>,
+}
+
+impl Image {
+    /// An image that is known to be unpacked already.
+    pub(super) fn known(id: String) -> Self {
+        Self { id, layers: Vec::new(), unproved: Vec::new() }
+    }
+
+    /// Reads all layers to prove their digests: to be done before they are unpacked, and not when they need not be.
+    pub(super) fn prove(&self) -> Result<()> {
+        self.unproved.iter().try_for_each(|(blob, digits)| prove(blob, digits))
+    }
 }
 
 /// What is wrong with an image; the source is added by who knows it.
@@ -152,12 +165,14 @@ pub(super) fn manifest(store: &Store, manifest: &Document, architecture: &str) -
     if configuration.layers().len() != manifest.layers.len() {
         return Err(unusable("its manifest and its configuration do not have the same layers"));
     }
-    let mut layers = Vec::new();
+    let (mut layers, mut unproved) = (Vec::new(), Vec::new());
     for (entry, content) in manifest.layers.iter().zip(configuration.layers()) {
         let name = format!("the layer {}", short(&entry.digest));
-        layers.push(Layer { blob: proved(store, entry)?, sha256: Some(digits(content)?), name });
+        let blob = located(store, entry)?;
+        unproved.push((blob.clone(), digits(&entry.digest)?));
+        layers.push(Layer { blob, sha256: Some(digits(content)?), name });
     }
-    Ok(Image { id: digits(&config.digest)?, layers })
+    Ok(Image { id: digits(&config.digest)?, layers, unproved })
 }
 
 /// What `docker save` writes. Its layers have no digests of their own; what they unpack to is proved by the configuration,
@@ -196,7 +211,7 @@ fn saved(store: &Store, name: Option<&str>, architecture: &str) -> Result<Image>
         let blob = store.get(path).ok_or_else(|| unusable(format!("its layer {path} is missing")))?;
         layers.push(Layer { blob, sha256: Some(digits(content)?), name: format!("the layer {}", short(content)) });
     }
-    Ok(Image { id, layers })
+    Ok(Image { id, layers, unproved: Vec::new() })
 }
 
 /// A manifest or index, proved.
@@ -206,22 +221,31 @@ fn document(store: &Store, entry: &Descriptor) -> Result<Document> {
 
 /// The blob of a descriptor, when its bytes are what its digest says.
 fn proved(store: &Store, entry: &Descriptor) -> Result<Blob> {
-    let expected = digits(&entry.digest)?;
-    let blob = store.blob(&expected).ok_or_else(|| {
+    let blob = located(store, entry)?;
+    prove(&blob, &digits(&entry.digest)?)?;
+    Ok(blob)
+}
+
+/// The blob of a descriptor, when it is there and has the right size.
+fn located(store: &Store, entry: &Descriptor) -> Result<Blob> {
+    let blob = store.blob(&digits(&entry.digest)?).ok_or_else(|| {
         let foreign =
             if entry.urls.is_empty() { "" } else { " (it has to be fetched from elsewhere, which is not done)" };
         unusable(format!("{} is missing{foreign}", short(&entry.digest)))
     })?;
-    if entry.size != blob.length {
-        let what = format!("{} has {} bytes, and not {}", short(&entry.digest), blob.length, entry.size);
-        return Err(unusable(what));
+    if entry.size == blob.length {
+        return Ok(blob);
     }
-    let found = digest_of(&blob)?;
-    if found == expected {
-        Ok(blob)
-    } else {
-        Err(unusable(format!("{} is damaged: its bytes have the digest {found}", short(&entry.digest))))
+    Err(unusable(format!("{} has {} bytes, and not {}", short(&entry.digest), blob.length, entry.size)))
+}
+
+fn prove(blob: &Blob, digits: &str) -> Result<()> {
+    let found = digest_of(blob)?;
+    if found == digits {
+        return Ok(());
     }
+    let name = short(&format!("sha256:{digits}"));
+    Err(unusable(format!("{name} is damaged: its bytes have the digest {found}")))
 }
 
 /// The SHA-256 of a blob as it is.
@@ -281,9 +305,4 @@ fn other_platform(architecture: &str, index: &Document) -> Problem {
         why: format!("it has nothing for linux/{architecture}, which this machine is{has}"),
         next: "instances run programs on the machine's own processor: take an image for it".into(),
     })
-}
-
-/// Whether a folder or file is an image, as far as its names tell.
-pub(super) fn store_of(path: &Path, temporary: &Path) -> std::result::Result<Store, SandboxError> {
-    Store::open(path, temporary)
 }

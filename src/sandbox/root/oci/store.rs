@@ -20,7 +20,7 @@ pub(in crate::sandbox::root) enum Store {
 
 impl Store {
     /// Of a folder or a tar. One that is compressed as a whole is decompressed into `temporary` first.
-    pub(super) fn open(path: &Path, temporary: &Path) -> Result<Self, SandboxError> {
+    pub(in crate::sandbox::root) fn open(path: &Path, temporary: &Path) -> Result<Self, SandboxError> {
         let metadata = fs::metadata(path).map_err(SandboxError::file("cannot read", path))?;
         if metadata.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
