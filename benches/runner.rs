@@ -11,7 +11,7 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use amiforge::sandbox::{Exit, First, Instance, Job, Limits, Line, Network, Spec, environment, root};
+use amiforge::sandbox::{Exit, Instance, Job, Limits, Line, Network, Spec, environment, root};
 use amiforge::{runner, sandbox};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -70,7 +70,6 @@ impl Bench {
             network: Network::Loopback,
             inject: BTreeMap::new(),
             bind: Vec::new(),
-            first: First::Ours,
             limits: Limits::default(),
         }
     }

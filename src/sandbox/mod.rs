@@ -84,21 +84,8 @@ pub struct Spec {
     pub inject: BTreeMap<PathBuf, Injected>,
     /// Paths of the host bound read-only at the same place (file:// package sources of tests), if they exist.
     pub bind: Vec<PathBuf>,
-    /// What runs as process 1 of the image.
-    pub first: First,
     /// What the instance may use up.
     pub limits: Limits,
-}
-
-/// What runs as process 1 of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum First {
-    /// Our own init: nothing of the image runs before a job asks for it.
-    #[default]
-    Ours,
-    /// The image's own systemd, so that services, timers and restarts are real; [`First::Ours`] where the image has none
-    /// or the machine does not permit it, with a note.
-    System,
 }
 
 /// What an instance may use up; `None` is no limit of ours. Out of one of them, programs inside get the error that a full

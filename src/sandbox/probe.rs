@@ -3,7 +3,7 @@
 use super::launch::LaunchError;
 use super::mode::{Candidates, Mode, PRIVILEGED, WITHOUT};
 use super::wire::{Failure, Step};
-use super::{First, Instance, Limits, Network, SandboxError, Spec, root};
+use super::{Instance, Limits, Network, SandboxError, Spec, root};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,7 +58,6 @@ fn nothing(folder: &Path, layer: PathBuf, network: Network) -> Spec {
         network,
         inject: BTreeMap::new(),
         bind: Vec::new(),
-        first: First::Ours,
         limits: Limits::default(),
     }
 }

@@ -9,7 +9,7 @@ use super::select;
 use super::stop::{Stop, Watched};
 use super::{Options, World};
 use crate::sandbox::root::Obtained;
-use crate::sandbox::{self, First, Instance, Network, Spec};
+use crate::sandbox::{self, Instance, Network, Spec};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -106,7 +106,6 @@ fn spec(world: &World, options: &Options, layers: Vec<PathBuf>, scratch: PathBuf
         network: options.network,
         inject: sandbox::host::package_settings(),
         bind: world.bind.clone(),
-        first: First::System,
         limits: options.limits,
     }
 }

@@ -17,7 +17,7 @@ use crate::runner::outside::{Nowhere, Outside};
 use crate::runner::table::Table;
 use crate::runner::{DocumentRequest, Request, RunEvent, RunStatus, Summary};
 use crate::sandbox::root::{self, Obtained};
-use crate::sandbox::{self, Exit, First, Instance, Line, SandboxError, Spec};
+use crate::sandbox::{self, Exit, Instance, Line, SandboxError, Spec};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -211,7 +211,6 @@ impl One<'_> {
             network: options.network,
             inject: sandbox::host::package_settings(),
             bind: self.context.world.bind.clone(),
-            first: First::System,
             limits: options.limits,
         }
     }

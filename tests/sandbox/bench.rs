@@ -1,7 +1,7 @@
 //! What the tests share: a folder, a cloned root, short ways to say things.
 
 use crate::support;
-use amiforge::sandbox::{Exit, First, Injected, Instance, Job, Limits, Line, MODES, Network, Spec, environment, root};
+use amiforge::sandbox::{Exit, Injected, Instance, Job, Limits, Line, MODES, Network, Spec, environment, root};
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollTimeout, poll};
@@ -98,7 +98,6 @@ pub fn spec(layers: Vec<PathBuf>) -> Spec {
         network: if mode() == "chroot-copy" { Network::Host } else { Network::Loopback },
         inject: BTreeMap::new(),
         bind: Vec::new(),
-        first: First::Ours,
         limits: Limits::default(),
     }
 }

@@ -121,6 +121,7 @@ type OperatingSystem = (String, String, String);
 fn start(local: &Local, record: &InstanceRecord, ami: &Ami) -> Result<OperatingSystem, LaunchError> {
     let folder = scratch(local, &record.id);
     fs::create_dir_all(&folder).map_err(|source| LaunchError::Io { path: folder.clone(), source })?;
+    let limits = sandbox::Limits::for_machine(&sandbox::Machine::here(&folder)?);
     let instance = Instance::start(&Spec {
         hostname: hostname(&record.address),
         layers: ami.layers.clone(),
@@ -128,8 +129,7 @@ fn start(local: &Local, record: &InstanceRecord, ami: &Ami) -> Result<OperatingS
         network: Network::Host,
         inject: injected(),
         bind: local.config.bind.clone(),
-        first: sandbox::First::Ours,
-        limits: sandbox::Limits::default(),
+        limits,
     })?;
     let os = operating_system(&instance.root());
     let live = Arc::new(Live::new(instance));
