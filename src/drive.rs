@@ -114,7 +114,7 @@ pub fn drive(
             channel::answer_all(outside, &mut || questions.recv().ok(), reply);
         });
         // The thread ends with `asking`.
-        Drive { place, payload, timeout, asking, answers, tell }.to_the_end()
+        Drive { place, payload, timeout, asking, answers, tell }.drive_on()
     })
 }
 
@@ -128,7 +128,7 @@ struct Drive<'a, 't> {
 }
 
 impl Drive<'_, '_> {
-    fn to_the_end(mut self) -> Result<Summary, DriveError> {
+    fn drive_on(mut self) -> Result<Summary, DriveError> {
         let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         for restarts in 0..=MOST_RESTARTS {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -180,17 +180,14 @@ impl Drive<'_, '_> {
         if let Some(question) = Question::on(&line) {
             return Some(question.and_then(|question| self.answer(question)).unwrap_or_else(channel::refusal));
         }
-        match serde_json::from_str::<RunEvent>(&line) {
-            Ok(event) => {
-                (self.tell)(Told::Event(&event));
-                if let RunEvent::Finished { summary: result } = event {
-                    *summary = Some(result);
-                }
-            }
-            Err(_) => {
-                (self.tell)(Told::Stray(&line));
-                *last = Some(line);
-            }
+        let Ok(event) = serde_json::from_str::<RunEvent>(&line) else {
+            (self.tell)(Told::Stray(&line));
+            *last = Some(line);
+            return None;
+        };
+        (self.tell)(Told::Event(&event));
+        if let RunEvent::Finished { summary: result } = event {
+            *summary = Some(result);
         }
         None
     }
@@ -209,10 +206,13 @@ mod tests {
     use std::cell::RefCell;
     use std::collections::{BTreeMap, VecDeque};
 
-    /// A place whose runs are written down: the lines of each, and how it ends.
+    /// The lines of a run, and how it ends.
+    type Run = (Vec<Line>, Result<Exit, SandboxError>);
+
+    /// A place whose runs are written down.
     #[derive(Default)]
     struct Script {
-        runs: RefCell<VecDeque<(Vec<Line>, Result<Exit, SandboxError>)>>,
+        runs: RefCell<VecDeque<Run>>,
         answers: RefCell<Vec<String>>,
         broken: bool,
     }
@@ -243,7 +243,7 @@ mod tests {
         ))
     }
 
-    fn script(runs: Vec<(Vec<Line>, Result<Exit, SandboxError>)>) -> Script {
+    fn script(runs: Vec<Run>) -> Script {
         Script { runs: RefCell::new(runs.into()), ..Script::default() }
     }
 
@@ -258,7 +258,7 @@ mod tests {
             ..Request::default()
         };
         let mut told = Vec::new();
-        let result = drive(script, &request, &mut Nowhere, Some(Duration::from_secs(60)), &mut |what| {
+        let result = drive(script, &request, &mut Nowhere, Some(Duration::from_mins(1)), &mut |what| {
             told.push(match what {
                 Told::Event(event) => serde_json::to_value(event).unwrap()["type"].as_str().unwrap().to_owned(),
                 Told::Stray(line) => line.to_owned(),

@@ -2,6 +2,9 @@
 //!
 //! Documents here write below a temporary folder only.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be unwrapped is a failed test")]
+
+use nix::poll::{PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -272,7 +275,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(30), "{what}: not within half a minute");
-        std::thread::sleep(Duration::from_millis(5));
+        poll(&mut [], PollTimeout::from(5_u8)).unwrap();
     }
 }
 
@@ -286,7 +289,8 @@ fn alive(pid: &Path) -> bool {
 fn in_the_middle(bench: &Bench) -> Child {
     let script = "setsid sleep 1000 & echo $! > DIR/part; mv DIR/part DIR/daemon; echo $$ > DIR/part; mv DIR/part DIR/shell; wait";
     bench.document("doc.yaml", &bash("Wait", script));
-    let mut command = bench.command(&["run", "doc.yaml", "--on-host", "-i", "e-1", "--progress", "none"]);
+    let arguments = ["run", "doc.yaml", "--on-host", "-i", "e-1", "--progress", "none", "--junit", "report.xml"];
+    let mut command = bench.command(&arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     eventually("the step begins", || bench.path("shell").exists());
     child
@@ -302,6 +306,8 @@ fn an_interrupted_run_leaves_nothing_running() {
         assert_eq!((ended.code, ended.out.as_str()), (130, ""), "{}", ended.err);
         assert!(ended.err.contains("everything it had started was killed"), "{}", ended.err);
         assert!(!alive(&bench.path("shell")) && !alive(&bench.path("daemon")));
+        let junit = bench.read("report.xml");
+        assert!(junit.contains("message=\"the run was interrupted") && junit.contains("it did not end"), "{junit}");
         let log = fs::read_dir(bench.folder.path())
             .unwrap()
             .flatten()
@@ -321,12 +327,13 @@ fn a_run_whose_parent_is_killed_does_not_go_on() {
         &(bash("Wait", "echo $PPID > DIR/part; mv DIR/part DIR/runner; cat DIR/fifo") + &file("made")),
     );
     nix::unistd::mkfifo(&bench.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut command = bench.command(&["run", "doc.yaml", "--on-host", "--progress", "none"]);
+    let mut command = bench.command(&["run", "doc.yaml", "--on-host", "--progress", "none", "--junit", "report.xml"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("the step begins", || bench.path("runner").exists());
     child.kill().unwrap();
     child.wait().unwrap();
     eventually("the runner ends", || !alive(&bench.path("runner")));
+    assert!(bench.read("report.xml").contains("errors=\"1\""), "a run that was killed has not passed");
     // The step itself is nobody's child any more; it ends here, and no other follows.
     fs::write(bench.path("fifo"), "").unwrap();
     assert!(!bench.path("made").exists());

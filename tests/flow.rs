@@ -402,17 +402,22 @@ fn a_locked_channel_is_not_moved_and_the_holder_is_named() {
 #[test]
 fn a_machine_that_permits_no_namespaces_is_told_which_and_what_mends_it() {
     let fixture = Fixture::new();
-    // Somebody without root and without subordinate ids.
+    // Somebody without root, in a changed root: there the kernel makes no user namespaces.
     let project = fixture.env.project();
     let chown = Command::new("chown").args(["-R", "65534:65534"]).arg(fixture.env.base()).status().expect("chown");
     assert!(chown.success());
+    let jail = fixture.env.base().join("jail");
+    std::fs::create_dir(&jail).expect("a folder");
     let amiforge = fixture.env.command(&[]);
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(amiforge.get_program()).args(["run", "web"]);
+    let script = "mount --rbind / \"$0\" && folder=$1 && shift && exec chroot \"$0\" env --chdir=\"$folder\" \
+                  setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "/bin/sh", "-c", script]).args([&jail, &project]);
+    command.arg(amiforge.get_program()).args(["run", "web"]);
     for (name, value) in amiforge.get_envs() {
         command.env(name, value.unwrap_or_default());
     }
-    let output = command.current_dir(&project).output().expect("setpriv starts");
+    let output = command.output().expect("unshare starts");
     let text = fixture.env.normal(&output.stderr);
     assert_eq!(output.status.code(), Some(12), "{text}");
     assert!(text.contains("mend it with") && text.contains("without it"), "{text}");

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     }
     let code = trials::run(&[
         ("parent_is_made_once", build::parent_is_made_once),
+        ("parent_of_an_image_stays_in_the_cache", build::parent_of_an_image_stays_in_the_cache),
         ("unpatched_parent_has_missing_packages_and_the_candidate_none", build::whole_way),
         ("failing_component_fails_the_image_with_its_step", build::failing_component),
         ("failing_test_fails_the_image", build::failing_test),

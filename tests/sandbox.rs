@@ -29,6 +29,15 @@ mod limits;
 mod modes;
 #[path = "sandbox/packages.rs"]
 mod packages;
+#[path = "sandbox/registries.rs"]
+mod registries;
+#[path = "sandbox/roots.rs"]
+mod roots;
+#[path = "sandbox/rpm.rs"]
+mod rpm;
+#[allow(dead_code, reason = "the other half of it is for the unit tests of downloads")]
+#[path = "../src/runner/actions/web/site.rs"]
+mod site;
 #[path = "sandbox/user.rs"]
 mod user;
 #[path = "sandbox/walls.rs"]
@@ -49,6 +58,7 @@ fn main() {
     match words[..] {
         ["--victim", folder] => ends::victim(folder),
         ["--system-victim", folder] => boot::victim(folder),
+        ["--obtain", folder, source] => roots::obtain_in_child(folder, source),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
         ["--with-one-id", folder] => run("with a single id", user::TESTS, &[], &mut || user::with_one_id(folder)),
@@ -66,7 +76,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [user::TESTS, user::AS_ROOT, modes::AS_ROOT].concat()
+    [user::TESTS, user::AS_ROOT, modes::AS_ROOT, rpm::TESTS].concat()
 }
 
 /// The other half of a test, in a process of its own.

@@ -21,6 +21,8 @@ mod selection;
 mod shell;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "trial/system.rs"]
+mod system;
 
 use std::process::ExitCode;
 
@@ -28,7 +30,9 @@ fn main() -> ExitCode {
     if let Some(code) = amiforge::sandbox::init::main(amiforge::runner::serve) {
         return ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX));
     }
-    let code = harness::run(&[runs::TESTS, selection::TESTS, shell::TESTS, ends::TESTS, library::TESTS].concat());
+    let code = harness::run(
+        &[runs::TESTS, selection::TESTS, system::TESTS, shell::TESTS, ends::TESTS, library::TESTS].concat(),
+    );
     harness::clean();
     code
 }

@@ -115,7 +115,7 @@ pub(super) async fn ambient() -> SdkConfig {
 }
 
 /// The SDK's defaults are pinned to a date, so that an update of the SDK alone changes nothing.
-fn behavior() -> BehaviorVersion {
+pub(super) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 

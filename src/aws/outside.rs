@@ -40,6 +40,10 @@ const METADATA: Duration = Duration::from_secs(2);
 /// It waits for the SDK on the thread that asks, with a runtime of its own, so it must not be used in async code.
 #[derive(Debug, Default)]
 pub struct Sdk {
+    /// Instead of what the environment variables and the profile say.
+    config: Option<SdkConfig>,
+    /// Instead of the address that the metadata service has.
+    metadata: Option<String>,
     connected: Option<Connected>,
 }
 
@@ -52,9 +56,9 @@ struct Connected {
 }
 
 impl Connected {
-    fn new() -> io::Result<Self> {
+    fn new(config: Option<SdkConfig>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let config = runtime.block_on(identity::ambient());
+        let config = config.unwrap_or_else(|| runtime.block_on(identity::ambient()));
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             // Endpoints of one's own rarely have a name for each bucket.
             .force_path_style(config.endpoint_url().is_some())
@@ -77,14 +81,19 @@ where
 }
 
 impl Sdk {
-    /// Not connected yet.
+    /// With the credentials, Region and endpoints of the environment.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// With a configuration, and the metadata service at an address of its own if one is given.
+    pub fn of(config: SdkConfig, metadata: Option<String>) -> Self {
+        Self { config: Some(config), metadata, connected: None }
+    }
+
     fn connected(&mut self) -> Result<&Connected, OutsideError> {
         if self.connected.is_none() {
-            let connected = Connected::new()
+            let connected = Connected::new(self.config.clone())
                 .map_err(|error| OutsideError(format!("the AWS SDK cannot be started here: {error}")))?;
             self.connected = Some(connected);
         }
@@ -132,8 +141,13 @@ impl Outside for Sdk {
     fn metadata(&mut self, path: &str) -> Result<String, OutsideError> {
         let path = path.trim_matches('/');
         refuse_credentials(path)?;
+        let builder = imds::Client::builder().connect_timeout(METADATA).read_timeout(METADATA).max_attempts(2);
+        let builder = match &self.metadata {
+            Some(address) => builder.endpoint(address).map_err(|error| OutsideError(error.to_string()))?,
+            None => builder,
+        };
         let connected = self.connected()?;
-        let client = imds::Client::builder().connect_timeout(METADATA).read_timeout(METADATA).max_attempts(2).build();
+        let client = builder.build();
         connected
             .wait(client.get(format!("/latest/meta-data/{path}")))
             .map(String::from)
@@ -338,5 +352,79 @@ mod tests {
         assert_eq!(parts(&[PART - 1, 2]), [PART, 1]);
         assert_eq!(parts(&[PART]), [PART, 0]);
         assert_eq!(parts(&[3 * PART + 7]), [PART, PART, PART, 7]);
+    }
+
+    /// An SDK whose every request `handler` answers.
+    fn over(handler: impl Fn(&http::Request<bytes::Bytes>) -> (u16, &'static str) + Send + Sync + 'static) -> Sdk {
+        let client = crate::aws::connector::client(std::sync::Arc::new(move |request| {
+            let (status, body) = handler(&request);
+            http::Response::builder().status(status).body(bytes::Bytes::from_static(body.as_bytes())).unwrap()
+        }));
+        let credentials = aws_credential_types::Credentials::from_keys("k", "s", None);
+        let config = SdkConfig::builder()
+            .behavior_version(identity::behavior())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
+            .http_client(client)
+            .build();
+        Sdk::of(config, None)
+    }
+
+    const ARN: &str = "arn:aws:imagebuilder:eu-west-1:1:component/x/1.0.0/1";
+
+    #[test]
+    fn a_component_is_asked_for_in_its_region() {
+        let mut sdk = over(|request| {
+            let scope = request.headers()["authorization"].to_str().unwrap();
+            assert!(scope.contains("/eu-west-1/imagebuilder/"), "{scope}");
+            assert!(
+                request.uri().to_string().contains("/GetComponent?componentBuildVersionArn=arn%3Aaws"),
+                "{request:?}"
+            );
+            (200, r#"{"component": {"data": "schemaVersion: 1.0"}}"#)
+        });
+        assert_eq!(sdk.document(ARN, None).unwrap(), "schemaVersion: 1.0");
+        let mut empty = over(|_| (200, r#"{"component": {}}"#));
+        assert!(empty.document(ARN, None).unwrap_err().0.contains("has no document that can be read"));
+    }
+
+    /// moto does not look at the account, so the header itself is looked at.
+    #[test]
+    fn every_request_names_the_account_that_must_own_the_bucket() {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let noted = std::sync::Arc::clone(&seen);
+        let mut sdk = over(move |request| {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            let owner =
+                request.headers().get("x-amz-expected-bucket-owner").map(|value| value.to_str().unwrap().to_owned());
+            noted.lock().unwrap().push((request.method().to_string(), owner));
+            match (request.method().as_str(), query.as_str()) {
+                ("GET", query) if query.contains("list-type") => (200, "<ListBucketResult/>"),
+                ("GET", _) => (200, "x"),
+                ("POST", query) if query.contains("uploads") => {
+                    (200, "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
+                }
+                ("POST", _) => (400, "<Error><Code>InvalidPart</Code><Message>no</Message></Error>"),
+                _ => (200, ""),
+            }
+        });
+        let object = Object { bucket: "b".into(), key: "k".into(), owner: Some("123456789012".into()) };
+        sdk.read(&object, 0, None).unwrap();
+        sdk.list(&object).unwrap();
+        sdk.document("s3://b/k", Some("123456789012")).unwrap();
+        sdk.write(&object, &mut || Ok(Vec::new())).unwrap();
+        let mut pieces = vec![Vec::new(), vec![0; PART], vec![0; PART]];
+        let refused = sdk.write(&object, &mut || Ok(pieces.pop().unwrap())).unwrap_err().0;
+        assert_eq!(refused, "CompleteMultipartUpload: InvalidPart: no");
+        let seen = seen.lock().unwrap();
+        let methods: Vec<&str> = seen.iter().map(|(method, _)| method.as_str()).collect();
+        assert_eq!(methods, ["GET", "GET", "GET", "PUT", "POST", "PUT", "PUT", "POST", "DELETE"]);
+        assert!(seen.iter().all(|(_, owner)| owner.as_deref() == Some("123456789012")), "{seen:?}");
+    }
+
+    #[test]
+    fn a_refusal_carries_the_services_code_and_message() {
+        let mut sdk = over(|_| (400, r#"{"__type": "ParameterNotFound", "message": "no such thing"}"#));
+        assert_eq!(sdk.parameter("/a").unwrap_err().0, "GetParameter: ParameterNotFound: no such thing");
     }
 }

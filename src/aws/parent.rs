@@ -61,7 +61,7 @@ impl Cloud {
             return Err(AwsError::NoLocalParent { recipe: rendered.recipe.clone() });
         };
         let arch = rendered.arch.name();
-        Ok((format!("{}-parent-{arch}", rendered.recipe), arch, self.absolute(local)))
+        Ok((format!("{}-parent-{arch}", rendered.recipe), arch, local.within(self.root())))
     }
 
     async fn find_parent(&self, rendered: &RenderedRecipe) -> Result<String, AwsError> {
@@ -72,13 +72,6 @@ impl Cloud {
         };
         self.check_parent(rendered, &ami).await?;
         Ok(ami)
-    }
-
-    fn absolute(&self, local: &LocalParent) -> LocalParent {
-        match local {
-            LocalParent::Directory { path } => LocalParent::Directory { path: self.root().join(path) },
-            LocalParent::Bootstrap { .. } => local.clone(),
-        }
     }
 
     async fn parent_parameter(&self, rendered: &RenderedRecipe, name: &str) -> Result<String, AwsError> {

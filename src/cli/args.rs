@@ -106,6 +106,9 @@ pub enum Verb {
     /// Component documents, as awstoe takes them.
     #[command(subcommand)]
     Component(verb::component::ComponentVerb),
+    /// The cache of roots: what is in it, and making room.
+    #[command(subcommand)]
+    Cache(verb::cache::CacheVerb),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(verb::schema::SchemaArgs),
     /// Explain a code of an error, a finding or an exit code.

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use crate::lint::LintError;
 use crate::project::InitError;
 use crate::runner::table::TableError;
+use crate::sandbox::SandboxError;
 use crate::toe::{self, ConfigError, ToeError};
 use crate::trial::TrialError;
 use std::error::Error;
@@ -83,6 +84,23 @@ impl From<ToeError> for Failure {
             ToeError::Unreachable { .. } => Self::new(Exit::Usage, text)
                 .next("log in (`aws sso login`) or set AWS_PROFILE; or name a file that has it with --values"),
         }
+    }
+}
+
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        let exit = match &error {
+            SandboxError::Unavailable { .. } => Exit::Denied,
+            SandboxError::Busy { .. } => Exit::Locked,
+            SandboxError::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Exit::Denied,
+            SandboxError::Program { .. }
+            | SandboxError::Spec(_)
+            | SandboxError::Space { .. }
+            | SandboxError::Source { .. }
+            | SandboxError::Archive { .. } => Exit::Usage,
+            _ => Exit::Unexpected,
+        };
+        Self::new(exit, sentence(&error))
     }
 }
 

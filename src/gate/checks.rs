@@ -70,10 +70,10 @@ pub(super) fn tests(gate: &TestGate, evidence: &Evidence, now: OffsetDateTime) -
         let verdict = Verdict::new(GATE, VerdictStatus::Fail, summary);
         return missing.iter().fold(verdict, |verdict, fact| verdict.detail(format!("{}: {}", fact.name, fact.why)));
     }
-    let mut summary = format!("{} test steps passed", tests.executed_steps);
-    if tests.skipped_steps > 0 {
-        summary += &format!(", {} skipped", tests.skipped_steps);
-    }
+    let summary = match tests.skipped_steps {
+        0 => format!("{} test steps passed", tests.executed_steps),
+        skipped => format!("{} test steps passed, {skipped} skipped", tests.executed_steps),
+    };
     let verdict = Verdict::new(GATE, VerdictStatus::Pass, summary);
     if tests.message.is_empty() { verdict } else { verdict.detail(tests.message.clone()) }
 }

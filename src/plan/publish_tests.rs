@@ -32,6 +32,7 @@ impl House {
             events: Events::none(),
             mirror: None,
             bind: vec![],
+            beyond: crate::local::Beyond::default(),
         })
         .unwrap();
         let served = Arc::clone(&local);

@@ -162,8 +162,10 @@ pub const ENTRIES: &[Entry] = &[
         code: PARENT,
         title: "the parent image is not well described",
         explanation: "`parent` has exactly one of `ssm` (a parameter name that begins with a slash), `ami` (ami-...) or \
-                      `image` (an Image Builder image ARN), and may have `local` with either `bootstrap` (a release name, \
-                      Debian only) or `directory`. An AMI id belongs to one architecture.",
+                      `image` (an Image Builder image ARN), and may have `local` with exactly one of `bootstrap` (the \
+                      code name of a Debian or Ubuntu release, with `packages` and `mirror`), `oci` (an image of a registry, \
+                      amazonlinux:2023), `image` (a file of `docker save` or an OCI layout, PATH#NAME), `tar` and \
+                      `directory`. An AMI id belongs to one architecture.",
     },
     Entry {
         code: PLATFORM,

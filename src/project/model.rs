@@ -63,7 +63,7 @@ pub enum EnvironmentConfig {
 /// The local environment's settings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LocalConfig {
-    /// Package sources for `bootstrap` roots, overriding the host's mirror.
+    /// Package mirror of Debian for `bootstrap` roots, overriding the host's; a recipe's own `mirror` comes first.
     pub mirror: Option<String>,
     /// Folders of this machine that instances see read-only at the same place, for example a `file:` package
     /// repository; relative to the project.
@@ -194,22 +194,8 @@ pub enum ParentReference {
     Image(String),
 }
 
-/// How the local environment makes a parent image.
-#[derive(Debug, Clone, PartialEq)]
-pub enum LocalParent {
-    /// A root made by mmdebstrap, from the release pocket only.
-    Bootstrap {
-        /// The release, for example `bookworm`.
-        release: String,
-        /// Packages on top of the minimal set.
-        packages: Vec<String>,
-    },
-    /// A root filesystem in a folder, with package sources of its own.
-    Directory {
-        /// The folder, relative to the project.
-        path: PathBuf,
-    },
-}
+/// How the local environment makes a parent image; paths are relative to the project.
+pub use crate::sandbox::root::Source as LocalParent;
 
 /// A component in a recipe, with its parameters.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,6 +3,7 @@
 use super::fields::{Fields, Findings, text};
 use super::{Arch, LocalParent, Os, Parent, ParentReference, codes};
 use crate::diagnostic::Span;
+use crate::sandbox::root::is_package;
 use crate::yaml::Node;
 use std::path::PathBuf;
 
@@ -74,38 +75,99 @@ fn reference(
     None
 }
 
+/// The keys of `parent.local` of which one says where the root comes from.
+pub(super) const SOURCES: [&str; 5] = ["bootstrap", "oci", "image", "tar", "directory"];
+
+/// The keys that only go with `bootstrap`.
+const OF_BOOTSTRAP: [&str; 2] = ["packages", "mirror"];
+
 fn local(node: &Node, os: Option<Os>, out: &mut Findings) -> Option<LocalParent> {
     let mut fields = Fields::new(node, "parent.local", false, out)?;
-    let release = fields.text("bootstrap", out);
+    let given: Vec<(&str, Span, String)> = SOURCES
+        .into_iter()
+        .filter_map(|key| {
+            let text = fields.text(key, out)?;
+            Some((key, node.get(key)?.span, text))
+        })
+        .collect();
     let packages = packages(fields.texts("packages", out), out);
-    let path = fields.text("directory", out);
+    let mirror = fields.text("mirror", out);
     let span = fields.span();
     fields.finish(out);
-    match (release, path) {
-        (Some(release), None) => {
-            if os.is_some_and(|os| os.release().is_none()) {
-                let message = "only Debian and Ubuntu can be bootstrapped on this machine";
-                let span = node.get("bootstrap").map_or(span, |node| node.span);
-                let found = out.error(codes::PARENT, span, message, "not a Debian release");
-                found.help.push("use `directory` with a root filesystem, or leave `local` out".to_owned());
-                return None;
-            }
-            let span = node.get("bootstrap").map_or(span, |node| node.span);
-            check_release(&release, os, span, out);
-            Some(LocalParent::Bootstrap { release, packages })
+    let [(key, place, text)] = given.as_slice() else {
+        // What has the wrong type was told already, and is not missing.
+        if given.len() > 1 || !SOURCES.iter().any(|key| node.get(key).is_some()) {
+            let message = format!("`parent.local` has to have one of {}", list(&SOURCES));
+            out.error(codes::PARENT, span, message, "exactly one of them");
         }
-        (None, Some(path)) if packages.is_empty() => Some(LocalParent::Directory { path: PathBuf::from(path) }),
-        (None, Some(_)) => {
-            let span = node.entry("packages").map_or(span, |(key, _)| key.span);
-            out.error(codes::PARENT, span, "`packages` belongs to `bootstrap`", "a directory is taken as it is");
-            None
+        return None;
+    };
+    if *key == "bootstrap" {
+        return bootstrap(text, packages, mirror, os, (*place, node), out);
+    }
+    for extra in OF_BOOTSTRAP {
+        let empty = extra == "packages" && packages.is_empty();
+        if let Some((name, _)) = node.entry(extra).filter(|_| !empty) {
+            let message = format!("`{extra}` belongs to `bootstrap`");
+            out.error(codes::PARENT, name.span, message, format!("`{key}` is taken as it is"));
+            return None;
         }
-        _ => {
-            let message = "`parent.local` has to have either `bootstrap` or `directory`";
-            out.error(codes::PARENT, span, message, "one of the two, not both");
+    }
+    let path = PathBuf::from(text);
+    let source = match *key {
+        "oci" => LocalParent::Oci { reference: text.clone() },
+        "tar" => LocalParent::Tar { path },
+        "directory" => LocalParent::Directory { path },
+        _ => match text.split_once('#') {
+            Some((path, name)) => LocalParent::Image { path: path.into(), name: Some(name.to_owned()) },
+            None => LocalParent::Image { path, name: None },
+        },
+    };
+    usable(source, *place, out)
+}
+
+fn bootstrap(
+    release: &str,
+    packages: Vec<String>,
+    mirror: Option<String>,
+    os: Option<Os>,
+    (place, local): (Span, &Node),
+    out: &mut Findings,
+) -> Option<LocalParent> {
+    if os.is_some_and(|os| os.release().is_none()) {
+        let message = "only Debian and Ubuntu can be bootstrapped on this machine";
+        let found = out.error(codes::PARENT, place, message, "not a Debian release");
+        found.help.push("use `oci` with an image, `directory` with a root filesystem, or leave `local` out".to_owned());
+        return None;
+    }
+    check_release(release, os, place, out);
+    let source = LocalParent::Bootstrap { release: release.to_owned(), packages, mirror };
+    // A wrong release or package was told already, in words of its own.
+    if source.check().is_err() {
+        let known = matches!(&source, LocalParent::Bootstrap { packages, .. } if packages.iter().all(|name| is_package(name)))
+            && os.and_then(Os::release) == Some(release);
+        let place = local.get("mirror").map_or(place, |node| node.span);
+        return if known { usable(source, place, out) } else { None };
+    }
+    Some(source)
+}
+
+/// The source, or what is wrong with it in its own words.
+fn usable(source: LocalParent, place: Span, out: &mut Findings) -> Option<LocalParent> {
+    match source.check() {
+        Ok(()) => Some(source),
+        Err(error) => {
+            let message = format!("the root of the parent cannot come from there: {}", error.why);
+            let found = out.error(codes::PARENT, place, message, "not usable");
+            found.help.push(error.next);
             None
         }
     }
+}
+
+fn list(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    quoted.join(", ")
 }
 
 /// The release to bootstrap is the one the recipe is about; anything else would be refused by the first test, or be taken
@@ -119,12 +181,10 @@ fn check_release(release: &str, os: Option<Os>, span: Span, out: &mut Findings) 
     }
 }
 
-/// Package names by Debian's grammar (Policy 5.6.1): they become words of command lines.
+/// Package names: they become words of command lines.
 fn packages(names: Vec<(String, Span)>, out: &mut Findings) -> Vec<String> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
     for (name, span) in &names {
-        let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-        if name.len() < 2 || !starts_well || !name.chars().all(allowed) {
+        if !is_package(name) {
             let message = format!("`{name}` cannot be the name of a package");
             let found = out.error(codes::PARENT, *span, message, "lower-case letters, digits, `+`, `-` and `.`");
             found.help.push("one package per entry, without version or option".to_owned());

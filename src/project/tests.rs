@@ -169,7 +169,7 @@ promote: { launch_template: "{{ name }}-{{ channel }}", parameter: "/g/{{ name }
     assert_eq!(recipe.gates.vulnerabilities.as_ref().unwrap().max_severity, "high");
     assert_eq!(
         recipe.parent.local,
-        Some(LocalParent::Bootstrap { release: "trixie".into(), packages: vec!["curl".into()] })
+        Some(LocalParent::Bootstrap { release: "trixie".into(), packages: vec!["curl".into()], mirror: None })
     );
 }
 

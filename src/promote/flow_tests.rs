@@ -33,6 +33,7 @@ impl House {
             events: Events::none(),
             mirror: None,
             bind: vec![],
+            beyond: crate::local::Beyond::default(),
         })
         .unwrap();
         let served = Arc::clone(&local);

@@ -1,5 +1,6 @@
 //! Text and JSON of what users see. Pure: values in, text out.
 
+mod cache;
 mod files;
 #[cfg(feature = "aws")]
 mod image;
@@ -9,6 +10,7 @@ pub mod trial;
 #[cfg(feature = "aws")]
 mod verbs;
 
+pub use cache::{Listed, Pruned, cache_list, cache_prune, parse_size, size};
 pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
 pub use image::{change_line, channels, closing, plan, verdicts, word};

@@ -15,7 +15,7 @@ fn over<T>(outside: &mut (dyn Outside + Send), inside: impl FnOnce(&mut dyn Outs
             let mut lines = BufReader::new(ours.try_clone().unwrap()).lines();
             let mut writer = ours;
             answer_all(outside, &mut || Question::on(&lines.next()?.unwrap()).map(Result::unwrap), &mut |answer| {
-                writer.write_all(&answer).unwrap()
+                writer.write_all(&answer).unwrap();
             });
         });
         let mut answers = BufReader::new(theirs.try_clone().unwrap());

@@ -1,7 +1,7 @@
 //! Documents on this very machine, as awstoe runs them.
 //!
 //! [`run`](super::run) needs a process to itself, and one that may be killed with all it has started. So this program executes
-//! itself again; the copy runs the request and speaks to us over the [`channel`](super::channel).
+//! itself again; the copy runs the request and speaks to us over the [`channel`].
 
 use super::channel::{self, Question};
 use super::clean::{self, Before};

@@ -109,7 +109,12 @@ impl Values {
 impl<'a> Table<'a> {
     /// Values before another world.
     pub fn new(values: Values, beyond: impl Outside + Send + 'a) -> Self {
-        Self { values, beyond: Box::new(beyond) }
+        Self::before(values, Box::new(beyond))
+    }
+
+    /// As [`Table::new`], before a world that was chosen while the program runs.
+    pub fn before(values: Values, beyond: Box<dyn Outside + Send + 'a>) -> Self {
+        Self { values, beyond }
     }
 }
 
@@ -214,10 +219,7 @@ impl Outside for Table<'_> {
     }
 
     fn write(&mut self, object: &Object, next: &mut dyn FnMut() -> io::Result<Vec<u8>>) -> Result<(), OutsideError> {
-        let (path, uploads) = match self.values.place(object) {
-            Some(place) => place,
-            None => return self.beyond.write(object, next),
-        };
+        let Some((path, uploads)) = self.values.place(object) else { return self.beyond.write(object, next) };
         if !uploads {
             return Err(OutsideError(format!(
                 "s3://{}/{} stands for the one file {}, which is only read; name a folder that ends with `/` for uploads",

@@ -84,6 +84,49 @@ pub enum SandboxError {
         /// The last lines of the program's output.
         last_lines: Vec<String>,
     },
+    /// An archive cannot be unpacked as it is.
+    #[error("{archive} cannot be unpacked{}: {why}", at(member.as_deref()))]
+    Archive {
+        /// The file, or the layer of an image.
+        archive: String,
+        /// The member of it that is at fault, if it is one.
+        member: Option<String>,
+        /// Why.
+        why: String,
+    },
+    /// What a root is to be made of is not there or not usable.
+    #[error("no root can be made of {from}: {why}\n  mend it with: {next}")]
+    Source {
+        /// The source as users write it.
+        from: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        next: String,
+    },
+    /// A program that fetches an image failed.
+    #[error("{program} could not get {from}: {reason}{}", tail(last_lines))]
+    Fetch {
+        /// The program.
+        program: String,
+        /// The source as users write it.
+        from: String,
+        /// How it ended.
+        reason: String,
+        /// The last lines of its output.
+        last_lines: Vec<String>,
+    },
+    /// Something in the cache is in use, and what was wanted needs it alone.
+    #[error("{what} is in use by another process; wait for that to end, then run again")]
+    Busy {
+        /// What.
+        what: String,
+    },
+}
+
+fn at(member: Option<&str>) -> String {
+    // A name out of an archive may hold anything, terminal commands too.
+    member.map(|member| format!(" at `{}`", member.escape_debug())).unwrap_or_default()
 }
 
 impl SandboxError {

@@ -149,13 +149,20 @@ fn become_root(walls: Walls) -> nix::Result<()> {
 }
 
 fn operate(socket: &mut UnixStream, operation: &Operation) -> i32 {
+    // What there is to say, as JSON.
+    let json =
+        |text: serde_json::Result<Vec<u8>>| text.map_err(|error| super::SandboxError::Protocol(error.to_string()));
     let result = match operation {
-        Operation::Remove { path } => super::tree::remove(path),
-        Operation::Capture { upper, destination, drop } => super::tree::capture(upper, destination, drop),
-        Operation::Finish { root, sources } => super::root::finish(root, sources),
+        Operation::Remove { path } => super::tree::remove(path).map(|()| Vec::new()),
+        Operation::Capture { upper, destination, drop } => {
+            super::tree::capture(upper, destination, drop).map(|()| Vec::new())
+        }
+        Operation::Finish { root, sources } => super::root::finish(root, sources).map(|()| Vec::new()),
+        Operation::Unpack { order } => json(serde_json::to_vec(&super::root::unpack_here(order))),
+        Operation::Survey { root } => super::root::survey_here(root).and_then(|found| json(serde_json::to_vec(&found))),
     };
     match result {
-        Ok(()) => i32::from(tell(socket, &Reply::Done(Exit::Code(0))).is_err()),
+        Ok(answer) => i32::from(wire::send(socket, &Reply::Done(Exit::Code(0)), &answer).is_err()),
         Err(error) => fail(socket, Failure::other("work on files in the user namespace", error.to_string())),
     }
 }

@@ -9,6 +9,7 @@ use super::{BOOT_LIMIT, Exit, Line, SandboxError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::unistd::Pid;
+use serde::de::DeserializeOwned;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -172,12 +173,25 @@ fn outer_of(child: &Child) -> Pid {
 
 /// Has a single operation done inside a user namespace.
 pub(super) fn operate(mode: &Mode, operation: Operation) -> Result<(), SandboxError> {
+    perform(mode, operation).map(drop)
+}
+
+/// The same for an operation that has something to say; `what` is that, for messages.
+pub(super) fn ask<T: DeserializeOwned>(mode: &Mode, operation: Operation, what: &str) -> Result<T, SandboxError> {
+    let answer = perform(mode, operation)?;
+    serde_json::from_slice(&answer).map_err(|error| SandboxError::Protocol(format!("{what}: {error}")))
+}
+
+fn perform(mode: &Mode, operation: Operation) -> Result<Vec<u8>, SandboxError> {
     let target = SharedTarget::default();
     let (_newborn, mut socket) = begin(mode, Setup::Operation(operation), &[], &target)?;
     socket.set_read_timeout(None).map_err(start_error("set up the socket"))?;
-    match hear(&mut socket)? {
-        Reply::Done(_) => Ok(()),
-        other => Err(unexpected(&format!("instead of being done: {other:?}")).into()),
+    match wire::receive::<Reply>(&mut socket) {
+        Ok(Some((Reply::Done(_), answer))) => Ok(answer),
+        Ok(Some((Reply::Failed(failure), _))) => Err(LaunchError::Failed(failure).into()),
+        Ok(Some((other, _))) => Err(unexpected(&format!("instead of being done: {other:?}")).into()),
+        Ok(None) => Err(start_error("work on files in the user namespace")(io::Error::other("it was ended"))),
+        Err(error) => Err(start_error("listen to the init")(error)),
     }
 }
 

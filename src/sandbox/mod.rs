@@ -15,7 +15,7 @@
 //! | `copied` | a root that is a copy of its layers, and the layer made of what differs |
 //! | `limits` | what an instance may use up: defaults, control groups |
 //! | `stray` | processes of instances without namespaces, found by their root |
-//! | [`root`] | roots made by mmdebstrap; layers captured, removed and swept |
+//! | [`root`] | where roots come from, the cache of them; layers captured, removed and swept |
 //! | [`facts`] | what is real in an instance, and what is not |
 //! | [`host`] | the package manager's settings of this machine, for the instances |
 //! | `sys` | the system calls that need `unsafe` |

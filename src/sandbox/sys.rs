@@ -279,3 +279,13 @@ pub(super) fn limit_data(pid: Pid, bytes: u64) -> io::Result<()> {
     let answer = unsafe { libc::prlimit(pid.as_raw(), libc::RLIMIT_DATA, &raw const limit, std::ptr::null_mut()) };
     Ok(Errno::result(answer).map(drop)?)
 }
+
+/// Has the kernel kill a program when the thread that starts it ends: with this process, however that ends.
+#[expect(unsafe_code, reason = "pre_exec has no safe wrapper")]
+pub(super) fn die_with_us(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: between fork and exec nothing happens but one prctl(2), which is async-signal-safe and takes no memory.
+    unsafe {
+        command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?));
+    }
+}

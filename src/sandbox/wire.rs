@@ -2,6 +2,7 @@
 //!
 //! A message is two little-endian 32-bit lengths, a JSON head and a body of bytes.
 
+use super::root::{Order, Sources};
 use super::{Exit, Limits};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,11 @@ pub(super) enum Operation {
     /// Turns an upper layer into an image layer.
     Capture { upper: PathBuf, destination: PathBuf, drop: Vec<String> },
     /// Finishes a root made by mmdebstrap.
-    Finish { root: PathBuf, sources: String },
+    Finish { root: PathBuf, sources: Sources },
+    /// Unpacks archives into a root; the answer tells what came of it.
+    Unpack { order: Order },
+    /// Looks at all files of a root; the answer is what it found.
+    Survey { root: PathBuf },
 }
 
 /// From the init to this program.

@@ -62,8 +62,6 @@ pub struct Outcome {
     pub summary: Summary,
     /// The folder with its files.
     pub log: PathBuf,
-    /// The same as a test report.
-    pub junit: JunitReport,
     /// What of the files could not be written.
     pub fault: Option<String>,
 }
@@ -74,7 +72,7 @@ pub struct Outcome {
 /// Whatever would make the run meaningless: documents that cannot be had or have errors, blocked actions, values nobody wants.
 pub fn prepare(order: &Order, outside: &mut dyn Outside) -> Result<Ready, ToeError> {
     let loaded = load(&order.documents, order.document_owner.as_deref(), outside)?;
-    let target = Target { standalone: true, platform: documents::here(), ..Target::default() };
+    let target = Target { standalone: true, platform: Some(documents::HERE), ..Target::default() };
     let warnings = check(&loaded, &target, &Levels::default(), &order.blocked)?;
     refuse_unrunnable(&loaded)?;
     let documents = with_parameters(&loaded, &order.parameters)?;
@@ -132,7 +130,8 @@ impl Ready {
     }
 
     /// Runs it on this machine, which changes the machine. A restart that it needs is not made: the summary then says
-    /// [`RebootRequired`](crate::runner::RunStatus::RebootRequired), and the same order goes on after it.
+    /// [`RebootRequired`](crate::runner::RunStatus::RebootRequired), and the same order goes on after it. What happens is
+    /// written to the log, collected in `junit`, and told.
     ///
     /// # Errors
     /// The log cannot be begun, or there is no result. A step that fails is a result.
@@ -141,22 +140,23 @@ impl Ready {
         outside: &mut dyn Outside,
         clock: &Clock,
         stop: &Stop,
+        junit: &mut JunitReport,
         tell: &mut dyn FnMut(&RunEvent),
     ) -> Result<Outcome, ToeError> {
         let id = &self.request.execution_id;
         let folder = self.log_directory.join(folder_name(clock.now(), id));
         let mut recorder = Recorder::create(&folder, id, &self.request.documents, clock)
             .map_err(|source| ToeError::Log { path: folder.clone(), source })?;
-        let mut junit = JunitReport::new(id);
         let ended = host::run(&self.request, outside, stop, &mut |event| {
             recorder.event(event);
             junit.event(event);
             tell(event);
         });
         match ended {
-            Ok(summary) => Ok(Outcome { summary, log: folder, junit, fault: recorder.fault().map(str::to_owned) }),
+            Ok(summary) => Ok(Outcome { summary, log: folder, fault: recorder.fault().map(str::to_owned) }),
             Err(error) => {
                 recorder.broken(&error.to_string());
+                junit.broken(&error.to_string());
                 Err(ToeError::Host { error, log: folder })
             }
         }

@@ -8,8 +8,10 @@ use super::roots::{RootError, Roots};
 use super::select;
 use super::stop::{Stop, Watched};
 use super::{Options, World};
+use crate::sandbox::root::Obtained;
 use crate::sandbox::{self, First, Instance, Network, Spec};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What to enter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +31,7 @@ pub struct Entered {
     instance: Instance,
     _watched: Watched,
     _place: Option<Place>,
+    _root: Option<Arc<Obtained>>,
     /// What it is, for the user.
     pub name: String,
     /// Whether what is changed in it stays.
@@ -61,7 +64,7 @@ pub fn enter(
     }
     let row = row(world, entry)?;
     let roots = Roots::new(world.cache.clone(), world.mirror.clone());
-    let layers = roots.obtain(&row.source, stop, on_line).map_err(|error| match error {
+    let root = roots.obtain(&row.source, stop, on_line).map_err(|error| match error {
         RootError::Stopped => sandbox::SandboxError::Gone.into(),
         RootError::Failed(error) => TrialError::Root {
             root: row.name.clone(),
@@ -70,10 +73,10 @@ pub fn enter(
         },
     })?;
     let place = Place::new(&world.state);
-    let spec = spec(world, options, layers, place.scratch("shell"));
+    let spec = spec(world, options, vec![root.path.clone()], place.scratch("shell"));
     let instance = options.start(spec)?;
     let watched = stop.watch(&instance);
-    Ok(Entered { instance, _watched: watched, _place: Some(place), name: row.name, kept: false })
+    Ok(Entered { instance, _watched: watched, _place: Some(place), _root: Some(root), name: row.name, kept: false })
 }
 
 fn again(world: &World, shelf: &Shelf, kept: &Kept, options: &Options, stop: &Stop) -> Result<Entered, TrialError> {
@@ -92,7 +95,7 @@ fn again(world: &World, shelf: &Shelf, kept: &Kept, options: &Options, stop: &St
     options.sandbox = Some(options.sandbox.unwrap_or_else(|| kept.mode.clone()));
     let instance = options.start(spec(world, &options, layers, scratch))?;
     let watched = stop.watch(&instance);
-    Ok(Entered { instance, _watched: watched, _place: None, name: kept.name.clone(), kept: true })
+    Ok(Entered { instance, _watched: watched, _place: None, _root: None, name: kept.name.clone(), kept: true })
 }
 
 fn spec(world: &World, options: &Options, layers: Vec<PathBuf>, scratch: PathBuf) -> Spec {

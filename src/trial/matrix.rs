@@ -3,7 +3,7 @@
 use super::document::{self, TrialDocument};
 use super::error::TrialError;
 use super::parameters::{Given, Givens};
-use super::roots::{self, Source};
+use super::roots;
 use super::select::Chosen;
 use super::{Kind, World};
 use crate::component::rules::Levels;
@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span, suggest};
 use crate::project::check::stages;
 use crate::project::{Arch, ComponentUse, Gates, Os, Parent, ParentReference, Project, Promote, Recipe, RootVolume};
 use crate::render;
+use crate::sandbox::root::Source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -62,7 +63,7 @@ pub(super) fn rows(world: &World, systems: &[String], roots: &[String]) -> Resul
         let recipe = world.project.as_ref().and_then(|project| recipe_of(project, os));
         let source = match recipe.and_then(|recipe| own(world, recipe)) {
             Some(row) => row.source,
-            None => Source::of(os)?,
+            None => roots::of(os)?,
         };
         let (recipe, option) = (recipe.map(|recipe| recipe.name.clone()), format!("--os {name}"));
         rows.push(Row { name: name.clone(), os: Some(os), source, recipe, option });
@@ -70,8 +71,8 @@ pub(super) fn rows(world: &World, systems: &[String], roots: &[String]) -> Resul
     for text in roots {
         // `debian-12=FOLDER` says which system it is to be taken for.
         let named = text.split_once('=').and_then(|(name, rest)| Some((Os::parse(name)?, rest)));
-        let source = Source::parse(named.map_or(text.as_str(), |(_, rest)| rest), &world.here)?;
-        let os = named.map(|(os, _)| os).or_else(|| source.os());
+        let source = roots::parse(named.map_or(text.as_str(), |(_, rest)| rest), &world.here)?;
+        let os = named.map(|(os, _)| os).or_else(|| roots::system(&source));
         let name = named.map_or_else(|| short(text), |(os, _)| os.name().to_owned());
         rows.push(Row { name, os, source, recipe: None, option: format!("--root {text}") });
     }
@@ -133,7 +134,7 @@ fn recipe_of(project: &Project, os: Os) -> Option<&Recipe> {
 /// The row of a recipe's own root; `None` if it has none that can be had here.
 fn own(world: &World, recipe: &Recipe) -> Option<Row> {
     let project = world.project.as_ref()?;
-    let source = Source::of_parent(recipe.parent.local.as_ref()?, &project.root);
+    let source = roots::of_parent(recipe.parent.local.as_ref()?, &project.root);
     (recipe.os.platform() == "Linux").then(|| Row {
         name: recipe.os.name().to_owned(),
         os: Some(recipe.os),
@@ -181,7 +182,7 @@ pub(super) fn default_rows(world: &World, chosen: &Chosen) -> Result<Vec<Row>, T
     if !all.is_empty() {
         return Ok(all);
     }
-    let (name, source) = (USUAL.name().to_owned(), Source::of(USUAL)?);
+    let (name, source) = (USUAL.name().to_owned(), roots::of(USUAL)?);
     Ok(vec![Row { name, os: Some(USUAL), source, recipe: None, option: String::new() }])
 }
 

@@ -47,6 +47,7 @@ pub mod sanitize;
 mod select;
 mod stop;
 
+pub use crate::sandbox::root::Source;
 pub use codes::ENTRIES;
 pub use document::{Planned, TrialDocument};
 pub use enter::{Entered, Entry, enter};
@@ -58,13 +59,14 @@ pub use parameters::Given;
 pub use place::sweep;
 pub use record::{Status, StepResult};
 pub use result::{Left, Outcome, Reason, Report, TrialResult};
-pub use roots::Source;
 pub use run::run;
 pub use stop::Stop;
 
 use crate::clock::Clock;
 use crate::diagnostic::suggest;
 use crate::project::Project;
+use crate::runner::outside::Outside;
+use crate::runner::table::Values;
 use crate::sandbox::{self, Instance, Limits, Machine, Mode, Network, SandboxError, Spec};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -105,6 +107,9 @@ pub struct World {
     pub bind: Vec<PathBuf>,
     /// Tells the time.
     pub clock: Clock,
+    /// What documents may ask of the world beyond their instance when it has a network: AWS, where this program was built
+    /// with it.
+    pub outside: fn() -> Box<dyn Outside + Send>,
 }
 
 /// How trials are run.
@@ -128,6 +133,8 @@ pub struct Options {
     pub fail_fast: bool,
     /// Facts that have to be real for a pass.
     pub required: Vec<String>,
+    /// Parameters, metadata, objects and documents that the user has written down; asked before the world beyond.
+    pub values: Values,
 }
 
 impl Default for Options {
@@ -142,6 +149,7 @@ impl Default for Options {
             timeout: None,
             fail_fast: false,
             required: vec![],
+            values: Values::default(),
         }
     }
 }
@@ -185,7 +193,7 @@ pub struct Wanted {
     pub subjects: Vec<String>,
     /// Operating systems by name.
     pub systems: Vec<String>,
-    /// Roots: folders, also as `OS=FOLDER`.
+    /// Roots: sources (see [`Source`]) and folders, also as `OS=SOURCE`.
     pub roots: Vec<String>,
     /// Values for parameters.
     pub given: Vec<Given>,

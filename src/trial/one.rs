@@ -13,11 +13,14 @@ use super::run::Context;
 use super::{TEST_PHASE, sanitize};
 use crate::clock::rfc3339;
 use crate::drive::{DriveError, Told, drive};
-use crate::runner::outside::Nowhere;
+use crate::runner::outside::{Nowhere, Outside};
+use crate::runner::table::Table;
 use crate::runner::{DocumentRequest, Request, RunEvent, RunStatus, Summary};
-use crate::sandbox::{self, Exit, First, Instance, Line, SandboxError, Spec, root};
+use crate::sandbox::root::{self, Obtained};
+use crate::sandbox::{self, Exit, First, Instance, Line, SandboxError, Spec};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where the runner keeps its state in the instance; part of what is removed before the image is made.
@@ -47,6 +50,7 @@ pub(super) struct One<'a> {
     last: Option<(Instance, &'static str, Vec<PathBuf>)>,
     /// The layer of the build stage.
     layer: Option<PathBuf>,
+    root: Option<Arc<Obtained>>,
 }
 
 /// Runs a trial to its result.
@@ -66,6 +70,7 @@ pub(super) fn run(context: &Context, trial: &Trial) -> TrialResult {
         notes: vec![],
         last: None,
         layer: None,
+        root: None,
     };
     let (ended, begun) = match one.root() {
         Ok(layers) => {
@@ -98,7 +103,7 @@ pub(super) fn blank(trial: &Trial) -> TrialResult {
         subject: trial.subject.clone(),
         kind: trial.kind,
         row: trial.row.clone(),
-        root: trial.source.as_ref().map(super::Source::describe).unwrap_or_default(),
+        root: trial.source.as_ref().map(ToString::to_string).unwrap_or_default(),
         outcome: Outcome::NotRun,
         seconds: 0.0,
         steps: vec![],
@@ -129,16 +134,20 @@ impl One<'_> {
         self.broken(&format!("{what}: {error}"), sandbox_exit(error))
     }
 
-    /// The layers of the root.
-    fn root(&self) -> Result<Vec<PathBuf>, Stopped> {
+    /// The layers of the root, which stays in use.
+    fn root(&mut self) -> Result<Vec<PathBuf>, Stopped> {
         let Some(source) = &self.trial.source else { return Err(self.broken("it has no root", 1)) };
         let (events, lane) = (self.context.events.clone(), self.trial.name.clone());
-        self.context.progress(&self.trial.name, format!("waiting for the root: {}", source.describe()));
+        self.context.progress(&self.trial.name, format!("waiting for the root: {source}"));
         let said = move |line: String| events.lane_progress(&lane, format!("root: {line}"));
-        self.context.roots.obtain(source, &self.context.stop, said).map_err(|error| match error {
+        let root = self.context.roots.obtain(source, &self.context.stop, said).map_err(|error| match error {
             RootError::Stopped => Stopped::Interrupted,
             RootError::Failed(error) => self.sandbox("the root could not be made", &error),
-        })
+        })?;
+        self.notes.extend(root.notes.iter().cloned());
+        let layers = vec![root.path.clone()];
+        self.root = Some(root);
+        Ok(layers)
     }
 
     /// Both stages, as far as there is something to do in them.
@@ -172,8 +181,15 @@ impl One<'_> {
                 self.notes.push(note);
             }
         }
-        let (request, timeout) = (self.request(stage, phases), self.context.options.timeout);
-        let ended = drive(&instance, &request, &mut Nowhere, timeout, &mut |told| self.heard(&told));
+        let options = &self.context.options;
+        let beyond: Box<dyn Outside + Send> = match options.network {
+            sandbox::Network::Host => (self.context.world.outside)(),
+            // Without a network nothing is to be had, by no way around it.
+            sandbox::Network::Loopback => Box::new(Nowhere),
+        };
+        let mut outside = Table::before(options.values.clone(), beyond);
+        let (request, limit) = (self.request(stage, phases), options.timeout);
+        let ended = drive(&instance, &request, &mut outside, limit, &mut |told| self.heard(told));
         let result = self.verdict(ended);
         drop(watched);
         // The last job may have left processes; what is captured or kept is at rest. The build stage's own instance is
@@ -217,8 +233,10 @@ impl One<'_> {
         }
     }
 
-    fn heard(&mut self, told: &Told<'_>) {
+    fn heard(&mut self, told: Told<'_>) {
         match told {
+            Told::Stray(line) => self.context.events.lane_output(&self.trial.name, line),
+            Told::Restarted => self.context.progress(&self.trial.name, "restarted"),
             Told::Restarting => self.context.progress(&self.trial.name, "restarting the instance"),
             Told::Event(event) => {
                 self.recorder.event(event);
@@ -232,7 +250,6 @@ impl One<'_> {
                     _ => {}
                 }
             }
-            Told::Stray(_) | Told::Restarted => {}
         }
     }
 
@@ -342,11 +359,17 @@ impl One<'_> {
         let kept = Kept::new(&self.trial.name, stage, outcome.word(), instance.mode().name(), at, offline, roots);
         let shelf = Shelf::new(&self.context.world.state);
         match shelf.put(&kept, &self.place.scratch(stage), layer.as_deref()) {
-            Ok(folder) => Some(Left {
-                name: kept.name.clone(),
-                enter: format!("amiforge shell {}", kept.name),
-                folder: folder.display().to_string(),
-            }),
+            Ok(folder) => {
+                // Its root must not be pruned while the instance is on the shelf.
+                if let Some(Err(error)) = self.root.as_ref().map(|root| root.pin(&folder)) {
+                    self.notes.push(format!("the root of the kept instance may be pruned: {error}"));
+                }
+                Some(Left {
+                    name: kept.name.clone(),
+                    enter: format!("amiforge shell {}", kept.name),
+                    folder: folder.display().to_string(),
+                })
+            }
             Err(error) => {
                 self.notes.push(format!("the instance could not be kept: {error}"));
                 None

@@ -2,9 +2,13 @@
 
 use crate::fixture::{fixture, security_packages};
 use crate::instances::{launch, scan, terminate};
+use crate::support::image::{self, Image as Made, Layer};
 use crate::world::{World, parent_spec};
 use amiforge::event::{Event, Stage};
+use amiforge::local::compute::ParentSpec;
+use amiforge::sandbox::root::{Cache, Policy, State};
 use aws_sdk_imagebuilder::types::{Image, ImageStatus, WorkflowExecutionMetadata, WorkflowStepMetadata};
+use std::time::SystemTime;
 
 const PATCH: &str = r"
 name: patch
@@ -113,6 +117,29 @@ pub fn parent_is_made_once() {
     foreign.arch = if foreign.arch == "arm64" { "x86_64".into() } else { "arm64".into() };
     let error = world.local.ensure_parent(&foreign, &|_| ()).expect_err("another architecture");
     assert!(error.to_string().contains("own processor"), "{error}");
+}
+
+pub fn parent_of_an_image_stays_in_the_cache() {
+    let world = World::new();
+    let folder = world.state().with_file_name("layout");
+    let parent = |system: &str| {
+        let layer = Layer::new().file("etc/os-release", "ID=debian\n").file(system, "Package: bash\n").end();
+        image::write_layout(&folder, &[("latest", &Made::new(vec![layer]))]);
+        ParentSpec { source: format!("image:{}", folder.display()).parse().expect("a source"), ..parent_spec(&folder) }
+    };
+    let spec = parent("var/lib/dpkg/status");
+    let id = world.local.parent_id(&spec).expect("its id");
+    assert_eq!(world.local.ensure_parent(&spec, &|_| ()).expect("the parent"), id);
+    assert_eq!(world.local.ensure_parent(&spec, &|line| panic!("{line}")).expect("the parent"), id);
+    // The AMI stands on it: nothing takes it away while the state is there.
+    let cache = Cache::new(world.state().with_file_name("cache"));
+    let everything = Policy { all: true, ..Policy::default() };
+    let kept = cache.prune(everything, SystemTime::now()).expect("pruned");
+    assert_eq!(kept[0].entry.state, State::StoodOn(vec![world.state()]));
+    assert!(!kept[0].remove && kept[0].why.contains("images stand on it"), "{kept:?}");
+
+    let error = world.local.ensure_parent(&parent("etc/motd"), &|_| ()).expect_err("no system");
+    assert!(error.to_string().contains("a database of rpm"), "{error}");
 }
 
 pub fn whole_way() {

@@ -89,7 +89,9 @@ fn notes(instance: &Instance) -> Vec<String> {
     if bench::mode() == "userns-fake" {
         assert!(notes.remove(0).contains("belong to root"));
         notes.retain(|note| !note.contains(&format!("at its start: {OF_OTHER_USERS} (")));
-        notes.iter_mut().for_each(|note| *note = note.replace(&format!(", {OF_OTHER_USERS}"), ""));
+        for note in &mut notes {
+            *note = note.replace(&format!(", {OF_OTHER_USERS}"), "");
+        }
     }
     notes
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub fn handle(payload: &[u8], out: &mut dyn Write) -> i32 {
+    // Documents, for the runner.
     if payload.starts_with(b"{") {
         return amiforge::runner::serve(payload, out);
     }

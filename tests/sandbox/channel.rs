@@ -1,12 +1,13 @@
 //! The channel to the world outside: a runner in an instance asks, this program answers.
 
 use crate::Test;
-use crate::bench::{instance, place, sh};
+use crate::bench::{self, instance, place, sh};
+use crate::site::{self, AUTHORITY, Site};
 use amiforge::drive::{DriveError, Told, drive};
 use amiforge::runner::outside::{Nowhere, Outside};
 use amiforge::runner::table::{Table, Values};
 use amiforge::runner::{DocumentRequest, Request, RunEvent, RunStatus, Summary};
-use amiforge::sandbox::{Exit, Instance, Job, Line, environment};
+use amiforge::sandbox::{Exit, Instance, Job, Line, Network, environment};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -17,13 +18,14 @@ pub const TESTS: &[Test] = &[
     ("channel::a_job_that_does_not_listen_blocks_nobody", a_job_that_does_not_listen_blocks_nobody),
     ("channel::an_answer_that_comes_too_late_is_dropped", an_answer_that_comes_too_late_is_dropped),
     ("channel::a_runner_fetches_and_stores_objects", a_runner_fetches_and_stores_objects),
+    ("channel::a_runner_downloads_from_the_web", a_runner_downloads_from_the_web),
     ("channel::a_restart_does_not_end_the_channel", a_restart_does_not_end_the_channel),
     ("channel::what_nobody_knows_fails_its_step", what_nobody_knows_fails_its_step),
     ("channel::an_instance_that_is_killed_is_told_from_a_failure", an_instance_that_is_killed_is_told),
 ];
 
 fn builtin(payload: &str) -> Job {
-    Job::Builtin { payload: payload.into(), timeout: Some(Duration::from_secs(60)) }
+    Job::Builtin { payload: payload.into(), timeout: Some(Duration::from_mins(1)) }
 }
 
 /// Runs a job and answers each line with what `answer` makes of it.
@@ -97,7 +99,7 @@ fn run(
     steps: &str,
 ) -> (Result<Summary, DriveError>, Vec<String>) {
     let mut told = Vec::new();
-    let limit = Some(Duration::from_secs(120));
+    let limit = Some(Duration::from_mins(2));
     let result = drive(instance, &request(steps), outside, limit, &mut |what| match what {
         Told::Event(RunEvent::Output { line, .. }) => told.push(line.clone()),
         Told::Event(_) => {}
@@ -133,6 +135,36 @@ fn a_runner_fetches_and_stores_objects() {
     assert!(told.contains(&"small5000000".to_owned()), "{told:?}");
     assert!(fs::read(folder.join("out/large")).unwrap() == content);
     assert_eq!(fs::read_to_string(folder.join("out/small")).unwrap(), "small");
+}
+
+/// No code of the image takes part: names are looked up in its files, certificates are the ones it trusts.
+fn a_runner_downloads_from_the_web() {
+    let site = Site::secure(|line, _| site::ok(line.as_bytes()));
+    let plain = Site::plain({
+        let to = format!("https://secure.test:{}/f", site.port);
+        move |_, _| site::redirect(&to)
+    });
+    let mut spec = bench::spec(vec![bench::base()]);
+    spec.network = Network::Host;
+    spec.inject.extend([
+        bench::injected("/etc/ssl/certs/ca-certificates.crt", AUTHORITY),
+        // Were the C library asked, this would have it load code of the image.
+        bench::injected("/etc/nsswitch.conf", "hosts: nonsense [UNAVAIL=return]\n"),
+    ]);
+    let instance = Instance::start(&spec).unwrap();
+    let steps = format!(
+        "
+      - {{ name: Hosts, action: ExecuteBash, inputs: {{ commands: ['echo 127.0.0.1 plain.test secure.test >> /etc/hosts'] }} }}
+      - {{ name: Get, action: WebDownload, inputs: [{{ source: '{}', destination: /srv/ }}] }}
+      - {{ name: Look, action: ExecuteBash, inputs: {{ commands: ['cat {{{{ build.Get.outputs[0].destination }}}}'] }} }}
+",
+        plain.url("/x").replace("127.0.0.1", "plain.test")
+    );
+    let (result, told) = run(&instance, &mut Nowhere, &steps);
+    let summary = result.unwrap();
+    assert_eq!(summary.status, RunStatus::Success, "{told:?} {summary:?}");
+    assert!(told.contains(&"GET /f HTTP/1.1".to_owned()), "{told:?}");
+    assert_eq!((plain.requests().len(), site.requests().len()), (1, 1));
 }
 
 fn a_restart_does_not_end_the_channel() {

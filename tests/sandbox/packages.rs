@@ -10,6 +10,7 @@ use std::time::Instant;
 
 pub const TESTS: &[Test] = &[
     ("packages::a_root_is_upgraded_and_captured", a_root_is_upgraded_and_captured),
+    ("packages::a_release_is_made_of_what_its_keys_prove", a_release_is_made_of_what_its_keys_prove),
     ("packages::an_unreachable_mirror_is_named_and_leaves_nothing", an_unreachable_mirror_is_named_and_leaves_nothing),
 ];
 
@@ -63,6 +64,36 @@ pub fn a_root_is_upgraded_and_captured() {
     assert_eq!(std::fs::read_dir(layer.join("var/lib/apt/lists")).unwrap().count(), 0);
 }
 
+/// Ubuntu's archive cannot be had everywhere: a mirror of its shape, signed by us, stands in for it.
+fn a_release_is_made_of_what_its_keys_prove() {
+    let base = bench::place("mirror");
+    std::fs::create_dir_all(&base).unwrap();
+    let mirror = support::signed::write(&base);
+    let spec_of = |keys: &Path| BootstrapSpec {
+        release: "ubuntu-24.04".into(),
+        packages: Vec::new(),
+        mirror: Some(mirror.address.clone()),
+        keyring: Some(keys.to_owned()),
+        architecture: std::env::consts::ARCH.into(),
+        destination: base.join("root"),
+    };
+    let error = bootstrap(&spec_of(&mirror.other_keys), &mut |_| ()).unwrap_err();
+    assert!(matches!(&error, SandboxError::Bootstrap { .. }) && error.to_string().contains("NO_PUBKEY"), "{error}");
+    assert!(!base.join("root").exists());
+    let start = Instant::now();
+    bootstrap(&spec_of(&mirror.keys), &mut |_| ()).unwrap();
+    println!("    root made by mmdebstrap in {:?}", start.elapsed());
+    let mut spec = spec(vec![base.join("root")]);
+    spec.bind = vec![mirror.folder.clone()];
+    spec.inject = host::package_settings();
+    let instance = Instance::start(&spec).unwrap();
+    assert_eq!(sh(&instance, ". /etc/os-release; echo $ID $VERSION_CODENAME"), "ubuntu noble");
+    // The keys went into the root, and all its suites are proved with them.
+    sh(&instance, "apt-get -q update -o APT::Update::Error-Mode=any");
+    let suites = sh(&instance, "cd /var/lib/apt/lists && ls *InRelease | sed 's/.*dists_//'");
+    assert_eq!(suites, "noble-security_InRelease\nnoble-updates_InRelease\nnoble_InRelease");
+}
+
 fn an_unreachable_mirror_is_named_and_leaves_nothing() {
     let folder = bench::place("roots");
     std::fs::create_dir_all(&folder).unwrap();
@@ -70,6 +101,7 @@ fn an_unreachable_mirror_is_named_and_leaves_nothing() {
         release: "bookworm".into(),
         packages: Vec::new(),
         mirror: Some("file:/nonexistent/debian".into()),
+        keyring: None,
         architecture: std::env::consts::ARCH.into(),
         destination: folder.join("bookworm"),
     };

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::bench::{instance, sh};
-use crate::{bench, boot, channel, ends, files, hostile, jobs, limits, modes, packages, walls};
+use crate::{bench, boot, channel, ends, files, hostile, jobs, limits, modes, packages, registries, roots, walls};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -20,7 +20,7 @@ pub const AS_ROOT: &[Test] = &[
 pub const TESTS: &[Test] = &TABLE;
 
 const OWN: [Test; 1] = [("user::files_belong_to_many_users", files_belong_to_many_users)];
-const GROUPS: [&[Test]; 14] = [
+const GROUPS: [&[Test]; 16] = [
     &OWN,
     modes::MEASURED,
     jobs::TESTS,
@@ -32,6 +32,8 @@ const GROUPS: [&[Test]; 14] = [
     ends::TESTS,
     channel::TESTS,
     packages::TESTS,
+    roots::TESTS,
+    registries::TESTS,
     boot::TESTS,
     hostile::WITH_SYSTEM,
     limits::WITH_SYSTEM,
@@ -107,6 +109,8 @@ fn everything_works(half: &str, options: &[&str]) {
         .current_dir("/")
         .env_clear()
         .env("RUST_BACKTRACE", "1")
+        // As at a login; without it skopeo looks for credentials in a folder that root may have closed.
+        .env("XDG_RUNTIME_DIR", user.folder.join("work"))
         .output()
         .unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));

@@ -72,7 +72,10 @@ fn full_recipe() -> Value {
         "os": "debian-13",
         "architectures": ["x86_64", "arm64"],
         "version": "1.10",
-        "parent": { "ssm": "/p/{{ arch }}", "local": { "bootstrap": "trixie", "packages": ["curl", "g++"] } },
+        "parent": {
+            "ssm": "/p/{{ arch }}",
+            "local": { "bootstrap": "trixie", "packages": ["curl", "g++"], "mirror": "http://localhost/debian" },
+        },
         "build": [{ "patch-linux": { "scope": "all" } }, "baseline-config"],
         "test": ["boots", { "hygiene": null }],
         "baseline": "AWS-DebianDefaultPatchBaseline",
@@ -117,14 +120,20 @@ fn what_the_repository_ships_is_accepted() {
 }
 
 /// Recipes that have all keys between them.
-fn recipes() -> [Value; 3] {
+fn recipes() -> [Value; 6] {
     let mut directory = full_recipe();
     directory["parent"] =
         json!({ "ami": "ami-0123456789abcdef0", "local": { "directory": "roots/web", "packages": [] } });
     directory["architectures"] = json!(["x86_64"]);
     let mut image = full_recipe();
     image["parent"] = json!({ "image": "arn:aws:imagebuilder:us-east-1:aws:image/x/x.x.x" });
-    [full_recipe(), directory, image]
+    let local = |key: &str, value: &str| {
+        let mut recipe = full_recipe();
+        recipe["parent"] = json!({ "ssm": "/p/{{ arch }}", "local": { key: value } });
+        recipe
+    };
+    let oci = local("oci", "localhost:5000/web/base:1.2");
+    [full_recipe(), directory, image, oci, local("image", "roots/saved.tar#app:1"), local("tar", "roots/web.tar.gz")]
 }
 
 #[test]
@@ -299,6 +308,15 @@ fn both_agree_on_recipes_by_hand() {
         (true, "{ ssm: /p, local: { directory: d, packages: [] } }"),
         (false, "{ ssm: /p, local: { directory: d, packages: [curl] } }"),
         (false, "{ ssm: /p, local: { directory: d, bootstrap: bookworm, packages: [curl] } }"),
+        (true, "{ ssm: /p, local: { oci: 'amazonlinux:2023' } }"),
+        (false, "{ ssm: /p, local: { oci: --help } }"),
+        (false, "{ ssm: /p, local: { oci: 'a:1', tar: x.tar } }"),
+        (false, "{ ssm: /p, local: { oci: 'a:1', packages: [curl] } }"),
+        (true, "{ ssm: /p, local: { image: 'saved.tar#app:1' } }"),
+        (true, "{ ssm: /p, local: { tar: r.tar.gz } }"),
+        (false, "{ ssm: /p, local: { tar: r.tar.gz, mirror: 'http://m/debian' } }"),
+        (true, "{ ssm: /p, local: { bootstrap: bookworm, mirror: 'http://m/debian' } }"),
+        (false, "{ ssm: /p, local: { bootstrap: bookworm, mirror: 'm/debian' } }"),
         (false, "{ ssm: /p, local: {} }"),
         (false, "{ ssm: /p, local: }"),
     ] {

@@ -10,5 +10,9 @@
 
 pub mod archive;
 pub mod fixture;
+pub mod image;
+pub mod registry;
 pub mod repo;
 pub mod root;
+pub mod rpm;
+pub mod signed;

@@ -102,7 +102,7 @@ fn zypper_is_told_what_to_take_and_what_to_leave() {
         assert_eq!(call(parameters), (expected.to_owned(), locks.to_owned()), "{parameters}");
     };
     let licences = "--auto-agree-with-licenses";
-    is("scope: security", &format!("patch --category security {licences}"), "");
+    is("scope: security", &format!("patch --category security --with-interactive {licences}"), "");
     is("scope: all", &format!("update {licences}"), "");
     is("only: 'n* o*'", &format!("update {licences} -- nginx openssl"), "");
     is("exclude: openssl", &format!("update {licences} -- nginx"), "openssl");

@@ -64,6 +64,13 @@ pub static ROOTS: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
     })
 });
 
+/// A root with systemd, made by the first test that needs it.
+pub static SYSTEM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let root = FOLDER.join("root-system");
+    support::root::clone_from_host(&root, &["systemd", "systemd-sysv", "dbus", "procps"]);
+    root
+});
+
 /// Removes what all tests share.
 pub fn clean() {
     root::remove(&FOLDER).unwrap();

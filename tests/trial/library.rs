@@ -21,6 +21,7 @@ fn world() -> World {
         mirror: None,
         bind: vec![],
         clock: Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC)),
+        outside: || Box::new(amiforge::runner::outside::Nowhere),
     }
 }
 

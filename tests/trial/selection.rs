@@ -62,7 +62,7 @@ fn unknown() {
     let text = env.expect(2, &["test", "motd", "--os", "debian-21"]).stderr;
     assert!(text.contains("there is no operating system `debian-21`") && text.contains("did you mean"), "{text}");
     let text = env.expect(2, &["test", "motd", "--os", "rhel-9"]).stderr;
-    assert!(text.contains("--root rhel-9=FOLDER"), "{text}");
+    assert!(text.contains("--root rhel-9=oci:REFERENCE"), "{text}");
     assert!(env.expect(2, &["test", "motd", "--os", "windows-server-2022"]).stderr.contains("run Linux"));
     assert!(env.expect(2, &["test", "motd", "--root", "/nonexistent"]).stderr.contains("there is no such folder"));
     untouched(&env);

@@ -1,6 +1,6 @@
 //! `amiforge shell`, with and without a terminal, and instances that `test --keep` leaves.
 
-use crate::harness::{Env, Test, component, eventually, root};
+use crate::harness::{Env, SYSTEM, Test, component, eventually, root};
 use amiforge::sandbox::Size;
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex};
 pub const TESTS: &[Test] = &[
     ("a_failed_trial_is_kept_and_entered", kept),
     ("a_fresh_shell_throws_its_changes_away", fresh),
-    ("a_shell_on_a_terminal", terminal),
+    ("a_shell_on_a_terminal", || terminal(&root(), "/dev/pts/0")),
+    // The first one is the console of systemd.
+    ("a_shell_on_a_terminal_beside_systemd", || terminal(&SYSTEM.display().to_string(), "/dev/pts/1")),
     ("a_shell_of_what_is_not_there", unknown),
 ];
 
@@ -61,11 +63,11 @@ fn fresh() {
     assert_eq!(env.trials(), 0);
 }
 
-fn terminal() {
+fn terminal(root: &str, name: &str) {
     let env = Env::new(&[]);
     let pty = openpty(None, None).unwrap();
     Size { rows: 40, columns: 100 }.set(&pty.master).unwrap();
-    let arguments = ["shell", "--offline", "--root", &root()];
+    let arguments = ["shell", "--offline", "--root", root];
     let side = || Stdio::from(pty.slave.try_clone().unwrap());
     let mut command = env.command(&arguments);
     let mut child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
@@ -84,7 +86,7 @@ fn terminal() {
     let has = |text: &str| shown.lock().unwrap().contains(text);
     eventually("a prompt", || has("# "));
     keys.write_all(b"echo \"size $(stty size) $(tty)\"\n").unwrap();
-    eventually("the size", || has("size 40 100 /dev/pts/0"));
+    eventually("the size", || has(&format!("size 40 100 {name}")));
     // Ctrl-C is for the program in the instance, not for us.
     keys.write_all(b"sleep 100000 || echo \"ended $?\"\n").unwrap();
     eventually("the echo", || has("sleep 100000"));

@@ -24,6 +24,7 @@ impl Session {
             mirror: local.mirror,
             bind: local.bind.iter().map(|path: &PathBuf| place.join(path)).collect(),
             clock: Clock::system(),
+            outside: || Box::new(crate::cli::verb::component::outside()),
             project,
             here,
             cache,

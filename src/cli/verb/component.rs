@@ -24,7 +24,7 @@ pub(crate) fn run(session: &Session, verb: ComponentVerb) -> Result<Exit, Failur
 }
 
 /// What documents may ask of the world: AWS, where this program was built with it.
-fn outside() -> impl crate::runner::outside::Outside + Send {
+pub(crate) fn outside() -> impl crate::runner::outside::Outside + Send {
     #[cfg(feature = "aws")]
     return crate::aws::Sdk::new();
     #[cfg(not(feature = "aws"))]

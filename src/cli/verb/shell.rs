@@ -25,8 +25,8 @@ pub struct ShellArgs {
     /// Operating system, as recipes name it.
     #[arg(long, value_name = "OS", conflicts_with = "root")]
     pub os: Option<String>,
-    /// A folder with an unpacked system; it is not changed.
-    #[arg(long, value_name = "FOLDER")]
+    /// A release, oci:REFERENCE, image:PATH, tar:PATH or a folder, as for `amiforge test`; it is not changed.
+    #[arg(long, value_name = "SOURCE")]
     pub root: Option<String>,
     /// List the instances that were left.
     #[arg(long, conflicts_with_all = ["what", "os", "root", "remove", "command"])]

@@ -6,6 +6,7 @@ use crate::cli::instance::InstanceArgs;
 use crate::cli::interrupt::interruptible;
 use crate::cli::session::{Session, print};
 use crate::report::trial as report;
+use crate::runner::table::Values;
 use crate::trial::{self, Given, Options, Report, Wanted};
 use clap::ValueEnum;
 use std::fs::File;
@@ -28,8 +29,9 @@ pub struct TestArgs {
     /// Operating systems to test on, as recipes name them; several with commas. A recipe's own root when absent.
     #[arg(long, value_name = "OS", value_delimiter = ',')]
     pub os: Vec<String>,
-    /// A root to test on: a folder with an unpacked system; OS=FOLDER says what to take it for. Several times for several.
-    #[arg(long, value_name = "[OS=]FOLDER")]
+    /// A root to test on: a release (debian-12:curl@MIRROR), oci:REFERENCE of a registry, image:PATH of an OCI layout or a
+    /// saved image, tar:PATH, or a folder; OS=SOURCE says what to take it for. Several times for several.
+    #[arg(long, value_name = "[OS=]SOURCE")]
     pub root: Vec<String>,
     /// Phases to run, with commas; `test` runs in a new instance of what the others make.
     #[arg(long, value_name = "PHASE", value_delimiter = ',', default_values = trial::PHASES)]
@@ -62,6 +64,10 @@ pub struct TestArgs {
     /// Write the report as JSON into this file, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// A YAML file with the values that documents get for `aws:ssm`, `aws:imds`, `s3://` and other documents; its keys are
+    /// `ssm`, `ssm_secret`, `imds`, `s3` and `documents`.
+    #[arg(long, value_name = "FILE")]
+    pub values: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) instance: InstanceArgs,
 }
@@ -82,8 +88,8 @@ pub enum TestFormat {
 }
 
 impl TestArgs {
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> Result<Options, Failure> {
+        Ok(Options {
             phases: self.phases.clone(),
             network: self.instance.network(),
             limits: self.instance.limits(),
@@ -93,7 +99,8 @@ impl TestArgs {
             timeout: self.timeout,
             fail_fast: self.fail_fast,
             required: self.require.clone(),
-        }
+            values: self.values.as_deref().map(Values::read).transpose()?.unwrap_or_default(),
+        })
     }
 
     fn wanted(&self) -> Wanted {
@@ -107,7 +114,7 @@ impl TestArgs {
 }
 
 pub(crate) fn run(session: &Session, args: &TestArgs) -> Result<Exit, Failure> {
-    let (world, options) = (session.world()?, args.options());
+    let (world, options) = (session.world()?, args.options()?);
     let trials = trial::plan(&world, &args.wanted(), &options)?;
     // A place that cannot be written to is better known before than after.
     let mut files = [(&args.junit, report::junit as fn(&Report) -> String), (&args.json, report::json)]

@@ -1,6 +1,5 @@
-//! Parent images: a Debian root made once per machine, or a folder of the project, shown as a publisher's public AMI.
+//! Parent images: a root of the cache, made once per machine, or a folder of the project, shown as a publisher's public AMI.
 
-use super::super::random;
 use super::super::records::{AMI, Ami, COMPONENT, INFRASTRUCTURE, RECIPE};
 use super::super::service::Service;
 use super::super::store::{Scope, StoreError};
@@ -10,20 +9,15 @@ use super::ami::{PUBLIC, machine_architecture};
 use super::peer;
 use crate::clock::rfc3339;
 use crate::project::LocalParent;
-use crate::sandbox::root::{self, BootstrapSpec};
+use crate::sandbox::layers;
+use crate::sandbox::root::{self, Cache, Obtained, Source};
 use crate::sandbox::{self, Line, SandboxError};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The account of the publisher of Debian's AMIs; parents of the local environment are shown as its.
 const PUBLISHER: &str = "136693071363";
-
-/// Part of the key of a bootstrapped root: to be raised when roots are made in another way, so that old ones are not used.
-const ROOT_RECIPE: u32 = 1;
 
 /// The parent image that a recipe needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,18 +32,10 @@ pub struct ParentSpec {
     pub source: LocalParent,
 }
 
-/// A root on this machine.
-struct Root {
-    /// The same for the same content, made the same way.
-    key: String,
-    folder: PathBuf,
-    description: String,
-}
-
 impl Local {
     /// Makes sure that the parent image is there and returns the id of its AMI, which is the same every time.
     ///
-    /// A bootstrapped root is made when it is missing, which takes a minute; other processes that want the same one
+    /// A root that is missing in the cache is made, which can take a minute; other processes that want the same one
     /// wait. `on_line` gets what is done, line by line.
     ///
     /// # Errors
@@ -58,10 +44,9 @@ impl Local {
         native(spec)?;
         // A machine that cannot run instances is told so before anything is made on it.
         sandbox::probe(&self.config.state).map_err(|error| parent_error(&error))?;
-        let root = match &spec.source {
-            LocalParent::Bootstrap { release, packages } => bootstrapped(self, spec, release, packages, on_line)?,
-            LocalParent::Directory { path } => directory(path)?,
-        };
+        let root = obtain(self, spec, on_line)?;
+        // The AMI stands on the root for as long as this state is there.
+        root.pin(&self.config.state).map_err(|error| parent_error(&error))?;
         let ami = ami(self, spec, &root);
         for region in regions(self)? {
             register(self, &region, &ami)?;
@@ -72,17 +57,22 @@ impl Local {
         Ok(ami.id)
     }
 
-    /// The id of the AMI that [`Local::ensure_parent`] leads to; nothing is made.
+    /// The id of the AMI that [`Local::ensure_parent`] leads to. Nothing is made, but that an image which is not in the
+    /// cache yet is fetched: what a tag leads to is known only then.
     ///
     /// # Errors
-    /// When a folder is not a usable root.
+    /// When the root is not usable.
     pub fn parent_id(&self, spec: &ParentSpec) -> Result<String, LocalError> {
         native(spec)?;
-        let root = match &spec.source {
-            LocalParent::Bootstrap { release, packages } => wanted(self, spec, release, packages).0,
-            LocalParent::Directory { path } => directory(path)?,
-        };
-        Ok(ami_id(&root))
+        let planned = root::planned(&source(self, spec), &self.cache()).map_err(|error| parent_error(&error))?;
+        match planned {
+            Some(digest) => Ok(ami_id(&digest)),
+            None => Ok(ami_id(&obtain(self, spec, &|_| ())?.digest)),
+        }
+    }
+
+    fn cache(&self) -> Cache {
+        Cache::new(&self.config.cache)
     }
 }
 
@@ -100,145 +90,106 @@ fn native(spec: &ParentSpec) -> Result<(), LocalError> {
     )))
 }
 
-fn ami_id(root: &Root) -> String {
-    format!("ami-{}", &root.key[..17])
+fn ami_id(digest: &str) -> String {
+    format!("ami-{}", &digest[..17])
 }
 
-/// What a bootstrapped parent is made of, and where it lies once it is made.
-fn wanted(local: &Local, spec: &ParentSpec, release: &str, packages: &[String]) -> (Root, BootstrapSpec) {
-    let packages: BTreeSet<&String> = packages.iter().collect();
-    let packages: Vec<String> = packages.into_iter().cloned().collect();
-    let mirror = local.config.mirror.clone();
-    let key = digest(&[&json!([ROOT_RECIPE, release, packages, mirror, spec.arch]).to_string()]);
-    let folder = local.config.cache.join("roots").join(&key[..32]);
-    let root = Root { key, folder, description: format!("Debian {release}, release pocket only") };
-    let wanted = BootstrapSpec {
-        release: release.to_owned(),
-        packages,
-        mirror,
-        architecture: spec.arch.clone(),
-        destination: root.folder.clone(),
+/// The source of a recipe, with the mirror of this environment where the recipe names none.
+fn source(local: &Local, spec: &ParentSpec) -> Source {
+    match &spec.source {
+        // The environment's mirror is one of Debian.
+        Source::Bootstrap { release, packages, mirror: None } if spec.source.is_debian() => Source::Bootstrap {
+            release: release.clone(),
+            packages: packages.clone(),
+            mirror: local.config.mirror.clone(),
+        },
+        other => other.clone(),
+    }
+}
+
+fn obtain(local: &Local, spec: &ParentSpec, on_line: &dyn Fn(String)) -> Result<Obtained, LocalError> {
+    let source = source(local, spec);
+    let say = &mut |line: Line| match line {
+        Line::Out(line) | Line::Err(line) => on_line(line),
     };
-    (root, wanted)
-}
-
-fn bootstrapped(
-    local: &Local,
-    spec: &ParentSpec,
-    release: &str,
-    packages: &[String],
-    on_line: &dyn Fn(String),
-) -> Result<Root, LocalError> {
-    let (root, wanted) = wanted(local, spec, release, packages);
-    // What a killed process has left half-made goes, whether or not a root has to be made now.
-    if let Some(parent) = root.folder.parent() {
-        root::sweep(parent).map_err(|error| parent_error(&error))?;
+    let root = root::obtain(&source, &local.cache(), say).map_err(|error| parent_error(&error))?;
+    check_system(&root)?;
+    for note in &root.notes {
+        on_line(note.clone());
     }
-    // Held while the root is made: another process that wants it waits here instead of making it, too.
-    let lock = lock(&root.folder)?;
-    if !root.folder.is_dir() {
-        on_line(format!("making the parent root {} ({release}, {})", spec.name, spec.arch));
-        make(&wanted, on_line).map_err(|error| parent_error(&error))?;
-    }
-    drop(lock);
     Ok(root)
 }
 
-fn make(wanted: &BootstrapSpec, on_line: &dyn Fn(String)) -> Result<(), SandboxError> {
-    root::bootstrap(wanted, &mut |line| match line {
-        Line::Out(line) | Line::Err(line) => on_line(line),
-    })
+/// What every image of this environment must have: a name of its system, and a package database, because inventories and
+/// patch scans read both.
+fn check_system(root: &Obtained) -> Result<(), LocalError> {
+    let layers = [root.path.clone()];
+    let has = |files: &[&str]| {
+        files.iter().any(|file| layers::read_file(&layers, Path::new(file)).is_ok_and(|found| found.is_some()))
+    };
+    let problem = if !has(&["etc/os-release", "usr/lib/os-release"]) {
+        "it has no etc/os-release"
+    } else if !has(&DATABASES) {
+        "it has neither var/lib/dpkg/status nor a database of rpm"
+    } else {
+        return Ok(());
+    };
+    Err(LocalError::Parent(format!(
+        "{} is no usable root file system: {problem}; an image of a distribution has both, an image of one program has not",
+        root.source
+    )))
 }
+
+/// Package databases: of dpkg, and of rpm in its usual places and formats.
+const DATABASES: [&str; 5] = [
+    "var/lib/dpkg/status",
+    "var/lib/rpm/rpmdb.sqlite",
+    "var/lib/rpm/Packages",
+    "usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "usr/lib/sysimage/rpm/Packages.db",
+];
 
 /// What is missing on the machine is told in the sandbox's own words, which name the command that mends it.
 fn parent_error(error: &SandboxError) -> LocalError {
     match error {
         SandboxError::Unavailable { .. } => LocalError::Sandbox(error.to_string()),
-        SandboxError::Program { .. } | SandboxError::Space { .. } => LocalError::Machine(error.to_string()),
+        SandboxError::Program { .. } | SandboxError::Space { .. } | SandboxError::Busy { .. } => {
+            LocalError::Machine(error.to_string())
+        }
         _ => LocalError::Parent(error.to_string()),
     }
 }
 
-/// An exclusive lock next to `folder`, released when dropped and with the process.
-fn lock(folder: &Path) -> Result<File, LocalError> {
-    let path = folder.with_extension("lock");
-    let wrong = |source: io::Error| LocalError::Io { path: path.clone(), source };
-    if let Some(parent) = folder.parent() {
-        fs::create_dir_all(parent).map_err(wrong)?;
-    }
-    let file = File::options().create(true).append(true).open(&path).map_err(wrong)?;
-    file.lock().map_err(wrong)?;
-    Ok(file)
-}
-
-/// A folder with a root file system, used where it is.
-fn directory(path: &Path) -> Result<Root, LocalError> {
-    let unusable = |problem: String| {
-        LocalError::Parent(format!(
-            "{} is not a usable root file system: {problem}; name a folder that holds an unpacked Debian or Ubuntu \
-             system in `parent.local.directory`",
-            path.display()
-        ))
-    };
-    let read = |file: &str| {
-        fs::read_to_string(path.join(file)).map_err(|error| unusable(format!("{file} cannot be read: {error}")))
-    };
-    let status = read("var/lib/dpkg/status")?;
-    read("etc/os-release").or_else(|_| read("usr/lib/os-release"))?;
-    let sources = package_sources(path).map_err(|error| unusable(format!("etc/apt cannot be read: {error}")))?;
-    let key = digest(&[&path.display().to_string(), &status, &sources]);
-    Ok(Root { key, folder: path.to_owned(), description: format!("root file system in {}", path.display()) })
-}
-
-fn package_sources(root: &Path) -> io::Result<String> {
-    let mut files = vec![root.join("etc/apt/sources.list")];
-    match fs::read_dir(root.join("etc/apt/sources.list.d")) {
-        Ok(entries) => files.extend(entries.collect::<io::Result<Vec<_>>>()?.into_iter().map(|entry| entry.path())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    files.sort();
-    let mut all = String::new();
-    for file in files {
-        match fs::read_to_string(&file) {
-            Ok(text) => all.push_str(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(all)
-}
-
-fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    }
-    random::hex_of(&hash.finalize())
-}
-
-fn ami(local: &Local, spec: &ParentSpec, root: &Root) -> Ami {
+fn ami(local: &Local, spec: &ParentSpec, root: &Obtained) -> Ami {
     Ami {
-        id: ami_id(root),
-        name: format!("{}-{}", spec.name, &root.key[..8]),
-        description: root.description.clone(),
+        id: ami_id(&root.digest),
+        name: format!("{}-{}", spec.name, &root.digest[..8]),
+        description: description(&spec.source),
         owner: PUBLISHER.to_owned(),
         public: true,
         architecture: spec.arch.clone(),
         state: "available".to_owned(),
         created_at: rfc3339(local.config.clock.now()),
         root_device: "/dev/xvda".to_owned(),
-        snapshot: format!("snap-{}", &root.key[17..34]),
+        snapshot: format!("snap-{}", &root.digest[17..34]),
         volume_size: 8,
         volume_type: "gp3".to_owned(),
         encrypted: false,
         imds_v2: true,
         platform: "Linux/UNIX".to_owned(),
         tags: BTreeMap::new(),
-        layers: vec![root.folder.clone()],
+        layers: vec![root.path.clone()],
         launch_permissions: Vec::new(),
         source: None,
+    }
+}
+
+fn description(source: &Source) -> String {
+    match source {
+        Source::Bootstrap { release, .. } => format!("{release}, release pocket only"),
+        Source::Oci { reference } => format!("image {reference}"),
+        Source::Image { path, .. } => format!("image in {}", path.display()),
+        Source::Tar { path } | Source::Directory { path } => format!("root file system in {}", path.display()),
     }
 }
 
@@ -287,39 +238,31 @@ fn publish(local: &Local, region: &str, parameter: &str, ami: &str) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
-    fn root(folder: &Path) {
-        for (file, text) in [
-            ("var/lib/dpkg/status", "Package: bash\n"),
-            ("usr/lib/os-release", "ID=debian\n"),
-            ("etc/apt/sources.list", "deb http://mirror bookworm main\n"),
-        ] {
+    fn root(folder: &Path, files: &[&str]) -> Obtained {
+        for file in files {
             let path = folder.join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
+            fs::write(path, "x").unwrap();
         }
+        let cache = Cache::new(folder.join("cache"));
+        root::obtain(&Source::Directory { path: folder.to_owned() }, &cache, &mut |_| ()).unwrap()
     }
 
     #[test]
-    fn a_folder_has_the_same_key_until_its_packages_change() {
-        let folder = tempfile::tempdir().unwrap();
-        root(folder.path());
-        let first = directory(folder.path()).unwrap().key;
-        assert_eq!(directory(folder.path()).unwrap().key, first);
-        fs::create_dir_all(folder.path().join("etc/apt/sources.list.d")).unwrap();
-        fs::write(folder.path().join("etc/apt/sources.list.d/more.list"), "deb http://more x main\n").unwrap();
-        assert_ne!(directory(folder.path()).unwrap().key, first);
-    }
-
-    #[test]
-    fn a_folder_without_a_system_is_refused_with_a_reason() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = directory(folder.path()).err().unwrap().to_string();
-        assert!(error.contains("var/lib/dpkg/status") && error.contains("name a folder"), "{error}");
-    }
-
-    #[test]
-    fn digests_know_where_parts_end() {
-        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+    fn a_root_without_a_system_is_refused_with_a_reason() {
+        for (files, said) in [
+            (&["etc/x"] as &[&str], "it has no etc/os-release"),
+            (&["etc/os-release"], "neither var/lib/dpkg/status nor a database of rpm"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let error = check_system(&root(folder.path(), files)).err().unwrap().to_string();
+            assert!(error.contains(said) && error.contains("an image of a distribution"), "{error}");
+        }
+        for database in ["var/lib/dpkg/status", "var/lib/rpm/rpmdb.sqlite"] {
+            let folder = tempfile::tempdir().unwrap();
+            check_system(&root(folder.path(), &["usr/lib/os-release", database])).unwrap();
+        }
     }
 }

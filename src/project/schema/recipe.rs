@@ -2,12 +2,12 @@
 
 use super::{default, described, duration, file, flag, mapping, matching, name, number, or_nothing, text, texts};
 use crate::project::gates::{self, PATCHES, SEVERITIES};
-use crate::project::parent::REFERENCES;
+use crate::project::parent::{REFERENCES, SOURCES};
 use crate::project::recipe::{
     LARGEST_VERSION, LONGEST_VALUE, MOST_COMPONENTS, VOLUME_SIZES, VOLUME_TYPES, promote_default,
 };
 use crate::project::{Arch, Os};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The schema of `recipes/*.yaml`.
 pub fn recipe() -> Value {
@@ -91,6 +91,14 @@ fn parent() -> Value {
     described("The image to start from: one of `ssm`, `ami` and `image`.", schema)
 }
 
+/// A path that can be a file of a project.
+const PATH: &str = "^[^\\u0000-\\u001f]+$";
+
+/// What registries take for a reference: host, name, tag, digest.
+const REFERENCE: &str = "^((localhost|[A-Za-z0-9\\[][A-Za-z0-9.:\\[\\]-]*[.:][A-Za-z0-9.:\\[\\]-]*)/)?\
+    [a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?\
+    (@sha256:[0-9a-f]{64})?$";
+
 fn local() -> Value {
     let package = matching("^[a-z0-9][a-z0-9+.-]+$");
     let mut schema = mapping(
@@ -98,14 +106,35 @@ fn local() -> Value {
         [
             ("bootstrap", described("Debian or Ubuntu release to make a root filesystem of.", text())),
             ("packages", described("Packages on top of the smallest set.", texts(&package))),
-            ("directory", described("Folder with a root filesystem, relative to the project.", text())),
+            (
+                "mirror",
+                described(
+                    "Package mirror to make it from; this machine's when absent.",
+                    matching("^(https?|file):/[!-~]+$"),
+                ),
+            ),
+            ("oci", described("Image of a registry, fetched by skopeo, podman or docker.", matching(REFERENCE))),
+            (
+                "image",
+                described(
+                    "OCI layout or file of `docker save`, relative to the project; PATH#NAME.",
+                    matching("^[^#\\u0000-\\u001f]+(#[^#\\u0000-\\u001f]+)?$"),
+                ),
+            ),
+            ("tar", described("Tar of a root filesystem, relative to the project.", matching(PATH))),
+            ("directory", described("Folder with a root filesystem, relative to the project.", matching(PATH))),
         ],
     );
-    schema["oneOf"] = json!([
-        { "required": ["bootstrap"] },
-        { "required": ["directory"], "properties": { "packages": { "maxItems": 0 } } },
-    ]);
-    schema["not"] = json!({ "required": ["bootstrap", "directory"] });
+    // Each excludes all others.
+    let alternatives = SOURCES.iter().map(|key| {
+        let others = SOURCES.iter().filter(|other| *other != key);
+        let mut properties: Map<String, Value> = others.map(|other| ((*other).to_owned(), json!(false))).collect();
+        if *key != "bootstrap" {
+            properties.extend([("packages".to_owned(), json!({ "maxItems": 0 })), ("mirror".to_owned(), json!(false))]);
+        }
+        json!({ "required": [key], "properties": properties })
+    });
+    schema["oneOf"] = alternatives.collect();
     described("How the parent is made on this machine, without an account.", schema)
 }
 

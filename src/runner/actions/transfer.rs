@@ -151,3 +151,7 @@ fn copy_entry(source: &Path, target: &Path, found: &fs::Metadata, keep: Keep) ->
 fn own(target: &Path, found: &fs::Metadata, keep: Keep) -> io::Result<()> {
     if keep == Keep::Everything { lchown(target, Some(found.uid()), Some(found.gid())) } else { Ok(()) }
 }
+
+#[cfg(test)]
+#[path = "transfer_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@ use crate::runner::process::{Limit, pause};
 use crate::runner::values::Inputs;
 use connect::Way;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,7 +53,8 @@ fn download_by(
     let target = target(source, item.required("destination"), machine)?;
     let expected = Expected::of(item)?;
     let output = BTreeMap::from([("destination".to_owned(), Some(target.display().to_string()))]);
-    if target.is_file() {
+    // A link that leads nowhere is in the way, too; a folder is said with the way out when the file is begun.
+    if fs::symlink_metadata(&target).is_ok_and(|found| !found.is_dir()) {
         if !item.flag("overwrite") {
             return Err(StepError::Failed(format!("{} exists, and `overwrite` is false", target.display())));
         }
@@ -83,8 +85,7 @@ fn download_by(
     Err(StepError::Failed(format!("{shown} was not tried")))
 }
 
-/// The file that a download becomes. A destination that ends with a separator, or is a folder by its very name, keeps the
-/// name in the address.
+/// The file that a download becomes. A destination that ends with a separator keeps the name in the address.
 fn target(source: &str, destination: &str, machine: &Machine) -> Result<PathBuf, StepError> {
     let path = machine.path(destination)?;
     if !destination.ends_with('/') {
@@ -159,7 +160,9 @@ fn fetch(way: &Way, source: &str, target: &Path, expected: Option<&Expected>, li
             break;
         }
         length += got as u64;
-        hasher.iter_mut().for_each(|hasher| hasher.update(&buffer[..got]));
+        if let Some(hasher) = &mut hasher {
+            hasher.update(&buffer[..got]);
+        }
         let written = fresh.file().write_all(&buffer[..got]);
         written.map_err(|error| Fault::Final(StepError::io("cannot write", target, &error)))?;
         limit.check().map_err(Fault::Final)?;

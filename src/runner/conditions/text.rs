@@ -73,7 +73,9 @@ mod tests {
 
         #[test]
         fn a_text_is_equal_to_itself_in_capitals(text in "[a-zà-öø-ÿα-ρа-я0-9 _-]{0,20}") {
-            prop_assert_eq!(compare(&text, &text.to_uppercase().replace("SS", "ß")), Ordering::Equal);
+            // A letter whose capital is two letters (ß) has none in simple folding.
+            let capital = |c: char| if c.to_uppercase().count() == 1 { c.to_uppercase().next().unwrap() } else { c };
+            prop_assert_eq!(compare(&text, &text.chars().map(capital).collect::<String>()), Ordering::Equal);
         }
     }
 }

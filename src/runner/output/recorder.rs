@@ -91,7 +91,9 @@ impl Recorder {
         self.detail.event(event, &rfc3339_offset(now));
         self.chaining.event(event);
         let said = self.console.event(event);
-        said.iter().for_each(|said| self.write_line(now, &said.text));
+        for said in &said {
+            self.write_line(now, &said.text);
+        }
         self.log(now, event);
         match event {
             RunEvent::StepFinished { .. } if self.tree_length < OFTEN => self.write_trees(),
@@ -173,13 +175,14 @@ fn stream(documents: &[DocumentRequest]) -> String {
     if let [only] = documents {
         return only.text.clone();
     }
-    documents
-        .iter()
-        .map(|document| {
-            let end = if document.text.ends_with('\n') { "" } else { "\n" };
-            format!("---\n# {}\n{}{end}", document.name.replace('\n', " "), document.text.trim_start_matches("---\n"))
-        })
-        .collect()
+    let mut stream = String::new();
+    for document in documents {
+        stream.extend(["---\n# ", &document.name.replace('\n', " "), "\n", document.text.trim_start_matches("---\n")]);
+        if !stream.ends_with('\n') {
+            stream.push('\n');
+        }
+    }
+    stream
 }
 
 /// `YYYY-MM-DD HH:MM:SS.mmm`.

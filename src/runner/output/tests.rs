@@ -2,6 +2,7 @@ use super::super::junit::{JunitReport, Machine};
 use super::*;
 use crate::runner::model::{LoopResult, PhaseStatus, RunStatus, StepFailure, StepPlace, StepStatus, Stream, Summary};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 
@@ -125,7 +126,7 @@ fn documents() -> Vec<DocumentRequest> {
     vec![DocumentRequest {
         name: "doc.yaml".into(),
         text: "schemaVersion: 1.0\n".into(),
-        parameters: Default::default(),
+        parameters: BTreeMap::default(),
     }]
 }
 
@@ -201,7 +202,7 @@ fn several_documents_are_one_stream() {
     let document = |name: &str, text: &str| DocumentRequest {
         name: name.into(),
         text: text.into(),
-        parameters: Default::default(),
+        parameters: BTreeMap::default(),
     };
     let text = stream(&[document("a", "---\nx: 1"), document("b", "y: 2\n")]);
     assert_eq!(text, "---\n# a\nx: 1\n---\n# b\ny: 2\n");
@@ -261,7 +262,9 @@ fn a_record_that_cannot_be_written_does_not_end_the_run() {
 #[test]
 fn junit_has_a_suite_for_each_phase_and_a_case_for_each_step() {
     let mut report = JunitReport::new("e-1");
-    run().iter().for_each(|event| report.event(event));
+    for event in run() {
+        report.event(&event);
+    }
     let skipped = place("validate", "Skip", "Assert");
     report.event(&started(&skipped, 1));
     report.event(&finished(&skipped, StepStatus::Skipped, Some("`if` is false")));

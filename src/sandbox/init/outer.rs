@@ -33,6 +33,13 @@ const SHARE: u32 = 20;
 /// have no name any more are in no sum.
 const FLOOR: u64 = 256 << 20;
 
+/// Process 1 kills everything within milliseconds. When it has not for so long, or when so much more is written all the same,
+/// whatever the reason, it is killed itself: the machine's disk comes first.
+const HEED_WITHIN: Duration = Duration::from_secs(5);
+
+/// What may be written beyond the limit until then, in bytes: what a fast disk takes between two looks.
+const BEYOND: u64 = 1 << 30;
+
 /// How much more must be written before the same is said again, so that a job can still clean up.
 const AGAIN: u64 = 1 << 20;
 
@@ -101,8 +108,12 @@ pub(super) fn wait(child: Pid, signals: &SignalFd, post: &Post, alarm: &OwnedFd)
             }
         }
         if let Some(text) = watch.as_mut().and_then(Watch::look) {
-            // Should nobody hear it, process 1 is ending.
+            // Should nobody hear it, process 1 is ending, or is ended below.
             let _ = nix::unistd::write(alarm, text.as_bytes());
+        }
+        // A limit that is not heeded is none.
+        if watch.as_ref().is_some_and(Watch::is_ignored) {
+            let _ = kill(child, Signal::SIGKILL);
         }
     };
     if post.walls == Walls::None {
@@ -169,8 +180,8 @@ struct Watch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
     Nothing,
-    /// It has been told and has not answered yet.
-    Now,
+    /// It has been told, at that time, and has not answered yet.
+    Now(Instant),
     /// It had killed everything when so much was used.
     At(u64),
 }
@@ -212,20 +223,32 @@ impl Watch {
 
     fn say(&mut self, used: u64, text: String) -> Option<String> {
         match self.said {
-            Said::Now => return None,
+            Said::Now(_) => return None,
             Said::At(before) if used < before.saturating_add(AGAIN) => return None,
             Said::At(_) | Said::Nothing => {}
         }
-        self.said = Said::Now;
+        self.said = Said::Now(Instant::now());
         Some(text)
     }
 
     /// Process 1 has killed everything: who writes from now on has been started since.
     fn is_heeded(&mut self) {
-        let used = sum().map_or(u64::MAX, |total| total.saturating_sub(self.before));
-        self.used = used;
         self.free = free();
-        self.said = Said::At(used);
+        if let Ok(total) = sum() {
+            self.used = total.saturating_sub(self.before);
+            self.said = Said::At(self.used);
+        } else {
+            // Then the next look decides, and that is due.
+            (self.due, self.said) = (Instant::now(), Said::Nothing);
+        }
+    }
+
+    /// Whether what was said has had no effect.
+    fn is_ignored(&self) -> bool {
+        match self.said {
+            Said::Now(since) => since.elapsed() > HEED_WITHIN,
+            Said::At(_) | Said::Nothing => self.used != u64::MAX && self.used > self.limit.saturating_add(BEYOND),
+        }
     }
 }
 

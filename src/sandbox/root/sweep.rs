@@ -39,9 +39,15 @@ pub fn sweep(folder: &Path) -> Result<Vec<PathBuf>, SandboxError> {
     Ok(removed)
 }
 
-fn lock_of_the_dead(folder: &Path) -> Option<Flock<File>> {
+/// The lock of a folder whose process is no more.
+pub(super) fn lock_of_the_dead(folder: &Path) -> Option<Flock<File>> {
     let file = File::options().read(true).open(folder.join(LOCK)).ok()?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+}
+
+/// Whether a half-made root is one that its process has left.
+pub(super) fn is_left(folder: &Path) -> bool {
+    lock_of_the_dead(folder).is_some() || is_orphan(folder)
 }
 
 /// Whether this is a half-made root without a lock file, of a process that is no more.

@@ -8,7 +8,7 @@ use crate::cli::signal;
 use crate::clock::Clock;
 use crate::event::{Ending, Event, Stage};
 use crate::runner::host::{self, Stop};
-use crate::runner::output::Machine;
+use crate::runner::output::{JunitReport, Machine};
 use crate::runner::outside::Outside;
 use crate::runner::table::{Table, Values};
 use crate::runner::{RunEvent, RunStatus, StepStatus};
@@ -60,7 +60,8 @@ pub struct RunArgs {
     /// Write a test report in JUnit XML.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Values that documents find instead of asking AWS: YAML with ssm, ssm_secret, imds, s3 and documents.
+    /// Values that documents find instead of asking AWS: YAML with `ssm`, `ssm_secret`, `imds`, `s3` and
+    /// `documents`.
     #[arg(long, value_name = "FILE")]
     pub values: Option<PathBuf>,
 }
@@ -84,25 +85,27 @@ pub(super) fn run(session: &Session, args: &RunArgs) -> Result<Exit, Failure> {
     for note in &ready.notes {
         tell(&format!("note: {note}\n"));
     }
-    if let Some(path) = &args.junit {
-        // A path that cannot be written is better known before an hour of work.
-        fs::write(path, "").map_err(|error| unwritable(path, &error))?;
-    }
-    let outcome = execute(session, &ready, &mut *outside)?;
-    if let Some(path) = &args.junit {
-        fs::write(path, outcome.junit.xml(&machine())).map_err(|error| unwritable(path, &error))?;
-    }
+    let mut junit = JunitReport::new(ready.execution_id());
+    // A path that cannot be written is better known before an hour of work; and a run that is killed has not passed.
+    args.report(&junit)?;
+    let outcome = execute(session, &ready, &mut *outside, &mut junit);
+    args.report(&junit)?;
+    let outcome = outcome?;
     if let Some(fault) = &outcome.fault {
         tell(&format!("note: the record of the run is not complete: {fault}\n"));
     }
     conclude(args, &ready, &outcome)
 }
 
-fn unwritable(path: &std::path::Path, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Usage, format!("the report {} cannot be written: {error}", path.display()))
-}
-
 impl RunArgs {
+    /// Writes the test report, if one is wanted.
+    fn report(&self, junit: &JunitReport) -> Result<(), Failure> {
+        let Some(path) = &self.junit else { return Ok(()) };
+        fs::write(path, junit.xml(&machine())).map_err(|error| {
+            Failure::new(Exit::Usage, format!("the report {} cannot be written: {error}", path.display()))
+        })
+    }
+
     /// What the command line says, over what the configuration says.
     fn order(&self) -> Result<Order, Failure> {
         let config = self.config.as_deref().map(ConfigFile::read).transpose()?;
@@ -145,7 +148,12 @@ fn machine() -> Machine {
 }
 
 /// Runs it, showing what happens; ended by the user, it ends with all that it has started.
-fn execute(session: &Session, ready: &Ready, outside: &mut dyn Outside) -> Result<Outcome, Failure> {
+fn execute(
+    session: &Session,
+    ready: &Ready,
+    outside: &mut dyn Outside,
+    junit: &mut JunitReport,
+) -> Result<Outcome, Failure> {
     let stop = Stop::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let on_signal = stop.clone();
@@ -157,7 +165,7 @@ fn execute(session: &Session, ready: &Ready, outside: &mut dyn Outside) -> Resul
     });
     let events = &session.events;
     events.started(Stage::Run, format!("execution {} on this machine", ready.execution_id()));
-    let outcome = ready.run(outside, &Clock::system(), &stop, &mut |event| show(session, event));
+    let outcome = ready.run(outside, &Clock::system(), &stop, junit, &mut |event| show(session, event));
     runtime.shutdown_background();
     let (ending, text) = match &outcome {
         Ok(outcome) if outcome.summary.status == RunStatus::Success => (Ending::Done, "success"),

@@ -121,6 +121,7 @@ type OperatingSystem = (String, String, String);
 fn start(local: &Local, record: &InstanceRecord, ami: &Ami) -> Result<OperatingSystem, LaunchError> {
     let folder = scratch(local, &record.id);
     fs::create_dir_all(&folder).map_err(|source| LaunchError::Io { path: folder.clone(), source })?;
+    let limits = sandbox::Limits::for_machine(&sandbox::Machine::here(&folder)?);
     let instance = Instance::start(&Spec {
         hostname: hostname(&record.address),
         layers: ami.layers.clone(),
@@ -130,7 +131,7 @@ fn start(local: &Local, record: &InstanceRecord, ami: &Ami) -> Result<OperatingS
         bind: local.config.bind.clone(),
         // As on AWS, for builds and for tests alike: a component that starts a service must be able to.
         first: sandbox::First::System,
-        limits: sandbox::Limits::default(),
+        limits,
     })?;
     for note in instance.notes() {
         tracing::info!(instance = record.id, "{note}");

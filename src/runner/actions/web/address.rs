@@ -21,16 +21,9 @@ pub fn decode(text: &str) -> Vec<u8> {
     let mut at = 0;
     while at < bytes.len() {
         let code = if bytes[at] == b'%' { digit(at + 1).zip(digit(at + 2)) } else { None };
-        match code.and_then(|(high, low)| u8::try_from(high * 16 + low).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
+        let code = code.and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        decoded.push(code.unwrap_or(bytes[at]));
+        at += if code.is_some() { 3 } else { 1 };
     }
     decoded
 }

@@ -1,4 +1,4 @@
-//! A web server for tests: plain or encrypted, on a port that the system chooses.
+//! A web server for tests: plain or encrypted, on a port that the system chooses. The tests of the sandbox use it, too.
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,6 +21,7 @@ pub struct Site {
 pub type Answer = Option<Vec<u8>>;
 
 /// A whole response.
+#[allow(clippy::unnecessary_wraps, reason = "it stands where an answer is wanted")]
 pub fn response(status: &str, headers: &str, body: &[u8]) -> Answer {
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     Some([head.as_bytes(), body].concat())
