@@ -27,6 +27,7 @@ pub const TESTS: &[Test] = &[
     ("hostile::keys_of_the_caller_stay_outside", keys_of_the_caller_stay_outside),
     ("hostile::the_callers_terminal_stays_outside", the_callers_terminal_stays_outside),
     ("hostile::a_covered_proc_hides_nobody_from_a_timeout", a_covered_proc_hides_nobody_from_a_timeout),
+    ("hostile::who_stops_everyone_is_ended_in_time", who_stops_everyone_is_ended_in_time),
     ("hostile::jobs_are_root_of_their_own_namespaces", jobs_are_root_of_their_own_namespaces),
 ];
 
@@ -56,6 +57,7 @@ pub const WITH_SYSTEM: &[Test] = &[
     ("hostile::keys_stay_outside_with_systemd", || bench::with_system(keys_of_the_caller_stay_outside)),
     ("hostile::the_terminal_stays_outside_with_systemd", || bench::with_system(the_callers_terminal_stays_outside)),
     ("hostile::a_covered_proc_with_systemd", || bench::with_system(a_covered_proc_hides_nobody_from_a_timeout)),
+    ("hostile::who_stops_everyone_with_systemd", || bench::with_system(who_stops_everyone_is_ended_in_time)),
     ("hostile::root_of_their_own_namespaces_with_systemd", || {
         bench::with_system(jobs_are_root_of_their_own_namespaces);
     }),
@@ -296,6 +298,17 @@ fn a_covered_proc_hides_nobody_from_a_timeout() {
     let outcome = run(&instance, &limited(&script, Duration::from_millis(500)));
     assert_eq!((outcome.exit, outcome.out.len()), (Exit::TimedOut, 1), "{outcome:?}");
     assert_eq!(bench::processes_with(&seconds), Vec::<String>::new());
+}
+
+fn who_stops_everyone_is_ended_in_time() {
+    let instance = instance();
+    let seconds = bench::unique_seconds();
+    let script =
+        format!("(setsid sh -c 'while :; do kill -STOP -1; done' {seconds} &); while :; do kill -STOP -1; done");
+    let outcome = run(&instance, &limited(&script, Duration::from_millis(300)));
+    assert_eq!(outcome.exit, Exit::TimedOut, "{outcome:?}");
+    assert_eq!(bench::processes_with(&seconds), Vec::<String>::new());
+    assert_eq!(sh(&instance, "echo alive"), "alive");
 }
 
 fn jobs_are_root_of_their_own_namespaces() {

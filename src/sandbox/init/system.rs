@@ -28,7 +28,6 @@ use crate::sandbox::{BOOT_LIMIT, Exit};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, pipe2};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -55,6 +54,9 @@ const NOTIFY: &str = "/run/host/notify";
 
 /// How long a machine that goes down may take; systemd's own limit for a unit is 90 seconds.
 const GOING_DOWN: Duration = Duration::from_mins(2);
+
+/// How long an answer of systemd may take, all in all.
+const ANSWERING: Duration = Duration::from_secs(15);
 
 /// How long the end of a process 1 that no longer answers is waited for before it is held to be merely busy.
 const DYING: Duration = Duration::from_millis(300);
@@ -301,7 +303,7 @@ impl System {
 
     /// Has systemd asked something. It answers nobody whom it cannot see, so a process in its pid namespace does that.
     fn ask<T: Serialize + DeserializeOwned>(&self, question: fn() -> io::Result<T>) -> io::Result<T> {
-        let said = self.inner.have(|| question().map_err(|error| error.to_string()))?;
+        let said = self.inner.have(ANSWERING, || question().map_err(|error| error.to_string()))?;
         self.tell_of_an_end();
         said.map_err(io::Error::other)
     }
@@ -315,7 +317,7 @@ impl System {
     /// Kills the supervisor of a job and all that descends from it. Who does so must be in the inner pid namespace, too.
     pub(super) fn kill_all(&self, supervisor: Pid) {
         let Ok(target) = sys::pidfd_open(supervisor) else { return };
-        self.within(|| {
+        self.insist(|| {
             if let Some(pid) = sys::number_of(&target) {
                 descendants::kill_all(pid, Namespace::Own);
             }
@@ -324,27 +326,15 @@ impl System {
 
     /// Kills all but systemd, which may start services again.
     pub(super) fn kill_everything(&self) {
-        self.within(descendants::sweep);
+        self.insist(descendants::sweep);
     }
 
-    /// Has something done by a process in the inner pid namespace. A job that kills whatever it sees may hit that.
-    fn within(&self, work: impl Fn()) {
-        for _ in 0..3 {
-            match self.fork() {
-                Ok(ForkResult::Child) => {
-                    work();
-                    sys::leave(0)
-                }
-                Ok(ForkResult::Parent { child }) => {
-                    let ended = waitpid(child, None);
-                    self.tell_of_an_end();
-                    if matches!(ended, Ok(WaitStatus::Exited(_, 0))) {
-                        return;
-                    }
-                }
-                Err(_) => return,
-            }
+    /// Has something done by a process in the inner pid namespace. When that cannot be, systemd is ended and with it all.
+    fn insist(&self, work: impl Fn()) {
+        if !self.inner.insist(work) {
+            let _ = sys::pidfd_kill(&self.inner.pidfd);
         }
+        self.tell_of_an_end();
     }
 
     /// Takes note of the end of a child that was just taken off the list.
