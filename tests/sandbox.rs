@@ -19,6 +19,8 @@ mod channel;
 mod ends;
 #[path = "sandbox/files.rs"]
 mod files;
+#[path = "sandbox/groups.rs"]
+mod groups;
 #[path = "sandbox/hostile.rs"]
 mod hostile;
 #[path = "sandbox/jobs.rs"]
@@ -57,7 +59,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["--victim", folder] => ends::victim(folder),
-        ["--system-victim", folder] => boot::victim(folder),
+        ["--system-victim", folder] => groups::victim(folder),
         ["--obtain", folder, source] => roots::obtain_in_child(folder, source),
         ["--on-overlay", folder] => files::on_overlay(folder),
         ["--as-user", folder] => run("as an ordinary user", user::TESTS, &[], &mut || bench::set_base(folder)),
@@ -68,7 +70,7 @@ fn main() {
         }
         ["--with-keys", places] => half(places, hostile::with_keys),
         ["--on-terminal", places] => half(places, hostile::on_terminal),
-        ["--without-group", folder] => boot::without_group(folder),
+        ["--without-group", folder] => groups::without_group(folder),
         ["--probe", folder] => user::say_what_the_probe_says(folder),
         ["--list", ..] => all().iter().for_each(|(name, _)| println!("{name}: test")),
         _ => run("", &all(), &words, &mut || ()),

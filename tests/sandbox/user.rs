@@ -2,7 +2,9 @@
 
 use crate::Test;
 use crate::bench::{instance, sh};
-use crate::{bench, boot, channel, ends, files, hostile, jobs, limits, modes, packages, registries, roots, walls};
+use crate::{
+    bench, boot, channel, ends, files, groups, hostile, jobs, limits, modes, packages, registries, roots, walls,
+};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -162,7 +164,7 @@ struct Group {
 
 impl Group {
     fn of(name: &str, user: &nix::unistd::User) -> Self {
-        let path = boot::own_group().join(name);
+        let path = groups::own_group().join(name);
         fs::create_dir(&path).unwrap();
         for file in ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
             chown(path.join(file), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
