@@ -38,8 +38,8 @@ pub struct Fact {
     pub why: String,
 }
 
-/// The facts of an instance with that process 1 and network. A check of something that is not real proves nothing.
-pub(super) fn facts(first: First, network: Network) -> Vec<Fact> {
+/// The facts of an instance with that process 1 and network; `outbound` is a network of its own with a way out. A check of something that is not real proves nothing.
+pub(super) fn facts(first: First, network: Network, outbound: bool) -> Vec<Fact> {
     let unreal = |name, why: &str| Fact { name, real: false, why: why.to_owned() };
     let init = match first {
         First::System => Fact { name: INIT, real: true, why: "the image's own systemd is process 1".into() },
@@ -51,6 +51,7 @@ pub(super) fn facts(first: First, network: Network) -> Vec<Fact> {
         First::Ours => unreal(UNITS, "none is started"),
     };
     let network = match network {
+        Network::Host if outbound => "it is the instance's own, and what leaves it does so by slirp4netns",
         Network::Host => "interfaces, addresses and ports are the host's",
         Network::Loopback => "there is a loopback interface and nothing else",
     };
@@ -75,7 +76,7 @@ mod tests {
     #[test]
     fn init_is_real_with_the_images_own_systemd_only() {
         let real = |first| -> Vec<&str> {
-            facts(first, Network::Host).into_iter().filter(|fact| fact.real).map(|fact| fact.name).collect()
+            facts(first, Network::Host, false).into_iter().filter(|fact| fact.real).map(|fact| fact.name).collect()
         };
         assert_eq!(real(First::System), [INIT]);
         assert!(real(First::Ours).is_empty());
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_reasons_are_given() {
-        let facts = facts(First::Ours, Network::Loopback);
+        let facts = facts(First::Ours, Network::Loopback, false);
         let names: std::collections::BTreeSet<&str> = facts.iter().map(|fact| fact.name).collect();
         assert_eq!(names.len(), facts.len());
         assert_eq!(facts.iter().map(|fact| fact.name).collect::<Vec<_>>(), NAMES);

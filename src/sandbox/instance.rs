@@ -18,9 +18,11 @@ use std::sync::Arc;
 mod elsewhere;
 mod held;
 mod machine;
+mod outbound;
 mod terminal;
 
 pub(super) use elsewhere::other_half;
+pub(super) use outbound::Outbound;
 pub use terminal::{Program, Size};
 
 /// An instance: a root of its own, processes of its own, and an init that runs jobs. Dropping it ends it.
@@ -250,7 +252,7 @@ impl Instance {
 
     /// What is real in it, and what is not.
     pub fn facts(&self) -> Vec<Fact> {
-        facts::facts(self.first(), self.machine.spec().network)
+        facts::facts(self.first(), self.machine.spec().network, self.machine.up().outbound)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The parent's half of a start: from a fresh process to an init that is ready for jobs.
 
+use super::instance::Outbound;
 use super::lines::Splitter;
 use super::mode::Mode;
 use super::spawn;
@@ -46,6 +47,8 @@ pub(super) struct Chain {
     pub(super) notes: Vec<String>,
     /// Whether the image's own systemd is process 1 of what jobs see.
     pub(super) system: bool,
+    /// The way out of a network of its own.
+    pub(super) outbound: Option<Outbound>,
     child: Child,
     target: SharedTarget,
 }
@@ -164,7 +167,7 @@ pub(super) fn launch(
         return Err(SandboxError::Gone.into());
     }
     let Some(child) = newborn.child.take() else { return Err(SandboxError::Gone.into()) };
-    Ok(Chain { socket, pid, notes, system, child, target: Arc::clone(target) })
+    Ok(Chain { socket, pid, notes, system, outbound: None, child, target: Arc::clone(target) })
 }
 
 fn outer_of(child: &Child) -> Pid {

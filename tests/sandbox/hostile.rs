@@ -252,6 +252,7 @@ fn sockets_without_a_file_are_out_of_reach() {
     // With the machine's network it is there, as the documentation of `Network` says.
     let mut spec = spec(vec![base()]);
     spec.network = Network::Host;
+    spec.first = amiforge::sandbox::First::Ours;
     assert_eq!(attempt(&bench::start(&spec), &["abstract", &name]), "connected");
 }
 

@@ -5,6 +5,7 @@ use super::super::mode::Mode;
 use super::super::wire::{Failure, InjectedFile, InstanceSetup, Request, Setup, Step, Walls};
 use super::super::{Exit, First, Injected, Line, Network, SandboxError, Spec, layers, probe};
 use super::held::Held;
+use super::outbound::{self, Outbound};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,6 +44,8 @@ pub(super) struct Up {
     pub(super) pid: Option<Pid>,
     /// Its parent, outside of the namespaces, whose root is the instance's.
     pub(super) outer: Option<Pid>,
+    /// Whether it has a network of its own with a way out.
+    pub(super) outbound: bool,
     /// Why it did not come back from a restart of its own.
     trouble: Option<String>,
 }
@@ -148,7 +151,8 @@ impl Machine {
             let mut up = self.up();
             let first = if chain.system { First::System } else { First::Ours };
             let (pid, outer) = (Some(chain.pid), Some(chain.outer()));
-            *up = Up { notes: chain.notes.clone(), first, boots: up.boots + 1, pid, outer, trouble: None };
+            let (boots, outbound) = (up.boots + 1, chain.outbound.is_some());
+            *up = Up { notes: chain.notes.clone(), first, boots, pid, outer, outbound, trouble: None };
             up.boots
         };
         if chain.system
@@ -213,12 +217,70 @@ fn again_and_again() -> SandboxError {
     }
 }
 
+/// How a start goes about process 1 and the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As described, in the machine's network or with loopback only.
+    AsDescribed,
+    /// With the image's system, in a network of its own that gets a way out.
+    Outbound,
+    /// Without the image's system: it would be in the machine's network.
+    Ours,
+}
+
 fn boot(spec: &Spec, mode: &Mode, place: &Path, held: &Held, target: &SharedTarget) -> Result<Chain, LaunchError> {
+    let start = |way| boot_as(way, spec, mode, place, held, target);
+    let wants_both = spec.first == First::System && spec.network == Network::Host;
+    if !wants_both || !outbound::has_systemd(&spec.layers) {
+        return start(Way::AsDescribed);
+    }
+    let reason = match Outbound::program() {
+        None => "slirp4netns is not installed".to_owned(),
+        Some(program) => {
+            let mut chain = start(Way::Outbound)?;
+            if !chain.system {
+                // Then nothing needs a network of its own; the same reason is found, and said, again.
+                chain.end();
+                return start(Way::AsDescribed);
+            }
+            let first = u32::try_from(chain.pid.as_raw()).ok().and_then(super::inner_first);
+            let attached = first.ok_or_else(|| "its process 1 is not there any more".to_owned());
+            match attached.and_then(|first| Outbound::attach(&program, first)) {
+                Ok(outbound) => {
+                    chain.outbound = Some(outbound);
+                    return Ok(chain);
+                }
+                Err(reason) => {
+                    chain.end();
+                    reason
+                }
+            }
+        }
+    };
+    let mut chain = start(Way::Ours)?;
+    chain.notes.push(outbound::without(&reason));
+    Ok(chain)
+}
+
+fn boot_as(
+    way: Way,
+    spec: &Spec,
+    mode: &Mode,
+    place: &Path,
+    held: &Held,
+    target: &SharedTarget,
+) -> Result<Chain, LaunchError> {
     let files = injected(spec, mode);
     // Bytes of the files, one after the other.
     let body: Vec<u8> = files.values().flat_map(|file| file.content.iter().copied()).collect();
     for _ in 0..RESTARTS {
-        let setup = Setup::Instance(setup(spec, place, &files));
+        let mut setup = setup(spec, place, &files);
+        match way {
+            Way::AsDescribed => {}
+            Way::Outbound => (setup.loopback_only, setup.resolver) = (true, Some(outbound::RESOLVER.to_owned())),
+            Way::Ours => setup.system = false,
+        }
+        let setup = Setup::Instance(setup);
         match launch::launch(mode, setup, &body, target, &mut |outer, first| held.apply(outer, first)) {
             Err(LaunchError::Failed(Failure { step: Step::Restart, .. })) => {}
             other => return other,
