@@ -221,6 +221,19 @@ fn a_failing_test_phase_ends_with_6_and_is_never_a_candidate() {
     fixture.nothing_is_left();
 }
 
+#[test]
+fn a_gate_that_requires_a_real_kernel_is_not_passed_by_tests_that_had_none() {
+    let fixture = Fixture::new();
+    let text = recipe(&fixture.env.base().join("root"), "[boots]") + "gates:\n  tests: { real: [kernel] }\n";
+    fixture.env.write("recipes/web.yaml", &text);
+    let outcome = fixture.env.expect(7, &["run", "web"]);
+    let said = outcome.stdout + &outcome.stderr;
+    assert!(said.contains("not real where the tests ran: kernel"), "{said}");
+    assert!(said.contains("the image's own kernel does not run"), "{said}");
+    fixture.env.expect(8, &["resolve", "web", "--channel", "candidate"]);
+    fixture.nothing_is_left();
+}
+
 /// Starts a run, waits until stderr says `until`, sends `signal`; the outcome.
 fn interrupt(env: &Env, until: &str, signal: &str) -> Outcome {
     let mut child: Child = env

@@ -37,6 +37,8 @@ mod registries;
 mod roots;
 #[path = "sandbox/rpm.rs"]
 mod rpm;
+#[path = "sandbox/shipped.rs"]
+mod shipped;
 #[allow(dead_code, reason = "the other half of it is for the unit tests of downloads")]
 #[path = "../src/runner/actions/web/site.rs"]
 mod site;
@@ -78,7 +80,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [user::TESTS, user::AS_ROOT, modes::AS_ROOT, rpm::TESTS].concat()
+    [user::TESTS, user::AS_ROOT, modes::AS_ROOT, rpm::TESTS, shipped::TESTS].concat()
 }
 
 /// The other half of a test, in a process of its own.

@@ -24,7 +24,7 @@ pub const TESTS: &[Test] = &[
 
 /// Which of the two systems.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum System {
+pub enum System {
     Amazon,
     Suse,
 }
@@ -150,6 +150,11 @@ impl Fixture {
     }
 }
 
+/// The layers of a root before anything was patched, and the folder of its repository.
+pub fn parent(system: System) -> (Vec<PathBuf>, PathBuf) {
+    (Fixture::layers(system), FIXTURE.repository())
+}
+
 /// Debian's packages of zypper and what a root lacks for it. Not installed on this machine: zypper and the plugins of dnf
 /// exclude each other.
 fn download(folder: &Path, root: &Path) {
@@ -197,7 +202,7 @@ fn expect(instance: &Instance, code: i32, script: &str) -> String {
 }
 
 /// Whether something was installed since the boot is told by whole seconds: waits for the one after the boot.
-const NEXT_SECOND: &str = "while [ \"$(date +%s)\" -le \"$(stat -c %Y /proc/1)\" ]; do sleep 0.05; done";
+pub const NEXT_SECOND: &str = "while [ \"$(date +%s)\" -le \"$(stat -c %Y /proc/1)\" ]; do sleep 0.05; done";
 
 /// The installed version of every package of the fixture, as the test's table would have it after an upgrade.
 fn assert_installed(instance: &Instance, newer: &dyn Fn(&rpm::Package) -> bool) {
@@ -271,7 +276,7 @@ fn zypper_knows_patches_and_restarts() {
 }
 
 /// Renders components of this repository as a recipe of a system would have them.
-fn documents(os: &str, build: &str, test: &str) -> Vec<DocumentRequest> {
+pub fn documents(os: &str, build: &str, test: &str) -> Vec<DocumentRequest> {
     let folder = bench::place("project");
     fs::create_dir_all(folder.join("recipes")).unwrap();
     fs::write(folder.join("amiforge.yaml"), "project: acme\n").unwrap();
@@ -288,7 +293,7 @@ fn documents(os: &str, build: &str, test: &str) -> Vec<DocumentRequest> {
 }
 
 /// Runs phases of documents, restarts when they ask for it; what happened, with the number of restarts.
-fn execute(instance: &Instance, documents: &[DocumentRequest], phases: &[&str]) -> (Exit, Vec<RunEvent>, u32) {
+pub fn execute(instance: &Instance, documents: &[DocumentRequest], phases: &[&str]) -> (Exit, Vec<RunEvent>, u32) {
     let request = Request {
         execution_id: phases.join("-"),
         documents: documents.to_vec(),
@@ -316,7 +321,7 @@ fn execute(instance: &Instance, documents: &[DocumentRequest], phases: &[&str]) 
 }
 
 /// The output of a run, for messages.
-fn output(events: &[RunEvent]) -> String {
+pub fn output(events: &[RunEvent]) -> String {
     let text = events.iter().filter_map(|event| match event {
         RunEvent::Output { line, .. } => Some(line.clone()),
         RunEvent::Finished { summary } => Some(format!("{summary:?}")),

@@ -16,8 +16,13 @@ pub struct Parent {
 
 /// Makes the parent under `base`.
 pub fn parent(base: &Path) -> Parent {
+    parent_with(base, &[])
+}
+
+/// The same, with more packages of this machine.
+pub fn parent_with(base: &Path, packages: &[&str]) -> Parent {
     let parent = Parent { root: base.join("root"), repository: base.join("repository") };
-    root::clone_from_host(&parent.root, &[]);
+    root::clone_from_host(&parent.root, packages);
     let repository = repo::write(&parent.repository);
     repository.make_outdated(&parent.root);
     // A scan believes only suites of the image's own release; this image is of the synthetic one.

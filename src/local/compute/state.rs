@@ -2,7 +2,7 @@
 
 use super::super::Local;
 use crate::drive::Place;
-use crate::sandbox::{Exit, Instance, Job, Line, SandboxError};
+use crate::sandbox::{Exit, Fact, Instance, Job, Line, SandboxError};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,11 @@ impl Live {
     /// Restarts it: processes end, files stay.
     pub(super) fn reboot(&self) -> Result<(), SandboxError> {
         self.instance.reboot()
+    }
+
+    /// What is real in it, and what is not.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        self.instance.facts()
     }
 
     /// How often it has started, counted from 1; by itself or because it was told to.

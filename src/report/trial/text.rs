@@ -34,11 +34,28 @@ pub fn text(report: &Report, color: bool) -> String {
         let ran = report.trials.iter().filter(|trial| !trial.facts.is_empty()).count();
         for (name, why, trials) in facts {
             let place = if trials.len() == ran { String::new() } else { format!(" ({})", trials.join(", ")) };
-            let _ = writeln!(text, "  {name:<width$}  {why}{place}");
+            let why = folded(&format!("{why}{place}"), &format!("\n{:1$}", "", width + 4));
+            let _ = writeln!(text, "  {name:<width$}  {why}");
         }
     }
     let _ = writeln!(text, "\n{}", closing(report));
     text
+}
+
+/// Lines of at most 100 columns, where words permit, with `between` between them.
+fn folded(text: &str, between: &str) -> String {
+    let mut column = 0;
+    text.split(' ').fold(String::new(), |mut folded, word| {
+        let length = word.chars().count();
+        if column > 0 {
+            let fits = column + 1 + length <= 100;
+            folded.push_str(if fits { " " } else { between });
+            column = if fits { column + 1 } else { 0 };
+        }
+        column += length;
+        folded.push_str(word);
+        folded
+    })
 }
 
 fn reason_text(diagnostic: &Diagnostic, color: bool) -> String {
@@ -96,4 +113,20 @@ pub fn kept(all: &[Kept]) -> String {
         let _ = writeln!(text, "{:width$}  {:<5}  {:<7}  {}", kept.name, kept.stage, kept.outcome, kept.at);
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn long_reasons_are_folded_between_words_and_nothing_is_lost() {
+        assert_eq!(folded("as short as that", "\n  "), "as short as that");
+        let long = ["word"; 60].join(" ");
+        let text = folded(&long, "\n  ");
+        assert_eq!(text.lines().map(|line| line.trim_start().chars().count()).collect::<Vec<_>>(), [99, 99, 99]);
+        assert_eq!(text.replace("\n  ", " "), long);
+        let giant = "x".repeat(300);
+        assert_eq!(folded(&format!("a {giant} b"), "\n"), format!("a\n{giant}\nb"));
+    }
 }

@@ -14,7 +14,7 @@ use crate::local::compute::state::Live;
 use crate::local::store::{Scope, StoreError};
 use crate::runner::output::{Recorder, Said};
 use crate::runner::{Request, RunEvent, RunStatus, StepFailure, StepPlace, Summary};
-use crate::sandbox;
+use crate::sandbox::{self, Fact};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -105,7 +105,7 @@ impl Task<'_> {
         };
         let status = status(summary.as_ref(), failure.as_ref());
         self.end_record(record, &log, status, begun.elapsed())?;
-        let output = summary.map(|summary| summary_json(&summary, &folder)).unwrap_or_default();
+        let output = summary.map(|summary| summary_json(&summary, &folder, &live.facts())).unwrap_or_default();
         let outputs = json!({"runCommandId": self.command_id, "status": status.word(), "output": output});
         Ok(Applied { outputs, failure })
     }
@@ -248,10 +248,13 @@ fn status(summary: Option<&Summary>, failure: Option<&ApplyFailure>) -> CommandS
     }
 }
 
-/// What awstoe prints: the summary with `logUrl`, and ours besides: the step that failed, with its last lines.
-fn summary_json(summary: &Summary, folder: &std::path::Path) -> String {
+/// What awstoe prints: the summary with `logUrl`, and ours besides: the step that failed, with its last lines, and what
+/// was not as it would be on a machine that runs the image, which a gate may require.
+fn summary_json(summary: &Summary, folder: &std::path::Path, facts: &[Fact]) -> String {
     let mut value = serde_json::to_value(summary).unwrap_or_default();
     value["logUrl"] = json!(folder.display().to_string());
+    let unreal = facts.iter().filter(|fact| !fact.real);
+    value["notReal"] = unreal.map(|fact| json!({"name": fact.name, "why": fact.why})).collect();
     value.to_string()
 }
 
@@ -283,9 +286,18 @@ mod tests {
 
     #[test]
     fn the_summary_is_awstoes_with_the_log_folder() {
-        let text = summary_json(&summary(RunStatus::Success), std::path::Path::new("/logs"));
+        let text = summary_json(&summary(RunStatus::Success), std::path::Path::new("/logs"), &[]);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&value["executedStepCount"], &value["logUrl"]), (&json!(3), &json!("/logs")));
-        assert_eq!(value["status"], "success");
+        assert_eq!((&value["status"], &value["notReal"]), (&json!("success"), &json!([])));
+    }
+
+    #[test]
+    fn what_was_not_real_is_in_the_summary() {
+        let fact = |name, real, why: &str| Fact { name, real, why: why.to_owned() };
+        let facts = [fact("init", true, "systemd"), fact("kernel", false, "it is the host's")];
+        let text = summary_json(&summary(RunStatus::Success), std::path::Path::new("/logs"), &facts);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["notReal"], json!([{"name": "kernel", "why": "it is the host's"}]));
     }
 }
