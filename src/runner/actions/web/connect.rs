@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use ureq::Error;
 use ureq::config::Config;
@@ -68,6 +69,7 @@ impl Way {
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::new_with_certs(&self.certificates))
             .disable_verification(self.any_certificate)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
         let config = Config::builder()
             .timeout_global(left)
