@@ -6,7 +6,7 @@
 use crate::runner::channel::{self, Question};
 use crate::runner::outside::{Outside, OutsideError};
 use crate::runner::{Request, RunEvent, RunStatus, Summary};
-use crate::sandbox::{Exit, Instance, Job, Line, SandboxError};
+use crate::sandbox::{Exit, Instance, Job, Line, SandboxError, Vm};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,16 @@ pub trait Place {
 
     /// As [`Instance::reboot`].
     fn reboot(&self) -> Result<(), SandboxError>;
+}
+
+impl Place for Vm {
+    fn run_answering(&self, job: &Job, on_line: &mut dyn FnMut(Line) -> Option<Vec<u8>>) -> Result<Exit, SandboxError> {
+        Vm::run_answering(self, job, on_line)
+    }
+
+    fn reboot(&self) -> Result<(), SandboxError> {
+        Vm::reboot(self)
+    }
 }
 
 impl Place for Instance {
@@ -69,6 +79,9 @@ pub enum DriveError {
     /// It was switched off from inside.
     #[error("the instance was switched off from inside while the components ran")]
     SwitchedOff,
+    /// It broke down.
+    #[error("the machine broke down while the components ran: {0}")]
+    Crashed(SandboxError),
     /// The runner could not be started.
     #[error("the component runner could not be started: {0}")]
     NotStarted(SandboxError),
@@ -164,6 +177,7 @@ impl Drive<'_, '_> {
             Ok(exit) => summary.map(|summary| (summary, false)).ok_or(DriveError::NoResult { exit, last }),
             Err(SandboxError::Gone) => Err(DriveError::Gone),
             Err(SandboxError::SwitchedOff) => Err(DriveError::SwitchedOff),
+            Err(error @ SandboxError::Crashed { .. }) => Err(DriveError::Crashed(error)),
             Err(error) => Err(DriveError::NotStarted(error)),
         }
     }
@@ -315,6 +329,11 @@ mod tests {
                 vec![],
                 Err(SandboxError::SwitchedOff),
                 "the instance was switched off from inside while the components ran",
+            ),
+            (
+                vec![],
+                Err(SandboxError::Crashed { why: "Kernel panic".into(), console: vec!["RIP: 0010".into()] }),
+                "broke down while the components ran: Kernel panic\n  | RIP: 0010",
             ),
             (vec![], Err(SandboxError::Gone), "the instance was terminated while the components ran"),
             (vec![], Err(SandboxError::Spec("x".into())), "could not be started: "),

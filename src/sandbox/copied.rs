@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 mod difference;
 mod merge;
 
+pub(super) use merge::merge;
+
 /// File beside an upper layer that says what it is a copy of. Written when the copy is whole.
 const MARKER: &str = "copied";
 

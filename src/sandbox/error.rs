@@ -49,6 +49,14 @@ pub enum SandboxError {
     /// The image switched the machine off.
     #[error("the instance was switched off from inside (`poweroff`, `halt`, `shutdown`)")]
     SwitchedOff,
+    /// A machine with the image's own kernel did not come up, or broke down.
+    #[error("{why}{}", tail(console))]
+    Crashed {
+        /// What happened.
+        why: String,
+        /// The last lines of its console.
+        console: Vec<String>,
+    },
     /// The init answered something unexpected; a defect of this program.
     #[error("the instance's init answered something unexpected: {0}")]
     Protocol(String),

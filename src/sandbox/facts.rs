@@ -69,6 +69,28 @@ pub(super) fn facts(first: First, network: Network, outbound: bool) -> Vec<Fact>
     ]
 }
 
+/// The facts of a machine that runs the image's own kernel in an emulator, with these units masked.
+pub(super) fn of_machine(kernel: &str, offline: bool, masked: &[&str]) -> Vec<Fact> {
+    let fact = |name, real, why: String| Fact { name, real, why };
+    let network = if offline {
+        "there is a loopback interface and nothing else"
+    } else {
+        "it is the emulator's: another interface than on EC2, with an address that was set before"
+    };
+    vec![
+        fact(KERNEL, true, format!("the image's own kernel {kernel} runs")),
+        fact(SYSCTL, true, "settings are those of the image's own kernel".into()),
+        fact(BOOT_ID, true, "each start of the kernel has its own".into()),
+        fact(UPTIME, true, "it is the machine's own".into()),
+        fact(HARDWARE, false, "devices are the emulator's, not those of an instance of EC2".into()),
+        fact(CLOCK, true, "it is the machine's own".into()),
+        fact(METADATA_SERVICE, false, "there is none, and cloud-init is switched off".into()),
+        fact(INIT, true, "the image's own systemd is process 1".into()),
+        fact(UNITS, false, format!("masked, because they cannot work here or only cost time: {}", masked.join(", "))),
+        fact(NETWORK, false, network.into()),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +111,7 @@ mod tests {
         assert_eq!(names.len(), facts.len());
         assert_eq!(facts.iter().map(|fact| fact.name).collect::<Vec<_>>(), NAMES);
         assert!(facts.iter().all(|fact| !fact.why.is_empty()));
+        let machine = of_machine("6.1.0", true, &["a.service"]);
+        assert_eq!(machine.iter().map(|fact| fact.name).collect::<Vec<_>>(), NAMES);
     }
 }

@@ -38,7 +38,7 @@ mod group;
 mod harden;
 mod inject;
 mod inner;
-mod job;
+pub(in crate::sandbox) mod job;
 mod lock;
 mod manager;
 mod mounts;
@@ -58,7 +58,11 @@ pub type Builtin = fn(&[u8], &mut dyn Write) -> i32;
 /// exit code to end with; in every other process it returns `None` at once.
 pub fn main(builtin: Builtin) -> Option<i32> {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next()? != ARGUMENT {
+    let first = arguments.next()?;
+    if first == super::vm::guest::ARGUMENT {
+        return Some(super::vm::guest::main(builtin));
+    }
+    if first != ARGUMENT {
         return None;
     }
     let parent = arguments.next().and_then(|text| text.to_str()?.strip_prefix(PARENT)?.parse().ok()).map(Pid::from_raw);
@@ -159,6 +163,9 @@ fn operate(socket: &mut UnixStream, operation: &Operation) -> i32 {
         }
         Operation::Finish { root, sources } => super::root::finish(root, sources).map(|()| Vec::new()),
         Operation::Unpack { order } => json(serde_json::to_vec(&super::root::unpack_here(order))),
+        Operation::Disk { layers, scratch, image, free } => {
+            super::vm::make_disk(layers, scratch, image, *free).map(|()| Vec::new())
+        }
         Operation::Survey { root } => super::root::survey_here(root).and_then(|found| json(serde_json::to_vec(&found))),
     };
     match result {

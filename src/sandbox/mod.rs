@@ -63,6 +63,7 @@ mod stray;
 mod subid;
 mod sys;
 mod tree;
+mod vm;
 mod wire;
 
 pub use error::SandboxError;
@@ -71,6 +72,7 @@ pub use instance::{Instance, Killer, Program, Size};
 pub use limits::Machine;
 pub use mode::{Mode, NAMES as MODES};
 pub use probe::probe;
+pub use vm::{MEMORY as VM_MEMORY, PATIENCE as VM_PATIENCE, Vm, VmKiller, VmSpec};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

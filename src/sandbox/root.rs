@@ -46,6 +46,11 @@ pub(super) use survey::survey_here;
 pub use sweep::sweep;
 pub(super) use unpack::{Order, answer as unpack_here};
 
+/// A file of this machine without its compression, if it has one: gzip, zstd or xz, by its first bytes.
+pub(super) fn decoded(path: &Path) -> Result<impl std::io::Read + use<>, SandboxError> {
+    unpack::Blob::whole(path)?.decoded()
+}
+
 /// Turns the upper layer of a stopped instance into an immutable layer at `destination`, which must not exist: by
 /// renaming on the same file system, by copying otherwise. Left out are what belongs to one boot only (`/run`, `/tmp`,
 /// `/dev`), package indexes and downloads, injected files, and `drop` (paths inside).

@@ -100,6 +100,8 @@ pub(super) enum Operation {
     Finish { root: PathBuf, sources: Sources },
     /// Unpacks archives into a root; the answer tells what came of it.
     Unpack { order: Order },
+    /// Makes a disk of layers.
+    Disk { layers: Vec<PathBuf>, scratch: PathBuf, image: PathBuf, free: u64 },
     /// Looks at all files of a root; the answer is what it found.
     Survey { root: PathBuf },
 }

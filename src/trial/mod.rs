@@ -18,12 +18,14 @@
 //! | `fact` | what was real and what was not |
 //! | `place`, `keep` | folders of running trials; instances that were left |
 //! | `enter` | an instance to look around in |
+//! | `machine` | what a run with the image's own kernel (`--vm`) needs more |
 //! | `stop` | ending all of it from another thread |
 //! | [`sanitize`] | cleaning an instance before an image is made of it, shared with the local environment |
 //!
 //! # Differences from Image Builder
 //!
-//! * The kernel, the boot id and the metadata service are not an AMI's; each run says so in its [`Fact`]s.
+//! * The kernel, the boot id and the metadata service are not an AMI's; each run says so in its [`Fact`]s. With `--vm` the
+//!   test phase runs on a machine with the image's own kernel.
 //! * Instances have the machine's network and ports unless they are offline: two trials that listen on the same port at
 //!   the same time get into each other's way (`--jobs 1`, or `--offline`).
 //! * Of the variables the service sets for components only `IMAGE_PHASE` is there: nothing has an ARN.
@@ -35,6 +37,7 @@ mod error;
 mod explain;
 pub mod fact;
 mod keep;
+mod machine;
 mod matrix;
 mod one;
 mod parameters;
@@ -129,6 +132,8 @@ pub struct Options {
     pub keep: bool,
     /// How long one stage of a trial may take, restarts included.
     pub timeout: Option<Duration>,
+    /// Whether the test stage runs on a machine with the image's own kernel.
+    pub vm: bool,
     /// Whether nothing more is begun after a failure.
     pub fail_fast: bool,
     /// Facts that have to be real for a pass.
@@ -147,6 +152,7 @@ impl Default for Options {
             jobs: None,
             keep: false,
             timeout: None,
+            vm: false,
             fail_fast: false,
             required: vec![],
             values: Values::default(),
@@ -214,7 +220,11 @@ pub fn plan(world: &World, wanted: &Wanted, options: &Options) -> Result<Vec<Tri
     }
     let chosen = select::choose(world.project.as_ref(), &world.here, &wanted.subjects)?;
     let rows = matrix::rows(world, &wanted.systems, &wanted.roots)?;
-    let trials = matrix::trials(world, &chosen, &rows, &wanted.given)?;
+    let mut trials = matrix::trials(world, &chosen, &rows, &wanted.given)?;
+    if options.vm {
+        machine::check(&trials, options)?;
+        trials.iter_mut().filter_map(|trial| trial.source.as_mut()).for_each(machine::with_kernel);
+    }
     let named = !wanted.subjects.is_empty();
     if let Some(trial) = trials.iter().find(|trial| named && trial.skip.is_some()) {
         let why = trial.skip.clone().unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::runner::outside::{Nowhere, Outside};
 use crate::runner::table::Table;
 use crate::runner::{DocumentRequest, Request, RunEvent, RunStatus, Summary};
 use crate::sandbox::root::{self, Obtained};
-use crate::sandbox::{self, Exit, First, Instance, Line, SandboxError, Spec};
+use crate::sandbox::{self, Exit, First, Instance, Line, SandboxError, Spec, VM_PATIENCE, Vm, VmSpec};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -163,24 +163,69 @@ impl One<'_> {
             }
         }
         if tests {
-            self.stage("test", &layers, &test)?;
+            self.stage(TEST_PHASE, &layers, &test)?;
         }
         Ok(())
     }
 
     /// Runs the phases of a stage in a fresh instance.
     fn stage(&mut self, stage: &'static str, layers: &[PathBuf], phases: &[String]) -> Result<(), Stopped> {
+        if stage == TEST_PHASE && self.context.options.vm {
+            return self.on_machine(layers, phases);
+        }
         self.context.progress(&self.trial.name, format!("starting the {stage} instance"));
         let spec = self.spec(stage, layers);
         let instance =
             self.context.options.start(spec).map_err(|error| self.sandbox("the instance did not start", &error))?;
         let watched = self.context.stop.watch(&instance);
         self.facts = instance.facts();
-        for note in instance.notes() {
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
+        self.note(&instance.notes());
+        let result = self.carry_out(&instance, stage, phases);
+        drop(watched);
+        // The last job may have left processes; what is captured or kept is at rest. The build stage's own instance is
+        // needed once more, to be cleaned.
+        if result.is_err() || stage == TEST_PHASE {
+            instance.stop();
+        }
+        self.last = Some((instance, stage, layers.to_vec()));
+        result
+    }
+
+    /// Runs the phases of the test stage on a machine with the image's own kernel.
+    fn on_machine(&mut self, layers: &[PathBuf], phases: &[String]) -> Result<(), Stopped> {
+        self.context.progress(&self.trial.name, "starting the image with its own kernel");
+        let options = &self.context.options;
+        let spec = VmSpec {
+            layers: layers.to_vec(),
+            scratch: self.place.scratch("vm"),
+            offline: options.network == sandbox::Network::Loopback,
+            memory: options.limits.memory,
+            disk: options.limits.disk,
+            patience: VM_PATIENCE,
+        };
+        let watched = self.context.stop.token();
+        let started = Vm::start(&spec, &mut |killer| watched.on_stop(move || killer.kill()));
+        let machine = started.map_err(|error| self.sandbox("the machine did not start", &error))?;
+        self.facts = machine.facts();
+        self.note(machine.notes());
+        self.carry_out(&machine, TEST_PHASE, phases)
+    }
+
+    fn note(&mut self, notes: &[String]) {
+        for note in notes {
+            if !self.notes.contains(note) {
+                self.notes.push(note.clone());
             }
         }
+    }
+
+    /// Has the documents executed in a place, to a verdict.
+    fn carry_out(
+        &mut self,
+        place: &dyn crate::drive::Place,
+        stage: &'static str,
+        phases: &[String],
+    ) -> Result<(), Stopped> {
         let options = &self.context.options;
         let beyond: Box<dyn Outside + Send> = match options.network {
             sandbox::Network::Host => (self.context.world.outside)(),
@@ -189,16 +234,8 @@ impl One<'_> {
         };
         let mut outside = Table::before(options.values.clone(), beyond);
         let (request, limit) = (self.request(stage, phases), options.timeout);
-        let ended = drive(&instance, &request, &mut outside, limit, &mut |told| self.heard(told));
-        let result = self.verdict(ended);
-        drop(watched);
-        // The last job may have left processes; what is captured or kept is at rest. The build stage's own instance is
-        // needed once more, to be cleaned.
-        if result.is_err() || stage == "test" {
-            instance.stop();
-        }
-        self.last = Some((instance, stage, layers.to_vec()));
-        result
+        let ended = drive(place, &request, &mut outside, limit, &mut |told| self.heard(told));
+        self.verdict(ended)
     }
 
     fn spec(&self, stage: &str, layers: &[PathBuf]) -> Spec {

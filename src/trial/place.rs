@@ -59,7 +59,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        for stage in ["build", "image", "test", "shell"] {
+        for stage in ["build", "image", "test", "vm", "shell"] {
             let folder = self.scratch(stage);
             if let Err(error) = root::remove(&folder) {
                 // The next start tries again.

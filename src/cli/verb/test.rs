@@ -48,6 +48,9 @@ pub struct TestArgs {
     /// How long the build or the test stage of each may take, such as 10m; the documents' own limits hold besides.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
+    /// Run the phase `test` on a machine with the image's own kernel, in QEMU: kernel, boots and sysctls are real.
+    #[arg(long, conflicts_with = "keep")]
+    pub vm: bool,
     /// Begin nothing more after the first failure.
     #[arg(long)]
     pub fail_fast: bool,
@@ -97,6 +100,7 @@ impl TestArgs {
             jobs: self.jobs.map(NonZero::get),
             keep: self.keep,
             timeout: self.timeout,
+            vm: self.vm,
             fail_fast: self.fail_fast,
             required: self.require.clone(),
             values: self.values.as_deref().map(Values::read).transpose()?.unwrap_or_default(),

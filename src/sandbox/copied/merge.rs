@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Copies layers, topmost first, to a new folder. Blocks are shared where the file system can (the kernel sees to it
 /// when it copies from file to file); hard links to the layers are never made: writing to one would write to both.
-pub(super) fn merge(layers: &[PathBuf], to: &Path) -> io::Result<()> {
+pub(in crate::sandbox) fn merge(layers: &[PathBuf], to: &Path) -> io::Result<()> {
     let bottom = layers.last().ok_or_else(|| io::Error::other("there is no layer"))?;
     let mut folders = Vec::new();
     for layer in layers.iter().rev() {

@@ -22,11 +22,11 @@ const CHOSEN_FIRST: &str = "500";
 const MOST_UNREAD: usize = 64 << 20;
 
 /// A job that runs, seen from process 1.
-pub(super) struct Running {
+pub(in crate::sandbox) struct Running {
     /// The process that ends as the job ends.
-    pub(super) supervisor: Pid,
-    pub(super) out: Option<File>,
-    pub(super) err: Option<File>,
+    pub(in crate::sandbox) supervisor: Pid,
+    pub(in crate::sandbox) out: Option<File>,
+    pub(in crate::sandbox) err: Option<File>,
     /// Where its standard input is written to, until all is written.
     input: Option<File>,
     /// More may come for its standard input while it runs.
@@ -37,12 +37,12 @@ pub(super) struct Running {
 
 impl Running {
     /// Its standard input, if there is something to be written to it.
-    pub(super) fn hungry(&self) -> Option<&File> {
+    pub(in crate::sandbox) fn hungry(&self) -> Option<&File> {
         self.input.as_ref().filter(|_| self.written < self.pending.len())
     }
 
     /// Takes an answer for it. One that lets too much lie hears nothing any more.
-    pub(super) fn hear(&mut self, answer: &[u8]) {
+    pub(in crate::sandbox) fn hear(&mut self, answer: &[u8]) {
         if !self.talks || self.input.is_none() {
             return;
         }
@@ -55,7 +55,7 @@ impl Running {
     }
 
     /// Writes as much of the standard input as fits.
-    pub(super) fn feed(&mut self) {
+    pub(in crate::sandbox) fn feed(&mut self) {
         let Some(input) = &mut self.input else { return };
         match input.write(&self.pending[self.written..]) {
             Ok(length) => self.written += length,
@@ -73,23 +73,28 @@ impl Running {
 }
 
 /// The ends of the pipes that the job gets.
-pub(super) struct Ends {
-    pub(super) input: OwnedFd,
-    pub(super) out: OwnedFd,
-    pub(super) err: OwnedFd,
+pub(in crate::sandbox) struct Ends {
+    pub(in crate::sandbox) input: OwnedFd,
+    pub(in crate::sandbox) out: OwnedFd,
+    pub(in crate::sandbox) err: OwnedFd,
 }
 
 /// Where a job runs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Within<'a> {
+pub(in crate::sandbox) struct Within<'a> {
     /// The root to change to, where process 1 has not done so itself.
-    pub(super) root: Option<&'a Path>,
+    pub(in crate::sandbox) root: Option<&'a Path>,
     /// The image's systemd, whose namespaces to enter.
     pub(super) system: Option<&'a System>,
 }
 
+impl Within<'_> {
+    /// Where this process is.
+    pub(in crate::sandbox) const HERE: Self = Self { root: None, system: None };
+}
+
 /// Starts a program of the image, on a terminal if one is named.
-pub(super) fn command(
+pub(in crate::sandbox) fn command(
     argv: &[String],
     environment: &BTreeMap<String, String>,
     directory: &str,
@@ -110,7 +115,7 @@ pub(super) fn command(
 }
 
 /// Calls a function of this program. Its standard input stays open for what [`Running::hear`] is given.
-pub(super) fn builtin(handler: Builtin, payload: &[u8], within: Within<'_>) -> io::Result<Running> {
+pub(in crate::sandbox) fn builtin(handler: Builtin, payload: &[u8], within: Within<'_>) -> io::Result<Running> {
     start(Vec::new(), true, within, |Ends { input, out, err }| {
         let _ = dup2_stdin(&input);
         // What it prints must not get between the lines that it sends.
