@@ -11,6 +11,8 @@ mod ends;
 mod harness;
 #[path = "trial/library.rs"]
 mod library;
+#[path = "trial/machine.rs"]
+mod machine;
 #[path = "trial/runs.rs"]
 mod runs;
 #[path = "trial/schema.rs"]
@@ -31,7 +33,8 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX));
     }
     let code = harness::run(
-        &[runs::TESTS, selection::TESTS, system::TESTS, shell::TESTS, ends::TESTS, library::TESTS].concat(),
+        &[runs::TESTS, selection::TESTS, system::TESTS, shell::TESTS, ends::TESTS, library::TESTS, machine::TESTS]
+            .concat(),
     );
     harness::clean();
     code

@@ -15,12 +15,16 @@ use std::process::{Command, Stdio};
 
 /// Milliseconds between looks at something that tells of itself in no other way.
 const GLANCE: u8 = 100;
+/// The same between questions to systemd, each of which costs a start of systemctl.
+const BETWEEN: u16 = 400;
 /// Where systemd listens, as soon as it can be asked anything.
 const MANAGER: &str = "/run/systemd/private";
 
 /// Serves until the machine goes down.
-pub(super) fn main(port: File, root: &Path, builtin: Builtin) -> ! {
-    let begun = nix::unistd::chroot(root).and_then(|()| nix::unistd::chdir("/"));
+///
+/// `root` is an open folder and not a path: process 1 moves the disk to another place at the same time.
+pub(super) fn main(port: File, root: &File, builtin: Builtin) -> ! {
+    let begun = nix::unistd::fchdir(root).and_then(|()| nix::unistd::chroot("."));
     let _ = nix::unistd::setsid();
     let served = begun.map_err(io::Error::from).and_then(|()| Agent::new(port).serve(builtin));
     if let Err(error) = served {
@@ -59,7 +63,7 @@ impl Agent {
                         }
                     };
                     // `systemctl reboot` comes back before the machine goes down: then its next start has the word.
-                    if system_state(&[]) == "stopping" {
+                    if system_state() == "stopping" {
                         rest();
                     }
                     self.say(&FromGuest::Ended { exit })?;
@@ -182,22 +186,23 @@ fn rest() -> ! {
     }
 }
 
-/// Waits until systemd has nothing left to start; its word for the state it is in.
+/// Waits until systemd has nothing left to start; its word for the state it is in. Asked again and again: `--wait` listens for
+/// a signal that is not always heard when it was asked early.
 fn await_system() -> String {
     loop {
         if Path::new(MANAGER).exists() {
-            let state = system_state(&["--wait"]);
+            let state = system_state();
             if ["running", "degraded", "maintenance"].contains(&state.as_str()) {
                 return state;
             }
         }
-        let _ = poll(&mut [], PollTimeout::from(GLANCE));
+        let _ = poll(&mut [], PollTimeout::from(BETWEEN));
     }
 }
 
 /// What systemd says of itself.
-fn system_state(more: &[&str]) -> String {
-    let output = systemctl(&["is-system-running"]).args(more).output();
+fn system_state() -> String {
+    let output = systemctl(&["is-system-running"]).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 

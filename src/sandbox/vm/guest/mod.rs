@@ -68,8 +68,9 @@ fn boot(builtin: Builtin) -> Result<std::convert::Infallible, Trouble> {
         resolve().map_err(because("/etc/resolv.conf"))?;
     }
     let port = port()?;
+    let root = File::open(NEW).map_err(because(NEW))?;
     match crate::sandbox::sys::fork().map_err(os("the agent cannot be started"))? {
-        ForkResult::Child => agent::main(port, Path::new(NEW), builtin),
+        ForkResult::Child => agent::main(port, &root, builtin),
         ForkResult::Parent { .. } => become_first(systemd),
     }
 }
