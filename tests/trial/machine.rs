@@ -50,7 +50,7 @@ fn kernel_boots_and_restarts_are_real() {
     // By the machine itself, and the run goes on because the code says so.
     let itself = "cat /proc/sys/kernel/random/boot_id >>/var/log/ids\n\
         if [ ! -e /var/tmp/third ]; then touch /var/tmp/third; systemctl reboot; exit 194; fi\n\
-        [ \"$(sort -u /var/log/ids | wc -l)\" = 3 ]; stat -c '%U %a' /etc/shadow; ip route; getent hosts localhost";
+        [ \"$(sort -u /var/log/ids | wc -l)\" = 3 ]; [ \"$(stat -c '%U %a' /etc/shadow)\" = 'root 640' ]";
     let text = component(&[
         ("build", &[("Mark", "touch /var/lib/built; uname -r >/var/lib/builder")]),
         ("test", &[("Again", again), ("Itself", itself)]),
