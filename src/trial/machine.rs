@@ -32,9 +32,9 @@ pub(super) fn with_kernel(source: &mut Source) {
     let Source::Bootstrap { packages, .. } = source else { return };
     let architecture = if std::env::consts::ARCH == "aarch64" { "arm64" } else { "amd64" };
     let kernel = KERNELS.into_iter().find(|(name, _)| *name == distribution).map(|(_, package)| package);
-    let kernel = kernel.map(|package| match package.ends_with('-') {
-        true => format!("{package}{architecture}"),
-        false => package.to_owned(),
+    let kernel = kernel.map(|package| {
+        let suffix = if package.ends_with('-') { architecture } else { "" };
+        format!("{package}{suffix}")
     });
     let has_kernel = packages.iter().any(|package| package.starts_with("linux-image-"));
     let wanted = kernel.filter(|_| !has_kernel).into_iter().chain(["systemd".to_owned(), "systemd-sysv".to_owned()]);

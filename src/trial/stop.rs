@@ -40,7 +40,9 @@ impl Stop {
             state.killers.values().cloned().collect()
         };
         // Without the lock: a kill waits for the end of all processes.
-        killers.iter().for_each(|kill| kill());
+        for kill in &killers {
+            kill();
+        }
     }
 
     /// Whether [`Stop::stop`] was called.

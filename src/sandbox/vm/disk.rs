@@ -37,12 +37,11 @@ pub(in crate::sandbox) fn make(
     free: u64,
 ) -> Result<(), SandboxError> {
     let merged = scratch.join("merged-for-disk");
-    let folder = match layers {
-        [one] => one.clone(),
-        _ => {
-            copied::merge(layers, &merged).map_err(SandboxError::file("cannot copy the image to", &merged))?;
-            merged.clone()
-        }
+    let folder = if let [one] = layers {
+        one.clone()
+    } else {
+        copied::merge(layers, &merged).map_err(SandboxError::file("cannot copy the image to", &merged))?;
+        merged.clone()
     };
     let mut bytes = 0;
     let counted = tree::walk(&folder, &mut |_, metadata| {

@@ -22,7 +22,7 @@
 //!
 //! # Differences from an instance of EC2
 //!
-//! * Devices are the emulator's: virtio instead of NVMe and ENA, and a clock of its own. There is no metadata service,
+//! * Devices are the emulator's: virtio instead of `NVMe` and ENA, and a clock of its own. There is no metadata service,
 //!   and cloud-init is switched off.
 //! * `/etc/fstab` is not read (its devices do not exist), and units that wait for a network or a terminal of EC2 are masked.
 //! * The interface is `eth0`, with an address that was set before systemd started.

@@ -172,7 +172,7 @@ fn ends(child: &mut Child) -> io::Result<(ChildStdin, ChildStdout, std::process:
 
 /// What the kernel is told (kernel-parameters(7), systemd(1)). What stands behind `--` is for process 1.
 fn command_line(terminal: &str) -> String {
-    let masked: String = MASKED.iter().map(|unit| format!(" systemd.mask={unit}")).collect();
+    let masked = MASKED.iter().fold(String::new(), |text, unit| format!("{text} systemd.mask={unit}"));
     format!(
         "console={terminal} loglevel=5 rdinit=/init net.ifnames=0 fstab=no systemd.firstboot=off \
          cloud-init=disabled{masked} -- {ARGUMENT}"
@@ -276,7 +276,7 @@ mod tests {
     fn a_console_keeps_its_last_lines_and_tells_of_trouble() {
         let console = Console::default();
         let told = RefCell::new(Vec::new());
-        let text: String = (0..300).map(|number| format!("line {number}\r\n")).collect();
+        let text = (0..300).fold(String::new(), |text, number| format!("{text}line {number}\r\n"));
         let text = text
             + "\u{1b}[0;1;31mred\u{1b}[0m\n[   2.1] Kernel panic - not syncing: VFS: no root\n"
             + TROUBLE

@@ -21,7 +21,7 @@ pub(in crate::sandbox) const ARGUMENT: &str = "__amiforge-vm-guest";
 const NEW: &str = "/new";
 const DISK: &str = "/dev/vda";
 /// How long a device may take to be there.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Where images have their process 1.
 const SYSTEMD: [&str; 2] = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
 /// Where the emulator answers questions for names.

@@ -55,6 +55,6 @@ fn general(address: Ipv4Addr) -> libc::sockaddr {
     for (to, from) in data[2..6].iter_mut().zip(address.octets()) {
         *to = from.cast_signed();
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "AF_INET is 2")]
+    #[expect(clippy::cast_possible_truncation, reason = "AF_INET is 2")]
     libc::sockaddr { sa_family: libc::AF_INET as libc::sa_family_t, sa_data: data }
 }
