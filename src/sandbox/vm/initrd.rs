@@ -105,7 +105,7 @@ mod tests {
         child.stdin.take().unwrap().write_all(&bytes).unwrap();
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let expected = "lib 0o40755 0 0 0 0\nlib/a 0o40755 0 0 0 0\nlib/a/b.so 0o100755 7 753 0 0\ninit 0o100755 1001 7 0 0\n\
+        let expected = "lib 0o40755 0 0 0 0\nlib/a 0o40755 0 0 0 0\nlib/a/b.so 0o100755 7 757 0 0\ninit 0o100755 1001 7 0 0\n\
             dev 0o40755 0 0 0 0\ndev/console 0o20600 0 0 5 1\n";
         assert_eq!(text, expected);
     }

@@ -56,7 +56,7 @@ pub struct VmSpec {
     pub offline: bool,
     /// Bytes of memory; [`MEMORY`] when absent.
     pub memory: Option<u64>,
-    /// Bytes of its disk; [`DISK`] more than its files need when absent.
+    /// Bytes that may be written to its disk besides what the image has; 4 GiB when absent.
     pub disk: Option<u64>,
     /// How long it may take from power on to the end of systemd's start.
     pub patience: Duration,
@@ -66,7 +66,7 @@ pub struct VmSpec {
 pub const MEMORY: u64 = 1536 << 20;
 
 /// Free bytes on the disk. The file has holes: what is not written takes no room.
-pub const DISK: u64 = 4 << 30;
+const DISK: u64 = 4 << 30;
 
 /// The limit of a start, which takes up to a minute without acceleration on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(6);
