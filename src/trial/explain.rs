@@ -42,6 +42,9 @@ impl Explainer<'_> {
         if let Some(lines) = quoted(&step.last_lines) {
             diagnostic = diagnostic.note(lines);
         }
+        if let Some(advice) = Self::advice(step) {
+            diagnostic = diagnostic.help(advice);
+        }
         self.finished(message, Some(number), diagnostic, TESTS_FAILED)
     }
 
@@ -73,6 +76,12 @@ impl Explainer<'_> {
             diagnostic = diagnostic.note(format!("{}: {}", fact.name, fact.why));
         }
         Reason { message, step: None, diagnostic, next: vec![], exit: TESTS_FAILED }
+    }
+
+    /// A full disk shows in many ways; its reason is among the last lines.
+    fn advice(step: &StepResult) -> Option<String> {
+        let full = step.last_lines.iter().any(|line| line.contains("No space left on device"));
+        full.then(|| "a disk or a folder in memory was full; --disk SIZE gives the instance more".to_owned())
     }
 
     fn finished(&self, message: String, step: Option<usize>, diagnostic: Diagnostic, exit: u8) -> Reason {

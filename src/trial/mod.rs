@@ -70,7 +70,7 @@ use crate::diagnostic::suggest;
 use crate::project::Project;
 use crate::runner::outside::Outside;
 use crate::runner::table::Values;
-use crate::sandbox::{self, Instance, Limits, Machine, Mode, Network, SandboxError, Spec};
+use crate::sandbox::{self, Instance, Limits, Machine, Mode, Network, SandboxError, Spec, VM_MEMORY, Vm};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -163,10 +163,18 @@ impl Default for Options {
 impl Options {
     /// Finds out whether this machine permits instances as they are wanted, before anything else is done.
     fn permitted(&self, scratch: &Path) -> Result<(), SandboxError> {
+        if self.vm {
+            Vm::available()?;
+        }
         match &self.sandbox {
             Some(name) => Mode::named(name).map(drop),
             None => sandbox::probe(scratch).map(drop),
         }
+    }
+
+    /// What one trial takes of the machine's memory at most, where that is known.
+    fn memory_of_one(&self) -> Option<u64> {
+        self.limits.memory.or(self.vm.then_some(VM_MEMORY))
     }
 
     /// Starts an instance in the mode that is insisted on, else in the best there is; what no limit is given for gets

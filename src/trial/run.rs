@@ -56,7 +56,7 @@ pub fn run(
         stop: stop.clone(),
         roots: Roots::new(world.cache.clone(), world.mirror.clone()),
     };
-    let jobs = options.jobs.unwrap_or_else(|| default_jobs(processors(), available_memory(), options.limits.memory));
+    let jobs = options.jobs.unwrap_or_else(|| default_jobs(processors(), available_memory(), options.memory_of_one()));
     let trials = work(&context, trials, jobs.max(1), on_result);
     let interrupted = stop.is_stopped();
     Ok(Report { started, seconds: begun.elapsed().as_secs_f64(), trials, interrupted })

@@ -1,5 +1,6 @@
 //! Layers → a disk with one file system and no partitions.
 
+use crate::sandbox::limits::free_space;
 use crate::sandbox::mode::{Mode, program};
 use crate::sandbox::wire::Operation;
 use crate::sandbox::{SandboxError, copied, launch, tree};
@@ -7,20 +8,26 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The program that makes file systems.
+///
+/// # Errors
+/// When it is not installed.
+pub(super) fn formatter() -> Result<PathBuf, SandboxError> {
+    program("mke2fs").ok_or_else(|| SandboxError::Program {
+        program: "mke2fs".into(),
+        purpose: "it makes the disk of a machine (--vm)".into(),
+        mend: "sudo apt-get install -y e2fsprogs".into(),
+        without: "tests without --vm".into(),
+    })
+}
+
 /// Makes the disk `image` of `layers` (topmost first), with `free` bytes more than their files need. Owners and rights are
 /// those inside of the layers' user namespace.
 ///
 /// # Errors
 /// Without mke2fs, or when files cannot be read or written.
 pub(super) fn create(layers: &[PathBuf], scratch: &Path, image: &Path, free: u64) -> Result<(), SandboxError> {
-    if program("mke2fs").is_none() {
-        return Err(SandboxError::Program {
-            program: "mke2fs".into(),
-            purpose: "it makes the disk of a machine (--vm)".into(),
-            mend: "sudo apt-get install -y e2fsprogs".into(),
-            without: "tests without --vm".into(),
-        });
-    }
+    formatter()?;
     let mode = Mode::of_this_process()?;
     let (layers, scratch, image) = (layers.to_vec(), scratch.to_owned(), image.to_owned());
     if mode.has_foreign_files() {
@@ -37,24 +44,41 @@ pub(in crate::sandbox) fn make(
     free: u64,
 ) -> Result<(), SandboxError> {
     let merged = scratch.join("merged-for-disk");
+    let copies = if layers.len() > 1 { 2 } else { 1 };
+    enough(scratch, copies * layers.iter().map(|layer| size_of(layer)).sum::<Result<u64, _>>()?)?;
     let folder = if let [one] = layers {
         one.clone()
     } else {
         copied::merge(layers, &merged).map_err(SandboxError::file("cannot copy the image to", &merged))?;
         merged.clone()
     };
-    let mut bytes = 0;
-    let counted = tree::walk(&folder, &mut |_, metadata| {
-        bytes += metadata.len().next_multiple_of(4096) + 512;
-        Ok(())
-    });
-    counted.map_err(SandboxError::file("cannot look through", &folder))?;
+    let bytes = size_of(&folder)?;
     // A file with holes: only what is written takes room.
     let size = (bytes + bytes / 8 + free).next_multiple_of(1 << 20);
     let file = File::create(image).and_then(|file| file.set_len(size));
     file.map_err(SandboxError::file("cannot make", image))?;
     format(&folder, image)?;
     tree::remove_if_there(&merged).map_err(SandboxError::file("cannot remove", &merged))
+}
+
+/// Bytes that a tree takes on a disk, about.
+fn size_of(folder: &Path) -> Result<u64, SandboxError> {
+    let mut bytes = 0;
+    let counted = tree::walk(folder, &mut |_, metadata| {
+        bytes += metadata.len().next_multiple_of(4096) + 512;
+        Ok(())
+    });
+    counted.map_err(SandboxError::file("cannot look through", folder))?;
+    Ok(bytes)
+}
+
+/// Whether there is room: a disk that fills up half-way fails in ways that say nothing of it.
+fn enough(folder: &Path, needed: u64) -> Result<(), SandboxError> {
+    let free = free_space(folder).map_err(SandboxError::file("cannot see the free space of", folder))?;
+    if free >= needed {
+        return Ok(());
+    }
+    Err(SandboxError::Space { path: folder.to_owned(), free_mib: free >> 20, needed_mib: needed.div_ceil(1 << 20) })
 }
 
 fn format(folder: &Path, image: &Path) -> Result<(), SandboxError> {
@@ -88,6 +112,14 @@ mod tests {
     fn debugfs(image: &Path, request: &str) -> String {
         let output = Command::new("/sbin/debugfs").args(["-R", request]).arg(image).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[test]
+    fn too_little_room_is_told_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        enough(folder.path(), 1).unwrap();
+        let text = enough(folder.path(), 1 << 60).unwrap_err().to_string();
+        assert!(text.contains("1099511627776 MiB are needed"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The kernel that an image boots, and the modules without which it does not find its disk.
 
+use super::guest::SYSTEMD;
 use crate::sandbox::SandboxError;
 use crate::sandbox::layers::{self, Node};
 use crate::sandbox::root::decoded;
@@ -60,6 +61,25 @@ pub(super) fn find(layers: &[PathBuf]) -> Result<Kernel, SandboxError> {
         "{why}, so it cannot be booted with its own (--vm); install one in the image or in its root (Debian: \
          linux-image-cloud-amd64, Ubuntu: linux-image-virtual, Amazon Linux: kernel), or test without --vm"
     )))
+}
+
+/// Whether there is a process 1 for the machine.
+///
+/// # Errors
+/// [`SandboxError::Spec`] when there is none, with what mends it.
+pub(super) fn check_system(layers: &[PathBuf]) -> Result<(), SandboxError> {
+    for path in SYSTEMD.map(Path::new) {
+        let found =
+            layers::resolve(layers, path, true).map_err(SandboxError::file("cannot read from the image", path))?;
+        if found.node.is_some() {
+            return Ok(());
+        }
+    }
+    Err(SandboxError::Spec(
+        "it has no systemd, so nothing would start on a machine of its own (--vm); install systemd in the image or in its \
+         root (Debian: systemd-sysv), or test without --vm"
+            .into(),
+    ))
 }
 
 /// Names in a folder, merged of all layers.
@@ -226,6 +246,17 @@ mod tests {
         assert!(said(std::slice::from_ref(&base)).contains("no virtio_console"));
         fs::remove_file(base.join("boot/vmlinuz-5")).unwrap();
         assert!(said(&[base]).contains("but no kernel"));
+    }
+
+    #[test]
+    fn an_image_without_systemd_says_what_mends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let layers = [folder.path().join("base")];
+        fs::create_dir_all(layers[0].join("usr/lib/systemd")).unwrap();
+        let text = check_system(&layers).unwrap_err().to_string();
+        assert!(text.contains("it has no systemd") && text.contains("systemd-sysv"), "{text}");
+        fs::write(layers[0].join("usr/lib/systemd/systemd"), "").unwrap();
+        check_system(&layers).unwrap();
     }
 
     #[test]

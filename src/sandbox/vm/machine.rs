@@ -19,12 +19,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long hardware acceleration has to show that it works. Where it does, the agent is there in a second or two.
-const PROOF: Duration = Duration::from_secs(20);
+const PROOF: Duration = Duration::from_secs(30);
+/// How long the console may be silent meanwhile: where acceleration only seems to be there, nothing ever comes.
+const SILENCE: Duration = Duration::from_secs(6);
 /// Lines of the console in an error.
 const TOLD: usize = 12;
 
-/// Whether this process has seen hardware acceleration fail.
-static BROKEN: AtomicBool = AtomicBool::new(false);
+/// How hardware acceleration has failed in this process: nobody tries it again.
+static BROKEN: Mutex<Option<String>> = Mutex::new(None);
 
 /// A machine that runs an image with its own kernel. Dropping it switches it off.
 #[derive(Debug)]
@@ -73,6 +75,15 @@ impl VmKiller {
 }
 
 impl Vm {
+    /// Whether this machine has the programs that are needed, before anything else is done.
+    ///
+    /// # Errors
+    /// [`SandboxError::Program`] for what is not installed.
+    pub fn available() -> Result<(), SandboxError> {
+        qemu::emulator()?;
+        disk::formatter().map(drop)
+    }
+
     /// Boots an image and returns when its systemd has started what there is to start.
     ///
     /// # Errors
@@ -82,14 +93,17 @@ impl Vm {
     ///
     /// `on_power` gets what ends the start, and later the machine, from another thread.
     pub fn start(spec: &VmSpec, on_power: &mut dyn FnMut(VmKiller)) -> Result<Self, SandboxError> {
-        qemu::emulator()?;
+        Self::available()?;
+        kernel::check_system(&spec.layers)?;
         let kernel = kernel::find(&spec.layers)?;
         let lock = root::claim(&spec.scratch)?;
         let plan = prepare(spec, &kernel)?;
         let mut notes = Vec::new();
-        let (state, target, acceleration) = power_on(&plan, spec.patience, on_power)?;
-        if acceleration == Acceleration::None {
-            notes.push("the machine is emulated, without the processor's help: everything takes longer".to_owned());
+        let (state, target, unaided) = power_on(&plan, spec.patience, on_power)?;
+        if let Some(why) = unaided {
+            notes.push(format!(
+                "the machine is emulated, without the processor's help ({why}): everything takes longer"
+            ));
         }
         let (state, patience, offline) = (Mutex::new(state), spec.patience, spec.offline);
         let vm = Self { state, target, patience, offline, kernel: kernel.version, notes, _lock: lock };
@@ -166,6 +180,11 @@ impl Vm {
         &self.kernel
     }
 
+    /// The last lines of its console.
+    pub fn console(&self) -> Vec<String> {
+        self.state().qemu.console.last(usize::MAX)
+    }
+
     /// What the user should know.
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -234,33 +253,37 @@ fn prepare(spec: &VmSpec, kernel: &kernel::Kernel) -> Result<Plan, SandboxError>
     Ok(plan)
 }
 
-/// Starts the emulator in the best way that works, and waits for the agent.
+/// Starts the emulator in the best way that works, and waits for the agent. Tells why it has to do without acceleration.
 fn power_on(
     plan: &Plan,
     patience: Duration,
     on_power: &mut dyn FnMut(VmKiller),
-) -> Result<(State, Arc<Target>, Acceleration), SandboxError> {
+) -> Result<(State, Arc<Target>, Option<String>), SandboxError> {
     let mut begin = |acceleration| {
         let state = State::begin(plan, acceleration)?;
         let target = Target::of(&state);
         on_power(VmKiller(Arc::clone(&target)));
         Ok::<_, SandboxError>((state, target))
     };
-    if qemu::hardware() && !BROKEN.load(Ordering::Relaxed) {
-        let (mut state, target) = begin(Acceleration::Hardware)?;
-        match state.hello(PROOF, "boot with hardware acceleration").map_err(|error| target.ending(error)) {
-            Ok(()) => return Ok((state, target, Acceleration::Hardware)),
-            Err(SandboxError::Gone) => return Err(SandboxError::Gone),
-            Err(error) => {
-                tracing::debug!(%error, "no hardware acceleration");
-                BROKEN.store(true, Ordering::Relaxed);
-                state.end();
+    let broken = || BROKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = broken().clone().or_else(|| qemu::hardware().err());
+    let why = match known {
+        Some(why) => why,
+        None => {
+            let (mut state, target) = begin(Acceleration::Hardware)?;
+            match state.prove().map_err(|error| target.ending(error)) {
+                Ok(()) => return Ok((state, target, None)),
+                Err(SandboxError::Gone) => return Err(SandboxError::Gone),
+                Err(error) => {
+                    state.end();
+                    broken().insert(state.refusal(&error)).clone()
+                }
             }
         }
-    }
+    };
     let (mut state, target) = begin(Acceleration::None)?;
     state.hello(patience, "boot").map_err(|error| target.ending(error))?;
-    Ok((state, target, Acceleration::None))
+    Ok((state, target, Some(why)))
 }
 
 impl State {
@@ -306,6 +329,9 @@ impl State {
         match happening {
             Ok(Happening::Said(message)) => Some(Ok(message)),
             Ok(Happening::Ended(Event::Trouble(why))) => Some(Err(self.crashed(why))),
+            Ok(Happening::Ended(Event::Disk(line))) => Some(Err(self.crashed(format!(
+                "its disk failed, most likely because the file system that holds it is full ({line}); free some space"
+            )))),
             Ok(Happening::Ended(Event::Ended(Some(status)))) if status.success() => {
                 Some(Err(SandboxError::SwitchedOff))
             }
@@ -328,19 +354,48 @@ impl State {
 
     /// Waits for the agent of a new start.
     fn hello(&mut self, limit: Duration, what: &str) -> Result<(), SandboxError> {
+        self.greeted(limit).unwrap_or_else(|| Err(self.too_long(what, limit)))
+    }
+
+    /// The same; `None` when the time is up.
+    fn greeted(&mut self, limit: Duration) -> Option<Result<(), SandboxError>> {
         let deadline = Instant::now().checked_add(limit);
         loop {
-            match self.next(deadline) {
-                Some(Ok(FromGuest::Hello { kernel })) => {
+            match self.next(deadline)? {
+                Ok(FromGuest::Hello { kernel }) => {
                     tracing::debug!(kernel, "the agent is there");
-                    return Ok(());
+                    return Some(Ok(()));
                 }
                 // Of the start before.
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error),
-                None => return Err(self.too_long(what, limit)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
             }
         }
+    }
+
+    /// Waits for the agent for as long as the machine makes progress.
+    fn prove(&mut self) -> Result<(), SandboxError> {
+        let begun = Instant::now();
+        loop {
+            let seen = self.qemu.console.count();
+            if let Some(result) = self.greeted(SILENCE) {
+                return result;
+            }
+            if self.qemu.console.count() == seen || begun.elapsed() > PROOF {
+                return Err(self.crashed(format!("nothing came of it in {} seconds", begun.elapsed().as_secs())));
+            }
+        }
+    }
+
+    /// Why acceleration does not work, in a line: the emulator's own word if it has said one, which is more than how it ended.
+    fn refusal(&self, error: &SandboxError) -> String {
+        let said = self.qemu.console.last(usize::MAX).into_iter().find_map(|line| {
+            let (_, said) = line.split_once("qemu-system-")?.1.split_once(": ")?;
+            Some(said.to_owned())
+        });
+        let why = said.or_else(|| error.to_string().lines().next().map(str::to_owned)).unwrap_or_default();
+        tracing::debug!(%error, "no hardware acceleration");
+        format!("/dev/kvm does not work here: {why}")
     }
 
     /// Waits until the system is up.
@@ -348,6 +403,11 @@ impl State {
         let deadline = Instant::now().checked_add(limit);
         loop {
             match self.next(deadline) {
+                Some(Ok(FromGuest::Ready { state })) if state == "maintenance" => {
+                    return Err(
+                        self.crashed(format!("it did not {what}: its systemd stopped in emergency or rescue mode"))
+                    );
+                }
                 Some(Ok(FromGuest::Ready { state })) => {
                     tracing::debug!(state, "the system is up");
                     return Ok(());

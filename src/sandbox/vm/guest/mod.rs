@@ -23,7 +23,7 @@ const DISK: &str = "/dev/vda";
 /// How long a device may take to be there.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Where images have their process 1.
-const SYSTEMD: [&str; 2] = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
+pub(super) const SYSTEMD: [&str; 2] = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
 /// Where the emulator answers questions for names.
 const RESOLVER: &str = "nameserver 10.0.2.3\n";
 
