@@ -267,17 +267,16 @@ fn power_on(
     };
     let broken = || BROKEN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = broken().clone().or_else(|| qemu::hardware().err());
-    let why = match known {
-        Some(why) => why,
-        None => {
-            let (mut state, target) = begin(Acceleration::Hardware)?;
-            match state.prove().map_err(|error| target.ending(error)) {
-                Ok(()) => return Ok((state, target, None)),
-                Err(SandboxError::Gone) => return Err(SandboxError::Gone),
-                Err(error) => {
-                    state.end();
-                    broken().insert(state.refusal(&error)).clone()
-                }
+    let why = if let Some(why) = known {
+        why
+    } else {
+        let (mut state, target) = begin(Acceleration::Hardware)?;
+        match state.prove().map_err(|error| target.ending(error)) {
+            Ok(()) => return Ok((state, target, None)),
+            Err(SandboxError::Gone) => return Err(SandboxError::Gone),
+            Err(error) => {
+                state.end();
+                broken().insert(state.refusal(&error)).clone()
             }
         }
     };
