@@ -181,16 +181,20 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Takes away the separators from a place to the end of the file; comments between them stay.
+    /// Takes away the separators from a place to the end of the file; comments between them stay. Without the separator before
+    /// it, a blank line and an indented comment would be text of a block scalar at the end of the document.
     fn separators(&self, from: Span) -> Vec<Edit> {
         let first = self.source.line(from.start);
         let last = self.source.line(self.source.text.len());
-        let is_separator = |line: usize| {
-            let text = self.source.slice(self.source.line_span(line));
-            text.starts_with("---") || text.starts_with("...")
+        let superfluous = |line: usize| {
+            let span = self.source.line_span(line);
+            let text = self.source.slice(span);
+            if text.starts_with("---") || text.starts_with("...") || text.trim().is_empty() {
+                return self.line_of(span);
+            }
+            Span::new(span.start, span.start + (text.len() - text.trim_start().len()))
         };
-        let span = |line: usize| self.line_of(self.source.line_span(line));
-        (first..=last).filter(|line| is_separator(*line)).map(|line| Edit::delete(span(line))).collect()
+        (first..=last).map(superfluous).filter(|span| span.start < span.end).map(Edit::delete).collect()
     }
 
     /// How many bytes stand before an offset in its line.

@@ -197,6 +197,8 @@ mod tests {
             ("a: b\rc: d\n", 1, "a: b\nc: d\n"),
             ("\u{feff}a:\tb\r\n", 3, "a: b\n"),
             ("a: b\n---\n# end\n---\n", 1, "a: b\n# end\n"),
+            // Without the separator these would be text of the block.
+            ("a: |+\n  b\n---\n\n    # end\n   ", 1, "a: |+\n  b\n# end\n"),
             ("a: b\u{2028}\n", 1, "a: b\u{2028}\n"),
             ("a: 'b\u{feff}\u{202e}'\n", 2, "a: 'b\u{feff}\u{202e}'\n"),
         ] {
