@@ -236,6 +236,8 @@ fn a_full_disk_of_the_machine_is_told() {
     let text = env.normal(&[output.stdout, output.stderr].concat());
     assert_eq!(output.status.code(), Some(6), "{text}");
     assert!(text.contains("No space left on device") && text.contains("--disk SIZE gives"), "{text}");
+    // A machine cannot be kept, so nobody is sent there.
+    assert!(!text.contains("--keep"), "{text}");
 }
 
 fn without_an_emulator_its_package_is_named() {
