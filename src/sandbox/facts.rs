@@ -75,7 +75,7 @@ pub(super) fn of_machine(kernel: &str, offline: bool, masked: &[&str]) -> Vec<Fa
     let network = if offline {
         "there is a loopback interface and nothing else"
     } else {
-        "it is the emulator's: another interface than on EC2, with an address that was set before"
+        "it is the emulator's: another interface than on EC2, its address was set before, and 10.0.2.2 is this machine"
     };
     vec![
         fact(KERNEL, true, format!("the image's own kernel {kernel} runs")),

@@ -19,6 +19,8 @@ pub(super) struct Explainer<'a> {
     pub(super) kept: Option<String>,
     /// Whether it had no network.
     pub(super) offline: bool,
+    /// Whether it was a machine of its own, which cannot be kept.
+    pub(super) vm: bool,
 }
 
 impl Explainer<'_> {
@@ -97,7 +99,7 @@ impl Explainer<'_> {
         }
         match &self.kept {
             Some(name) => next.push(format!("look at it where it failed: amiforge shell {name}")),
-            None if ran => {
+            None if ran && !self.vm => {
                 let words = [self.trial.word.as_str(), &self.trial.option, "--keep"];
                 let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
                 let name = &self.trial.name;

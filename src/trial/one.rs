@@ -120,6 +120,7 @@ impl One<'_> {
             trial: self.trial,
             kept: self.context.options.keep.then(|| self.trial.name.clone()),
             offline: self.context.options.network == sandbox::Network::Loopback,
+            vm: self.context.options.vm,
         }
     }
 

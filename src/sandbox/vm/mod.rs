@@ -26,6 +26,8 @@
 //!   and cloud-init is switched off.
 //! * `/etc/fstab` is not read (its devices do not exist), and units that wait for a network or a terminal of EC2 are masked.
 //! * The interface is `eth0`, with an address that was set before systemd started.
+//! * What listens on the loopback interface of this machine is within reach, at 10.0.2.2: the emulator's network has no
+//!   switch against that. A machine without a way out (`offline`) has no interface at all.
 //! * Without hardware acceleration everything takes ten times as long.
 //!
 //! UNCONFIRMED: machines with working hardware acceleration, and other processors than `x86_64`.
