@@ -1,7 +1,8 @@
 use crate::patch::debian::{DebianFiles, ListFile, inventory};
 use crate::patch::{
-    Approval, Baseline, EvaluateError, Evaluation, Filter, FilterKey, Inventory, Level, Offer, OperatingSystem,
-    OtherOffers, Package, PackageSource, RejectedAction, Rule, State, evaluate, predefined,
+    Approval, AptSecurity, Baseline, Context, EvaluateError, Filter, FilterKey, Inventory, Level, Offer,
+    OperatingSystem, OtherOffers, Package, PackageSource, RejectedAction, Rule, Settings, State, Summary, evaluate,
+    predefined,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ fn sources() -> Vec<PackageSource> {
         codename: codename.into(),
         label: "Debian".into(),
         trusted,
+        ..PackageSource::default()
     };
     vec![
         source("oldstable", "bookworm", true),
@@ -35,6 +37,7 @@ fn package(name: &str, version: &str) -> Package {
         priority: "optional".into(),
         section: "utils".into(),
         source: name.into(),
+        ..Package::default()
     }
 }
 
@@ -49,8 +52,8 @@ fn image(installed: &[(&str, &str)], offered: Vec<Offer>) -> Inventory {
         os_codename: "bookworm".into(),
         installed: installed.iter().map(|(name, version)| package(name, version)).collect(),
         offered,
-        others: vec![],
         sources: sources(),
+        ..Inventory::default()
     }
 }
 
@@ -66,11 +69,16 @@ fn everything() -> Baseline {
     baseline
 }
 
-fn run(baseline: &Baseline, image: &Inventory) -> Evaluation {
-    evaluate(baseline, image, "Debian12").unwrap()
+/// The moment does not matter: no date counts on APT systems (patch-baselines.md 1.5).
+fn context() -> Context {
+    Context::new(time::OffsetDateTime::UNIX_EPOCH).product("Debian12")
 }
 
-fn states(evaluation: &Evaluation) -> Vec<(&str, State)> {
+fn run(baseline: &Baseline, image: &Inventory) -> Summary {
+    evaluate(baseline, image, &context()).unwrap().summary()
+}
+
+fn states(evaluation: &Summary) -> Vec<(&str, State)> {
     evaluation.items.iter().map(|item| (item.name.as_str(), item.state)).collect()
 }
 
@@ -239,7 +247,7 @@ fn nothing_to_compare_with_is_an_error_and_never_a_pass() {
     let error = |baseline: &Baseline, change: &dyn Fn(&mut Inventory)| {
         let mut image = good.clone();
         change(&mut image);
-        evaluate(baseline, &image, "Debian12").unwrap_err()
+        evaluate(baseline, &image, &context()).unwrap_err()
     };
     assert_eq!(error(&debian(), &|i| i.installed.clear()), EvaluateError::NothingInstalled);
     assert_eq!(error(&debian(), &|i| i.sources.clear()), EvaluateError::NoSources);
@@ -264,19 +272,73 @@ fn nothing_to_compare_with_is_an_error_and_never_a_pass() {
 
 #[test]
 fn a_baseline_that_cannot_apply_is_an_error() {
-    let image = image(&[("bash", "1")], vec![]);
-    let error = |baseline: &Baseline| evaluate(baseline, &image, "Debian12").unwrap_err();
+    let image = image(&[("bash", "1")], vec![offer("bash", "1", MAIN)]);
+    let error = |baseline: &Baseline| evaluate(baseline, &image, &context()).unwrap_err();
     let ubuntu = error(&predefined("AWS-UbuntuDefaultPatchBaseline").unwrap());
     assert!(matches!(ubuntu, EvaluateError::OperatingSystem { operating_system: OperatingSystem::Ubuntu, .. }));
-    for name in ["AWS-AmazonLinux2023DefaultPatchBaseline", "AWS-DefaultPatchBaseline", "AWS-SuseDefaultPatchBaseline"]
-    {
-        assert!(matches!(error(&predefined(name).unwrap()), EvaluateError::Unsupported { .. }), "{name}");
+    for name in ["AWS-AmazonLinux2023DefaultPatchBaseline", "AWS-SuseDefaultPatchBaseline"] {
+        assert!(matches!(error(&predefined(name).unwrap()), EvaluateError::OperatingSystem { .. }), "{name}");
     }
+    let windows = error(&predefined("AWS-DefaultPatchBaseline").unwrap());
+    assert!(matches!(windows, EvaluateError::Unsupported { .. }));
     let mut other = debian();
     other.rules[0].filters.push(Filter { key: FilterKey::Product, values: vec!["Debian11".into()] });
     assert!(matches!(error(&other), EvaluateError::Product { .. }));
     other.rules[0].filters[1].values.push("debian12".into());
-    assert!(evaluate(&other, &image, "Debian12").is_ok());
+    assert!(evaluate(&other, &image, &context()).is_ok());
+}
+
+#[test]
+fn section_1_5_no_date_counts_on_apt_systems() {
+    let image = image(&[("bash", "1")], vec![offer("bash", "2", SECURITY)]);
+    let mut baseline = debian();
+    for approval in [Approval::AfterDays(360), Approval::UntilDate(time::macros::date!(1970 - 01 - 01))] {
+        baseline.rules[0].approval = approval;
+        assert_eq!(run(&baseline, &image).counts.missing, 1);
+    }
+}
+
+#[test]
+fn conflict_8_the_candidate_itself_may_have_to_come_from_a_security_suite() {
+    let image = image(&[("bash", "1")], vec![offer("bash", "2", SECURITY), offer("bash", "3", MAIN)]);
+    assert_eq!(run(&debian(), &image).counts.missing, 1);
+    let settings = Settings { apt_security: AptSecurity::CandidateOnly, ..Settings::default() };
+    let literal = evaluate(&debian(), &image, &Context { settings, ..context() }).unwrap();
+    assert_eq!(literal.counts.missing, 0);
+    let newest = Inventory { offered: vec![offer("bash", "2", SECURITY)], ..image };
+    assert_eq!(evaluate(&debian(), &newest, &Context { settings, ..context() }).unwrap().counts.missing, 1);
+}
+
+#[test]
+fn reasons_name_the_rule_and_what_was_missing() {
+    let image = image(
+        &[("bash", "1"), ("curl", "1"), ("own", "1"), ("vim", "1")],
+        vec![offer("bash", "2", SECURITY), offer("curl", "2", MAIN), offer("vim", "2", SECURITY)],
+    );
+    let mut baseline = debian();
+    baseline.rejected = vec!["vim".into()];
+    baseline.rejected_action = RejectedAction::Block;
+    let evaluation = evaluate(&baseline, &image, &context()).unwrap();
+    let sentences: Vec<String> = evaluation.patches.iter().map(crate::patch::Patch::sentence).collect();
+    assert_eq!(sentences[0], "bash.amd64 1 is Missing: 2 is approved by rule 1 (level UNSPECIFIED).");
+    assert!(
+        sentences[1].contains("2 is no security update, and rule 1 does not have EnableNonSecurity"),
+        "{}",
+        sentences[1]
+    );
+    assert!(sentences[2].contains("no source offers"), "{}", sentences[2]);
+    assert!(sentences[3].contains("is rejected by the entry `vim` (BLOCK)"), "{}", sentences[3]);
+    assert!(sentences[3].contains("it is installed, and rejected with BLOCK"), "{}", sentences[3]);
+}
+
+#[test]
+fn offers_among_the_others_are_found_too() {
+    let mut image = image(&[("bash", "1")], vec![]);
+    let mut group =
+        OtherOffers { priority: "optional".into(), section: "x".into(), from: SECURITY, packages: String::new() };
+    group.packages = "bash amd64 2\n".into();
+    image.others = vec![group];
+    assert_eq!(run(&debian(), &image).counts.missing, 1);
 }
 
 const VERSIONS: [&str; 8] =
@@ -292,7 +354,9 @@ fn some_image() -> impl Strategy<Value = Inventory> {
     let offers = prop::collection::vec((name, some_version(), 0_usize..3), 0..20);
     (installed, offers).prop_map(|(installed, offers)| {
         let installed: Vec<(&str, &str)> = installed.into_iter().collect();
-        image(&installed, offers.into_iter().map(|(name, version, from)| offer(name, version, from)).collect())
+        // Sources that offer nothing at all are an error, hence one more.
+        let offers = offers.into_iter().map(|(name, version, from)| offer(name, version, from));
+        image(&installed, offers.chain([offer("elsewhere", "1-1", MAIN)]).collect())
     })
 }
 
