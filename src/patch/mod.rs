@@ -32,4 +32,4 @@ pub use inventory::{Inventory, Offer, OtherOffers, Package, PackageSource};
 pub use outcome::{Counts, PatchItem, State};
 pub use parse::{Parsed, check_baseline, parse_baseline};
 pub use predefined::{all_predefined, predefined};
-pub use version::{DebianVersion, VersionError};
+pub use version::{DebianVersion, Evr, EvrError, Nevra, VersionError, rpmvercmp};
