@@ -1,5 +1,6 @@
 //! `epoch:version-release` of an RPM package without owning its text (patch-baselines.md 9.2).
 
+use super::version::rpmvercmp;
 use std::cmp::Ordering;
 
 /// Epoch, version and release. Order is rpm's; a missing release is lower than any (patch-baselines.md 9.2).
@@ -61,20 +62,20 @@ impl<'a> Edition<'a> {
     /// Compares as a condition does: a release that one of the two lacks means "any".
     pub(super) fn condition(&self, other: &Self) -> Ordering {
         let release = match (self.release, other.release) {
-            (Some(a), Some(b)) => part(a, b),
+            (Some(a), Some(b)) => rpmvercmp(a, b),
             _ => Ordering::Equal,
         };
-        self.epoch.cmp(&other.epoch).then_with(|| part(self.version, other.version)).then(release)
+        self.epoch.cmp(&other.epoch).then_with(|| rpmvercmp(self.version, other.version)).then(release)
     }
 }
 
 impl Ord for Edition<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let release = || match (self.release, other.release) {
-            (Some(a), Some(b)) => part(a, b),
+            (Some(a), Some(b)) => rpmvercmp(a, b),
             (a, b) => a.is_some().cmp(&b.is_some()),
         };
-        self.epoch.cmp(&other.epoch).then_with(|| part(self.version, other.version)).then_with(release)
+        self.epoch.cmp(&other.epoch).then_with(|| rpmvercmp(self.version, other.version)).then_with(release)
     }
 }
 
@@ -91,67 +92,6 @@ impl PartialEq for Edition<'_> {
 }
 
 impl Eq for Edition<'_> {}
-
-/// `rpmvercmp` (patch-baselines.md 9.1).
-fn part(a: &str, b: &str) -> Ordering {
-    if a == b {
-        return Ordering::Equal;
-    }
-    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
-    while !a.is_empty() || !b.is_empty() {
-        (a, b) = (skip(a), skip(b));
-        match (a.first() == Some(&b'~'), b.first() == Some(&b'~')) {
-            (true, true) => {
-                (a, b) = (&a[1..], &b[1..]);
-                continue;
-            }
-            (true, false) => return Ordering::Less,
-            (false, true) => return Ordering::Greater,
-            (false, false) => {}
-        }
-        match (a.first(), b.first()) {
-            (Some(b'^'), Some(b'^')) => {
-                (a, b) = (&a[1..], &b[1..]);
-                continue;
-            }
-            (Some(b'^'), None) => return Ordering::Greater,
-            (None, Some(b'^')) | (Some(b'^'), Some(_)) => return Ordering::Less,
-            (Some(_), Some(b'^')) => return Ordering::Greater,
-            (None, _) | (_, None) => break,
-            (Some(_), Some(_)) => {}
-        }
-        let digits = a[0].is_ascii_digit();
-        let ((x, rest_a), (y, rest_b)) = (run(a, digits), run(b, digits));
-        if y.is_empty() {
-            return if digits { Ordering::Greater } else { Ordering::Less };
-        }
-        let order = if digits { number(x, y) } else { x.cmp(y) };
-        if order.is_ne() {
-            return order;
-        }
-        (a, b) = (rest_a, rest_b);
-    }
-    a.len().min(1).cmp(&b.len().min(1))
-}
-
-/// What follows the separators.
-fn skip(text: &[u8]) -> &[u8] {
-    let counts = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'~' | b'^');
-    &text[text.iter().position(counts).unwrap_or(text.len())..]
-}
-
-/// The longest run of digits, or of letters, and the rest.
-fn run(text: &[u8], digits: bool) -> (&[u8], &[u8]) {
-    let inside = |b: &u8| if digits { b.is_ascii_digit() } else { b.is_ascii_alphabetic() };
-    text.split_at(text.iter().position(|b| !inside(b)).unwrap_or(text.len()))
-}
-
-/// Numbers of any length.
-fn number(x: &[u8], y: &[u8]) -> Ordering {
-    let plain = |text: &[u8]| text.iter().position(|&b| b != b'0').unwrap_or(text.len());
-    let (x, y) = (&x[plain(x)..], &y[plain(y)..]);
-    x.len().cmp(&y.len()).then_with(|| x.cmp(y))
-}
 
 #[cfg(test)]
 mod tests {

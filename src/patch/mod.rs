@@ -13,6 +13,8 @@ mod apt;
 mod baseline;
 mod compare;
 pub mod debian;
+mod diff;
+mod diff_render;
 mod edition;
 mod entries;
 mod evaluate;
@@ -44,6 +46,7 @@ pub use baseline::{
     Approval, AvailableSecurityUpdates, Baseline, Family, Filter, FilterKey, Level, OperatingSystem, RejectedAction,
     Rule, Source,
 };
+pub use diff::{AdvisoryRow, DiffError, PACKAGE_DIFF_SCHEMA, PackageDiff, PackageRow, package_diff};
 pub use entries::ENTRIES;
 pub use evaluate::{Context, EvaluateError, evaluate};
 pub use evaluation::{EVALUATION_SCHEMA, Evaluation, LevelCounts, OpenCounts, Operation, Patch, Summary};
@@ -65,7 +68,7 @@ pub use settings::{
     ApprovedList, AptSecurity, DateOrder, InstalledRejected, MissingDate, MissingSeverity, NoNotices, PendingReboot,
     RejectedIds, SecurityNotice, SettingLine, Settings, Vanished,
 };
-pub use version::{DebianVersion, VersionError};
+pub use version::{DebianVersion, Evr, EvrError, Nevra, VersionError, rpmvercmp};
 pub use whatif::{
     COMPARISON_SCHEMA, Change, Comparison, Occasion, Rebuild, RebuildError, Side, compare, rebuild_needed,
 };
