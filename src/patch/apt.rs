@@ -262,3 +262,7 @@ fn blank<'a>(priority: &'a str, section: &'a str, security: bool) -> Subject<'a>
 #[cfg(test)]
 #[path = "apt_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "apt_oracle.rs"]
+mod oracle;

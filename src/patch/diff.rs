@@ -161,7 +161,8 @@ fn compare(notices: &Notices, name: &str, (old, new): (&Versions, &Versions), di
     diff.unchanged += new.len() - come.len();
     let highest = old.last().map(|(version, _)| *version);
     while let (Some((from, _)), Some((to, arch))) = (gone.last().cloned(), come.last().cloned()) {
-        (gone.pop(), come.pop());
+        gone.pop();
+        come.pop();
         let up = kind.order(&to, &from) == Some(Ordering::Greater);
         // With several versions installed, what the highest one fixed was fixed before.
         let base = highest.filter(|_| up).unwrap_or(&to);

@@ -164,8 +164,17 @@ pub fn install_plan(baseline: &Baseline, inventory: &Inventory, context: &Contex
     Ok(InstallPlan { schema, baseline, manager, packages, excludes, notes })
 }
 
+/// The versions of a package that sources offer.
+#[derive(Default)]
+struct Offered {
+    /// Those that are rejected, each with the entry that says so.
+    rejected: BTreeMap<String, String>,
+    /// Whether there are others.
+    others: bool,
+}
+
 /// The rejected versions among those that are offered; a package of which all are is excluded as a whole. With
-/// ALLOW_AS_DEPENDENCY a rejected package may come in for the sake of others (patch-baselines.md 4.3).
+/// `ALLOW_AS_DEPENDENCY` a rejected package may come in for the sake of others (patch-baselines.md 4.3).
 fn excludes(baseline: &Baseline, inventory: &Inventory, context: &Context) -> Vec<Exclude> {
     if baseline.rejected_action != RejectedAction::Block || baseline.rejected.is_empty() {
         return vec![];
@@ -178,10 +187,9 @@ fn excludes(baseline: &Baseline, inventory: &Inventory, context: &Context) -> Ve
     });
     let records = inventory.others.iter().flat_map(super::OtherOffers::records);
     let others = records.map(|record| Named { name: record.name, arch: record.arch, version: record.version });
-    // Of each package: its rejected versions with the entry, and whether there is another version.
-    let mut found: BTreeMap<(&str, &str), (BTreeMap<String, String>, bool)> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, &str), Offered> = BTreeMap::new();
     for named in offered.chain(others) {
-        let (rejected, others) = found.entry((named.name, named.arch)).or_default();
+        let Offered { rejected, others } = found.entry((named.name, named.arch)).or_default();
         match policy.rejected(named, None) {
             Some(hit) => {
                 rejected.insert(kind.full(named.version), hit.entry);
@@ -190,7 +198,7 @@ fn excludes(baseline: &Baseline, inventory: &Inventory, context: &Context) -> Ve
         }
     }
     let mut excludes = vec![];
-    for ((name, arch), (rejected, others)) in found {
+    for ((name, arch), Offered { rejected, others }) in found {
         let (name, arch) = (name.to_owned(), arch.to_owned());
         if others {
             excludes.extend(rejected.into_iter().map(|(version, entry)| Exclude {

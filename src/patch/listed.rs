@@ -156,22 +156,24 @@ fn forms(family: Family, named: Named) -> Vec<String> {
 }
 
 /// The twelve names of patch-baselines.md 2.1.
-fn rpm_forms(Named { name: n, arch: a, version }: Named) -> Vec<String> {
-    let Some(edition) = Edition::read(version) else { return vec![n.to_owned(), format!("{n}.{a}")] };
-    let (e, v, r) = (edition.epoch(), edition.version(), edition.release());
+fn rpm_forms(Named { name, arch, version }: Named) -> Vec<String> {
+    let Some(edition) = Edition::read(version) else { return vec![name.to_owned(), format!("{name}.{arch}")] };
+    let (epoch, version) = (edition.epoch(), edition.version());
+    let build = format!("{version}-{}", edition.release());
+    let full = format!("{epoch}:{build}");
     vec![
-        n.to_owned(),
-        format!("{n}.{a}"),
-        format!("{n}-{v}"),
-        format!("{n}-{v}-{r}"),
-        format!("{n}-{v}-{r}.{a}"),
-        v.to_owned(),
-        format!("{v}-{r}"),
-        format!("{e}:{v}-{r}"),
-        format!("{n}-{e}:{v}-{r}"),
-        format!("{n}-{e}:{v}-{r}.{a}"),
-        format!("{e}:{n}-{v}-{r}.{a}"),
-        format!("{n}.{a}:{e}:{v}-{r}"),
+        name.to_owned(),
+        format!("{name}.{arch}"),
+        format!("{name}-{version}"),
+        format!("{name}-{build}"),
+        format!("{name}-{build}.{arch}"),
+        version.to_owned(),
+        build.clone(),
+        full.clone(),
+        format!("{name}-{full}"),
+        format!("{name}-{full}.{arch}"),
+        format!("{epoch}:{name}-{build}.{arch}"),
+        format!("{name}.{arch}:{full}"),
     ]
 }
 

@@ -107,6 +107,7 @@ fn time_of_day(clock: &str) -> Option<Time> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use DateOrder::{IssuedOnly, LatestOfNoticeAndBuild, UpdatedFirst};
     use time::macros::datetime;
 
     #[test]
@@ -142,7 +143,6 @@ mod tests {
             (at.date().to_string(), origin)
         };
         let is = |date: &str, origin| (date.to_owned(), origin);
-        use DateOrder::{IssuedOnly, LatestOfNoticeAndBuild, UpdatedFirst};
         assert_eq!(case(UpdatedFirst, Some(&notice), Some(built)), is("2025-01-03", DateOrigin::Updated));
         assert_eq!(case(IssuedOnly, Some(&notice), Some(built)), is("2025-01-01", DateOrigin::Issued));
         assert_eq!(case(LatestOfNoticeAndBuild, Some(&notice), Some(built)), is("2025-01-05", DateOrigin::BuildTime));

@@ -96,13 +96,10 @@ fn entry(reader: &mut Reader, node: &Node, family: Family) -> Option<OverrideEnt
         }
     }
     let id_node = node.get("id");
-    let id = match id_node.and_then(Node::as_str).filter(|id| !id.trim().is_empty()) {
-        Some(id) => id.to_owned(),
-        None => {
-            let error = Diagnostic::error("B011", "an entry needs an `id`");
-            reader.say(error, id_node.map_or(node.span, |id| id.span), "");
-            return None;
-        }
+    let Some(id) = id_node.and_then(Node::as_str).filter(|id| !id.trim().is_empty()).map(str::to_owned) else {
+        let error = Diagnostic::error("B011", "an entry needs an `id`");
+        reader.say(error, id_node.map_or(node.span, |id| id.span), "");
+        return None;
     };
     let title_node = node.get("title").filter(|title| !title.is_null());
     let title = title_node.and_then(Node::as_str).map(str::to_owned);

@@ -72,7 +72,7 @@ impl<'a> Policy<'a> {
         }
         let ids = self.family == Family::Suse || self.context.settings.rejected_ids == RejectedIds::Reject;
         let notice = notice.filter(|_| ids)?;
-        self.remember(self.rejected.names_notice(notice)?)
+        Some(self.remember(self.rejected.names_notice(notice)?))
     }
 
     pub(super) fn rejection(&self, hit: Hit) -> Why {
@@ -92,14 +92,14 @@ impl<'a> Policy<'a> {
         if self.family == Family::Apt {
             return None;
         }
-        self.remember(self.approved.names_notice(subject.notice?)?)
+        Some(self.remember(self.approved.names_notice(subject.notice?)?))
     }
 
-    fn remember(&self, hit: Hit) -> Option<Hit> {
+    fn remember(&self, hit: Hit) -> Hit {
         if hit.by_own_id {
             self.own_id_matched.set(true);
         }
-        Some(hit)
+        hit
     }
 
     fn by_list(&self, subject: &Subject, hit: Hit, chain: &mut Chain) -> Option<Level> {
@@ -163,7 +163,7 @@ impl<'a> Policy<'a> {
     fn passes(&self, filters: &[Filter], rule: usize, subject: &Subject, chain: &mut Chain) -> bool {
         let failed = filters.iter().find(|filter| !self.passes_one(filter, subject));
         if let Some(Filter { key, values }) = failed {
-            let attribute = self.attribute(*key, subject).map(|text| text.into_owned());
+            let attribute = self.attribute(*key, subject).map(std::borrow::Cow::into_owned);
             chain.say(|| Why::Filtered { rule, key: *key, values: values.clone(), attribute });
         }
         failed.is_none()

@@ -320,3 +320,11 @@ impl<'a> Evaluator<'a> {
 #[cfg(test)]
 #[path = "rpms_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "rpms_errors.rs"]
+mod errors;
+
+#[cfg(test)]
+#[path = "rpms_properties.rs"]
+mod properties;

@@ -9,7 +9,7 @@ macro_rules! position {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum $name {
-            $(#[doc = $text] $(#[$default])* $variant,)+
+            $(#[doc = concat!("As a report says it: `", $text, "`.")] $(#[$default])* $variant,)+
         }
 
         impl $name {

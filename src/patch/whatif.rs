@@ -113,15 +113,15 @@ impl Change {
 /// Which patches change their state, their versions or their level from one evaluation to the other, and why.
 #[must_use]
 pub fn compare(before: &Evaluation, after: &Evaluation) -> Comparison {
-    let mut sides: BTreeMap<(&str, &str), (Vec<&Patch>, Vec<&Patch>)> = BTreeMap::new();
-    for patch in &before.patches {
-        sides.entry((&patch.name, &patch.arch)).or_default().0.push(patch);
-    }
-    for patch in &after.patches {
-        sides.entry((&patch.name, &patch.arch)).or_default().1.push(patch);
+    // Of each package the patches before and after.
+    let mut sides: BTreeMap<(&str, &str), [Vec<&Patch>; 2]> = BTreeMap::new();
+    for (side, evaluation) in [before, after].into_iter().enumerate() {
+        for patch in &evaluation.patches {
+            sides.entry((&patch.name, &patch.arch)).or_default()[side].push(patch);
+        }
     }
     let (mut changes, mut unchanged) = (vec![], 0);
-    for ((name, arch), (before, after)) in sides {
+    for ((name, arch), [before, after]) in sides {
         for index in 0..before.len().max(after.len()) {
             let side = |patches: &[&Patch]| patches.get(index).map(|patch| Side::from(*patch));
             let (before, after) = (side(&before), side(&after));
