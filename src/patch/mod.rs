@@ -8,6 +8,17 @@
 //! The rules are those of Patch Manager as the notes in `reference/patch-baselines.md` have them; where a constant
 //! or a rule of these files comes from a section there, the comment says so. Nothing here ever answers "nothing is
 //! missing" because nothing was there to look at: see [`EvaluateError`].
+//!
+//! # What is not known for certain
+//!
+//! * Where the sources about Patch Manager contradict each other (patch-baselines.md 14.1), [`Settings`] holds one
+//!   position per conflict; the evaluation carries it, and [`Settings::lines`] names it for a report.
+//! * What `PRODUCT` is called on most systems is UNCONFIRMED: without [`Context::product`] such filters pass, with a note.
+//! * Whether holds and version locks are honoured is UNCONFIRMED: they are named among the reasons and change no state.
+//! * How the service finds packages that others installed since the boot is UNCONFIRMED: [`PendingReboot`].
+//! * Which updates need a rejected package takes a solver and is not evaluated; a note says so (conflict 6).
+//! * Phased updates are not looked at; they only exist outside of security suites.
+//! * That a release is at its end of life is not known here; sources that offer nothing at all are an error.
 
 mod apt;
 mod baseline;

@@ -75,6 +75,11 @@ impl<'a> Policy<'a> {
         Some(self.remember(self.rejected.names_notice(notice)?))
     }
 
+    /// Looks a version up in the list of approved patches only to know that an entry names it.
+    pub(super) fn look_up(&self, named: Named) {
+        self.approved.names(named);
+    }
+
     pub(super) fn rejection(&self, hit: Hit) -> Why {
         Why::Rejected { entry: hit.entry, matched: hit.matched, action: self.baseline.rejected_action }
     }

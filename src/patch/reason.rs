@@ -168,36 +168,6 @@ impl fmt::Display for Why {
                 f,
                 "is named by the entry `{entry}`, but is no security update, and ApprovedPatchesEnableNonSecurity is off"
             ),
-            Self::Approved { rule, level, date, approval } => {
-                write!(f, "is approved by rule {rule} (level {level}")?;
-                if let (Some(date), Some(approval)) = (date, approval) {
-                    write!(f, "; {}", in_time(date, *approval))?;
-                }
-                f.write_str(")")
-            }
-            Self::Filtered { rule, key, values, attribute } => {
-                let place = if *rule == 0 { "the global filters".to_owned() } else { format!("rule {rule}") };
-                let has =
-                    attribute.as_deref().map_or_else(|| format!("has no {key}"), |text| format!("has {key} {text}"));
-                write!(f, "{has}, {place} want{} {}", if *rule == 0 { "" } else { "s" }, values.join(" or "))
-            }
-            Self::NotSecurity { rule } => {
-                write!(f, "is no security update, and rule {rule} does not have EnableNonSecurity")
-            }
-            Self::NotInTime { rule, date, approval, from } => match (approval, from) {
-                (Approval::AfterDays(days), Some(from)) => {
-                    write!(f, "waits for rule {rule}: {date}, {days} days later is {}", minute(*from))
-                }
-                (Approval::UntilDate(until), _) => {
-                    write!(f, "is too new for rule {rule}: {date}, approved until {until}")
-                }
-                (Approval::AfterDays(days), None) => write!(f, "waits for rule {rule}: {date}, delay {days} days"),
-            },
-            Self::Undated { rule } => write!(f, "has no date, which rule {rule} needs by the setting for conflict 7"),
-            Self::SourceWithoutNotices { rule } => write!(
-                f,
-                "comes from a repository without notices, from which rule {rule} approves nothing by the setting for conflict 11"
-            ),
             Self::Inherited { from } => {
                 write!(f, "takes the place of {from}, which the notice names and no source has")
             }
@@ -214,6 +184,51 @@ impl fmt::Display for Why {
             }
             Self::Scanned => f.write_str("the state is what the service's own scan found"),
             Self::ListNote { text } => f.write_str(text),
+            _ => self.about_rule(f),
+        }
+    }
+}
+
+impl Why {
+    /// What a rule has to do with it.
+    fn about_rule(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Approved { rule, level, date, approval } => {
+                write!(f, "is approved by rule {rule} (level {level}")?;
+                if let (Some(date), Some(approval)) = (date, approval) {
+                    write!(f, "; {}", in_time(date, *approval))?;
+                }
+                f.write_str(")")
+            }
+            Self::Filtered { rule, key, values, attribute } => {
+                let has =
+                    attribute.as_ref().map_or_else(|| format!("has no {key}"), |text| format!("has {key} {text}"));
+                let values = values.join(" or ");
+                match rule {
+                    0 => write!(f, "{has}, the global filters want {values}"),
+                    rule => write!(f, "{has}, rule {rule} wants {values}"),
+                }
+            }
+            Self::NotSecurity { rule } => {
+                write!(f, "is no security update, and rule {rule} does not have EnableNonSecurity")
+            }
+            Self::NotInTime { rule, date, approval, from } => match (approval, from) {
+                (Approval::AfterDays(days), Some(from)) => {
+                    write!(f, "waits for rule {rule}: {date}, {days} days later is {}", minute(*from))
+                }
+                (Approval::AfterDays(days), None) => write!(f, "waits for rule {rule}: {date}, delay {days} days"),
+                (Approval::UntilDate(until), _) => {
+                    write!(f, "is too new for rule {rule}: {date}, approved until {until}")
+                }
+            },
+            Self::Undated { rule } => write!(f, "has no date, which rule {rule} needs by the setting for conflict 7"),
+            Self::SourceWithoutNotices { rule } => write!(
+                f,
+                "comes from a repository without notices, from which rule {rule} approves nothing by the setting for \
+                 conflict 11"
+            ),
+            // The others are said above.
+            _ => Ok(()),
         }
     }
 }

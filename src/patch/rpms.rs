@@ -219,6 +219,7 @@ impl<'a> Evaluator<'a> {
         else {
             return false;
         };
+        self.policy.look_up(named);
         patch.state = State::InstalledRejected;
         let why = self.policy.rejection(hit);
         patch.reasons.push(Reason { version: patch.installed.clone(), advisory: None, why });

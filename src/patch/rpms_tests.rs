@@ -264,6 +264,7 @@ fn section_2_6_rejection_wins_and_4_3_says_what_it_means() {
     let evaluation = run(&baseline, &image);
     assert_eq!(state(&evaluation), State::InstalledRejected);
     assert!(evaluation.notes.iter().any(|note| note.contains("conflict 6")));
+    assert!(!evaluation.notes.iter().any(|note| note.contains("names nothing")), "both entries name bash");
     baseline.rejected = vec!["bash-5-2".into()];
     assert_eq!(state(&run(&baseline, &image)), State::InstalledOther, "only the newer version is rejected");
 }
