@@ -72,7 +72,8 @@ impl PackageManager {
         }
     }
 
-    /// One package at one version, as the package manager takes it.
+    /// One package at one version, as the package manager takes it. (zypper's form is that of zypper(8),
+    /// `NAME[.ARCH][OP EDITION]`; it was not run against zypper here.)
     fn spec(self, name: &str, arch: &str, version: &str) -> String {
         match self {
             // A package for all architectures is the native one, and may become one in its next version.
@@ -138,6 +139,21 @@ pub enum PlanError {
     /// The baseline says nothing about the image.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// A name, an architecture or a version that a command line or a preferences file could read as something else.
+    #[error(
+        "`{text}` cannot be part of the name or version of a package, and a command line could obey it; look at the package sources of the image"
+    )]
+    Unsafe {
+        /// The text.
+        text: String,
+    },
+}
+
+/// Whether a text can be nothing but a name, an architecture or a version (the characters of deb-version(7) and of RPM
+/// names): what a repository offers ends up in a command line.
+fn is_word(text: &str) -> bool {
+    let inside = |b: u8| b.is_ascii_alphanumeric() || b"+-._~^:".contains(&b);
+    text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_') && text.bytes().all(inside)
 }
 
 /// What `baseline` wants installed on an image at `context.now`: exactly what [`evaluate`] calls missing.
@@ -160,6 +176,12 @@ pub fn install_plan(baseline: &Baseline, inventory: &Inventory, context: &Contex
         }
     }
     let excludes = excludes(baseline, inventory, context);
+    let wanted = packages.iter().flat_map(|package| [&package.name, &package.arch, &package.to]);
+    let kept_out =
+        excludes.iter().flat_map(|exclude| [&exclude.name, &exclude.arch].into_iter().chain(&exclude.version));
+    if let Some(text) = wanted.chain(kept_out).find(|text| !is_word(text)) {
+        return Err(PlanError::Unsafe { text: text.clone() });
+    }
     let (schema, baseline) = (INSTALL_PLAN_SCHEMA.to_owned(), baseline.name.clone());
     Ok(InstallPlan { schema, baseline, manager, packages, excludes, notes })
 }
@@ -225,10 +247,6 @@ impl InstallPlan {
         let mut arguments: Vec<String> = self.manager.verb().iter().map(|word| (*word).to_owned()).collect();
         if matches!(self.manager, PackageManager::Dnf | PackageManager::Yum) {
             arguments.extend(self.excludes.iter().map(|exclude| format!("--exclude={}", exclude.rpm_spec())));
-        }
-        if self.manager != PackageManager::Zypper {
-            // zypper takes no end of options.
-            arguments.push("--".to_owned());
         }
         arguments.extend(self.packages.iter().map(|p| self.manager.spec(&p.name, &p.arch, &p.to)));
         Some(arguments)

@@ -68,7 +68,7 @@ fn dnf_gets_exact_versions_of_what_is_approved_and_excludes_for_what_is_rejected
     let arguments = plan.arguments().unwrap();
     assert_eq!(
         arguments,
-        ["upgrade", "--assumeyes", "--exclude=dbus-1-1.x86_64", "--exclude=telnet.x86_64", "--", "bash-0:5-2.x86_64"],
+        ["upgrade", "--assumeyes", "--exclude=dbus-1-1.x86_64", "--exclude=telnet.x86_64", "bash-0:5-2.x86_64"],
         "not the delayed 5-3; dbus is installed and rejected"
     );
     assert_eq!(plan.excluded_names(), ["telnet"]);
@@ -117,7 +117,7 @@ fn apt_pins_what_is_rejected_and_takes_exact_versions() {
     }
     let plan = plan(&baseline(OperatingSystem::Debian), &image);
     let arguments = plan.arguments().unwrap();
-    assert_eq!(arguments[7..], ["--", "bash:x86_64=5-3", "dbus:x86_64=1:1-2", "docs=1-2"]);
+    assert_eq!(arguments[7..], ["bash:x86_64=5-3", "dbus:x86_64=1:1-2", "docs=1-2"]);
     assert_eq!(plan.apt_preferences(), "Package: telnet\nPin: release *\nPin-Priority: -1\n\n");
 }
 
@@ -132,6 +132,23 @@ fn nothing_to_install_is_no_command_and_an_error_is_no_plan() {
     image.sources.clear();
     let error = install_plan(&base, &image, &Context::new(datetime!(2025-12-01 0:00 UTC)));
     assert_eq!(error, Err(PlanError::Evaluate(EvaluateError::NoSources)));
+}
+
+#[test]
+fn what_a_command_line_could_obey_is_refused() {
+    let context = Context::new(datetime!(2025-12-01 0:00 UTC));
+    let base = baseline(OperatingSystem::RedHatEnterpriseLinux);
+    for name in ["--setopt=x", "a b", "a;b", "a\nPin: version *", "$(x)", ""] {
+        let mut image = image("rhel", "9.4");
+        image.installed[0].name = name.into();
+        image.advisories[0].packages[0].name = name.into();
+        image.offered[0].package.name = name.into();
+        let error = install_plan(&base, &image, &context);
+        assert_eq!(error, Err(PlanError::Unsafe { text: name.into() }), "{name:?}");
+    }
+    let mut kept_out = image("rhel", "9.4");
+    kept_out.offered[4].package.name = "telnet\nPackage: *".into();
+    assert!(matches!(install_plan(&base, &kept_out, &context), Err(PlanError::Unsafe { .. })));
 }
 
 #[test]
