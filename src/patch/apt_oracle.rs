@@ -1,8 +1,8 @@
 //! What apt itself would upgrade.
 
-use super::tests::{MAIN, SECURITY, UNSIGNED, debian, everything, package, run, some_image};
+use super::tests::{MAIN, SECURITY, UNSIGNED, context, debian, everything, package, run, some_image};
 use crate::patch::debian::{DebianFiles, ListFile, inventory};
-use crate::patch::{Package, State};
+use crate::patch::{Package, RejectedAction, State, install_plan};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -51,6 +51,11 @@ fn write_system(dir: &Path, installed: &[Package], offers: &[(Package, usize)]) 
 
 /// Name and new version of every package that `apt-get dist-upgrade` would install.
 fn apt_would_install(dir: &Path) -> BTreeSet<(String, String)> {
+    apt_simulates(dir, &["dist-upgrade".to_owned()])
+}
+
+/// Name and new version of every package that apt-get would install with these arguments.
+fn apt_simulates(dir: &Path, arguments: &[String]) -> BTreeSet<(String, String)> {
     let option = |name: &str, value: &str| format!("-o{name}={value}");
     let inside = |name: &str, path: &str| option(name, dir.join(path).to_str().unwrap());
     let output = std::process::Command::new("apt-get")
@@ -58,7 +63,8 @@ fn apt_would_install(dir: &Path) -> BTreeSet<(String, String)> {
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C")
         .env("APT_CONFIG", "/dev/null")
-        .args(["-s", "dist-upgrade"])
+        .arg("-s")
+        .args(arguments)
         .args([inside("Dir::Etc", "etc/apt"), inside("Dir::State", "."), inside("Dir::State::lists", "lists")])
         .args([inside("Dir::State::status", "status"), inside("Dir::Cache", "cache")])
         .args([option("APT::Architecture", "amd64"), option("APT::Architectures::", "amd64")])
@@ -124,4 +130,33 @@ fn apt_and_we_agree_on_a_system_with_something_to_upgrade() {
     let missing: Vec<_> =
         security.items.iter().filter(|i| i.state == State::Missing).map(|i| i.name.as_str()).collect();
     assert_eq!(missing, ["curl"]);
+}
+
+#[test]
+fn apt_installs_exactly_the_plan_and_keeps_out_what_is_rejected() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed =
+        [package("bash", "5.2-1"), package("curl", "7.88-10"), package("docs", "1-1"), package("vim", "9.0-1")];
+    let all = |package: Package| Package { arch: "all".into(), ..package };
+    let mut installed = installed.to_vec();
+    installed[2] = all(installed[2].clone());
+    let offers = [
+        (package("bash", "5.2-3"), MAIN),
+        (package("bash", "5.2-2"), SECURITY),
+        (package("curl", "7.88-11"), SECURITY),
+        (all(package("docs", "1-2")), SECURITY),
+        (package("vim", "9.9-1"), SECURITY),
+        (package("vim", "9.9-2"), MAIN),
+    ];
+    let image = inventory(&write_system(dir.path(), &installed, &offers)).unwrap();
+    let mut baseline = debian();
+    baseline.rejected = vec!["vim".into(), "curl-7.88-11".into()];
+    baseline.rejected_action = RejectedAction::Block;
+    let plan = install_plan(&baseline, &image, &context()).unwrap();
+    let expected: BTreeSet<_> = plan.packages.iter().map(|p| (p.name.clone(), p.to.clone())).collect();
+    assert_eq!(expected, [("bash", "5.2-2"), ("docs", "1-2")].map(|(n, v)| (n.to_owned(), v.to_owned())).into());
+    assert_eq!(apt_simulates(dir.path(), &plan.arguments().unwrap()), expected);
+    std::fs::write(dir.path().join("etc/apt/preferences.d/rejected"), plan.apt_preferences()).unwrap();
+    let names: Vec<String> = apt_would_install(dir.path()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["bash", "docs"], "neither vim nor the rejected version of curl");
 }

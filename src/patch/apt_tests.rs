@@ -67,7 +67,7 @@ pub(super) fn everything() -> Baseline {
 }
 
 /// The moment does not matter: no date counts on APT systems (patch-baselines.md 1.5).
-fn context() -> Context {
+pub(super) fn context() -> Context {
     Context::new(time::OffsetDateTime::UNIX_EPOCH).product("Debian12")
 }
 
