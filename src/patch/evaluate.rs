@@ -188,21 +188,21 @@ pub fn evaluate(baseline: &Baseline, inventory: &Inventory, context: &Context) -
         check_product(baseline, product)?;
     }
     check_sources(baseline, inventory)?;
-    let inventory = inventory.with_offers_in_place();
     let policy = Policy::new(baseline, context);
     let rpms::Found { mut patches, not_applicable } = match policy.family {
-        Family::Apt => apt::evaluate(&policy, &inventory)?,
-        _ => rpms::evaluate(&policy, &inventory)?,
+        Family::Apt => apt::evaluate(&policy, &inventory.with_offers_in_place())?,
+        // These read both forms of offers alike.
+        _ => rpms::evaluate(&policy, inventory)?,
     };
     patches.sort_by(|a, b| (&a.name, &a.arch, &a.installed).cmp(&(&b.name, &b.arch, &b.installed)));
-    pending::mark(&mut patches, &inventory, context);
-    pending::name_holds(&mut patches, &inventory);
+    pending::mark(&mut patches, inventory, context);
+    pending::name_holds(&mut patches, inventory);
     if context.operation == Operation::Install {
         patches.iter_mut().for_each(fail);
     }
     let mut notes = vec![];
     policy.notes(&mut notes);
-    pending::notes(baseline, &inventory, &mut notes);
+    pending::notes(baseline, inventory, &mut notes);
     Ok(assemble(baseline, context, patches, not_applicable, notes))
 }
 

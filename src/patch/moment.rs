@@ -50,20 +50,28 @@ pub(super) fn minute(at: OffsetDateTime) -> String {
     format!("{date} {hour:02}:{minute:02} UTC")
 }
 
-/// The date of a version by its notice and its build time.
-pub(super) fn of(order: DateOrder, notice: Option<&Advisory>, built_at: Option<i64>) -> Dated {
+/// The date of a notice; nothing when it has none that can be read.
+pub(super) fn of_notice(order: DateOrder, notice: &Advisory) -> Option<Dated> {
+    let issued = || dated(&notice.issued, DateOrigin::Issued);
+    match order {
+        DateOrder::IssuedOnly => issued(),
+        _ => dated(&notice.updated, DateOrigin::Updated).or_else(issued),
+    }
+}
+
+/// The date of a version by its notice, if it has one, with that one's date, and by its build time.
+pub(super) fn of(order: DateOrder, notice: Option<Option<Dated>>, built_at: Option<i64>) -> Dated {
     let built = built_at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
     let built = built.map(|at| Dated { at, origin: DateOrigin::BuildTime });
-    let issued = || dated(&notice?.issued, DateOrigin::Issued);
-    let updated = || dated(&notice?.updated, DateOrigin::Updated).or_else(issued);
     let nothing = Dated { at: OffsetDateTime::UNIX_EPOCH, origin: DateOrigin::None };
+    let date = notice.flatten();
     match order {
-        DateOrder::UpdatedFirst => updated().or(built).unwrap_or(nothing),
-        DateOrder::IssuedOnly if notice.is_some() => issued().unwrap_or(nothing),
+        DateOrder::UpdatedFirst => date.or(built).unwrap_or(nothing),
+        DateOrder::IssuedOnly if notice.is_some() => date.unwrap_or(nothing),
         DateOrder::IssuedOnly => built.unwrap_or(nothing),
         DateOrder::LatestOfNoticeAndBuild => {
-            let notice = updated().unwrap_or(nothing);
-            built.filter(|built| built.at > notice.at).unwrap_or(notice)
+            let date = date.unwrap_or(nothing);
+            built.filter(|built| built.at > date.at).unwrap_or(date)
         }
     }
 }
@@ -139,7 +147,7 @@ mod tests {
         let undated = Advisory { updated: "?".into(), ..Advisory::default() };
         let built = datetime!(2025-01-05 0:00 UTC).unix_timestamp();
         let case = |order, notice: Option<&Advisory>, built| {
-            let Dated { at, origin } = of(order, notice, built);
+            let Dated { at, origin } = of(order, notice.map(|notice| of_notice(order, notice)), built);
             (at.date().to_string(), origin)
         };
         let is = |date: &str, origin| (date.to_owned(), origin);

@@ -168,7 +168,12 @@ impl<'a> Policy<'a> {
     fn passes(&self, filters: &[Filter], rule: usize, subject: &Subject, chain: &mut Chain) -> bool {
         let failed = filters.iter().find(|filter| !self.passes_one(filter, subject));
         if let Some(Filter { key, values }) = failed {
-            let attribute = self.attribute(*key, subject).map(std::borrow::Cow::into_owned);
+            let attribute = self.attribute(*key, subject);
+            // As the service writes it; compared without regard to case, it is the notice's own word.
+            let attribute = attribute.and_then(|text| match key {
+                FilterKey::Classification => classification(text),
+                _ => Some(text.to_owned()),
+            });
             chain.say(|| Why::Filtered { rule, key: *key, values: values.clone(), attribute });
         }
         failed.is_none()
@@ -186,7 +191,7 @@ impl<'a> Policy<'a> {
                 classified && self.context.settings.missing_severity == MissingSeverity::Ignored
             }
             (_, None) => false,
-            (key, Some(attribute)) => filter.values.iter().any(|value| self.same(key, value, &attribute)),
+            (key, Some(attribute)) => filter.values.iter().any(|value| self.same(key, value, attribute)),
         }
     }
 
@@ -196,20 +201,23 @@ impl<'a> Policy<'a> {
             && self.baseline.operating_system == OperatingSystem::AmazonLinux2023
             && value.eq_ignore_ascii_case("Medium")
             && attribute.eq_ignore_ascii_case("Moderate");
-        moderate || value.to_lowercase() == attribute.to_lowercase()
+        let ascii = value.is_ascii() && attribute.is_ascii();
+        moderate
+            || value.eq_ignore_ascii_case(attribute)
+            || (!ascii && value.to_lowercase() == attribute.to_lowercase())
     }
 
     /// What a version has where a filter looks; nothing when it has nothing there.
-    fn attribute<'s>(&'s self, key: FilterKey, subject: &Subject<'s>) -> Option<std::borrow::Cow<'s, str>> {
+    fn attribute<'s>(&'s self, key: FilterKey, subject: &Subject<'s>) -> Option<&'s str> {
         let text = match key {
             FilterKey::Product => self.context.product.as_deref()?,
-            FilterKey::Classification => return Some(classification(&subject.notice?.kind)?.into()),
+            FilterKey::Classification => subject.notice?.kind.as_str(),
             FilterKey::Severity => subject.notice?.severity.as_str(),
             FilterKey::Priority => subject.priority,
             FilterKey::Section => subject.section,
             FilterKey::ProductFamily | FilterKey::PatchSet | FilterKey::MsrcSeverity => return None,
         };
-        (!text.is_empty()).then(|| text.into())
+        (!text.is_empty()).then_some(text)
     }
 
     /// Whether names do not matter.

@@ -6,11 +6,11 @@ use super::evaluate::EvaluateError;
 use super::evaluation::Patch;
 use super::inventory::{Advisory, Inventory, Package};
 use super::listed::Named;
-use super::moment;
+use super::moment::{self, Dated};
 use super::outcome::State;
 use super::policy::{Policy, Subject, classification};
 use super::reason::{Chain, Reason, Why};
-use super::settings::{SecurityNotice, Vanished};
+use super::settings::{DateOrder, SecurityNotice, Vanished};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Name and architecture: what a patch is. The same package in two architectures is two patches.
@@ -31,15 +31,17 @@ struct Listing<'a> {
     edition: Edition<'a>,
     text: &'a str,
     notice: &'a Advisory,
+    /// The notice's date, read once for all its lines.
+    date: Option<Dated>,
 }
 
 /// A version and the notice that brings it up, if one does.
 #[derive(Debug, Clone, Copy)]
 struct Candidate<'a> {
     build: Build<'a>,
-    notice: Option<&'a Advisory>,
-    /// The version the notice is about, when that one is gone.
-    instead_of: Option<&'a str>,
+    listing: Option<Listing<'a>>,
+    /// Whether the version of the listing is gone, and the build takes its place.
+    instead: bool,
 }
 
 /// What the sources say, by package.
@@ -58,7 +60,7 @@ pub(super) struct Found {
 
 /// Evaluates; that the inventory can be evaluated at all was checked before.
 pub(super) fn evaluate(policy: &Policy, inventory: &Inventory) -> Result<Found, EvaluateError> {
-    let offers = Offers::read(inventory)?;
+    let offers = Offers::read(inventory, policy.context.settings.date_order)?;
     // Public keys are entries of the package database, not packages (patch-baselines.md 4.4).
     let packages = inventory.installed.iter().filter(|package| package.name != "gpg-pubkey");
     let mut installed: BTreeMap<Key, Vec<&Package>> = BTreeMap::new();
@@ -94,7 +96,7 @@ fn edition<'a>(text: &'a str, (name, arch): Key) -> Result<Edition<'a>, Evaluate
 }
 
 impl<'a> Offers<'a> {
-    fn read(inventory: &'a Inventory) -> Result<Self, EvaluateError> {
+    fn read(inventory: &'a Inventory, dates: DateOrder) -> Result<Self, EvaluateError> {
         let mut builds: HashMap<Key, Vec<Build>> = HashMap::new();
         let mut add = |key: Key<'a>, text: &'a str, built_at, from| {
             let edition = edition(text, key)?;
@@ -120,12 +122,13 @@ impl<'a> Offers<'a> {
             if let Some(has) = has_notices.get_mut(notice.from) {
                 *has = true;
             }
+            let date = moment::of_notice(dates, notice);
             for line in &notice.packages {
                 let key = (line.name.as_str(), line.arch.as_str());
                 let enabled = line.module.is_empty() || inventory.modules.contains(&line.module);
                 if enabled && builds.contains_key(&key) {
                     let edition = edition(&line.version, key)?;
-                    listings.entry(key).or_default().push(Listing { edition, text: &line.version, notice });
+                    listings.entry(key).or_default().push(Listing { edition, text: &line.version, notice, date });
                 }
             }
         }
@@ -143,21 +146,16 @@ impl<'a> Offers<'a> {
         for &build in builds {
             let exact = listings.iter().filter(|listing| listing.edition.is(&build.edition));
             let before = found.len();
-            found.extend(exact.map(|listing| Candidate { build, notice: Some(listing.notice), instead_of: None }));
+            found.extend(exact.map(|listing| Candidate { build, listing: Some(*listing), instead: false }));
             if found.len() == before {
-                found.push(Candidate { build, notice: None, instead_of: None });
+                found.push(Candidate { build, listing: None, instead: false });
             }
         }
         let newest = builds.iter().max_by_key(|build| build.edition);
         if let Some(&build) = newest.filter(|_| inherit) {
             let gone = |listing: &&Listing| !builds.iter().any(|build| build.edition.is(&listing.edition));
             let older = listings.iter().filter(|listing| listing.edition < build.edition).filter(gone);
-            let instead = |listing: &Listing<'a>| Some(listing.text);
-            found.extend(older.map(|listing| Candidate {
-                build,
-                notice: Some(listing.notice),
-                instead_of: instead(listing),
-            }));
+            found.extend(older.map(|listing| Candidate { build, listing: Some(*listing), instead: true }));
         }
         found
     }
@@ -234,11 +232,11 @@ impl<'a> Evaluator<'a> {
         let mut judged = vec![];
         for candidate in candidates.into_iter().filter(|candidate| candidate.build.edition >= present.edition) {
             let mut chain = Chain::kept();
-            if let Some(from) = candidate.instead_of {
-                chain.say(|| Why::Inherited { from: from.to_owned() });
+            if let Some(gone) = candidate.listing.filter(|_| candidate.instead) {
+                chain.say(|| Why::Inherited { from: gone.text.to_owned() });
             }
             let level = self.policy.level(&self.subject(key, &candidate), &mut chain);
-            let notice = candidate.notice.map(|notice| notice.id.as_str());
+            let notice = candidate.listing.map(|listing| listing.notice.id.as_str());
             let reasons: Vec<Reason> = chain.about(&candidate.build.edition.full(), notice).collect();
             judged.push((candidate, level, reasons));
         }
@@ -269,7 +267,7 @@ impl<'a> Evaluator<'a> {
     /// Fills in what an approved version means.
     fn approved(&self, key: Key<'a>, present: &Present, (best, level): (&Candidate, Level), patch: &mut Patch) {
         patch.level = level;
-        if let Some(notice) = best.notice {
+        if let Some(notice) = best.listing.map(|listing| listing.notice) {
             patch.classification = classification(&notice.kind).unwrap_or_default();
             patch.severity.clone_from(&notice.severity);
         }
@@ -289,7 +287,8 @@ impl<'a> Evaluator<'a> {
 
     fn subject<'s>(&self, (name, arch): Key<'s>, candidate: &Candidate<'s>) -> Subject<'s> {
         let settings = &self.policy.context.settings;
-        let notice = candidate.notice;
+        let notice = candidate.listing.map(|listing| listing.notice);
+        let notice_date = candidate.listing.map(|listing| listing.date);
         let named = notice.is_some_and(|notice| !notice.kind.is_empty() && !notice.severity.is_empty());
         Subject {
             named: Named { name, arch, version: candidate.build.text },
@@ -299,7 +298,7 @@ impl<'a> Evaluator<'a> {
                 SecurityNotice::WithTypeAndSeverity if self.policy.family == Family::Rpm => named,
                 _ => notice.is_some(),
             },
-            date: Some(moment::of(settings.date_order, notice, candidate.build.built_at)),
+            date: Some(moment::of(settings.date_order, notice_date, candidate.build.built_at)),
             source_has_notices: self.offers.has_notices.get(candidate.build.from).copied().unwrap_or(false),
             priority: "",
             section: "",
