@@ -59,15 +59,14 @@ pub(super) fn of_notice(order: DateOrder, notice: &Advisory) -> Option<Dated> {
     }
 }
 
-/// The date of a version by its notice, if it has one, with that one's date, and by its build time.
-pub(super) fn of(order: DateOrder, notice: Option<Option<Dated>>, built_at: Option<i64>) -> Dated {
+/// The date of a version: by its notice's date, where it has a notice and that one a date, and by its build time.
+pub(super) fn of(order: DateOrder, noticed: bool, date: Option<Dated>, built_at: Option<i64>) -> Dated {
     let built = built_at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
     let built = built.map(|at| Dated { at, origin: DateOrigin::BuildTime });
     let nothing = Dated { at: OffsetDateTime::UNIX_EPOCH, origin: DateOrigin::None };
-    let date = notice.flatten();
     match order {
         DateOrder::UpdatedFirst => date.or(built).unwrap_or(nothing),
-        DateOrder::IssuedOnly if notice.is_some() => date.unwrap_or(nothing),
+        DateOrder::IssuedOnly if noticed => date.unwrap_or(nothing),
         DateOrder::IssuedOnly => built.unwrap_or(nothing),
         DateOrder::LatestOfNoticeAndBuild => {
             let date = date.unwrap_or(nothing);
@@ -147,7 +146,8 @@ mod tests {
         let undated = Advisory { updated: "?".into(), ..Advisory::default() };
         let built = datetime!(2025-01-05 0:00 UTC).unix_timestamp();
         let case = |order, notice: Option<&Advisory>, built| {
-            let Dated { at, origin } = of(order, notice.map(|notice| of_notice(order, notice)), built);
+            let Dated { at, origin } =
+                of(order, notice.is_some(), notice.and_then(|notice| of_notice(order, notice)), built);
             (at.date().to_string(), origin)
         };
         let is = |date: &str, origin| (date.to_owned(), origin);

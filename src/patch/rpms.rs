@@ -288,7 +288,7 @@ impl<'a> Evaluator<'a> {
     fn subject<'s>(&self, (name, arch): Key<'s>, candidate: &Candidate<'s>) -> Subject<'s> {
         let settings = &self.policy.context.settings;
         let notice = candidate.listing.map(|listing| listing.notice);
-        let notice_date = candidate.listing.map(|listing| listing.date);
+        let notice_date = candidate.listing.and_then(|listing| listing.date);
         let named = notice.is_some_and(|notice| !notice.kind.is_empty() && !notice.severity.is_empty());
         Subject {
             named: Named { name, arch, version: candidate.build.text },
@@ -298,7 +298,7 @@ impl<'a> Evaluator<'a> {
                 SecurityNotice::WithTypeAndSeverity if self.policy.family == Family::Rpm => named,
                 _ => notice.is_some(),
             },
-            date: Some(moment::of(settings.date_order, notice_date, candidate.build.built_at)),
+            date: Some(moment::of(settings.date_order, notice.is_some(), notice_date, candidate.build.built_at)),
             source_has_notices: self.offers.has_notices.get(candidate.build.from).copied().unwrap_or(false),
             priority: "",
             section: "",
