@@ -1,6 +1,7 @@
 //! The patch baseline: a filter that turns available patches into approved ones (patch-baselines.md section 1).
 
 use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
 
 /// Makes an enum whose variants have a spelling in the service's API.
 macro_rules! api_enum {
@@ -64,6 +65,55 @@ impl OperatingSystem {
     pub const fn is_apt(self) -> bool {
         matches!(self, Self::Ubuntu | Self::Debian | Self::Raspbian)
     }
+
+    /// The operating system of baselines for an image, by `ID` and `VERSION_ID` of its os-release (patch-baselines.md
+    /// 10.4); nothing for systems Patch Manager does not know. Whether SLES for SAP is patched as SUSE is UNCONFIRMED.
+    #[must_use]
+    pub fn of_image(os_id: &str, version: &str) -> Option<Self> {
+        Some(match (os_id, version) {
+            ("debian", _) => Self::Debian,
+            ("ubuntu", _) => Self::Ubuntu,
+            ("raspbian", _) => Self::Raspbian,
+            ("amzn", "2") => Self::AmazonLinux2,
+            ("amzn", "2022") => Self::AmazonLinux2022,
+            ("amzn", "2023") => Self::AmazonLinux2023,
+            ("amzn", version) if version.starts_with("201") => Self::AmazonLinux,
+            ("rhel", _) => Self::RedHatEnterpriseLinux,
+            ("centos", _) => Self::CentOs,
+            ("ol", _) => Self::OracleLinux,
+            ("rocky", _) => Self::RockyLinux,
+            ("almalinux", _) => Self::AlmaLinux,
+            ("sles" | "sles_sap", _) => Self::Suse,
+            _ => return None,
+        })
+    }
+
+    /// The systems it is patched alike with.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Windows => Family::Windows,
+            Self::MacOs => Family::MacOs,
+            Self::Suse => Family::Suse,
+            Self::Ubuntu | Self::Debian | Self::Raspbian => Family::Apt,
+            _ => Family::Rpm,
+        }
+    }
+}
+
+/// Operating systems that are evaluated by the same rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Debian packages (patch-baselines.md 4.5).
+    Apt,
+    /// RPM packages with update notices: YUM and DNF systems (patch-baselines.md 4.4).
+    Rpm,
+    /// RPM packages in patches: zypper (patch-baselines.md 4.6).
+    Suse,
+    /// Patched by the service's own scan (patch-baselines.md 4.8).
+    Windows,
+    /// Patched by the service's own scan (patch-baselines.md 4.7).
+    MacOs,
 }
 
 api_enum! {
@@ -165,13 +215,43 @@ pub struct Rule {
 }
 
 /// When a rule approves a patch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Approval {
     /// `ApproveAfterDays`: this many days of 24 hours after the patch's date.
     AfterDays(u16),
     /// `ApproveUntilDate`: patches dated up to and including this day (UTC).
-    UntilDate(time::Date),
+    UntilDate(#[serde(with = "day")] time::Date),
 }
+
+impl Approval {
+    /// Whether a patch of that moment is approved at `now`. Both limits are exclusive, and days are of 24 hours, not of
+    /// the calendar (patch-baselines.md 1.5).
+    #[must_use]
+    pub fn approves(self, dated: OffsetDateTime, now: OffsetDateTime) -> bool {
+        match self {
+            // In this order of subtraction no date overflows: `now` is one of today.
+            Self::AfterDays(days) => {
+                now.checked_sub(Duration::days(i64::from(days))).is_some_and(|limit| dated < limit)
+            }
+            Self::UntilDate(date) => match date.next_day() {
+                Some(next) => dated < next.midnight().assume_utc(),
+                None => true,
+            },
+        }
+    }
+
+    /// The moment after which a patch of that moment is approved; nothing for a date that is passed.
+    #[must_use]
+    pub fn from(self, dated: OffsetDateTime) -> Option<OffsetDateTime> {
+        match self {
+            Self::AfterDays(days) => dated.checked_add(Duration::days(i64::from(days))),
+            Self::UntilDate(_) => None,
+        }
+    }
+}
+
+time::serde::format_description!(day, Date, "[year]-[month]-[day]");
 
 /// An alternative package repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,6 +281,29 @@ mod tests {
     fn the_most_severe_level_is_the_greatest() {
         assert!(Level::Critical > Level::High && Level::High > Level::Medium && Level::Medium > Level::Low);
         assert!(Level::Low > Level::Informational && Level::Informational > Level::Unspecified);
+    }
+
+    #[test]
+    fn a_delay_is_counted_in_hours_and_a_date_in_whole_days() {
+        use time::macros::{date, datetime};
+        let dated = datetime!(2025-11-09 18:00 UTC);
+        let week = Approval::AfterDays(7);
+        assert!(!week.approves(dated, datetime!(2025-11-16 18:00 UTC)), "strictly less");
+        assert!(week.approves(dated, datetime!(2025-11-16 18:00:01 UTC)));
+        assert_eq!(week.from(dated), Some(datetime!(2025-11-16 18:00 UTC)));
+        assert!(!Approval::AfterDays(0).approves(dated, dated));
+        let until = Approval::UntilDate(date!(2025 - 11 - 09));
+        assert!(until.approves(datetime!(2025-11-09 23:59:59 UTC), dated), "the day is included");
+        assert!(!until.approves(datetime!(2025-11-10 0:00 UTC), dated));
+        let text = serde_json::to_string(&until).unwrap();
+        assert_eq!(text, r#"{"until_date":"2025-11-09"}"#);
+        assert_eq!(serde_json::from_str::<Approval>(&text).unwrap(), until);
+    }
+
+    #[test]
+    fn every_system_has_a_family() {
+        let of = |family| OperatingSystem::ALL.iter().filter(|os| os.family() == family).count();
+        assert_eq!([Family::Apt, Family::Rpm, Family::Suse, Family::Windows, Family::MacOs].map(of), [3, 9, 1, 1, 1]);
     }
 
     #[test]

@@ -70,4 +70,25 @@ pub const ENTRIES: &[Entry] = &[
             has no effect. On APT systems only bare package names are documented, and CVE numbers match nothing there. A patch in \
             both lists is rejected.",
     },
+    Entry {
+        code: "B011",
+        title: "an install override list cannot be read",
+        explanation: "An install override list is a mapping with one list, `patches`. Each of its entries has an `id`, which is \
+            `name.arch` on Linux and a KB or bulletin id on Windows, and may have a `title`, which is `name.arch:version`. \
+            A list that names nothing would install nothing, which is hardly ever meant.",
+    },
+    Entry {
+        code: "B012",
+        title: "an entry of an install override list may do nothing",
+        explanation: "The service compares ids and titles as a whole, with wildcards, and is silent about an entry that matches \
+            nothing; other keys than `id` and `title` are ignored. An id needs its architecture (`kernel.x86_64`, `kernel.*`), a \
+            title that is only a version needs a wildcard before it.",
+    },
+    Entry {
+        code: "B013",
+        title: "a delay after which nothing may be left to approve",
+        explanation: "The service removes superseded Windows updates from its catalogue. With a delay of more than about four \
+            weeks the old cumulative update may be gone and the new one not approved yet, so that the node counts as compliant \
+            without either. Shorter delays, or a date (`ApproveUntilDate`) that is moved every month, avoid that.",
+    },
 ];

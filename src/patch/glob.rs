@@ -3,8 +3,39 @@
 /// Whether `pattern` matches all of `text`, ignoring case. `*`, `?` and bracket classes (`[a-z]`, `[!0-9]`) are
 /// wildcards; a bracket that is never closed stands for itself, as in Python's `fnmatch`.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().flat_map(char::to_lowercase).collect();
-    let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
+    Pattern::new(pattern).matches(text)
+}
+
+/// A pattern that is matched many times.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern(Vec<char>);
+
+impl Pattern {
+    /// Reads a pattern; every text is one.
+    pub(crate) fn new(pattern: &str) -> Self {
+        Self(pattern.chars().flat_map(char::to_lowercase).collect())
+    }
+
+    /// See [`matches`].
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        // Most texts differ from most patterns in the first letter: those need not be taken apart.
+        if let (Some(&first), Some(letter)) = (self.0.first(), text.chars().next())
+            && !matches!(first, '*' | '?' | '[')
+            && letter.to_lowercase().next() != Some(first)
+        {
+            return false;
+        }
+        let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
+        run(&self.0, &text)
+    }
+}
+
+/// Whether a text has a wildcard.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+fn run(pattern: &[char], text: &[char]) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go on when the last `*` has to take one more character.
     let mut retry: Option<(usize, usize)> = None;
@@ -13,7 +44,7 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
             retry = Some((p + 1, t));
             p += 1;
         } else if let (Some(&c), true) = (text.get(t), p < pattern.len())
-            && let Some(next) = one(&pattern, p, c)
+            && let Some(next) = one(pattern, p, c)
         {
             (p, t) = (next, t + 1);
         } else if t == text.len() && p == pattern.len() {

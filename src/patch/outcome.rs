@@ -51,6 +51,12 @@ impl State {
         }
     }
 
+    /// Whether it makes an image non-compliant whatever the baseline says (patch-baselines.md 5.1 and 5.6).
+    #[must_use]
+    pub const fn is_non_compliant(self) -> bool {
+        matches!(self, Self::Missing | Self::Failed | Self::InstalledPendingReboot | Self::InstalledRejected)
+    }
+
     /// Reads a state in any of the spellings in use: the API model has `INSTALLED_OTHER`, the answers have
     /// `InstalledOther` (patch-baselines.md 5.1, "spelling trap").
     #[must_use]

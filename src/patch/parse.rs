@@ -56,6 +56,8 @@ const TOP: &[&str] = &[
     "PatchGroups",
     "CreatedDate",
     "ModifiedDate",
+    "ClientToken",
+    "Tags",
 ];
 const RULE: &[&str] =
     &["PatchFilterGroup", "ApproveAfterDays", "ApproveUntilDate", "ComplianceLevel", "EnableNonSecurity"];

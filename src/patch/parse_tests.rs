@@ -137,19 +137,50 @@ fn entries_that_do_nothing_are_warned_about() {
 }
 
 #[test]
+fn sources_and_descriptions_have_their_limits() {
+    let with = |source: &str| said(&format!("{YAML}Sources:\n  - {source}\n"));
+    assert_eq!(with("{Name: own, Products: ['*'], Configuration: x}"), [] as [&str; 0]);
+    assert_eq!(with("{Name: a b c, Products: ['*'], Configuration: x}"), ["B004 11:12"]);
+    assert_eq!(with("{Name: own, Configuration: x}"), ["B006 11:5"]);
+    assert_eq!(with(&format!("{{Name: own, Products: ['*'], Configuration: {}}}", "x".repeat(1025))), ["B006 11:49"]);
+    assert_eq!(said(&format!("{YAML}Description: ''\n")), ["B006 10:14"]);
+}
+
+#[test]
+fn names_of_other_systems_are_checked_too() {
+    let rpm =
+        YAML.replace("DEBIAN", "AMAZON_LINUX_2023").replace("SECTION", "CLASSIFICATION").replace("libs", "Security");
+    assert_eq!(
+        said(&format!("{rpm}ApprovedPatches: [CVE-2026-12345, dbus*]\nRejectedPatches: [CVE-2026-12345]\n")),
+        ["B010 10:19", "B010 11:19"]
+    );
+    let windows = rpm.replace("AMAZON_LINUX_2023", "WINDOWS").replace("Security", "SecurityUpdates");
+    assert_eq!(said(&windows.replace("ApproveUntilDate: 2026-01-31", "ApproveAfterDays: 29")), ["B013 9:25"]);
+    assert_eq!(said(&format!("{windows}ApprovedPatches: [KB123, bash]\n")), ["B010 10:26"]);
+    assert_eq!(said(&format!("{windows}Sources: []\n")), [] as [&str; 0], "the service answers an empty list");
+    assert_eq!(said(&format!("{windows}Sources: [{{Name: own, Products: ['*'], Configuration: x}}]\n")), ["B005 10:1"]);
+}
+
+#[test]
+fn what_create_takes_beside_the_definition_is_passed_over() {
+    let text = format!("{YAML}ClientToken: abc\nTags: [{{Key: a, Value: b}}]\n");
+    assert_eq!(said(&text), [] as [&str; 0]);
+}
+
+#[test]
 fn a_baseline_with_sources_of_its_own_is_read_but_not_evaluated_here() {
     let text =
         format!("{YAML}Sources:\n  - {{Name: own, Products: ['*'], Configuration: 'deb http://example.org x main'}}\n");
     let baseline = check(&text).baseline.unwrap();
     assert_eq!(baseline.sources.len(), 1);
     let image = crate::patch::Inventory { os_id: "debian".into(), ..Default::default() };
-    let error = evaluate(&baseline, &image, "Debian12").unwrap_err();
+    let error = evaluate(&baseline, &image, &crate::patch::Context::new(time::OffsetDateTime::UNIX_EPOCH)).unwrap_err();
     assert!(error.to_string().contains("replaces the package sources"), "{error}");
 }
 
 #[test]
 fn the_catalogue_has_every_code_once() {
     let codes: Vec<_> = crate::patch::ENTRIES.iter().map(|entry| entry.code).collect();
-    assert_eq!(codes, (1..=10).map(|n| format!("B{n:03}")).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=13).map(|n| format!("B{n:03}")).collect::<Vec<_>>());
     assert!(crate::patch::ENTRIES.iter().all(|entry| entry.explanation.len() > 80));
 }

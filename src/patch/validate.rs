@@ -1,7 +1,9 @@
 //! What the service would refuse in a baseline, or take without complaint and never match (patch-baselines.md 1.1–1.3).
 
 use super::baseline::{Baseline, FilterKey, OperatingSystem};
+use super::names;
 use super::parse::{Reader, with_suggestion};
+use super::service_scan::LONG_DELAY;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::Node;
 
@@ -114,6 +116,12 @@ pub(super) fn limits(reader: &mut Reader, node: &Node, filters: &[Node], rules: 
             reader.say(Diagnostic::error("B006", "an entry has 1 to 100 characters"), item.span, "");
         }
     }
+    sources(reader, node);
+    if let Some((place, text)) = node.get("Description").and_then(|node| Some((node, node.as_str()?)))
+        && !(1..=1024).contains(&text.chars().count())
+    {
+        reader.say(Diagnostic::error("B006", "a description has 1 to 1024 characters"), place.span, "");
+    }
     if let Some(name) = node.get("Name")
         && let Some(text) = name.as_str()
     {
@@ -122,6 +130,33 @@ pub(super) fn limits(reader: &mut Reader, node: &Node, filters: &[Node], rules: 
             let error = Diagnostic::error("B004", format!("`{text}` cannot be the name of a baseline"))
                 .note("a name has 3 to 128 characters: letters, digits, `_`, `-` and `.`");
             reader.say(error, name.span, "");
+        }
+    }
+}
+
+/// Names, products and configurations of alternative repositories (patch-baselines.md 1.6).
+fn sources(reader: &mut Reader, node: &Node) {
+    for source in node.get("Sources").and_then(Node::items).unwrap_or_default() {
+        let text = |key: &str| source.get(key).and_then(|node| Some((node, node.as_str()?)));
+        if let Some((place, name)) = text("Name") {
+            let allowed = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+            if !allowed || !(3..=50).contains(&name.len()) {
+                let error = Diagnostic::error("B004", format!("`{name}` cannot be the name of a source"))
+                    .note("a name has 3 to 50 characters: letters, digits, `_`, `-` and `.`");
+                reader.say(error, place.span, "");
+            }
+        }
+        if let Some((place, configuration)) = text("Configuration")
+            && !(1..=1024).contains(&configuration.chars().count())
+        {
+            reader.say(Diagnostic::error("B006", "a configuration has 1 to 1024 characters"), place.span, "");
+        }
+        let products = source.get("Products").and_then(Node::items).unwrap_or_default();
+        if products.is_empty() || products.len() > 20 {
+            let error =
+                Diagnostic::error("B006", format!("a source takes 1 to 20 products, this one has {}", products.len()))
+                    .help("`Products: ['*']` is for all of them");
+            reader.say(error, source.span, "");
         }
     }
 }
@@ -142,7 +177,9 @@ pub(super) fn baseline(reader: &mut Reader, node: &Node, baseline: &Baseline) {
             Diagnostic::error("B005", format!("`{windows_only}` is for WINDOWS only, this baseline is for {os}"));
         reader.say(error, key.span, "");
     }
-    if let (Some((key, _)), OperatingSystem::Windows) = (node.entry("Sources"), os) {
+    // The service answers an empty list for every system.
+    let given = node.entry("Sources").filter(|(_, list)| list.items().is_none_or(|items| !items.is_empty()));
+    if let (Some((key, _)), OperatingSystem::Windows) = (given, os) {
         reader.say(Diagnostic::error("B005", "`Sources` is for Linux only"), key.span, "");
     }
     let approved = node.get("ApprovedPatches").and_then(Node::items).unwrap_or_default();
@@ -154,9 +191,28 @@ pub(super) fn baseline(reader: &mut Reader, node: &Node, baseline: &Baseline) {
             reader.say(warning, item.span, "");
         }
     }
+    let rejected = node.get("RejectedPatches").and_then(Node::items).unwrap_or_default();
     if os.is_apt() {
         apt_entries(reader, approved);
-        apt_entries(reader, node.get("RejectedPatches").and_then(Node::items).unwrap_or_default());
+        apt_entries(reader, rejected);
+    } else {
+        names::check(reader, os.family(), approved, rejected);
+    }
+    if os == OperatingSystem::Windows {
+        long_delays(reader, node);
+    }
+}
+
+/// On Windows a long delay may leave neither the old update approved, which is gone, nor the new one (3.7).
+fn long_delays(reader: &mut Reader, node: &Node) {
+    let rules = node.get("ApprovalRules").and_then(|group| group.get("PatchRules")).and_then(Node::items);
+    for days in rules.unwrap_or_default().iter().filter_map(|rule| rule.get("ApproveAfterDays")) {
+        if days.as_int().is_some_and(|days| days > i64::from(LONG_DELAY)) {
+            let warning =
+                Diagnostic::warning("B013", format!("a delay of more than {LONG_DELAY} days may approve nothing"))
+                    .note("superseded updates vanish from the catalogue before they are approved");
+            reader.say(warning, days.span, "");
+        }
     }
 }
 

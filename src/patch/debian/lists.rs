@@ -74,6 +74,7 @@ impl Release {
             codename: self.codename.clone(),
             label: self.label.clone(),
             trusted: self.signed || declared_trusted,
+            ..PackageSource::default()
         }
     }
 }

@@ -32,6 +32,8 @@ impl Reader {
             os_version: field("VERSION_ID").unwrap_or_default().to_owned(),
             os_codename: os_release::codename(os_release)
                 .ok_or(InventoryError::OsRelease { field: "VERSION_CODENAME" })?,
+            os_name: field("NAME").unwrap_or_default().to_owned(),
+            holds: status::held(status),
             installed,
             ..Inventory::default()
         };

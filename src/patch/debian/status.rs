@@ -2,7 +2,7 @@
 
 use super::InventoryError;
 use super::stanza::stanzas;
-use crate::patch::inventory::Package;
+use crate::patch::inventory::{Hold, Package};
 
 /// The installed packages, sorted. A package whose installation did not finish is an error: apt would refuse to work,
 /// and Patch Manager fails there too (patch-baselines.md 4.5).
@@ -38,6 +38,15 @@ pub(super) fn installed(text: &str) -> Result<Vec<Package>, InventoryError> {
     Ok(packages)
 }
 
+/// What the administrator holds (`apt-mark hold`), in file order. Records that cannot be read are [`installed`]'s business.
+pub(super) fn held(text: &str) -> Vec<Hold> {
+    let hold = |[name, status]: [Option<&str>; 2]| {
+        let wanted = status?.split_ascii_whitespace().next()?;
+        (wanted == "hold").then(|| Some(Hold { name: name?.to_owned(), version: None, by: "apt-mark".to_owned() }))?
+    };
+    stanzas(text, ["Package", "Status"]).filter_map(|stanza| hold(stanza.ok()?)).collect()
+}
+
 /// A package from the fields of its record.
 pub(super) fn package(
     name: &str,
@@ -54,6 +63,7 @@ pub(super) fn package(
         priority: priority.unwrap_or_default().to_lowercase(),
         section: section.unwrap_or_default().to_owned(),
         source: source.to_owned(),
+        ..Package::default()
     }
 }
 
@@ -101,6 +111,7 @@ mod tests {
         .concat();
         let names: Vec<_> = installed(&text).unwrap().into_iter().map(|p| p.name).collect();
         assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(held(&text), [Hold { name: "b".into(), version: None, by: "apt-mark".into() }]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::local::store::Scope;
 use crate::local::wire::{Caller, ServiceError};
 use crate::patch::{self, Baseline, OperatingSystem};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 /// The baseline of an instance.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Applicable {
     pub(super) baseline: Baseline,
     /// What `PRODUCT` filters are compared with.
     pub(super) product: String,
+    /// The moment that delays are counted to.
+    pub(super) now: OffsetDateTime,
 }
 
 /// The operating system of baselines for an os-release `ID`; none: patching it is not possible here.
@@ -60,7 +63,8 @@ pub(super) fn applicable(
     let id = document::text(&described, "BaselineId").unwrap_or_default().to_owned();
     let baseline = parse(&id, &described)?;
     let product = product(system, &instance.os_version);
-    Ok(Applicable { id, patch_group: group.unwrap_or_default(), baseline, product })
+    let now = local.config.clock.now();
+    Ok(Applicable { id, patch_group: group.unwrap_or_default(), baseline, product, now })
 }
 
 fn default(local: &Local, scope: &Scope, system: OperatingSystem) -> Result<Value, ServiceError> {

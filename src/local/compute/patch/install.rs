@@ -5,14 +5,14 @@ use super::scan::{self, ScanError};
 use super::{change, title};
 use crate::local::compute::command::Capture;
 use crate::local::compute::state::Live;
-use crate::patch::{Evaluation, PatchItem, State};
+use crate::patch::{PatchItem, State, Summary};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What an install did.
 #[derive(Debug)]
 pub(super) struct Installed {
-    pub(super) evaluation: Evaluation,
+    pub(super) evaluation: Summary,
     /// `name.arch:version` of what is there now and was missing before.
     pub(super) titles: BTreeSet<String>,
 }
@@ -22,7 +22,7 @@ pub(super) struct Installed {
 pub(super) fn install(
     live: &Live,
     applicable: &Applicable,
-    before: Evaluation,
+    before: Summary,
     timeout: Duration,
     out: &mut Capture,
     err: &mut Capture,

@@ -10,7 +10,7 @@ use crate::local::compute::instance::{INSTANCE, InstanceRecord};
 use crate::local::compute::state::Live;
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::ServiceError;
-use crate::patch::{Evaluation, State};
+use crate::patch::{State, Summary};
 use crate::sandbox::SandboxError;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -151,7 +151,7 @@ fn still_pending(local: &Local, scope: &Scope, live: &Live, instance: &str) -> R
     Ok(last.filter(|last| last.pending_boot == live.boots()).map(|last| last.pending).unwrap_or_default())
 }
 
-fn mark_pending(evaluation: &mut Evaluation, pending: &BTreeSet<String>) {
+fn mark_pending(evaluation: &mut Summary, pending: &BTreeSet<String>) {
     for item in &mut evaluation.items {
         let installed = matches!(item.state, State::Installed | State::InstalledOther);
         if installed && pending.contains(&title(item)) {
@@ -187,7 +187,7 @@ mod tests {
     fn what_was_installed_since_the_last_boot_is_pending() {
         let items = vec![item("bash", State::Installed), item("libc6", State::Installed), item("gone", State::Missing)];
         let counts = Counts { installed: 2, missing: 1, ..Counts::default() };
-        let mut evaluation = Evaluation { items, counts };
+        let mut evaluation = Summary { items, counts };
         mark_pending(&mut evaluation, &BTreeSet::from(["bash.amd64:1.0".to_owned(), "gone.amd64:1.1".to_owned()]));
         assert_eq!(evaluation.items[0].state, State::InstalledPendingReboot);
         assert_eq!(evaluation.items[2].state, State::Missing);

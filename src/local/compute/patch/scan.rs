@@ -4,7 +4,7 @@ use super::baseline::Applicable;
 use crate::local::compute::command::{Capture, shell};
 use crate::local::compute::state::Live;
 use crate::patch::debian::{InventoryError, Reader, trusted_prefixes};
-use crate::patch::{self, EvaluateError, Evaluation};
+use crate::patch::{self, Context, EvaluateError, Summary};
 use crate::sandbox::{Exit, Line, SandboxError};
 use std::fs;
 use std::io;
@@ -84,9 +84,10 @@ pub(super) fn run(
 }
 
 /// Evaluates the baseline against what lies in the instance now.
-pub(super) fn evaluate(live: &Live, applicable: &Applicable) -> Result<Evaluation, ScanError> {
+pub(super) fn evaluate(live: &Live, applicable: &Applicable) -> Result<Summary, ScanError> {
     let inventory = inventory(&live.root())?;
-    Ok(patch::evaluate(&applicable.baseline, &inventory, &applicable.product)?)
+    let context = Context::new(applicable.now).product(applicable.product.as_str());
+    Ok(patch::evaluate(&applicable.baseline, &inventory, &context)?.summary())
 }
 
 /// The inventory of the system below `root`, read file by file.

@@ -1,11 +1,19 @@
 //! The order of Debian versions: `dpkg --compare-versions` (patch-baselines.md 9.3).
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::str::FromStr;
 
 /// A Debian version. Equality and order are dpkg's: `1.0`, `1.0-0` and `0:1.0` are equal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DebianVersion(debversion::Version);
+#[derive(Debug, Clone)]
+pub struct DebianVersion {
+    epoch: u32,
+    upstream: String,
+    /// `0` when there is none: the same to dpkg.
+    revision: String,
+    /// As it was written.
+    text: String,
+}
 
 /// A text that dpkg refuses as a version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,44 +26,125 @@ pub struct VersionError {
 }
 
 /// dpkg reads the epoch into an `int`.
-const GREATEST_EPOCH: u64 = 2_147_483_647;
+const GREATEST_EPOCH: u32 = 2_147_483_647;
 
 impl FromStr for DebianVersion {
     type Err = VersionError;
 
     /// Refuses what dpkg refuses and accepts what it accepts with a warning (an upstream part that does not begin
-    /// with a digit, underscores): such versions are installed on real systems.
+    /// with a digit, underscores and other odd characters): such versions are installed on real systems.
+    ///
+    /// Two things are refused that dpkg lets pass: spaces around the version, and characters outside of ASCII, whose
+    /// order depends on the machine dpkg was built for.
     fn from_str(text: &str) -> Result<Self, VersionError> {
         let fail = |why| VersionError { text: text.to_owned(), why };
-        let rest = match text.split_once(':') {
-            Some((epoch, rest)) => {
-                if epoch.is_empty() || !epoch.bytes().all(|b| b.is_ascii_digit()) {
-                    return Err(fail("the epoch is not a number"));
-                }
-                // A number too long for u64 is too great as well.
-                if epoch.parse::<u64>().is_ok_and(|epoch| epoch > GREATEST_EPOCH) || epoch.len() > 19 {
-                    return Err(fail("the epoch is too great"));
-                }
-                rest
-            }
-            None => text,
+        if !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(fail("it has a character no version may have"));
+        }
+        let (epoch, rest) = match text.split_once(':') {
+            Some((epoch, rest)) => (number(epoch).map_err(fail)?, rest),
+            None => (0, text),
         };
         if rest.is_empty() {
             return Err(fail("it is empty"));
         }
-        if rest.ends_with('-') {
+        let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, "0"));
+        if revision.is_empty() {
             return Err(fail("the revision after the last hyphen is empty"));
         }
-        if rest.starts_with('-') && !rest[1..].contains('-') {
+        if upstream.is_empty() {
             return Err(fail("the upstream part is empty"));
         }
-        debversion::Version::parse_lenient(text).map(Self).map_err(|_| fail("it has a character no version may have"))
+        let (upstream, revision) = (upstream.to_owned(), revision.to_owned());
+        Ok(Self { epoch, upstream, revision, text: text.to_owned() })
     }
 }
 
-impl std::fmt::Display for DebianVersion {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+/// The number of an epoch. dpkg reads it with `strtol`, which takes a sign, too.
+fn number(text: &str) -> Result<u32, &'static str> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("the epoch is not a number");
+    }
+    let digits = digits.trim_start_matches('0');
+    // A number too long for the type is too great as well.
+    let epoch = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u32::MAX) };
+    match epoch {
+        1.. if negative => Err("the epoch is negative"),
+        0..=GREATEST_EPOCH => Ok(epoch),
+        _ => Err("the epoch is too great"),
+    }
+}
+
+/// Compares two upstream parts or two revisions: by turns what comes before a number, character by character, and the
+/// number.
+fn compare(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    let before_number = |text: &[u8]| text.first().is_some_and(|c| !c.is_ascii_digit());
+    loop {
+        while before_number(a) || before_number(b) {
+            let by = rank(a.first()).cmp(&rank(b.first()));
+            if by.is_ne() {
+                return by;
+            }
+            // Equal, so both have a character here: nothing else has the rank of one.
+            (a, b) = (a.get(1..).unwrap_or_default(), b.get(1..).unwrap_or_default());
+        }
+        let ((x, rest_of_a), (y, rest_of_b)) = (leading_number(a), leading_number(b));
+        let by = x.len().cmp(&y.len()).then_with(|| x.cmp(y));
+        if by.is_ne() || (rest_of_a.is_empty() && rest_of_b.is_empty()) {
+            return by;
+        }
+        (a, b) = (rest_of_a, rest_of_b);
+    }
+}
+
+/// The order of characters: a tilde is older than the end (or a number, which ends what comes before it), then letters,
+/// then everything else.
+fn rank(c: Option<&u8>) -> i32 {
+    match c {
+        None | Some(b'0'..=b'9') => 0,
+        Some(b'~') => -1,
+        Some(c) if c.is_ascii_alphabetic() => i32::from(*c),
+        Some(c) => i32::from(*c) + 256,
+    }
+}
+
+/// The digits at the beginning without leading zeros, and the rest. No digits are the number 0.
+fn leading_number(text: &[u8]) -> (&[u8], &[u8]) {
+    let digits = text.iter().take_while(|c| c.is_ascii_digit()).count();
+    let zeros = text.iter().take_while(|c| **c == b'0').count();
+    (text.get(zeros..digits).unwrap_or_default(), text.get(digits..).unwrap_or_default())
+}
+
+impl Ord for DebianVersion {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let upstream = || compare(self.upstream.as_bytes(), other.upstream.as_bytes());
+        let revision = || compare(self.revision.as_bytes(), other.revision.as_bytes());
+        self.epoch.cmp(&other.epoch).then_with(upstream).then_with(revision)
+    }
+}
+
+impl PartialOrd for DebianVersion {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for DebianVersion {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for DebianVersion {}
+
+impl fmt::Display for DebianVersion {
+    /// As it was written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 
@@ -107,11 +196,35 @@ mod tests {
 
     #[test]
     fn refuses_what_dpkg_refuses_and_accepts_what_it_only_warns_about() {
-        for bad in ["", "1.0-", ":1.0", "a:0-0", "0:", "2147483648:1", "99999999999999999999:1", "-1", "1.0 1", "1.0\n"]
-        {
+        for bad in [
+            "",
+            "1.0-",
+            ":1.0",
+            "a:0-0",
+            "0:",
+            "2147483648:1",
+            "99999999999999999999:1",
+            "-1",
+            "1.0 1",
+            "1.0\n",
+            "1.α",
+            "-1:1",
+            "+:1",
+        ] {
             assert!(bad.parse::<DebianVersion>().is_err(), "{bad:?}");
         }
-        for odd in ["abc3-0", "1.0_1", "2147483647:1", "-1-1", "1.0~", "1-1-1"] {
+        for odd in [
+            "abc3-0",
+            "1.0_1",
+            "2147483647:1",
+            "-1-1",
+            "1.0~",
+            "1-1-1",
+            "1^2",
+            "+1:1",
+            "-0:1",
+            "00000000000000000001:1",
+        ] {
             assert!(odd.parse::<DebianVersion>().is_ok(), "{odd:?}");
         }
         let error = "1.0-".parse::<DebianVersion>().unwrap_err().to_string();
@@ -151,10 +264,14 @@ mod tests {
     proptest! {
         #[test]
         fn is_a_total_order(a in version(), b in version(), c in version()) {
-            let (Ok(a), Ok(b), Ok(c)) = (a.parse::<DebianVersion>(), b.parse(), c.parse::<DebianVersion>()) else { return Ok(()) };
+            let [a, b, c] = [a, b, c].map(|text| text.parse::<DebianVersion>());
+            let (Ok(a), Ok(b), Ok(c)) = (a, b, c) else { return Ok(()) };
+            prop_assert!(a.cmp(&a).is_eq());
             prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
+            prop_assert_eq!(a == b, a.cmp(&b).is_eq());
             if a <= b && b <= c {
                 prop_assert!(a <= c);
+                prop_assert_eq!(a == c, a == b && b == c);
             }
         }
     }

@@ -1,0 +1,171 @@
+//! How long a baseline takes over a large inventory, and how much memory.
+//!
+//! `cargo bench --no-default-features --bench evaluate` prints the medians of evaluating 3,000 installed packages against
+//! 60,000 offered ones and 20,000 notices, for an RPM system and an APT one; how the time grows with the input; and the
+//! largest memory of a process that read one inventory from its document and evaluated it. Nothing else is compared with
+//! yet: the peers (dnf and python-apt on the same data) need repositories made from the same inventory.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints its result")]
+
+use amiforge::patch::{
+    Advisory, AdvisoryPackage, Baseline, Context, Evaluation, Inventory, OtherOffer, OtherOffers, Package,
+    PackageSource, evaluate, predefined,
+};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use time::macros::datetime;
+
+/// Installed packages.
+const INSTALLED: usize = 3_000;
+/// Offered packages.
+const OFFERED: usize = 60_000;
+/// Notices.
+const NOTICES: usize = 20_000;
+/// Packages in a notice: an RPM notice lists every subpackage.
+const PER_NOTICE: usize = 5;
+/// Runs per figure; the median is reported.
+const ROUNDS: usize = 11;
+/// With this variable the program only reads the document it names, evaluates it and prints its largest memory.
+const CHILD: &str = "AMIFORGE_BENCH_INVENTORY";
+
+fn main() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        let text = std::fs::read_to_string(path).expect("the document");
+        let inventory = Inventory::from_json(&text).expect("an inventory");
+        drop(text);
+        let found = run(&baseline(&inventory), &inventory);
+        println!("{} {}", peak(), found.counts.missing);
+        return;
+    }
+    println!("{INSTALLED} installed, {OFFERED} offered, {NOTICES} notices, median of {ROUNDS}");
+    for system in ["rhel", "debian"] {
+        let whole = inventory(system, 1);
+        let half = inventory(system, 2);
+        let baseline = baseline(&whole);
+        let found = run(&baseline, &whole);
+        let counts = found.counts;
+        println!(
+            "{system}: {} missing, {} installed, {} not applicable",
+            counts.missing, counts.installed, counts.not_applicable
+        );
+        let time = median(|| drop(run(&baseline, &whole)));
+        let half_time = median(|| drop(run(&baseline, &half)));
+        row(&format!("{system}, evaluated"), time);
+        row(&format!("{system}, half of everything, evaluated"), half_time);
+        println!("{:<52}{:>10.2}", "  ratio whole / half (2 is linear)", time.as_secs_f64() / half_time.as_secs_f64());
+        let text = whole.to_json().expect("a document");
+        row(&format!("{system}, read from its document"), median(|| drop(Inventory::from_json(&text))));
+        memory(system, &text);
+    }
+}
+
+/// The largest memory of a process of its own.
+fn memory(system: &str, text: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("inventory.json");
+    std::fs::write(&path, text).expect("the document");
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).env(CHILD, &path).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let kib = said.split_whitespace().next().unwrap_or("?").to_owned();
+    println!("{:<52}{kib:>10} KiB", format!("{system}, largest memory, document read and evaluated"));
+    println!("{:<52}{:>10} KiB", format!("{system}, size of the document"), text.len() / 1_024);
+}
+
+/// `VmHWM` of this process, in KiB.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("?");
+    line.split_whitespace().next().unwrap_or("?").to_owned()
+}
+
+fn baseline(inventory: &Inventory) -> Baseline {
+    let name =
+        if inventory.os_id == "debian" { "AWS-DebianDefaultPatchBaseline" } else { "AWS-RedHatDefaultPatchBaseline" };
+    predefined(name).expect("it is predefined")
+}
+
+fn run(baseline: &Baseline, inventory: &Inventory) -> Evaluation {
+    evaluate(baseline, inventory, &Context::new(datetime!(2025-12-01 0:00 UTC))).expect("an evaluation")
+}
+
+/// A system with everything divided by `divisor`.
+fn inventory(system: &str, divisor: usize) -> Inventory {
+    let debian = system == "debian";
+    let arch = if debian { "amd64" } else { "x86_64" };
+    let name = |number: usize| format!("lib{}-package-{number}", number % 97);
+    let version = |number: usize, release: usize| format!("{}:1.{}.0-{release}", number % 2, number % 13);
+    let suite = |suite: &str| PackageSource {
+        suite: suite.into(),
+        codename: suite.into(),
+        trusted: true,
+        ..PackageSource::default()
+    };
+    let mut made = Inventory {
+        os_id: system.into(),
+        os_version: if debian { "12".into() } else { "9.4".into() },
+        os_codename: if debian { "bookworm".into() } else { String::new() },
+        sources: vec![suite("bookworm"), suite("bookworm-security")],
+        ..Inventory::default()
+    };
+    // Every fifth installed package has something newer.
+    for number in 0..INSTALLED / divisor {
+        made.installed.push(Package {
+            name: name(number),
+            arch: arch.into(),
+            version: version(number, 1),
+            priority: "optional".into(),
+            section: "libs".into(),
+            source: name(number),
+            installed_at: Some(1_760_000_000),
+            ..Package::default()
+        });
+    }
+    let mut group =
+        OtherOffers { priority: "optional".into(), section: "libs".into(), from: 1, packages: String::new() };
+    for number in 0..OFFERED / divisor {
+        let (name, version) = (name(number), version(number, 1 + usize::from(number.is_multiple_of(5))));
+        group.push(OtherOffer { name: &name, arch, version: &version, built_at: (!debian).then_some(1_750_000_000) });
+    }
+    made.others.push(group);
+    for number in 0..NOTICES / divisor {
+        let line = |index: usize| {
+            let number = (number * PER_NOTICE + index) % (OFFERED / divisor);
+            AdvisoryPackage {
+                name: name(number),
+                arch: arch.into(),
+                version: version(number, 1 + usize::from(number.is_multiple_of(5))),
+                ..AdvisoryPackage::default()
+            }
+        };
+        made.advisories.push(Advisory {
+            id: format!("RHSA-2025:{number:05}"),
+            from: 0,
+            kind: ["security", "bugfix", "enhancement"][number % 3].into(),
+            severity: ["Critical", "Important", "Moderate", "Low"][number % 4].into(),
+            status: "final".into(),
+            issued: format!("2025-{:02}-{:02} 12:00", number % 11 + 1, number % 28 + 1),
+            cves: vec![format!("CVE-2025-{number}"), format!("CVE-2024-{number}")],
+            packages: (0..PER_NOTICE).map(line).collect(),
+            ..Advisory::default()
+        });
+    }
+    made
+}
+
+fn row(what: &str, time: Duration) {
+    println!("{what:<52}{:>10.1} ms", time.as_secs_f64() * 1_000.0);
+}
+
+fn median(mut work: impl FnMut()) -> Duration {
+    work();
+    let mut times: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[ROUNDS / 2]
+}
