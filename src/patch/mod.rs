@@ -19,6 +19,7 @@ mod inventory;
 mod outcome;
 mod parse;
 mod predefined;
+pub mod rpm;
 mod validate;
 mod version;
 
