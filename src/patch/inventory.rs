@@ -139,7 +139,7 @@ pub struct Advisory {
     /// `<id>`; unique in its source only.
     pub id: String,
     /// The id of the `self` reference, which is what Patch Manager knows a notice by (patch-baselines.md 2.1). Left out
-    /// when it is the same.
+    /// when it is the same; empty when there is none, and the notice cannot be named on AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_id: Option<String>,
     /// Index into [`Inventory::sources`].

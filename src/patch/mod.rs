@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  dpkg status, apt lists ─► debian::inventory ─► Inventory ─┐
+//!  rpm -qa, repodata ─► rpm ─► RpmReader ────────► Inventory ─┤
 //!  predefined / baselines/*.yaml ─► Baseline ────────────────┴─► evaluate ─► Evaluation (patches with reasons)
 //! ```
 //!
@@ -46,6 +47,8 @@ mod pending;
 mod policy;
 mod predefined;
 mod reason;
+pub mod rpm;
+mod rpm_inventory;
 mod rpms;
 mod service_scan;
 mod settings;
@@ -74,6 +77,7 @@ pub use override_list::{OverrideEntry, OverrideList, ParsedOverrideList, Selecte
 pub use parse::{Parsed, check_baseline, parse_baseline};
 pub use predefined::{all_predefined, predefined};
 pub use reason::{Reason, Why};
+pub use rpm_inventory::RpmReader;
 pub use service_scan::{ScanError, from_scan};
 pub use settings::{
     ApprovedList, AptSecurity, DateOrder, InstalledRejected, MissingDate, MissingSeverity, NoNotices, PendingReboot,
