@@ -1,6 +1,6 @@
-//! The names of apt's list files and what Release files say.
+//! The names of apt's list files and what they tell.
 
-use super::stanza::{Malformed, stanzas};
+use super::release::Release;
 use crate::patch::inventory::PackageSource;
 
 /// What a list file is, by its name.
@@ -46,45 +46,32 @@ pub(super) fn compressed(bytes: &[u8]) -> bool {
     MAGIC.iter().any(|magic| bytes.starts_with(magic))
 }
 
-/// The fields of a Release file that evaluation looks at.
+/// What is known of the Release of indexes: the file, and whether a signature is in it or beside it. apt keeps neither
+/// when it could not verify the signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Release {
-    pub(super) suite: String,
-    pub(super) codename: String,
-    pub(super) label: String,
-    /// Whether it carries a signature, or one lies beside it: apt keeps neither when it could not verify it.
+pub(super) struct Known {
+    pub(super) release: Release,
     pub(super) signed: bool,
 }
 
-impl Release {
-    /// Reads a `Release` or `InRelease` text; the latter has the stanza inside a clear-signed message.
-    pub(super) fn read(text: &str, signed: bool) -> Result<Self, Malformed> {
-        let Some(stanza) = stanzas(cleartext(text), ["Suite", "Codename", "Label"]).next() else {
-            return Ok(Self { signed, ..Self::default() });
-        };
-        let [suite, codename, label] = stanza?.map(|value| value.unwrap_or_default().to_owned());
-        Ok(Self { suite, codename, label, signed })
-    }
-
+impl Known {
     /// The package source of an index of this Release.
     pub(super) fn source(&self, list_name: &str, declared_trusted: bool) -> PackageSource {
         PackageSource {
             site: site(list_name),
-            suite: self.suite.clone(),
-            codename: self.codename.clone(),
-            label: self.label.clone(),
+            suite: self.release.suite.clone(),
+            codename: self.release.codename.clone(),
+            label: self.release.label.clone(),
             trusted: self.signed || declared_trusted,
             ..PackageSource::default()
         }
     }
 }
 
-/// What was signed in a clear-signed message, or all of it when it is none: the text after the armour's own headers
-/// (`Hash:`), up to the signature.
-fn cleartext(text: &str) -> &str {
-    let Some(message) = text.trim_start().strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----") else { return text };
-    let body = message.find("\n\n").map_or("", |end| &message[end..]);
-    body.find("\n-----BEGIN PGP SIGNATURE-----").map_or(body, |end| &body[..end])
+/// The path of an index below its suite, as Release files have it, from what its file name adds to that of the Release.
+pub(super) fn path(rest: &str) -> String {
+    let plain = COMPRESSIONS.iter().find_map(|suffix| rest.strip_suffix(suffix)).unwrap_or(rest);
+    plain.replace('_', "/").replace("%5f", "_")
 }
 
 /// The host a list came from: apt makes the file name from the URI without its scheme, `/` becoming `_` and a real
@@ -100,10 +87,6 @@ fn site(list_name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const IN_RELEASE: &str = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: Debian\nLabel: Debian-Security\n\
-        Suite: oldstable-security\nCodename: bookworm-security\nSHA256:\n e3b0c442 0 main/Contents\n\
-        -----BEGIN PGP SIGNATURE-----\n\niQIzBAEBCAAdFiEE=\n=abcd\n-----END PGP SIGNATURE-----\n";
 
     #[test]
     fn names_tell_what_a_file_is() {
@@ -123,14 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn a_clear_signed_release_file_says_suite_codename_and_label() {
-        let release = Release::read(IN_RELEASE, true).unwrap();
-        assert_eq!(release.suite, "oldstable-security");
-        assert_eq!(release.codename, "bookworm-security");
-        assert_eq!(release.label, "Debian-Security");
-        assert_eq!(Release::read(cleartext(IN_RELEASE), true).unwrap(), release);
-        assert_eq!(Release::read("", false).unwrap(), Release::default());
-        assert!(Release::read("<html>not found</html>\n", false).is_err());
+    fn the_path_below_the_suite() {
+        assert_eq!(path("main_binary-amd64_Packages.lz4"), "main/binary-amd64/Packages");
+        assert_eq!(path("my%5fpart_binary-all_Packages"), "my_part/binary-all/Packages");
     }
 
     #[test]

@@ -2,12 +2,16 @@
 
 mod lists;
 mod os_release;
+mod preferences;
 mod reader;
+mod release;
 mod sources;
 mod stanza;
 mod status;
 
+pub use preferences::{Pin, PinError, holds, pins};
 pub use reader::Reader;
+pub use release::{Release, ReleaseError, ReleaseProblem};
 pub use sources::trusted_prefixes;
 
 use super::inventory::Inventory;
@@ -81,6 +85,29 @@ pub enum InventoryError {
     Compressed {
         /// File name.
         name: String,
+    },
+    /// A Release file cannot be used.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// A Release file was valid once.
+    #[error("{release} was valid until {until} only; run `apt-get update`, or look whether the mirror still is one")]
+    Expired {
+        /// File name of the Release file.
+        release: String,
+        /// Its last moment.
+        until: String,
+    },
+    /// A package index is not the one its Release file tells of: truncated, changed, or of another day.
+    #[error(
+        "the package list {name} has {found} and not {expected} as its Release file says; run `apt-get update` again"
+    )]
+    IndexDiffers {
+        /// File name.
+        name: String,
+        /// Size or checksum found.
+        found: String,
+        /// Size or checksum in the Release file.
+        expected: String,
     },
     /// A record of an index could not be understood.
     #[error("the package list {name}: a record of package `{package}` has no {field}; run `apt-get update` again")]

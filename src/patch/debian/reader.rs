@@ -1,10 +1,14 @@
 //! Puts an inventory together, one list file at a time.
 
-use super::lists::{Kind, Release, compressed};
+use super::lists::{Kind, Known, compressed, path};
+use super::release::Release;
 use super::stanza::stanzas;
 use super::{InventoryError, os_release, status};
 use crate::patch::inventory::{Inventory, Offer, OtherOffers, Package};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use time::OffsetDateTime;
 
 /// Reads the files of a Debian-like system one after the other, so that a 50 MB package list need not stay in memory.
 #[derive(Debug)]
@@ -13,9 +17,13 @@ pub struct Reader {
     /// Names of installed packages: records of these are kept whole.
     names: BTreeSet<String>,
     /// Release files by the part of the file name that their indexes share.
-    releases: BTreeMap<String, Release>,
+    releases: BTreeMap<String, Known>,
     /// File names of the indexes; the position is the index into `sources`.
     indexes: Vec<String>,
+    /// Their sizes and checksums.
+    sums: Vec<(u64, String)>,
+    /// When Release files must still be valid.
+    now: Option<OffsetDateTime>,
     /// Records of packages that are not installed: (priority, section, index), lines.
     others: BTreeMap<(String, String, usize), String>,
     trusted: Vec<String>,
@@ -38,13 +46,19 @@ impl Reader {
             ..Inventory::default()
         };
         let names = inventory.installed.iter().map(|package| package.name.clone()).collect();
-        let (releases, indexes, others, trusted) = Default::default();
-        Ok(Self { inventory, names, releases, indexes, others, trusted })
+        let (releases, indexes, sums, others, trusted) = Default::default();
+        Ok(Self { inventory, names, releases, indexes, sums, now: None, others, trusted })
     }
 
     /// Lists whose file name begins with `prefix` are declared trusted (`[trusted=yes]`).
     pub fn declare_trusted(&mut self, prefix: impl Into<String>) {
         self.trusted.push(prefix.into());
+    }
+
+    /// Release files must be valid at that time (`Valid-Until`); without this call none is ever too old, as for
+    /// archives of old states.
+    pub fn valid_at(&mut self, now: OffsetDateTime) {
+        self.now = Some(now);
     }
 
     /// Adds one file of `/var/lib/apt/lists`, in any order; files that say nothing about packages are passed over.
@@ -54,22 +68,20 @@ impl Reader {
             return Err(InventoryError::Compressed { name: name.to_owned() });
         }
         match kind {
-            Kind::InRelease(stem) => self.release(stem, &read_release(name, bytes, true)?),
-            Kind::Release(stem) => self.release(stem, &read_release(name, bytes, false)?),
-            Kind::Signature(stem) => self.release(stem, &Release { signed: true, ..Release::default() }),
-            Kind::Packages => self.packages(name, &String::from_utf8_lossy(bytes))?,
+            Kind::InRelease(stem) | Kind::Release(stem) => {
+                let release = Release::read(name, &String::from_utf8_lossy(bytes))?;
+                let known = self.releases.entry(stem.to_owned()).or_default();
+                known.signed |= release.clear_signed;
+                known.release = release;
+            }
+            Kind::Signature(stem) => self.releases.entry(stem.to_owned()).or_default().signed = true,
+            Kind::Packages => {
+                self.packages(name, &String::from_utf8_lossy(bytes))?;
+                self.sums.push((bytes.len() as u64, sha256(bytes)));
+            }
             Kind::Other => {}
         }
         Ok(())
-    }
-
-    /// Puts what several files say about one Release together (`Release` and `Release.gpg` are two).
-    fn release(&mut self, stem: &str, read: &Release) {
-        let known = self.releases.entry(stem.to_owned()).or_default();
-        known.signed |= read.signed;
-        if !read.suite.is_empty() || !read.codename.is_empty() {
-            *known = Release { signed: known.signed, ..read.clone() };
-        }
     }
 
     fn packages(&mut self, list: &str, text: &str) -> Result<(), InventoryError> {
@@ -114,19 +126,35 @@ impl Reader {
         if self.indexes.is_empty() {
             return Err(InventoryError::NoSources);
         }
-        for list in &self.indexes {
+        self.check_dates()?;
+        for (list, sum) in self.indexes.iter().zip(&self.sums) {
             let declared = self.trusted.iter().any(|prefix| list.starts_with(prefix));
             // The longest shared part: a suite of a repository is never the prefix of another one, because the part
             // ends in an underscore, but a flat repository below a folder of another can be.
             let found =
                 self.releases.iter().filter(|(stem, _)| list.starts_with(*stem)).max_by_key(|(stem, _)| stem.len());
-            let release = found.map_or_else(Release::default, |(_, release)| release.clone());
-            self.inventory.sources.push(release.source(list, declared));
+            let unknown = Known::default();
+            let known = found.map_or(&unknown, |(_, known)| known);
+            if let Some((stem, known)) = found {
+                check_sum(list, &path(list.get(stem.len()..).unwrap_or_default()), sum, &known.release)?;
+            }
+            self.inventory.sources.push(known.source(list, declared));
         }
         self.check_security_indexes()?;
         let other = |((priority, section, from), packages)| OtherOffers { priority, section, from, packages };
         self.inventory.others = self.others.into_iter().map(other).collect();
         Ok(self.inventory)
+    }
+
+    /// A mirror that is not refreshed any more has no updates to offer, and looks like one with none missing.
+    fn check_dates(&self) -> Result<(), InventoryError> {
+        let Some(now) = self.now else { return Ok(()) };
+        for (stem, known) in &self.releases {
+            if let Some(until) = known.release.valid_until.filter(|_| known.release.expired_at(now)) {
+                return Err(InventoryError::Expired { release: format!("{stem}Release"), until: until.to_string() });
+            }
+        }
+        Ok(())
     }
 
     /// A security suite whose index is not there would make everything look patched.
@@ -141,9 +169,26 @@ impl Reader {
     }
 }
 
-fn read_release(name: &str, bytes: &[u8], signed: bool) -> Result<Release, InventoryError> {
-    Release::read(&String::from_utf8_lossy(bytes), signed)
-        .map_err(|damage| InventoryError::Damaged { file: name.to_owned(), line: damage.line })
+/// Checks an index against its Release file. One that is not listed there, or a Release without SHA-256 sums, leaves
+/// nothing to check: apt has refused those that had to be.
+fn check_sum(list: &str, path: &str, (size, sum): &(u64, String), release: &Release) -> Result<(), InventoryError> {
+    let Some((listed_size, listed_sum)) = release.sums.get(path) else { return Ok(()) };
+    let differs = |found, expected| InventoryError::IndexDiffers { name: list.to_owned(), found, expected };
+    if size != listed_size {
+        return Err(differs(format!("{size} bytes"), listed_size.to_string()));
+    }
+    if sum != listed_sum {
+        return Err(differs(format!("the SHA-256 {sum}"), listed_sum.clone()));
+    }
+    Ok(())
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn flush(others: &mut BTreeMap<(String, String, usize), String>, group: (String, String, usize), lines: &mut String) {
@@ -162,7 +207,13 @@ mod tests {
     const STATUS: &str = "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2-1\n";
     const STEM: &str = "mirror.example_debian-security_dists_bookworm-security_";
 
+    /// A list; an `InRelease` is signed, in form.
     fn list(name: &str, text: &str) -> ListFile {
+        let signed = format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{text}\n-----BEGIN PGP SIGNATURE-----\n\nx\n\
+             -----END PGP SIGNATURE-----\n"
+        );
+        let text = if name == "InRelease" { &signed } else { text };
         ListFile { name: format!("{STEM}{name}"), bytes: text.as_bytes().to_vec() }
     }
 
@@ -224,6 +275,49 @@ mod tests {
         assert!(matches!(inventory(&files(vec![compressed])), Err(InventoryError::Compressed { .. })));
         let error = inventory(&files(vec![list("main_binary-amd64_Packages", "Package: a\n")])).unwrap_err();
         assert!(error.to_string().contains("record of package `a` has no Version"), "{error}");
+    }
+
+    #[test]
+    fn an_index_that_is_not_that_of_its_release_is_an_error() {
+        let with = |sum: &str, size: usize| {
+            let release = format!("{RELEASE}SHA256:\n {sum} {size} main/binary-amd64/Packages\n");
+            inventory(&files(vec![list("InRelease", &release), list("main_binary-amd64_Packages", PACKAGES)]))
+        };
+        let sum = sha256(PACKAGES.as_bytes());
+        assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert!(with(&sum, PACKAGES.len()).is_ok());
+        let cut = with(&sum, PACKAGES.len() + 1).unwrap_err();
+        assert!(matches!(&cut, InventoryError::IndexDiffers { found, .. } if found.ends_with("bytes")), "{cut}");
+        let other = with(&"0".repeat(64), PACKAGES.len()).unwrap_err();
+        assert!(matches!(&other, InventoryError::IndexDiffers { found, .. } if found.contains(&sum)), "{other}");
+    }
+
+    #[test]
+    fn a_release_that_is_too_old_is_an_error_when_the_time_is_told() {
+        let release = format!("{RELEASE}Valid-Until: Thu, 03 Dec 2026 11:00:00 UTC\n");
+        let at = |now: Option<OffsetDateTime>| {
+            let mut reader = Reader::new(OS, STATUS).unwrap();
+            now.into_iter().for_each(|now| reader.valid_at(now));
+            for list in [list("InRelease", &release), list("main_binary-amd64_Packages", PACKAGES)] {
+                reader.add(&list.name, &list.bytes).unwrap();
+            }
+            reader.finish().map(|_| ())
+        };
+        let until = time::macros::datetime!(2026-12-03 11:00 UTC);
+        assert_eq!((at(None), at(Some(until))), (Ok(()), Ok(())));
+        let late = at(Some(until + time::Duration::SECOND)).unwrap_err();
+        assert!(matches!(&late, InventoryError::Expired { until, .. } if until.starts_with("2026-12-03")), "{late}");
+    }
+
+    #[test]
+    fn an_empty_or_unsigned_release_is_an_error() {
+        let error = |name: &str, text: &str| {
+            let release = ListFile { name: format!("{STEM}{name}"), bytes: text.as_bytes().to_vec() };
+            inventory(&files(vec![release, list("main_binary-amd64_Packages", PACKAGES)])).unwrap_err()
+        };
+        for (name, text) in [("InRelease", ""), ("Release", ""), ("InRelease", RELEASE), ("Release", "<html>\n")] {
+            assert!(matches!(error(name, text), InventoryError::Release(_)), "{name}: {text}");
+        }
     }
 
     #[test]
