@@ -5,7 +5,9 @@
 //!   that dpkg is made of, and that these lines do what dpkg does is checked with a sample through
 //!   `dpkg --compare-versions`.
 //!
-//! Every run draws other pairs. What it draws from is printed, and `VERSIONS_SEED=…` draws the same again.
+//! The pairs are the same in every run; `VERSIONS_SEED=…` draws others.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test program")]
 
 use amiforge::patch::{DebianVersion, Evr};
 use std::cmp::Ordering;
@@ -25,11 +27,9 @@ const SAMPLE: usize = 5_000;
 struct Random(u64);
 
 impl Random {
-    /// From the environment, or from the clock; printed either way.
+    /// From the environment, or always the same.
     fn new(test: &str) -> Self {
-        let clock =
-            || u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() & u128::from(u64::MAX)).unwrap();
-        let seed = std::env::var("VERSIONS_SEED").map_or_else(|_| clock(), |seed| seed.parse().unwrap());
+        let seed = std::env::var("VERSIONS_SEED").map_or(2026, |seed| seed.parse().unwrap());
         println!("{test}: VERSIONS_SEED={seed}");
         Self(seed)
     }

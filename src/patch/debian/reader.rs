@@ -297,7 +297,9 @@ mod tests {
         let release = format!("{RELEASE}Valid-Until: Thu, 03 Dec 2026 11:00:00 UTC\n");
         let at = |now: Option<OffsetDateTime>| {
             let mut reader = Reader::new(OS, STATUS).unwrap();
-            now.into_iter().for_each(|now| reader.valid_at(now));
+            if let Some(now) = now {
+                reader.valid_at(now);
+            }
             for list in [list("InRelease", &release), list("main_binary-amd64_Packages", PACKAGES)] {
                 reader.add(&list.name, &list.bytes).unwrap();
             }

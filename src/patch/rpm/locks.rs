@@ -132,7 +132,7 @@ pub fn zypper_locks(file: &str, text: &str) -> Result<Vec<Lock>, LockError> {
         }
         // These say how to read the name, not of what else the lock is.
         let plain = |key: &str| matches!(key, "solvable_name" | "match_type" | "case_sensitive" | "comment");
-        let narrows = |key: &str, value: &str| !plain(key) && !(key == "type" && value == "package");
+        let narrows = |key: &str, value: &str| !(plain(key) || key == "type" && value == "package");
         let conditions: Vec<String> = stanza
             .iter()
             .filter(|(_, key, value)| narrows(key, value))

@@ -1,6 +1,6 @@
 use super::*;
 
-/// As createrepo_c 0.17 writes it, shortened.
+/// As `createrepo_c` 0.17 writes it, shortened.
 const PRIMARY: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <metadata xmlns="http://linux.duke.edu/metadata/common" xmlns:rpm="http://linux.duke.edu/metadata/rpm" packages="2">
 <package type="rpm">

@@ -73,7 +73,7 @@ impl Repomd {
         self.find("primary").ok_or_else(missing)
     }
 
-    /// The advisories; none when the repository has none, as those of CentOS Stream (patch-baselines.md 3.2).
+    /// The advisories; none when the repository has none, as those of `CentOS` Stream (patch-baselines.md 3.2).
     #[must_use]
     pub fn updateinfo(&self) -> Option<&Data> {
         self.find("updateinfo")
@@ -124,7 +124,7 @@ fn data<R: BufRead>(xml: &mut Xml<R>, element: &Element) -> Result<Data, Metadat
     let missing = |what: &str| xml.error_in(element, Problem::Missing(format!("<{what}> of `{kind}`")));
     let checksum = sum.ok_or_else(|| missing("checksum"))?;
     let location = location.ok_or_else(|| missing("location"))?;
-    Ok(Data { checksum, location, kind, open_checksum, size, open_size, timestamp })
+    Ok(Data { kind, location, checksum, open_checksum, size, open_size, timestamp })
 }
 
 /// A checksum with its kind as an attribute.

@@ -2,7 +2,7 @@ use super::*;
 use crate::patch::rpm::{Packages, decompressed};
 use std::io::BufReader;
 
-/// As createrepo_c 0.17 writes it; the second list as an old createrepo.
+/// As `createrepo_c` 0.17 writes it; the second list as an old createrepo.
 const REPOMD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <repomd xmlns="http://linux.duke.edu/metadata/repo" xmlns:rpm="http://linux.duke.edu/metadata/rpm">
   <revision>1700000000</revision>
@@ -102,7 +102,7 @@ fn what_is_missing_or_wrong_is_an_error_that_says_where() {
     assert_eq!(other.primary().unwrap_err().problem, Problem::NoData("primary".into()));
     let many = format!(
         "<repomd>{}</repomd>",
-        REPOMD[place("<data type=\"up") as usize..].split("</repomd>").next().unwrap().repeat(201)
+        REPOMD[usize::try_from(place("<data type=\"up")).unwrap()..].split("</repomd>").next().unwrap().repeat(201)
     );
     assert!(matches!(read(&many).unwrap_err().problem, Problem::Limit { limit: 200, .. }));
 }

@@ -122,7 +122,7 @@ fn read(section: &Section, variables: &Variables) -> Result<Repository, (usize, 
     let read = Repository {
         name: text("name").unwrap_or_else(|| id.clone()),
         enabled: flag("enabled")?.unwrap_or(true),
-        baseurl: below(list("baseurl"), text("path")),
+        baseurl: below(list("baseurl"), text("path").as_deref()),
         mirrorlist: text("mirrorlist"),
         metalink: text("metalink"),
         priority: priority.transpose()?.unwrap_or(99),
@@ -152,8 +152,8 @@ fn switch(line: usize, key: &str, value: &str) -> Result<bool, (usize, String)> 
 }
 
 /// Addresses with zypp's `path`, the folder below them.
-fn below(addresses: Vec<String>, path: Option<String>) -> Vec<String> {
-    let path = path.as_deref().map(|path| path.trim_matches('/')).filter(|path| !path.is_empty());
+fn below(addresses: Vec<String>, path: Option<&str>) -> Vec<String> {
+    let path = path.map(|path| path.trim_matches('/')).filter(|path| !path.is_empty());
     let Some(path) = path else { return addresses };
     addresses.into_iter().map(|address| format!("{}/{path}", address.trim_end_matches('/'))).collect()
 }

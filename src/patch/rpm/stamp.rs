@@ -38,7 +38,7 @@ fn read(text: &str) -> Option<OffsetDateTime> {
     let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, "00"));
     let [year, month, day] = numbers(date, '-')?[..] else { return None };
     let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
-    let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()?;
+    let date = Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()?;
     let time = numbers(time, ':')?;
     let part = |at: usize| u8::try_from(time.get(at).copied().unwrap_or_default()).ok();
     let time = if time.len() > 3 { None } else { Time::from_hms(part(0)?, part(1)?, part(2)?).ok() };

@@ -147,7 +147,7 @@ impl Read for Endless {
 #[test]
 fn a_list_of_30_mb_is_never_in_memory_as_a_whole() {
     let start = UPDATEINFO.find("  <update ").unwrap();
-    let one = UPDATEINFO[start..UPDATEINFO.find("  <update status").unwrap()].as_bytes().to_vec();
+    let one = UPDATEINFO.as_bytes()[start..UPDATEINFO.find("  <update status").unwrap()].to_vec();
     let left = (30 << 20) / one.len();
     let list = (&b"<updates>"[..]).chain(Endless { at: one.len(), one, left }).chain(&b"</updates>"[..]);
     let mut advisories = Advisories::new("u", BufReader::new(list)).unwrap();
