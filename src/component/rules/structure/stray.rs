@@ -137,7 +137,7 @@ fn spans(node: &Node, into: &mut Vec<Span>) {
 mod tests {
     use crate::component;
     use crate::component::rules::{self, Target};
-    use crate::diagnostic::{Diagnostic, SourceFile};
+    use crate::diagnostic::{Diagnostic, Edit, SourceFile};
     use crate::yaml::{self, Kind, Node};
     use proptest::prelude::*;
 
@@ -147,14 +147,25 @@ mod tests {
         all.into_iter().filter(|found| found.code == "D015").collect()
     }
 
+    /// As `lint --fix` does it: fixes that touch each other wait for the next round.
     fn mended(text: &str) -> String {
-        let mut edits: Vec<_> =
-            found(text).into_iter().filter_map(|found| found.fix).flat_map(|fix| fix.edits).collect();
-        edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
-        edits.into_iter().fold(text.to_owned(), |mut text, edit| {
-            text.replace_range(edit.span.start..edit.span.end, &edit.text);
-            text
-        })
+        let mut text = text.to_owned();
+        for _ in 0..4 {
+            let mut edits: Vec<Edit> = Vec::new();
+            for fix in found(&text).into_iter().filter_map(|found| found.fix) {
+                let touches = |edit: &Edit| {
+                    edits.iter().any(|one| edit.span.start < one.span.end && one.span.start < edit.span.end)
+                };
+                if !fix.edits.iter().any(touches) {
+                    edits.extend(fix.edits);
+                }
+            }
+            edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
+            for edit in edits {
+                text.replace_range(edit.span.start..edit.span.end, &edit.text);
+            }
+        }
+        text
     }
 
     #[test]
