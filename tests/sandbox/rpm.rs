@@ -4,12 +4,14 @@
 use crate::Test;
 use crate::bench::{self, run, sh, shell, spec};
 use crate::support::{root::clone_from_host, rpm};
+use amiforge::patch::rpm as readers;
 use amiforge::project::{self, Arch};
 use amiforge::render;
 use amiforge::runner::{DocumentRequest, Request, RunEvent};
 use amiforge::sandbox::{Exit, Instance, Job, Line, environment, root};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -18,6 +20,7 @@ use std::time::Instant;
 pub const TESTS: &[Test] = &[
     ("rpm::dnf_knows_advisories_and_restarts", dnf_knows_advisories_and_restarts),
     ("rpm::zypper_knows_patches_and_restarts", zypper_knows_patches_and_restarts),
+    ("rpm::our_readers_read_what_the_tools_write", our_readers_read_what_the_tools_write),
     ("rpm::our_components_patch_amazon_linux", our_components_patch_amazon_linux),
     ("rpm::our_components_patch_suse", our_components_patch_suse),
 ];
@@ -273,6 +276,73 @@ fn zypper_knows_patches_and_restarts() {
     expect(&instance, 0, &format!("{zypper} needs-rebooting"));
     expect(&instance, 0, &format!("{zypper} update && rpmdb --verifydb"));
     assert_installed(&instance, &|_| true);
+}
+
+/// What `createrepo_c`, rpm and dnf write, read by ours.
+fn our_readers_read_what_the_tools_write() {
+    let repository = FIXTURE.repository();
+    let index = fs::read(repository.join("repodata/repomd.xml")).unwrap();
+    let repomd = readers::Repomd::read("repomd.xml", &index[..]).unwrap();
+    let open = |data: &readers::Data| {
+        let bytes = fs::read(repository.join(&data.location)).unwrap();
+        data.check(&bytes).unwrap();
+        let mut plain = Vec::new();
+        readers::decompressed(&data.location, &bytes[..], 1 << 24).unwrap().read_to_end(&mut plain).unwrap();
+        data.check_open(&plain).unwrap();
+        assert!(data.check(&bytes[1..]).is_err() && data.check_open(&plain[1..]).is_err());
+        plain
+    };
+    let primary = open(repomd.primary().unwrap());
+    let offered: Vec<_> = readers::Packages::new("primary", &primary[..]).unwrap().map(Result::unwrap).collect();
+    // Of what has no newer version the repository has nothing.
+    for package in rpm::PACKAGES.iter().filter(|package| package.to != package.from) {
+        let found = offered.iter().filter(|one| one.name == package.name && one.evr.to_string() == package.to).count();
+        assert_eq!(found, 1, "{} {}: {offered:#?}", package.name, package.to);
+    }
+    assert!(
+        offered
+            .iter()
+            .all(|one| one.build_time.is_some() && one.size.is_some() && one.source_rpm.ends_with(".src.rpm"))
+    );
+    let updateinfo = open(repomd.updateinfo().unwrap());
+    let advisories: Vec<_> =
+        readers::Advisories::new("updateinfo", &updateinfo[..]).unwrap().map(Result::unwrap).collect();
+    for package in &rpm::PACKAGES {
+        let Some(wanted) = package.advisory else { continue };
+        let one = advisories.iter().find(|one| one.id == wanted.id).unwrap();
+        assert_eq!((one.kind.as_str(), one.severity.as_str()), (wanted.kind, wanted.severity));
+        assert_eq!(one.cves(), wanted.cve.into_iter().collect::<Vec<_>>());
+        assert_eq!(one.packages[0].evr.to_string(), package.to);
+        assert_eq!(one.packages[0].reboot_suggested, package.restart);
+        assert!(one.issued.as_ref().unwrap().time().is_some() && one.is_in_force());
+    }
+
+    let instance = FIXTURE.start(System::Amazon);
+    sh(&instance, "dnf -q -y upgrade --security");
+    let installed = |format: &str| {
+        let list = sh(&instance, &format!("rpm --query --all --queryformat '{format}'"));
+        readers::installed(&(list + "\n")).unwrap()
+    };
+    let mut packages = installed(readers::QUERY_FORMAT);
+    assert_eq!(installed(readers::QUERY_FORMAT_WITHOUT_MODULES), packages);
+    // All, what gives the basic names, and the kernel that was there before.
+    assert_eq!(packages.len(), rpm::PACKAGES.len() + 2);
+    assert!(packages.iter().all(|one| one.install_time > 1_700_000_000 && one.arch == "noarch"));
+    let list = sh(&instance, &format!("dnf -q repoquery --installed --queryformat '{}'", readers::ORIGIN_FORMAT));
+    readers::origins(&(list + "\n"), &mut packages).unwrap();
+    for package in &rpm::PACKAGES {
+        let newest = packages.iter().rfind(|one| one.name == package.name).unwrap();
+        let wanted = if is_security(package) { package.to } else { package.from };
+        assert_eq!(newest.evr.to_string(), wanted, "{}", package.name);
+        // The first versions were installed by rpm itself: dnf does not know from where.
+        assert_eq!(newest.from_repo.is_some(), is_security(package), "{newest:?}");
+    }
+    let files = sh(&instance, "cat /etc/yum.repos.d/*.repo");
+    let variables = readers::Variables::new("2023", "x86_64");
+    let configured = readers::repositories("fixture.repo", &files, &variables).unwrap();
+    let enabled: Vec<&str> = configured.iter().filter(|one| one.enabled).map(|one| one.id.as_str()).collect();
+    let known = sh(&instance, "dnf -q repolist --enabled | tail -n +2 | cut -d' ' -f1");
+    assert_eq!(enabled, known.lines().collect::<Vec<_>>());
 }
 
 /// Renders components of this repository as a recipe of a system would have them.
