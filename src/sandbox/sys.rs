@@ -1,12 +1,13 @@
 //! The system calls that have no safe wrapper, each in the smallest possible function.
 
 use super::Exit;
+pub(super) use crate::pidfd::open as pidfd_open;
 use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{ForkResult, Pid};
 use std::ffi::{CString, c_int, c_uint};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -93,16 +94,6 @@ pub(super) fn leave_like(exit: Exit) -> ! {
         }
         Exit::TimedOut | Exit::Restarted => leave(124),
     }
-}
-
-/// A descriptor of a process that stays with it, whatever happens to its number.
-#[expect(unsafe_code, reason = "pidfd_open has no safe wrapper")]
-pub(super) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
-    // SAFETY: pidfd_open takes two integers and returns a new descriptor (close-on-exec) or -1.
-    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
-    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just given us this descriptor.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Sends SIGKILL to the process behind a pidfd.
