@@ -9,15 +9,6 @@ use time::OffsetDateTime;
 
 const GATE: &str = "patches";
 
-/// States that are listed one by one in a scan.
-const OPEN: [State; 5] = [
-    State::Missing,
-    State::Failed,
-    State::InstalledRejected,
-    State::InstalledPendingReboot,
-    State::AvailableSecurityUpdate,
-];
-
 /// The verdict: an error when the scan says nothing, stale when it is old, a failure when more is open than allowed.
 pub(super) fn check(gate: &PatchGate, evidence: &Evidence, now: OffsetDateTime) -> Verdict {
     let Some(scan) = &evidence.patches else {
@@ -59,7 +50,7 @@ fn sanity(scan: &PatchScan) -> Result<(), String> {
     if scan.counts.installed == 0 && scan.counts.installed_other == 0 {
         return Err("nothing was scanned: not one installed package was looked at".to_owned());
     }
-    for state in OPEN {
+    for state in State::OPEN {
         let listed = scan.open.iter().filter(|item| item.state == state).count();
         if u32::try_from(listed) != Ok(scan.counts.of(state)) {
             let counted = scan.counts.of(state);

@@ -36,6 +36,16 @@ impl State {
         Self::AvailableSecurityUpdate,
     ];
 
+    /// States whose items have to be listed one by one in a scan: something is to be done about them. The service may leave
+    /// the others out.
+    pub const OPEN: [Self; 5] = [
+        Self::Missing,
+        Self::Failed,
+        Self::InstalledRejected,
+        Self::InstalledPendingReboot,
+        Self::AvailableSecurityUpdate,
+    ];
+
     /// The spelling of the service's answers and of the `State` filter of `DescribeInstancePatches`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -31,15 +31,6 @@ pub enum ScanError {
     },
 }
 
-/// States whose items must all be listed: the others may be left out by the service.
-const OPEN: [State; 5] = [
-    State::Missing,
-    State::Failed,
-    State::InstalledRejected,
-    State::InstalledPendingReboot,
-    State::AvailableSecurityUpdate,
-];
-
 /// The result of AWS-RunPatchBaseline on Windows or macOS as an evaluation: every state as the service gave it, with
 /// what the baseline has to do with it. Nothing is inferred that the scan does not say: which rule approved a patch is
 /// only told where the scan's classification and severity leave no doubt.
@@ -57,7 +48,7 @@ pub fn from_scan(
     if State::ALL.into_iter().all(|state| counts.of(state) == 0) {
         return Err(ScanError::NothingScanned);
     }
-    for state in OPEN {
+    for state in State::OPEN {
         let listed = items.iter().filter(|item| item.state == state).count();
         let listed = u32::try_from(listed).unwrap_or(u32::MAX);
         if counts.of(state) != listed {

@@ -17,6 +17,8 @@ use std::process::{Command, Stdio};
 const GLANCE: u8 = 100;
 /// The same between questions to systemd, each of which costs a start of systemctl.
 const BETWEEN: u16 = 400;
+/// Reads after the end of a job: what it had written is in the pipes, which hold at most a mebibyte.
+const LAST_READS: usize = 64;
 /// Where systemd listens, as soon as it can be asked anything.
 const MANAGER: &str = "/run/systemd/private";
 
@@ -84,8 +86,7 @@ impl Agent {
         let (mut out, mut err) = (Splitter::of_messages(), Splitter::default());
         loop {
             self.wait(&job)?;
-            let read = self.forward(&mut job.out, &mut out, |line| FromGuest::Out { line })?
-                | self.forward(&mut job.err, &mut err, |line| FromGuest::Err { line })?;
+            self.forward_both(&mut job, &mut out, &mut err)?;
             while let Some(message) = self.heard.pop_front() {
                 if let ToGuest::Answer { text } = message {
                     job.hear(text.as_bytes());
@@ -101,15 +102,11 @@ impl Agent {
             };
             // What it had written is in the pipes.
             if let Some(exit) = ended {
-                let mut more = read;
-                for _ in 0..64 {
-                    more = self.forward(&mut job.out, &mut out, |line| FromGuest::Out { line })?
-                        | self.forward(&mut job.err, &mut err, |line| FromGuest::Err { line })?;
-                    if !more {
+                for _ in 0..LAST_READS {
+                    if !self.forward_both(&mut job, &mut out, &mut err)? {
                         break;
                     }
                 }
-                tracing::trace!(more, "a job has ended");
                 self.finish(out, |line| FromGuest::Out { line })?;
                 self.finish(err, |line| FromGuest::Err { line })?;
                 return Ok(exit);
@@ -130,6 +127,13 @@ impl Agent {
             fds[0].revents().is_some_and(|flags| flags.contains(PollFlags::POLLIN))
         };
         if ready { self.hear() } else { Ok(()) }
+    }
+
+    /// Hands on what a job has written; whether there was something.
+    fn forward_both(&mut self, job: &mut Running, out: &mut Splitter, err: &mut Splitter) -> io::Result<bool> {
+        let said = self.forward(&mut job.out, out, |line| FromGuest::Out { line })?;
+        let complained = self.forward(&mut job.err, err, |line| FromGuest::Err { line })?;
+        Ok(said || complained)
     }
 
     /// Hands on what is there to be read; whether there was something.
