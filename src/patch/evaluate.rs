@@ -203,6 +203,11 @@ pub fn evaluate(baseline: &Baseline, inventory: &Inventory, context: &Context) -
     let mut notes = vec![];
     policy.notes(&mut notes);
     pending::notes(baseline, inventory, &mut notes);
+    if inventory.partial {
+        notes.push(
+            "what is not installed was left out of the inventory, so nothing is counted as not applicable".to_owned(),
+        );
+    }
     Ok(assemble(baseline, context, patches, not_applicable, notes))
 }
 
@@ -301,7 +306,8 @@ fn apt_sources(baseline: &Baseline, inventory: &Inventory) -> Result<(), Evaluat
 /// Notices are there when nothing else is approved, and Amazon Linux 2023 was read at its latest release.
 fn rpm_sources(baseline: &Baseline, inventory: &Inventory) -> Result<(), EvaluateError> {
     let sources = inventory.sources.len();
-    if !baseline.approves_non_security() && !inventory.advisories.iter().any(super::Advisory::in_force) {
+    let known = inventory.sources.iter().any(|source| source.notices > 0);
+    if !baseline.approves_non_security() && !known && !inventory.advisories.iter().any(super::Advisory::in_force) {
         return Err(EvaluateError::NoNotices { baseline: baseline.name.clone(), sources });
     }
     let locked = inventory.sources.iter().find(|source| !source.release.is_empty() && source.release != "latest");

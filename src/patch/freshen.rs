@@ -6,29 +6,49 @@ use std::collections::BTreeSet;
 
 /// Why the offers of one inventory say nothing about another one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the newer inventory is of `{fresh}`, the image is `{image}`: its package sources say nothing about the image")]
-pub struct OtherSystemError {
-    /// System of the image.
-    pub image: String,
-    /// System of the other inventory.
-    pub fresh: String,
+pub enum OffersError {
+    /// They are of another system.
+    #[error(
+        "the newer inventory is of `{fresh}`, the image is `{image}`: its package sources say nothing about the image"
+    )]
+    OtherSystem {
+        /// System of the image.
+        image: String,
+        /// System of the other inventory.
+        fresh: String,
+    },
+    /// Offers were left out of it that are needed.
+    #[error(
+        "the newer inventory leaves out what is not installed where it was taken, such as {package}, which the image has: \
+         take it whole"
+    )]
+    Partial {
+        /// A package of the image that is not installed there.
+        package: String,
+    },
 }
 
 impl Inventory {
     /// This image with the package sources as another inventory of the same system has read them, later as a rule: what
     /// is installed, held and running stays, what is offered and the notices are the other one's.
-    pub fn with_offers_of(&self, fresh: &Self) -> Result<Self, OtherSystemError> {
+    pub fn with_offers_of(&self, fresh: &Self) -> Result<Self, OffersError> {
         let system = |inventory: &Self| format!("{} {}", inventory.os_id, inventory.os_version);
         let same =
             |a: &Self, b: &Self| (&a.os_id, &a.os_version, &a.os_codename) == (&b.os_id, &b.os_version, &b.os_codename);
         if !same(self, fresh) {
-            return Err(OtherSystemError { image: system(self), fresh: system(fresh) });
+            return Err(OffersError::OtherSystem { image: system(self), fresh: system(fresh) });
+        }
+        let known: BTreeSet<&str> = fresh.installed.iter().map(|package| package.name.as_str()).collect();
+        let lacking = self.installed.iter().find(|package| !known.contains(package.name.as_str()));
+        if let Some(lacking) = lacking.filter(|_| fresh.partial) {
+            return Err(OffersError::Partial { package: lacking.name.clone() });
         }
         let mixed = Self {
             offered: fresh.offered.clone(),
             others: fresh.others.clone(),
             sources: fresh.sources.clone(),
             unread: fresh.unread.clone(),
+            partial: fresh.partial,
             advisories: fresh.advisories.clone(),
             ..self.clone()
         };
@@ -112,7 +132,10 @@ mod tests {
         let mixed = old.with_offers_of(&new).unwrap();
         assert_eq!((mixed.installed.len(), mixed.offered.len()), (2, 1));
         assert_eq!(mixed.others[0].packages, "c amd64 2\n");
+        let part = Inventory { partial: true, ..new.clone() };
+        assert_eq!(old.with_offers_of(&part).unwrap_err(), OffersError::Partial { package: "b".into() });
         let other = Inventory { os_version: "13".into(), ..new };
-        assert_eq!(old.with_offers_of(&other).unwrap_err().fresh, "debian 13");
+        let error = old.with_offers_of(&other).unwrap_err();
+        assert_eq!(error, OffersError::OtherSystem { image: "debian ".into(), fresh: "debian 13".into() });
     }
 }

@@ -26,6 +26,9 @@ pub struct Inventory {
     /// What the sources offer of everything else, in the compact form that counting needs.
     #[serde(default)]
     pub others: Vec<OtherOffers>,
+    /// Offers of what is not installed were left out: a verdict does not need them, and nothing is not applicable then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// The package indexes that were read; empty means that nothing can be said.
     pub sources: Vec<PackageSource>,
     /// Sources that are configured and could not be read. Any of these makes the inventory useless for a verdict:
@@ -355,11 +358,27 @@ pub struct PackageSource {
     pub codename: String,
     /// `Label`.
     pub label: String,
-    /// Whether its signature was verified or the source is declared trusted.
+    /// Whether its signature was verified or the source is declared trusted. On RPM systems: whether packages are only
+    /// installed when they are signed.
     pub trusted: bool,
+    /// How many notices it has, where some of them were left out of [`Inventory::advisories`] because they are about
+    /// nothing that is installed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub notices: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl PackageSource {
+    /// What people know it by: the id of a repository, or host and suite.
+    #[must_use]
+    pub fn name(&self) -> String {
+        if self.id.is_empty() { format!("{} {}", self.site, self.suite).trim().to_owned() } else { self.id.clone() }
+    }
+
     /// Whether Patch Manager takes what comes from here for a security update (patch-baselines.md 4.5): the source
     /// is trusted, and its suite says `security` or it is the security host.
     ///

@@ -30,6 +30,7 @@ fn full() -> Inventory {
             from: 0,
             packages: "vim x86_64 2:9-1 7\n".into(),
         }],
+        partial: true,
         sources: vec![PackageSource {
             id: "amazonlinux".into(),
             release: "latest".into(),

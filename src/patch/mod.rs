@@ -23,6 +23,7 @@
 
 mod apt;
 mod baseline;
+pub mod collect;
 mod compare;
 pub mod debian;
 mod diff;
@@ -64,7 +65,7 @@ pub use diff::{AdvisoryRow, DiffError, PACKAGE_DIFF_SCHEMA, PackageDiff, Package
 pub use entries::ENTRIES;
 pub use evaluate::{Context, EvaluateError, evaluate};
 pub use evaluation::{EVALUATION_SCHEMA, Evaluation, LevelCounts, OpenCounts, Operation, Patch, Summary};
-pub use freshen::OtherSystemError;
+pub use freshen::OffersError;
 pub use install::{Exclude, INSTALL_PLAN_SCHEMA, InstallPlan, PackageManager, PlanError, Planned, install_plan};
 pub use inventory::{
     Advisory, AdvisoryPackage, Hold, Inventory, Kernel, Offer, OtherOffer, OtherOffers, Package, PackageSource, Reboot,

@@ -3,7 +3,7 @@
 use super::baseline::{Baseline, Level};
 use super::evaluate::{Context, EvaluateError, evaluate};
 use super::evaluation::{Evaluation, Patch};
-use super::freshen::OtherSystemError;
+use super::freshen::OffersError;
 use super::inventory::Inventory;
 use super::outcome::State;
 use super::reason::Reason;
@@ -144,7 +144,7 @@ fn occasion(evaluation: &Evaluation) -> Occasion {
 pub enum RebuildError {
     /// The newer package sources are another system's.
     #[error(transparent)]
-    OtherSystem(#[from] OtherSystemError),
+    Offers(#[from] OffersError),
     /// The baseline says nothing about the image.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
@@ -279,10 +279,7 @@ mod tests {
         assert!(rebuild.needed());
         assert_eq!(rebuild.lacking[0].available.as_deref(), Some("0:5-2"));
         assert!(!check(&image("5-2", "2025-11-29")).unwrap().needed(), "not approved yet");
-        assert!(matches!(
-            check(&Inventory { os_id: "rocky".into(), ..newer.clone() }),
-            Err(RebuildError::OtherSystem(_))
-        ));
+        assert!(matches!(check(&Inventory { os_id: "rocky".into(), ..newer.clone() }), Err(RebuildError::Offers(_))));
         assert!(matches!(check(&Inventory { sources: vec![], ..newer }), Err(RebuildError::Evaluate(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! The inventory of a Debian-like system from the texts of its own files: os-release, dpkg's status, apt's lists.
 
 mod lists;
-mod os_release;
+pub(super) mod os_release;
 mod preferences;
 mod reader;
 mod release;

@@ -1,7 +1,7 @@
 //! `/etc/os-release`.
 
 /// The value of a field, without its quotes. Nothing is expanded: the values read here have no escapes.
-pub(super) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(in crate::patch) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let value = text.lines().rev().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='))?.trim();
     let unquoted = ['"', '\''].iter().find_map(|&quote| value.strip_prefix(quote)?.strip_suffix(quote));
     Some(unquoted.unwrap_or(value)).filter(|value| !value.is_empty())

@@ -1,7 +1,10 @@
 //! Compression, told by the first bytes and not by names.
 
 use super::error::{MetadataError, Problem};
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use ruzstd::decoding::StreamingDecoder;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 /// How bytes are compressed.
@@ -61,13 +64,46 @@ type Whole<R> = io::Chain<Cursor<Vec<u8>>, R>;
 enum Inner<R: BufRead> {
     Plain(Bounded<Whole<R>>),
     Gzip(Box<BufReader<Bounded<MultiGzDecoder<Whole<R>>>>>),
+    Xz(Box<BufReader<Bounded<XzReader<Whole<R>>>>>),
+    Zstd(Box<BufReader<Bounded<Frames<Whole<R>>>>>),
+    Bzip2(Box<BufReader<Bounded<MultiBzDecoder<Whole<R>>>>>),
 }
 
-/// Undoes gzip, and hands what is not compressed on as it is. What comes out is at most `limit` bytes: more is a
-/// [`Problem::Limit`] for the reader of it.
+/// Memory that a window of xz may take, in KiB: what the strongest setting of the program has is 64 MiB.
+const XZ_MEMORY: u32 = 256 << 10;
+
+/// Zstandard frames, one after the other: some programs write several.
+struct Frames<R: BufRead> {
+    /// Nothing only while one frame follows another, and after an error.
+    decoder: Option<StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>,
+}
+
+impl<R: BufRead> Frames<R> {
+    fn new(reader: R) -> io::Result<Self> {
+        Ok(Self { decoder: Some(StreamingDecoder::new(reader).map_err(io::Error::other)?) })
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.decoder {
+            let count = decoder.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(mut reader) = self.decoder.take().map(StreamingDecoder::into_inner) else { break };
+            if !reader.fill_buf()?.is_empty() {
+                *self = Self::new(reader)?;
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Undoes gzip, xz, Zstandard and bzip2, and hands what is not compressed on as it is. What comes out is at most `limit`
+/// bytes: more is a [`Problem::Limit`] for the reader of it.
 ///
-/// Other compressions are an error that names them: this crate has no decompressor for them, whoever reads the file must
-/// have it undone by one.
+/// zchunk is an error that names it: whoever reads the file must have it undone.
 pub fn decompressed<R: BufRead>(file: &str, mut reader: R, limit: u64) -> Result<Decompressed<R>, MetadataError> {
     let failed = |problem| MetadataError { file: file.to_owned(), at: 0, element: String::new(), problem };
     let mut first = Vec::new();
@@ -79,12 +115,19 @@ pub fn decompressed<R: BufRead>(file: &str, mut reader: R, limit: u64) -> Result
     let whole = Cursor::new(first).chain(reader);
     match codec {
         Codec::Plain => Ok(Decompressed(Inner::Plain(Bounded::new(whole, limit)))),
-        Codec::Gzip => {
-            let bytes = Bounded::new(MultiGzDecoder::new(whole), limit);
-            Ok(Decompressed(Inner::Gzip(Box::new(BufReader::with_capacity(1 << 16, bytes)))))
+        Codec::Gzip => Ok(Decompressed(Inner::Gzip(buffered(MultiGzDecoder::new(whole), limit)))),
+        Codec::Xz => Ok(Decompressed(Inner::Xz(buffered(XzReader::new_mem_limit(whole, true, XZ_MEMORY), limit)))),
+        Codec::Zstd => {
+            let frames = Frames::new(whole).map_err(|error| failed(Problem::Read(error.to_string())))?;
+            Ok(Decompressed(Inner::Zstd(buffered(frames, limit))))
         }
-        other => Err(failed(Problem::Compressed(other.name()))),
+        Codec::Bzip2 => Ok(Decompressed(Inner::Bzip2(buffered(MultiBzDecoder::new(whole), limit)))),
+        Codec::Zchunk => Err(failed(Problem::Compressed(codec.name()))),
     }
+}
+
+fn buffered<D: Read>(decoder: D, limit: u64) -> Box<BufReader<Bounded<D>>> {
+    Box::new(BufReader::with_capacity(1 << 16, Bounded::new(decoder, limit)))
 }
 
 impl<R: BufRead> Read for Decompressed<R> {
@@ -92,6 +135,9 @@ impl<R: BufRead> Read for Decompressed<R> {
         match &mut self.0 {
             Inner::Plain(reader) => reader.read(buffer),
             Inner::Gzip(reader) => reader.read(buffer),
+            Inner::Xz(reader) => reader.read(buffer),
+            Inner::Zstd(reader) => reader.read(buffer),
+            Inner::Bzip2(reader) => reader.read(buffer),
         }
     }
 }
@@ -101,6 +147,9 @@ impl<R: BufRead> BufRead for Decompressed<R> {
         match &mut self.0 {
             Inner::Plain(reader) => reader.fill_buf(),
             Inner::Gzip(reader) => reader.fill_buf(),
+            Inner::Xz(reader) => reader.fill_buf(),
+            Inner::Zstd(reader) => reader.fill_buf(),
+            Inner::Bzip2(reader) => reader.fill_buf(),
         }
     }
 
@@ -108,6 +157,9 @@ impl<R: BufRead> BufRead for Decompressed<R> {
         match &mut self.0 {
             Inner::Plain(reader) => reader.consume(count),
             Inner::Gzip(reader) => reader.consume(count),
+            Inner::Xz(reader) => reader.consume(count),
+            Inner::Zstd(reader) => reader.consume(count),
+            Inner::Bzip2(reader) => reader.consume(count),
         }
     }
 }
@@ -197,16 +249,36 @@ mod tests {
         assert_eq!(read(&bomb, 1 << 20).unwrap().len(), 1 << 20);
     }
 
+    /// By the programs themselves.
+    fn pack(program: &str, bytes: &[u8]) -> Vec<u8> {
+        let mut child = std::process::Command::new(program)
+            .arg("-c")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        child.wait_with_output().unwrap().stdout
+    }
+
     #[test]
-    fn other_compressions_are_named() {
-        for (bytes, name) in [
-            (&b"\xfd7zXZ\0\0"[..], "xz"),
-            (b"\x28\xb5\x2f\xfd\0", "zstd"),
-            (b"BZh91AY", "bzip2"),
-            (b"\0ZCK1", "zchunk"),
-        ] {
-            let Err(error) = decompressed("f", bytes, 10) else { panic!("{name}") };
-            assert_eq!(error.problem, Problem::Compressed(name));
+    fn what_other_programs_pack_is_undone() {
+        let text = b"<package type=\"rpm\"><name>bash</name></package>".repeat(2000);
+        for program in ["xz", "zstd", "bzip2"] {
+            let packed = pack(program, &text);
+            assert!(packed.len() < text.len() / 4, "{program} packs");
+            assert!(read(&packed, 1 << 20).unwrap() == text, "{program}");
+            assert!(read(&[&packed[..], &packed].concat(), 1 << 20).unwrap() == text.repeat(2), "{program}, twice");
+            assert!(read(&packed, 1000).unwrap_err().to_string().contains("limit of 1000"), "{program}");
+            for cut in [packed.len() / 2, packed.len() - 5] {
+                assert!(read(&packed[..cut], 1 << 20).is_err(), "{program} cut at {cut} of {}", packed.len());
+            }
         }
+    }
+
+    #[test]
+    fn zchunk_is_named() {
+        let Err(error) = decompressed("f", &b"\0ZCK1"[..], 10) else { panic!("it is not undone") };
+        assert_eq!(error.problem, Problem::Compressed("zchunk"));
     }
 }
