@@ -3,6 +3,7 @@
 use super::exit::{Exit, exit};
 use super::failure::Failure;
 use crate::lint::LintError;
+use crate::patch::EvaluateError;
 use crate::project::InitError;
 use crate::runner::table::TableError;
 use crate::sandbox::SandboxError;
@@ -28,6 +29,17 @@ fn sentence(error: &dyn Error) -> String {
 impl From<InitError> for Failure {
     fn from(error: InitError) -> Self {
         Self::new(Exit::Usage, sentence(&error))
+    }
+}
+
+impl From<EvaluateError> for Failure {
+    fn from(error: EvaluateError) -> Self {
+        // Nothing was looked at: that is no verdict.
+        let exit = match error {
+            EvaluateError::OperatingSystem { .. } | EvaluateError::Unsupported { .. } => Exit::Usage,
+            _ => Exit::NoEvidence,
+        };
+        Self::new(exit, sentence(&error))
     }
 }
 

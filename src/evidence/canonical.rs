@@ -13,6 +13,11 @@ pub fn digest(evidence: &Evidence) -> String {
     // Text keys and plain numbers only: this cannot fail. Should it ever, the digest is that of nothing, which no
     // document has, so nothing is approved by it.
     let text = serde_json::to_value(evidence).map(|value| canonical(&value)).unwrap_or_default();
+    sha256(&text)
+}
+
+/// `sha256:` and the hexadecimal SHA-256 of a text.
+pub(super) fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |mut digest, byte| {
         let _ = write!(digest, "{byte:02x}");
         digest

@@ -95,6 +95,14 @@ pub enum EvidenceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What the collector says is no usable inventory.
+    #[error("there is no inventory of instance {instance}: {reason}")]
+    Inventory {
+        /// Instance id.
+        instance: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The scan's result never showed up.
     #[error("the result of patch scan {snapshot} of instance {instance} did not show up within {}", human_duration(*after))]
     NoScanResult {
@@ -164,6 +172,9 @@ impl EvidenceError {
                     || "read the output above; `amiforge validate` tries again on a new instance".to_owned(),
                     |meaning| format!("the exit status means: {meaning}"),
                 ));
+            }
+            Self::Inventory { .. } => {
+                "look whether the image has dpkg or rpm and reaches its package sources, then validate again"
             }
             Self::ScanUnsound { .. } => {
                 "check that the package sources can be reached from the instance, then validate again"

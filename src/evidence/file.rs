@@ -1,6 +1,6 @@
 //! Evidence on disk: one JSON file per candidate, `<dir>/<recipe>/<arch>/<ami>.json`. Blocking.
 
-use super::{Evidence, SCHEMA};
+use super::{Candidate, Evidence, SCHEMA};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -78,15 +78,29 @@ static WRITES: AtomicU32 = AtomicU32::new(0);
 ///
 /// A reader sees the old or the new document, never a part: the text is written to a file beside it, synced, and renamed.
 pub fn save(dir: &Path, evidence: &Evidence) -> Result<PathBuf, FileError> {
-    let candidate = &evidence.candidate;
-    let folder = dir.join(part(&candidate.recipe)?).join(part(&candidate.arch)?);
-    let path = folder.join(format!("{}.json", part(&candidate.ami)?));
+    let path = place(dir, &evidence.candidate, "json")?;
     let mut text = serde_json::to_string_pretty(evidence)
         .map_err(|error| FileError::Unreadable { path: path.clone(), reason: error.to_string() })?;
     text.push('\n');
+    replace(path, &text)
+}
+
+/// Writes the inventory of a candidate beside its evidence, in the same way.
+pub fn save_inventory(dir: &Path, evidence: &Evidence, json: &str) -> Result<PathBuf, FileError> {
+    replace(place(dir, &evidence.candidate, "inventory.json")?, json)
+}
+
+fn place(dir: &Path, candidate: &Candidate, ending: &str) -> Result<PathBuf, FileError> {
+    let folder = dir.join(part(&candidate.recipe)?).join(part(&candidate.arch)?);
+    Ok(folder.join(format!("{}.{ending}", part(&candidate.ami)?)))
+}
+
+fn replace(path: PathBuf, text: &str) -> Result<PathBuf, FileError> {
+    let folder = path.parent().unwrap_or(&path).to_owned();
     fs::create_dir_all(&folder).map_err(|source| io_error(&folder, source))?;
     let count = WRITES.fetch_add(1, Ordering::Relaxed);
-    let unique = format!(".{}.{}.{count}.tmp", candidate.ami, std::process::id());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let unique = format!(".{name}.{}.{count}.tmp", std::process::id());
     let temporary = folder.join(unique);
     let written = write_synced(&temporary, text.as_bytes())
         .and_then(|()| fs::rename(&temporary, &path))
@@ -205,7 +219,7 @@ mod tests {
         };
         assert!(matches!(after(""), FileError::Unreadable { .. }));
         assert!(matches!(after(&text[..text.len() / 2]), FileError::Unreadable { .. }));
-        assert!(matches!(after(&text.replace("evidence/1", "evidence/2")), FileError::Schema { .. }));
+        assert!(matches!(after(&text.replace("evidence/2", "evidence/3")), FileError::Schema { .. }));
         assert!(matches!(after("{}"), FileError::Schema { .. }));
         assert!(matches!(after(&text.replace("\"tests\"", "\"test\"")), FileError::Unreadable { .. }));
         assert!(matches!(after(&text.replace(&ami, "ami-other")), FileError::Misplaced { .. }));

@@ -12,10 +12,10 @@ pub mod file;
 mod model;
 
 pub use canonical::digest;
-pub use collect::{CollectRequest, collect, recorded_digest};
+pub use collect::{CollectRequest, Collected, collect, inventory, recorded_digest};
 pub use error::EvidenceError;
 pub use model::{
-    Candidate, Evidence, Finding, ImageAttributes, InstalledPackage, NotReal, PackageChange, PatchScan, SCHEMA,
+    Candidate, Evidence, Finding, ImageAttributes, InstalledPackage, NotReal, OwnEvaluation, PatchScan, SCHEMA,
     TestResult, VulnerabilityScan,
 };
 

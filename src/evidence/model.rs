@@ -1,10 +1,10 @@
 //! The document.
 
-use crate::patch::{Counts, PatchItem};
+use crate::patch::{Counts, PackageDiff, PatchItem};
 use serde::{Deserialize, Serialize};
 
 /// The schema this program writes and reads.
-pub const SCHEMA: &str = "amiforge.evidence/1";
+pub const SCHEMA: &str = "amiforge.evidence/2";
 
 /// Everything known about one candidate. The digest is the SHA-256 of its canonical JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,10 +18,16 @@ pub struct Evidence {
     pub collected_at: String,
     /// Packages installed on a fresh instance.
     pub packages: Vec<InstalledPackage>,
-    /// Packages that the build changed, when the image recorded what it had before.
-    pub changes: Option<Vec<PackageChange>>,
+    /// Digest of the inventory that the packages are from, `sha256:` over its JSON; it lies beside the evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<String>,
+    /// What the build changed, when the image recorded what it had before.
+    pub changes: Option<PackageDiff>,
     /// The patch scan; absent when it could not be made.
     pub patches: Option<PatchScan>,
+    /// What amiforge itself says of the inventory; absent when it does not know the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<OwnEvaluation>,
     /// The build's tests; absent when none ran.
     pub tests: Option<TestResult>,
     /// Attributes of the image.
@@ -58,14 +64,23 @@ pub struct InstalledPackage {
     pub version: String,
 }
 
-/// A package that differs from the parent. `from` absent: installed; `to` absent: removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct PackageChange {
-    pub name: String,
-    pub arch: String,
-    pub from: Option<String>,
-    pub to: Option<String>,
+/// What amiforge itself makes of baseline and inventory. Gates look at what the service says; this has the reasons.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnEvaluation {
+    /// Name of the baseline.
+    pub baseline: String,
+    /// How many patches are in which state; absent when there is no evaluation.
+    pub counts: Option<Counts>,
+    /// Why each open patch is open, a sentence each.
+    pub open: Vec<String>,
+    /// Where the service says something else, a sentence each.
+    pub differences: Vec<String>,
+    /// What a reader has to know.
+    pub notes: Vec<String>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// The result of AWS-RunPatchBaseline (Scan) on a fresh instance.
@@ -164,7 +179,9 @@ pub(crate) mod tests {
             },
             collected_at: "2026-11-23T11:00:00Z".into(),
             packages: vec![InstalledPackage { name: "bash".into(), arch: "amd64".into(), version: "5.2-1".into() }],
-            changes: Some(vec![]),
+            inventory: None,
+            changes: None,
+            evaluation: None,
             patches: Some(PatchScan {
                 baseline: "AWS-DebianDefaultPatchBaseline".into(),
                 expected_baseline: "AWS-DebianDefaultPatchBaseline".into(),

@@ -1,7 +1,7 @@
 //! A package diff as text, Markdown and JSON.
 
 use super::diff::{PackageDiff, PackageRow};
-use crate::diagnostic::render::printable;
+use crate::diagnostic::render::{markdown_cell, printable};
 use std::fmt::Write as _;
 
 impl PackageDiff {
@@ -49,7 +49,7 @@ impl PackageDiff {
                 rows.len()
             );
             for row in rows {
-                let [name, versions, notices] = cells(row, escaped);
+                let [name, versions, notices] = cells(row, markdown_cell);
                 let _ = writeln!(text, "| {name} | {versions} | {notices} |");
             }
         }
@@ -81,24 +81,6 @@ fn cells(row: &PackageRow, safe: fn(&str) -> String) -> [String; 3] {
 
 fn plain(text: &str) -> String {
     printable(text).replace(['\n', '\t'], " ")
-}
-
-/// Nothing in a cell ends it, begins markup or a link.
-fn escaped(text: &str) -> String {
-    let mut safe = String::new();
-    for c in plain(text).chars() {
-        match c {
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '&' => safe.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
-                safe.push('\\');
-                safe.push(c);
-            }
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 fn title(word: &str) -> String {

@@ -82,7 +82,7 @@ pub use rpm_inventory::RpmReader;
 pub use service_scan::{ScanError, from_scan};
 pub use settings::{
     ApprovedList, AptSecurity, DateOrder, InstalledRejected, MissingDate, MissingSeverity, NoNotices, PendingReboot,
-    RejectedIds, SecurityNotice, SettingLine, Settings, Vanished,
+    RejectedIds, SecurityNotice, SettingError, SettingLine, Settings, Vanished,
 };
 pub use version::{DebianVersion, Evr, EvrError, Nevra, VersionError, rpmvercmp};
 pub use whatif::{

@@ -145,7 +145,42 @@ pub struct SettingLine {
     pub recommended: bool,
 }
 
+/// A position that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// No conflict has that name.
+    #[error("nothing to assume is called `{name}`; there is: {}", known.join(", "))]
+    Name {
+        /// The name.
+        name: String,
+        /// All that there is.
+        known: Vec<String>,
+    },
+    /// The conflict has no such position.
+    #[error("`{name}` cannot be `{value}`: {why}")]
+    Value {
+        /// The name.
+        name: String,
+        /// The value.
+        value: String,
+        /// What it can be.
+        why: String,
+    },
+}
+
 impl Settings {
+    /// With another position, both by their names in the document of an evaluation: `date_order`, `issued_only`.
+    pub fn with(self, name: &str, value: &str) -> Result<Self, SettingError> {
+        let wrong = |why: String| SettingError::Value { name: name.to_owned(), value: value.to_owned(), why };
+        let mut all = serde_json::to_value(self).map_err(|error| wrong(error.to_string()))?;
+        let known: Vec<String> = all.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        match all.get_mut(name) {
+            Some(position) => *position = value.into(),
+            None => return Err(SettingError::Name { name: name.to_owned(), known }),
+        }
+        serde_json::from_value(all).map_err(|error| wrong(error.to_string()))
+    }
+
     /// Every position, by number of its conflict.
     #[must_use]
     pub fn lines(&self) -> Vec<SettingLine> {

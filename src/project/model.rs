@@ -1,5 +1,6 @@
 use crate::component::rules::Levels;
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
+use crate::patch::{self, Baseline};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,17 @@ pub struct Project {
     pub baselines: BTreeMap<String, Arc<SourceFile>>,
     /// What is doubtful but not refused; errors never get this far.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Project {
+    /// The patch baseline of that name: one of `baselines/`, or one of AWS's. Files were checked when the project was read.
+    #[must_use]
+    pub fn baseline(&self, name: &str) -> Option<Baseline> {
+        match self.baselines.get(name) {
+            Some(source) => patch::parse_baseline(source).ok(),
+            None => patch::predefined(name),
+        }
+    }
 }
 
 /// `lint:`, how strict the linter is and what it has to know.

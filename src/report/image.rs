@@ -1,8 +1,8 @@
 //! Reports about images: plan, verdicts, channels, and the closing block of a run.
 
 use crate::consume::Listing;
-use crate::evidence::PackageChange;
 use crate::gate::{Verdict, VerdictStatus};
+use crate::patch::PackageDiff;
 use crate::plan::{Action, Change, ImagePlan, Plan};
 use crate::run::RunReport;
 use std::fmt::Write as _;
@@ -127,7 +127,7 @@ pub fn closing(report: &RunReport) -> String {
     for line in verdicts(&report.verdicts).lines() {
         let _ = writeln!(text, "  {line}");
     }
-    text.push_str(&packages(report.evidence.changes.as_deref()));
+    text.push_str(&packages(report.evidence.changes.as_ref()));
     let arch = if report.arch == "x86_64" { String::new() } else { format!(" --arch {}", report.arch) };
     let (recipe, channel) = (&report.recipe, &report.promotion.channel);
     let mut next = vec![
@@ -149,21 +149,27 @@ pub fn closing(report: &RunReport) -> String {
 }
 
 /// The packages the build changed, from → to.
-fn packages(changes: Option<&[PackageChange]>) -> String {
+fn packages(changes: Option<&PackageDiff>) -> String {
     let Some(changes) = changes else {
         return "  patched          unknown: the image did not record what it had before\n".to_owned();
     };
-    let patched: Vec<&PackageChange> =
-        changes.iter().filter(|change| change.from.is_some() && change.to.is_some()).collect();
-    let added = changes.iter().filter(|change| change.from.is_none()).count();
-    let removed = changes.iter().filter(|change| change.to.is_none()).count();
-    let mut text = format!("  patched          {} packages, {added} added, {removed} removed\n", patched.len());
-    for change in patched.iter().take(PACKAGES) {
-        let (from, to) = (change.from.as_deref().unwrap_or("-"), change.to.as_deref().unwrap_or("-"));
-        let _ = writeln!(text, "    {:<24} {from} → {to}", change.name);
+    let PackageDiff { upgraded, added, removed, downgraded, .. } = changes;
+    let mut text =
+        format!("  patched          {} packages, {} added, {} removed", upgraded.len(), added.len(), removed.len());
+    if !downgraded.is_empty() {
+        let _ = write!(text, ", {} downgraded", downgraded.len());
     }
-    if patched.len() > PACKAGES {
-        let _ = writeln!(text, "    … and {} more in the evidence", patched.len() - PACKAGES);
+    if changes.notices_known {
+        let _ = write!(text, ", {} CVEs fixed", changes.fixed_cves().len());
+    }
+    text.push('\n');
+    for row in downgraded.iter().chain(upgraded).take(PACKAGES) {
+        let (from, to) = (row.from.as_deref().unwrap_or("-"), row.to.as_deref().unwrap_or("-"));
+        let _ = writeln!(text, "    {:<24} {from} → {to}", row.name);
+    }
+    let changed = downgraded.len() + upgraded.len();
+    if changed > PACKAGES {
+        let _ = writeln!(text, "    … and {} more in the evidence", changed - PACKAGES);
     }
     text
 }
@@ -179,19 +185,27 @@ fn short(digest: &str) -> String {
 mod tests {
     use super::*;
 
-    fn change(from: Option<&str>, to: Option<&str>) -> PackageChange {
-        PackageChange {
-            name: "openssl".into(),
-            arch: "amd64".into(),
-            from: from.map(Into::into),
-            to: to.map(Into::into),
-        }
-    }
-
     #[test]
     fn patched_packages_are_named_from_and_to_and_others_counted() {
-        let text = packages(Some(&[change(Some("1"), Some("2")), change(None, Some("1")), change(Some("3"), None)]));
+        let inventory = |packages: &[(&str, &str)]| crate::patch::Inventory {
+            os_id: "debian".into(),
+            installed: packages
+                .iter()
+                .map(|(name, version)| crate::patch::Package {
+                    name: (*name).into(),
+                    arch: "amd64".into(),
+                    version: (*version).into(),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        };
+        let (before, after) =
+            (inventory(&[("openssl", "1"), ("old", "3")]), inventory(&[("openssl", "2"), ("new", "1")]));
+        let text = packages(Some(&crate::patch::package_diff(&before, &after).unwrap()));
         assert_eq!(text, "  patched          1 packages, 1 added, 1 removed\n    openssl                  1 → 2\n");
+        let back = packages(Some(&crate::patch::package_diff(&after, &before).unwrap()));
+        assert!(back.contains("1 downgraded\n    openssl                  2 → 1\n"), "{back}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Text and JSON of what users see. Pure: values in, text out.
 
 mod cache;
+pub mod evaluation;
 mod files;
 #[cfg(feature = "aws")]
 mod image;

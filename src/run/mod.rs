@@ -9,7 +9,7 @@ mod stages;
 
 use channel::holder;
 pub use error::RunError;
-pub use stages::{Candidate, Judged, Work};
+pub use stages::{Candidate, Judged, Work, inventory};
 
 use crate::build::Built;
 use crate::event::Events;

@@ -5,8 +5,10 @@ use crate::aws::Cloud;
 use crate::build::{self, BuildOptions, Built};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Ending, Events, Stage};
-use crate::evidence::{self, CollectRequest, Evidence, EvidenceError};
+use crate::evidence::{self, CollectRequest, Collected, Evidence, EvidenceError};
 use crate::gate::{self, Verdict};
+use crate::patch::Inventory;
+use crate::patch::collect::Scope;
 use crate::plan::{self, Action, ImagePlan, Plan};
 use crate::project::{Arch, Channel, Project, Recipe};
 
@@ -176,6 +178,14 @@ impl Work<'_> {
         self.collect(candidate, events).await
     }
 
+    /// The inventory of the candidate, taken on a fresh instance of it.
+    pub async fn inventory(&self, events: &Events) -> Result<Inventory, RunError> {
+        let rendered = self.check(events)?;
+        let (built, fingerprint) = self.candidate(&rendered).await?;
+        let request = self.collect_request(&Candidate::built(&built, &fingerprint));
+        take(self.cloud, &request, events).await
+    }
+
     /// Waits until no other process collects evidence about this image: the file and the digest on the image are written
     /// one after the other and must be of one mind. The lock ends with the returned file, and with the process.
     async fn evidence_turn(&self, ami: &str) -> Result<File, RunError> {
@@ -197,8 +207,13 @@ impl Work<'_> {
         events.started(Stage::Validate, format!("fresh instance of {}", candidate.ami));
         let request = self.collect_request(candidate);
         let collected = evidence::collect(self.cloud, &request, events).await;
-        let evidence = failing(events, Stage::Validate, collected)?;
-        let file = evidence::file::save(&self.evidence_folder(), &evidence).map_err(EvidenceError::from)?;
+        let Collected { evidence, inventory } = failing(events, Stage::Validate, collected)?;
+        let folder = self.evidence_folder();
+        evidence::file::save_inventory(&folder, &evidence, &inventory).map_err(EvidenceError::from)?;
+        let file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
+        for difference in evidence.evaluation.iter().flat_map(|own| &own.differences) {
+            events.note(Stage::Validate, difference.clone());
+        }
         let counts = evidence.patches.as_ref().map(|scan| scan.counts).unwrap_or_default();
         let message = format!(
             "{} packages; patches: {} installed, {} missing, {} rejected",
@@ -271,6 +286,7 @@ impl Work<'_> {
             fingerprint: candidate.fingerprint.clone(),
             tests: built.and_then(|built| built.tests.clone()),
             expected_baseline: self.recipe.baseline.clone(),
+            baseline: self.project.baseline(&self.recipe.baseline),
             caller: super::holder(),
         }
     }
@@ -278,6 +294,40 @@ impl Work<'_> {
     fn evidence_folder(&self) -> PathBuf {
         self.project.root.join(".amiforge/evidence")
     }
+}
+
+/// The inventory of an AMI, whoever made it.
+pub async fn inventory(
+    cloud: &Cloud,
+    project: &Project,
+    ami: &str,
+    arch: Option<&str>,
+    events: &Events,
+) -> Result<Inventory, RunError> {
+    let request = CollectRequest {
+        location: cloud.home().clone(),
+        project: project.name.clone(),
+        recipe: "inventory".to_owned(),
+        arch: arch.unwrap_or("x86_64").to_owned(),
+        ami: ami.to_owned(),
+        image_arn: None,
+        image_version: None,
+        fingerprint: None,
+        tests: None,
+        expected_baseline: String::new(),
+        baseline: None,
+        caller: super::holder(),
+    };
+    take(cloud, &request, events).await
+}
+
+async fn take(cloud: &Cloud, request: &CollectRequest, events: &Events) -> Result<Inventory, RunError> {
+    events.started(Stage::Validate, format!("fresh instance of {}", request.ami));
+    let taken = evidence::inventory(cloud, request, Scope::Whole, events).await;
+    let inventory = failing(events, Stage::Validate, taken)?;
+    let message = format!("inventory: {} packages", inventory.installed.len());
+    events.finished(Stage::Validate, Ending::Done, message);
+    Ok(inventory)
 }
 
 fn creations(plan: &Plan) -> usize {

@@ -50,6 +50,14 @@ pub enum TrialError {
     /// Documents that may not be run as they are.
     #[error("the documents cannot be run as they are")]
     Refused(Vec<Diagnostic>),
+    /// No inventory came of an instance.
+    #[error("there is no inventory of `{root}`: {reason}")]
+    Inventory {
+        /// The root.
+        root: String,
+        /// Why.
+        reason: String,
+    },
     /// An option that cannot be followed here.
     #[error("{message}")]
     Option {
@@ -87,6 +95,8 @@ impl TrialError {
             Self::Refused(_) => 3,
             Self::Sandbox(error) => sandbox_exit(error),
             Self::Io { .. } => 1,
+            // Without one nothing is known of the image.
+            Self::Inventory { .. } => 8,
             _ => 2,
         }
     }

@@ -17,7 +17,7 @@
 //! | `record`, `explain`, `result` | what the runner told, why it failed, data for reports and gates |
 //! | `fact` | what was real and what was not |
 //! | `place`, `keep` | folders of running trials; instances that were left |
-//! | `enter` | an instance to look around in |
+//! | `enter`, `inventory` | an instance to look around in; what is installed in it and offered to it |
 //! | `machine` | what a run with the image's own kernel (`--vm`) needs more |
 //! | `stop` | ending all of it from another thread |
 //! | [`sanitize`] | cleaning an instance before an image is made of it, shared with the local environment |
@@ -36,6 +36,7 @@ mod enter;
 mod error;
 mod explain;
 pub mod fact;
+mod inventory;
 mod keep;
 mod machine;
 mod matrix;
@@ -56,6 +57,7 @@ pub use document::{Planned, TrialDocument};
 pub use enter::{Entered, Entry, enter};
 pub use error::TrialError;
 pub use fact::Fact;
+pub use inventory::inventory;
 pub use keep::{Kept, Shelf};
 pub use matrix::Trial;
 pub use parameters::Given;

@@ -26,7 +26,7 @@ pub use concise::concise;
 pub use github::github;
 pub use json::json;
 pub use junit::junit;
-pub use printable::printable;
+pub use printable::{markdown_cell, printable};
 pub use sarif::sarif;
 pub use text::text;
 

@@ -16,6 +16,22 @@ pub fn printable(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
+/// The text as one cell of a Markdown table: nothing in it ends the cell, begins markup or a link.
+#[must_use]
+pub fn markdown_cell(text: &str) -> String {
+    let mut safe = String::new();
+    for c in printable(text).replace(['\n', '\t'], " ").chars() {
+        match c {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => safe.extend(['\\', c]),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
 /// As [`printable`], and cut to a length that a person may read.
 pub(super) fn message(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {

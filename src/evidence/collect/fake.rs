@@ -37,8 +37,8 @@ struct State {
 pub(super) struct Fake {
     state: Mutex<State>,
     instead: Override,
-    /// Lines of `dpkg-query` on the instance.
-    pub(super) packages: String,
+    /// Its package database and package lists, as files.
+    system: tempfile::TempDir,
     /// Missing patches: `name.arch`, version.
     pub(super) missing: Vec<(&'static str, &'static str)>,
     /// Where the list from before patching lies; the real path is not there.
@@ -53,13 +53,8 @@ impl std::fmt::Debug for Fake {
 
 impl Fake {
     pub(super) fn new(instead: impl Fn(&str, usize, &str) -> Option<Answer> + Send + Sync + 'static) -> Self {
-        Self {
-            state: Mutex::default(),
-            instead: Box::new(instead),
-            packages: "ii \\tbash\\tamd64\\t5.2-2\\nrc \\told\\tamd64\\t1\\nhi \\tcurl\\tamd64\\t8-1\\n".into(),
-            missing: vec![],
-            before: "/nowhere".into(),
-        }
+        let (missing, before) = (vec![], "/nowhere".into());
+        Self { state: Mutex::default(), instead: Box::new(instead), system: system(), missing, before }
     }
 
     /// How often an operation was called.
@@ -161,10 +156,10 @@ impl Fake {
 
     /// Runs the script as the agent does, with another package database.
     fn shell(&self, script: &str) -> String {
-        let script = script.replace("/usr/share/amiforge/packages-before.tsv.gz", &self.before);
-        // A shell function may not have a hyphen in its name.
-        let script = script.replace("dpkg-query", "query");
-        let script = format!("query() {{ printf '{}'; }}\n{script}", self.packages);
+        let mut script = script.replace("/usr/share/amiforge/packages-before.tsv.gz", &self.before);
+        for path in ["/etc/os-release", "/var/lib/dpkg/status", "/var/lib/apt/lists", "/etc/apt/"] {
+            script = script.replace(path, &format!("{}{path}", self.system.path().display()));
+        }
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -197,6 +192,32 @@ impl Fake {
         }
         answer
     }
+}
+
+/// A Debian with two packages and the remains of a third; `curl` has an update among the security updates.
+fn system() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let stanza = |name: &str, status: &str, version: &str| {
+        let status = if status.is_empty() { String::new() } else { format!("Status: {status}\n") };
+        format!("Package: {name}\n{status}Priority: optional\nArchitecture: amd64\nVersion: {version}\n\n")
+    };
+    let installed = [("bash", "install ok installed", "5.2-2"), ("old", "deinstall ok config-files", "1")];
+    let status: String = installed.iter().map(|(name, status, version)| stanza(name, status, version)).collect();
+    write("var/lib/dpkg/status", &(status + &stanza("curl", "hold ok installed", "8-1")));
+    write("etc/os-release", "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n");
+    write("etc/apt/sources.list", "deb [trusted=yes] http://repo.example/debian bookworm-security main\n");
+    let stem = "var/lib/apt/lists/repo.example_debian_dists_bookworm-security_";
+    write(&format!("{stem}Release"), "Suite: stable-security\nCodename: bookworm-security\n");
+    write(
+        &format!("{stem}main_binary-amd64_Packages"),
+        &(stanza("bash", "", "5.2-2") + &stanza("curl", "", "8-1+deb12u1")),
+    );
+    folder
 }
 
 const IMAGE: &str = "<imagesSet><item><imageId>ami-1</imageId><name>acme-debian-12 1.0.3</name><imageState>available</imageState>\

@@ -1,36 +1,28 @@
-//! The packages of the instance, those of its parent, and the difference.
+//! The inventory of the instance, the packages of its parent, and the difference.
 
 use super::instance::Running;
 use super::site::Site;
 use super::transport::{fetch, gunzip};
 use crate::evidence::error::EvidenceError;
-use crate::evidence::model::{InstalledPackage, PackageChange};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::evidence::model::InstalledPackage;
+use crate::patch::collect::{self, Refresh, Scope};
+use crate::patch::{DiffError, Inventory, Package, PackageDiff, package_diff};
+use std::collections::BTreeSet;
 
 /// Sorted, each once.
 pub(super) type Packages = Vec<InstalledPackage>;
-
-/// Prints `name<TAB>arch<TAB>version` per installed package. The second letter of dpkg's abbreviated status is the
-/// state; keys that rpm keeps among its packages are none.
-const LIST: &str = r#"if command -v dpkg-query >/dev/null; then
-  dpkg-query --show --showformat='${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n' >"$work/all"
-  awk -F '\t' 'BEGIN { OFS = FS } substr($1, 2, 1) == "i" { print $2, $3, $4 }' "$work/all"
-elif command -v rpm >/dev/null; then
-  rpm --query --all --queryformat '%{NAME}\t%{ARCH}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n' >"$work/all"
-  awk -F '\t' '$1 != "gpg-pubkey"' "$work/all"
-else
-  echo "the image has neither dpkg-query nor rpm" >&2
-  exit 3
-fi"#;
 
 /// Prints the list that our patch component wrote before it patched; nothing when the image has none.
 const BEFORE: &str = r#"list=/usr/share/amiforge/packages-before.tsv.gz
 if [ -e "$list" ]; then cat "$list"; fi"#;
 
-/// The installed packages. None at all is an error.
-pub(super) async fn installed(site: &Site, instance: &Running) -> Result<Packages, EvidenceError> {
-    let data = fetch(site, instance, "the list of packages", LIST).await?.unwrap_or_default();
-    read(instance, &data)
+/// What is installed and what is offered of it. The package lists are as new as those of the scan before.
+pub(super) async fn taken(site: &Site, instance: &Running, scope: Scope) -> Result<Inventory, EvidenceError> {
+    let script = collect::collector(scope, Refresh::IfOld);
+    let data = fetch(site, instance, "the inventory", &script).await?.unwrap_or_default();
+    let unusable = |reason: String| EvidenceError::Inventory { instance: instance.id().to_owned(), reason };
+    // A maintainer's name in another encoding must not end it.
+    collect::read(&String::from_utf8_lossy(&data)).map_err(|error| unusable(error.to_string()))
 }
 
 /// The packages that were there before the build patched; nothing when the image did not record them.
@@ -67,44 +59,27 @@ fn parse(data: &[u8]) -> Result<Packages, String> {
     Ok(packages.into_iter().collect())
 }
 
-/// What differs, sorted by name and architecture. A package that is installed in several versions (kernels) is
-/// compared version by version.
-pub(super) fn changes(before: &[InstalledPackage], after: &[InstalledPackage]) -> Vec<PackageChange> {
-    let (before, after) = (versions(before), versions(after));
-    let keys: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
-    let none = BTreeSet::new();
-    let mut changes = vec![];
-    for (name, arch) in keys {
-        let old = before.get(&(name, arch)).unwrap_or(&none);
-        let new = after.get(&(name, arch)).unwrap_or(&none);
-        let removed: Vec<&str> = old.difference(new).copied().collect();
-        let added: Vec<&str> = new.difference(old).copied().collect();
-        let mut change = |from: Option<&str>, to: Option<&str>| {
-            let (from, to) = (from.map(str::to_owned), to.map(str::to_owned));
-            changes.push(PackageChange { name: name.to_owned(), arch: arch.to_owned(), from, to });
-        };
-        if let ([from], [to]) = (&removed[..], &added[..]) {
-            change(Some(from), Some(to));
-            continue;
-        }
-        for from in removed {
-            change(Some(from), None);
-        }
-        for to in added {
-            change(None, Some(to));
-        }
-    }
-    changes
+/// The packages of an inventory.
+pub(super) fn packages(inventory: &Inventory) -> Packages {
+    let package = |package: &Package| InstalledPackage {
+        name: package.name.clone(),
+        arch: package.arch.clone(),
+        version: package.version.clone(),
+    };
+    inventory.installed.iter().map(package).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The versions of every package, by name and architecture.
-fn versions(packages: &[InstalledPackage]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
-    let mut versions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for package in packages {
-        let key = (package.name.as_str(), package.arch.as_str());
-        versions.entry(key).or_default().insert(package.version.as_str());
-    }
-    versions
+/// What the build changed. The notices are those that the sources have now.
+pub(super) fn changes(before: &[InstalledPackage], after: &Inventory) -> Result<PackageDiff, DiffError> {
+    let package = |package: &InstalledPackage| Package {
+        name: package.name.clone(),
+        arch: package.arch.clone(),
+        version: package.version.clone(),
+        ..Package::default()
+    };
+    let installed = before.iter().map(package).collect();
+    let before = Inventory { os_id: after.os_id.clone(), installed, ..Inventory::default() };
+    package_diff(&before, after)
 }
 
 #[cfg(test)]
@@ -116,27 +91,23 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_this_machine_can_be_read() {
-        let script = format!("set -eu\nwork=$(mktemp -d)\n{LIST}\nrm -rf \"$work\"");
-        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let packages = parse(&output.stdout).unwrap();
-        assert!(packages.iter().any(|package| package.name == "dpkg" && !package.version.is_empty()));
-    }
-
-    #[test]
-    fn changes_are_updates_installations_and_removals() {
-        let before = packages("bash amd64 1\ncurl amd64 1\nkernel x86_64 1\nkernel x86_64 2\nold all 1\n");
-        let after =
-            packages("bash amd64 2\ncurl amd64 1\nkernel x86_64 2\nkernel x86_64 3\nkernel x86_64 4\nnew all 1\n");
-        let changes = changes(&before, &after);
-        let read = |change: &PackageChange| {
-            let side = |version: &Option<String>| version.clone().unwrap_or_else(|| "-".into());
-            format!("{} {}>{}", change.name, side(&change.from), side(&change.to))
+    fn changes_name_what_was_patched() {
+        let before = packages("bash amd64 1\ncurl amd64 1\nold all 1\n");
+        let after = Inventory {
+            os_id: "debian".into(),
+            installed: packages("bash amd64 2\ncurl amd64 1\nnew all 1\n")
+                .into_iter()
+                .map(|p| Package { name: p.name, arch: p.arch, version: p.version, ..Package::default() })
+                .collect(),
+            ..Inventory::default()
         };
-        let expected = ["bash 1>2", "kernel 1>-", "kernel ->3", "kernel ->4", "new ->1", "old 1>-"];
-        assert_eq!(changes.iter().map(read).collect::<Vec<_>>(), expected);
-        assert_eq!(super::changes(&after, &after), []);
+        let diff = changes(&before, &after).unwrap();
+        let names = |rows: &[crate::patch::PackageRow]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (names(&diff.upgraded), names(&diff.added), names(&diff.removed)),
+            (vec!["bash".into()], vec!["new".into()], vec!["old".into()])
+        );
+        assert_eq!(super::packages(&after).len(), 3);
     }
 
     #[test]

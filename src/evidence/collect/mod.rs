@@ -4,16 +4,20 @@ mod command;
 mod image;
 mod instance;
 mod inventory;
+mod own;
 mod scan;
 mod site;
 mod transport;
 
+use super::PatchScan;
+use super::canonical::{digest, sha256};
 use super::error::EvidenceError;
 use super::model::{Candidate, Evidence, SCHEMA, TestResult};
-use super::{PatchScan, digest};
 use crate::aws::Cloud;
 use crate::clock::rfc3339;
 use crate::event::{Events, Stage};
+use crate::patch::collect::Scope;
+use crate::patch::{Baseline, Inventory};
 use crate::project::Location;
 pub use image::recorded_digest;
 use instance::Running;
@@ -43,8 +47,19 @@ pub struct CollectRequest {
     pub tests: Option<TestResult>,
     /// Name of the recipe's patch baseline.
     pub expected_baseline: String,
+    /// The baseline itself, where it is known: the project's own, or one of AWS's.
+    pub baseline: Option<Baseline>,
     /// Who asks: host and process. Two that look at one image at once must not share an instance.
     pub caller: String,
+}
+
+/// What was collected.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// The inventory it is about, as JSON; the evidence has its digest.
+    pub inventory: String,
 }
 
 /// Collects the evidence of a candidate and tags its AMI with the digest.
@@ -54,54 +69,90 @@ pub struct CollectRequest {
 ///
 /// # Errors
 /// See [`EvidenceError`]. Evidence that is incomplete or cannot be believed is an error, never a document.
-pub async fn collect(cloud: &Cloud, request: &CollectRequest, events: &Events) -> Result<Evidence, EvidenceError> {
+pub async fn collect(cloud: &Cloud, request: &CollectRequest, events: &Events) -> Result<Collected, EvidenceError> {
     collect_at(&Site::of(cloud, request, events), request).await
 }
 
-async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Evidence, EvidenceError> {
-    let (image, created_at) = image::attributes(site, &request.ami).await?;
+/// The inventory of an image, taken on a fresh instance of it, which is always terminated.
+///
+/// # Errors
+/// See [`EvidenceError`].
+pub async fn inventory(
+    cloud: &Cloud,
+    request: &CollectRequest,
+    scope: Scope,
+    events: &Events,
+) -> Result<Inventory, EvidenceError> {
+    let site = &Site::of(cloud, request, events);
+    image::attributes(site, &request.ami).await?;
+    let look = async |instance: &Running| {
+        instance.wait_online(site).await?;
+        site.progress(format!("taking the inventory of {}", instance.id()));
+        inventory::taken(site, instance, scope).await
+    };
+    on_instance(site, request, look).await
+}
+
+/// Starts an instance, has it looked at, and ends it whatever came of that.
+async fn on_instance<T>(
+    site: &Site,
+    request: &CollectRequest,
+    look: impl AsyncFnOnce(&Running) -> Result<T, EvidenceError>,
+) -> Result<T, EvidenceError> {
     site.progress(format!("starting an instance of {}", request.ami));
     let instance = instance::launch(site, request).await?;
-    let observed = observe(site, request, &instance).await;
+    let observed = look(&instance).await;
     site.progress(format!("ending {}", instance.id()));
-    let ended = instance.terminate(site).await;
-    let (packages, before, patches) = match (observed, ended) {
-        (Ok(observed), Ok(())) => observed,
-        (Ok(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
+    match (observed, instance.terminate(site).await) {
+        (Ok(observed), Ok(())) => Ok(observed),
+        (Ok(_), Err(error)) | (Err(error), Ok(())) => Err(error),
         (Err(error), Err(left_over)) => {
             site.events.note(Stage::Validate, left_over.to_string());
-            return Err(error);
+            Err(error)
         }
-    };
+    }
+}
+
+async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, EvidenceError> {
+    let (image, created_at) = image::attributes(site, &request.ami).await?;
+    let look = async |instance: &Running| observe(site, request, instance).await;
+    let (inventory, before, patches) = on_instance(site, request, look).await?;
+    let unusable = |reason: String| EvidenceError::Inventory { instance: format!("of {}", request.ami), reason };
+    let changes = before.map(|before| inventory::changes(&before, &inventory)).transpose();
+    let changes = changes.map_err(|error| unusable(error.to_string()))?;
+    let json = inventory.to_json().map_err(|error| unusable(error.to_string()))?;
+    let now = site.clock.now();
     let evidence = Evidence {
         schema: SCHEMA.to_owned(),
         candidate: candidate(request, created_at),
-        collected_at: rfc3339(site.clock.now()),
-        changes: before.map(|before| inventory::changes(&before, &packages)),
-        packages,
+        collected_at: rfc3339(now),
+        changes,
+        packages: inventory::packages(&inventory),
+        inventory: Some(sha256(&json)),
+        evaluation: own::evaluate(request.baseline.as_ref(), &inventory, &patches, now),
         patches: Some(patches),
         tests: request.tests.clone(),
         image,
         vulnerabilities: None,
     };
     image::tag(site, &request.ami, &digest(&evidence)).await?;
-    Ok(evidence)
+    Ok(Collected { evidence, inventory: json })
 }
 
-/// What an instance tells: its packages, those of the parent image if it recorded them, and its patch state.
+/// What an instance tells: its inventory, the packages of the parent image if it recorded them, and its patch state.
 async fn observe(
     site: &Site,
     request: &CollectRequest,
     instance: &Running,
-) -> Result<(Packages, Option<Packages>, PatchScan), EvidenceError> {
+) -> Result<(Inventory, Option<Packages>, PatchScan), EvidenceError> {
     let plugin = instance.wait_online(site).await?;
     site.progress(format!("scanning {} for missing patches", instance.id()));
     let scan = scan::run(site, request, instance, plugin).await?;
-    site.progress(format!("listing the packages of {}", instance.id()));
-    let packages = inventory::installed(site, instance).await?;
+    site.progress(format!("taking the inventory of {}", instance.id()));
+    let inventory = inventory::taken(site, instance, Scope::Installed).await?;
     let before = inventory::before(site, instance).await?;
-    let scan = scan.into_patch_scan(&packages);
-    Ok((packages, before, scan))
+    let scan = scan.into_patch_scan(&inventory::packages(&inventory));
+    Ok((inventory, before, scan))
 }
 
 fn candidate(request: &CollectRequest, created_at: String) -> Candidate {

@@ -222,7 +222,9 @@ impl Scan {
 fn item(patch: Open, packages: &Packages) -> PatchItem {
     // Names may have dots (`python3.11.amd64`), architectures have none.
     let (name, arch) = patch.id.rsplit_once('.').unwrap_or((&patch.id, ""));
-    let version = patch.title.strip_prefix(&patch.id).and_then(|rest| rest.strip_prefix(':')).map(str::to_owned);
+    let version = patch.title.strip_prefix(&patch.id).and_then(|rest| rest.strip_prefix(':'));
+    // Of an RPM package the service always writes the epoch, rpm itself only one that is not 0.
+    let version = version.map(|version| version.strip_prefix("0:").unwrap_or(version).to_owned());
     let present = packages.iter().find(|package| package.name == name && package.arch == arch);
     let installed = match (present, patch.state) {
         (Some(package), _) => package.version.clone(),

@@ -17,12 +17,13 @@ fn request() -> CollectRequest {
         fingerprint: None,
         tests: None,
         expected_baseline: "AWS-DebianDefaultPatchBaseline".into(),
+        baseline: crate::patch::predefined("AWS-DebianDefaultPatchBaseline"),
         caller: "host, process 1".into(),
     }
 }
 
 async fn run(fake: &Arc<Fake>) -> Result<Evidence, EvidenceError> {
-    collect_at(&fake.site(datetime!(2026-11-23 12:00 UTC)), &request()).await
+    collect_at(&fake.site(datetime!(2026-11-23 12:00 UTC)), &request()).await.map(|collected| collected.evidence)
 }
 
 /// Collects with one operation answering differently; the instance must be gone afterwards, once.
@@ -59,8 +60,13 @@ async fn evidence_tells_packages_changes_patches_and_attributes() {
     };
     assert_eq!(evidence.packages, [package("bash", "5.2-2"), package("curl", "8-1")]);
     let changes = evidence.changes.clone().unwrap();
-    assert_eq!(changes.len(), 1);
-    assert_eq!((changes[0].from.as_deref(), changes[0].to.as_deref()), (Some("5.2-1"), Some("5.2-2")));
+    assert_eq!((changes.upgraded.len(), changes.unchanged), (1, 1));
+    let bash = &changes.upgraded[0];
+    assert_eq!((bash.from.as_deref(), bash.to.as_deref()), (Some("5.2-1"), Some("5.2-2")));
+    let own = evidence.evaluation.as_ref().unwrap();
+    assert_eq!((own.counts.unwrap().missing, own.failed.as_deref()), (1, None));
+    assert!(own.open[0].starts_with("curl.amd64 8-1 is Missing: 8-1+deb12u1 is approved by rule 1"), "{own:?}");
+    assert_eq!(own.differences, ["bash.amd64 is Missing (5.2-3) for Patch Manager and is not open here"]);
     let scan = evidence.patches.as_ref().unwrap();
     assert_eq!((scan.baseline_id.rsplit('/').next(), scan.counts.missing), (Some("pb-09a5f8eb62bde80b1"), 2));
     assert_eq!(scan.scanned_at, "2026-11-23T12:00:00Z");

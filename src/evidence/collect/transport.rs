@@ -1,7 +1,7 @@
 //! Bytes from an instance, through a channel that cuts after 24,000 characters without saying so.
 //!
 //! A script compresses the data, encodes it as base64 and prints one slice between two marker lines that tell the whole
-//! length and the SHA-256 of the whole. Slices are fetched until everything is there; a slice that is too short, a
+//! length and the SHA-256 of the whole. It is made once; further slices are fetched until everything is there; a slice that is too short, a
 //! missing end marker or a digest that does not match is an error, never a shorter list.
 
 use super::command::{Command, run};
@@ -21,11 +21,13 @@ const GREATEST: usize = 64 << 20;
 const BEGIN: &str = "amiforge-begin";
 const END: &str = "amiforge-end";
 
-/// One slice, as printed by [`script`].
+/// One slice, as printed by [`script`] and [`rest`].
 #[derive(Debug, PartialEq, Eq)]
 struct Slice<'a> {
     total: usize,
     sha256: &'a str,
+    /// The folder on the instance that holds the whole until its last slice was fetched.
+    folder: &'a str,
     text: &'a str,
 }
 
@@ -38,12 +40,13 @@ pub(super) async fn fetch(
 ) -> Result<Option<Vec<u8>>, EvidenceError> {
     let broken = |reason: String| EvidenceError::Transport { instance: instance.id().to_owned(), reason };
     let mut text = String::new();
+    let mut next = script(producer);
     let mut digest: Option<String> = None;
     loop {
         let command = Command {
             what,
             document: "AWS-RunShellScript",
-            parameters: vec![("commands", script(producer, text.len()))],
+            parameters: vec![("commands", next)],
             plugin: None,
             deadline: LIST,
         };
@@ -56,6 +59,7 @@ pub(super) async fn fetch(
         if text.len() >= slice.total {
             break;
         }
+        next = rest(&slice, text.len());
     }
     if text.is_empty() {
         return Ok(None);
@@ -63,34 +67,56 @@ pub(super) async fn fetch(
     unpack(&text, &digest.unwrap_or_default()).map(Some).map_err(broken)
 }
 
-/// The script that prints the slice from `offset`. `pipefail` is no option of POSIX shells, so the producer writes to a
-/// file and its status is seen.
-fn script(producer: &str, offset: usize) -> String {
+/// The script that makes the whole and prints the first slice. `pipefail` is no option of POSIX shells, so the producer
+/// writes to a file and its status is seen. What does not fit stays in a folder for [`rest`].
+fn script(producer: &str) -> String {
     format!(
         "set -eu
 export LC_ALL=C
 work=$(mktemp -d)
-trap 'rm -rf \"$work\"' EXIT
+left=
+trap '[ -n \"$left\" ] || rm -rf \"$work\"' EXIT
 {{
 {producer}
 }} >\"$work/plain\"
 if [ -s \"$work/plain\" ]; then gzip -9n <\"$work/plain\" | base64 | tr -d '\\n' >\"$work/text\"; else : >\"$work/text\"; fi
+rm -f \"$work/plain\"
 sum=$(sha256sum <\"$work/text\")
-echo \"{BEGIN} $(wc -c <\"$work/text\" | tr -d ' ') ${{sum%% *}}\"
-tail -c +{} \"$work/text\" | head -c {SLICE}
+size=$(wc -c <\"$work/text\" | tr -d ' ')
+echo \"{BEGIN} $size ${{sum%% *}} $work\"
+head -c {SLICE} \"$work/text\"
 echo
 echo {END}
-",
+if [ \"$size\" -gt {SLICE} ]; then left=yes; fi
+"
+    )
+}
+
+/// The script that prints the slice from `offset`, and with the last one takes the folder away.
+fn rest(slice: &Slice<'_>, offset: usize) -> String {
+    let Slice { total, sha256, folder, .. } = slice;
+    let last = if total - offset <= SLICE { format!("rm -rf '{folder}'\n") } else { String::new() };
+    format!(
+        "set -eu
+echo '{BEGIN} {total} {sha256} {folder}'
+tail -c +{} '{folder}/text' | head -c {SLICE}
+echo
+echo {END}
+{last}",
         offset + 1
     )
 }
 
-/// Finds the slice from `offset` in the output of [`script`].
+/// Finds the slice from `offset` in the output of [`script`] or [`rest`].
 fn parse(stdout: &str, offset: usize) -> Result<Slice<'_>, String> {
     let mut lines = stdout.lines().skip_while(|line| !line.starts_with(BEGIN));
     let mut words = lines.next().ok_or("the output has no beginning")?.split(' ').skip(1);
     let total: usize = words.next().and_then(|word| word.parse().ok()).ok_or("the output does not tell its length")?;
     let sha256 = words.next().filter(|word| word.len() == 64).ok_or("the output does not tell its digest")?;
+    // It goes into a script again.
+    let plain =
+        |word: &&str| word.starts_with('/') && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b));
+    let folder = words.next().filter(plain).ok_or("the output does not tell its folder")?;
     if total > GREATEST {
         return Err(format!("it is {total} characters long"));
     }
@@ -102,7 +128,7 @@ fn parse(stdout: &str, offset: usize) -> Result<Slice<'_>, String> {
     if text.len() != expected {
         return Err(format!("{expected} characters from {offset} were expected, {} arrived", text.len()));
     }
-    Ok(Slice { total, sha256, text })
+    Ok(Slice { total, sha256, folder, text })
 }
 
 /// Checks and decodes the whole.
@@ -134,9 +160,9 @@ mod tests {
 
     /// Runs the script as the agent does, until all slices are there.
     fn fetch(producer: &str) -> Result<Vec<u8>, String> {
-        let mut text = String::new();
+        let (mut text, mut next) = (String::new(), script(producer));
         loop {
-            let output = Command::new("sh").args(["-c", &script(producer, text.len())]).output().unwrap();
+            let output = Command::new("sh").args(["-c", &next]).output().unwrap();
             if !output.status.success() {
                 return Err(String::from_utf8_lossy(&output.stderr).into_owned());
             }
@@ -145,8 +171,10 @@ mod tests {
             let slice = parse(&stdout, text.len())?;
             text.push_str(slice.text);
             if text.len() >= slice.total {
+                assert!(!std::path::Path::new(slice.folder).exists(), "nothing stays on the instance");
                 return if text.is_empty() { Ok(vec![]) } else { unpack(&text, slice.sha256) };
             }
+            next = rest(&slice, text.len());
         }
     }
 
@@ -168,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_cut_or_changed_output_is_an_error() {
-        let output = Command::new("sh").args(["-c", &script("echo bash", 0)]).output().unwrap();
+        let output = Command::new("sh").args(["-c", &script("echo bash")]).output().unwrap();
         let whole = String::from_utf8(output.stdout).unwrap();
         let slice = parse(&whole, 0).unwrap();
         assert_eq!(unpack(slice.text, slice.sha256).unwrap(), b"bash\n");
@@ -185,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_output_makes_it_panic(output in "(amiforge-begin( [0-9]{1,3})?( [a-f0-9]{64})?\n)?[a-z\n]{0,20}(\namiforge-end)?", offset in 0_usize..40) {
+        fn no_output_makes_it_panic(output in "(amiforge-begin( [0-9]{1,3})?( [a-f0-9]{64})?( /[a-z]{1,3})?\n)?[a-z\n]{0,20}(\namiforge-end)?", offset in 0_usize..40) {
             let _ = parse(&output, offset);
         }
     }

@@ -1,7 +1,7 @@
 # What is installed on this system and what its package sources offer, as text in sections (src/patch/collect).
 # Needs the system's own shell, dpkg or rpm, and the usual tools beside them (awk, sed, sort, gzip, sha256sum). Before this
-# come the lines that set `refresh` (yes: the sources are read anew, into a folder of its own) and `whole` (no: what is not
-# installed is left out of the offers). Changes nothing; its folder goes with it.
+# come the lines that set `refresh` (yes: the sources are read anew, into a folder of its own; old: unless that was done
+# within the hour) and `whole` (no: what is not installed is left out of the offers). Changes nothing; its folder goes with it.
 (
 set -eu
 LC_ALL=C
@@ -58,6 +58,12 @@ tolower($0) ~ /^(types|uris|suites|components|trusted|enabled):/ || /^[ \t]*deb/
 
 apt() {
   lists=/var/lib/apt/lists
+  if [ "$refresh" = old ]; then
+    refresh=yes
+    # apt leaves the times of the server on the files, and its own on the folder below.
+    if [ -n "$(find "$lists" "$lists/partial" -prune -mmin -60 2>/dev/null || :)" ] &&
+      [ -n "$(find "$lists" -name '*_Packages*' 2>/dev/null || :)" ]; then refresh=no; fi
+  fi
   if [ "$refresh" = yes ]; then
     lists=$dir/lists
     mkdir -p "$lists/partial"
@@ -194,6 +200,8 @@ rpms() {
   cut -f 1 <"$dir/sorted" | sort -u >"$dir/names"
   : >"$dir/log"
   cache=$dir/cache
+  # Whether it was read at the newest release, a cache does not say.
+  [ "$refresh" = no ] || refresh=yes
   config=/etc/yum.repos.d
   if command -v zypper >/dev/null; then
     section manager zypper

@@ -54,6 +54,8 @@ pub enum Scope {
 pub enum Refresh {
     /// The package lists are fetched anew, by the system's own package manager, into a folder of its own.
     Anew,
+    /// The same, unless the system did it within the last hour. (With APT; elsewhere it is always done.)
+    IfOld,
     /// What was fetched last is taken as it is.
     AsIs,
 }
@@ -63,7 +65,11 @@ pub enum Refresh {
 #[must_use]
 pub fn collector(scope: Scope, refresh: Refresh) -> String {
     let whole = if scope == Scope::Whole { "yes" } else { "no" };
-    let refresh = if refresh == Refresh::Anew { "yes" } else { "no" };
+    let refresh = match refresh {
+        Refresh::Anew => "yes",
+        Refresh::IfOld => "old",
+        Refresh::AsIs => "no",
+    };
     format!("refresh={refresh}\nwhole={whole}\n{SCRIPT}")
 }
 

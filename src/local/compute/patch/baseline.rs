@@ -19,29 +19,22 @@ pub(super) struct Applicable {
     /// Empty when the instance is in none.
     pub(super) patch_group: String,
     pub(super) baseline: Baseline,
-    /// What `PRODUCT` filters are compared with.
-    pub(super) product: String,
+    /// What `PRODUCT` filters are compared with, where that is known.
+    pub(super) product: Option<String>,
     /// The moment that delays are counted to.
     pub(super) now: OffsetDateTime,
 }
 
-/// The operating system of baselines for an os-release `ID`; none: patching it is not possible here.
-pub(super) fn operating_system(os_id: &str) -> Option<OperatingSystem> {
-    match os_id {
-        "debian" => Some(OperatingSystem::Debian),
-        "ubuntu" => Some(OperatingSystem::Ubuntu),
-        "raspbian" => Some(OperatingSystem::Raspbian),
-        _ => None,
-    }
-}
-
-/// `Debian12`, `Ubuntu24.04`: the products of patch-baselines.md 1.3.
-pub(super) fn product(system: OperatingSystem, version: &str) -> String {
-    match system {
-        OperatingSystem::Ubuntu => format!("Ubuntu{version}"),
-        OperatingSystem::Raspbian => format!("Raspbian{version}"),
-        _ => format!("Debian{version}"),
-    }
+/// `Debian12`, `Ubuntu24.04`: the products of patch-baselines.md 1.3. Those of other systems are UNCONFIRMED, and their
+/// filters pass.
+pub(super) fn product(system: OperatingSystem, version: &str) -> Option<String> {
+    let name = match system {
+        OperatingSystem::Ubuntu => "Ubuntu",
+        OperatingSystem::Raspbian => "Raspbian",
+        OperatingSystem::Debian => "Debian",
+        _ => return None,
+    };
+    Some(format!("{name}{version}"))
 }
 
 /// The baseline that is registered for the instance's patch group, else the account's default for the system.
@@ -105,10 +98,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn systems_and_products_are_the_services() {
-        assert_eq!(operating_system("debian"), Some(OperatingSystem::Debian));
-        assert_eq!(operating_system("alpine"), None);
-        assert_eq!(product(OperatingSystem::Debian, "12"), "Debian12");
-        assert_eq!(product(OperatingSystem::Ubuntu, "24.04"), "Ubuntu24.04");
+    fn products_are_the_services_where_they_are_known() {
+        assert_eq!(product(OperatingSystem::Debian, "12").as_deref(), Some("Debian12"));
+        assert_eq!(product(OperatingSystem::Ubuntu, "24.04").as_deref(), Some("Ubuntu24.04"));
+        assert_eq!(product(OperatingSystem::AmazonLinux2023, "2023"), None);
     }
 }

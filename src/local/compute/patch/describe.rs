@@ -84,7 +84,7 @@ pub(in crate::local::compute) fn describe_instance_patches(
     // What is not applicable is counted, never listed.
     for item in state.iter().flat_map(|state| &state.items).filter(|item| item.state != State::NotApplicable) {
         if matches(item, &filters)? {
-            patches.push(patch_json(item, state.as_ref().map_or(0, |state| state.ended)));
+            patches.extend(state.as_ref().map(|state| patch_json(item, state)));
         }
     }
     paged(body, "DescribeInstancePatches", "Patches", paging::numbered(patches))
@@ -111,16 +111,16 @@ fn matches(item: &PatchItem, filters: &[Filter]) -> Result<bool, ServiceError> {
 }
 
 /// Classification and severity are left empty for what no rule decided about (patch-baselines.md 5.5).
-fn patch_json(item: &PatchItem, scanned: i64) -> Value {
+fn patch_json(item: &PatchItem, state: &PatchState) -> Value {
     let decided = !matches!(item.state, State::InstalledOther | State::NotApplicable);
     let installed = !matches!(item.state, State::Missing | State::Failed);
     json!({
-        "Title": title(item),
+        "Title": title(item, state.system),
         "KBId": id(item),
         "Classification": if decided { item.classification.as_str() } else { "" },
         "Severity": if decided { item.severity.as_str() } else { "" },
         "State": item.state.as_str(),
-        "InstalledTime": if installed { scanned } else { 0 },
+        "InstalledTime": if installed { state.ended } else { 0 },
     })
 }
 
@@ -128,7 +128,7 @@ fn patch_json(item: &PatchItem, scanned: i64) -> Value {
 mod tests {
     use super::super::tests::item;
     use super::*;
-    use crate::patch::Counts;
+    use crate::patch::{Counts, OperatingSystem};
     use std::collections::BTreeSet;
 
     fn state(items: Vec<PatchItem>) -> PatchState {
@@ -137,6 +137,7 @@ mod tests {
             patch_group: String::new(),
             baseline_id: "pb-1".into(),
             snapshot_id: String::new(),
+            system: OperatingSystem::Debian,
             operation: "Scan".into(),
             reboot_option: "NoReboot".into(),
             started: 1,
@@ -172,8 +173,8 @@ mod tests {
 
     #[test]
     fn states_are_told_in_camel_case() {
-        let json = patch_json(&item("bash", State::InstalledOther), 7);
+        let json = patch_json(&item("bash", State::InstalledOther), &state(vec![]));
         assert_eq!((&json["State"], &json["Classification"]), (&json!("InstalledOther"), &json!("")));
-        assert_eq!(patch_json(&item("bash", State::Missing), 7)["InstalledTime"], 0);
+        assert_eq!(patch_json(&item("bash", State::Missing), &state(vec![]))["InstalledTime"], 0);
     }
 }

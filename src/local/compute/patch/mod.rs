@@ -1,7 +1,8 @@
 //! AWS-RunPatchBaseline on an instance, and what it found.
 //!
-//! A scan is real: `apt-get update` against the instance's own sources, the package database and the package lists as
-//! they lie in the instance, evaluated by [`crate::patch`] against the baseline that is registered for the instance.
+//! A scan is real: the package lists are fetched anew from the instance's own sources, they and the package database are
+//! read as they lie in the instance, and [`crate::patch`] evaluates the baseline that is registered for the instance. With
+//! APT the lists are the instance's own, as on AWS, and are read from outside; elsewhere the collector reads them.
 
 mod baseline;
 mod describe;
@@ -12,7 +13,7 @@ mod scan;
 pub(super) use describe::{describe_instance_patch_states, describe_instance_patches};
 pub(super) use run::run;
 
-use crate::patch::{Counts, PatchItem, State};
+use crate::patch::{Counts, OperatingSystem, PatchItem, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -27,6 +28,7 @@ pub(super) struct PatchState {
     pub(super) patch_group: String,
     pub(super) baseline_id: String,
     pub(super) snapshot_id: String,
+    pub(super) system: OperatingSystem,
     /// `Scan` or `Install`.
     pub(super) operation: String,
     pub(super) reboot_option: String,
@@ -40,13 +42,14 @@ pub(super) struct PatchState {
     pub(super) pending_boot: u32,
 }
 
-/// `Title` of a patch on an APT system (patch-baselines.md 5.5).
-pub(super) fn title(item: &PatchItem) -> String {
+/// `Title` of a patch (patch-baselines.md 5.5): `name.arch:version`, of RPM packages always with their epoch.
+pub(super) fn title(item: &PatchItem, system: OperatingSystem) -> String {
     let version = item.available.as_deref().unwrap_or(&item.installed);
-    format!("{}:{version}", id(item))
+    let epoch = if system.is_apt() || version.contains(':') { "" } else { "0:" };
+    format!("{}:{epoch}{version}", id(item))
 }
 
-/// `KBId` of a patch on an APT system.
+/// `KBId` of a patch on Linux.
 pub(super) fn id(item: &PatchItem) -> String {
     format!("{}.{}", item.name, item.arch)
 }
@@ -88,8 +91,12 @@ pub(super) mod tests {
 
     #[test]
     fn titles_name_the_version_that_is_wanted() {
-        assert_eq!(title(&item("bash", State::Missing)), "bash.amd64:1.1");
-        assert_eq!(title(&item("bash", State::Installed)), "bash.amd64:1.0");
+        let (apt, rpm) = (OperatingSystem::Debian, OperatingSystem::AmazonLinux2023);
+        assert_eq!(title(&item("bash", State::Missing), apt), "bash.amd64:1.1");
+        assert_eq!(title(&item("bash", State::Installed), apt), "bash.amd64:1.0");
+        assert_eq!(title(&item("bash", State::Installed), rpm), "bash.amd64:0:1.0");
+        let with_epoch = PatchItem { installed: "2:9-1".into(), ..item("vim", State::Installed) };
+        assert_eq!(title(&with_epoch, rpm), "vim.amd64:2:9-1");
     }
 
     #[test]

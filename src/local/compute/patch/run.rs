@@ -10,7 +10,7 @@ use crate::local::compute::instance::{INSTANCE, InstanceRecord};
 use crate::local::compute::state::Live;
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::ServiceError;
-use crate::patch::{State, Summary};
+use crate::patch::{self, OperatingSystem, State, Summary};
 use crate::sandbox::SandboxError;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -96,27 +96,32 @@ fn operate(
     out.line(&format!("[INFO]: Baseline: {} ({})", applicable.baseline.name, applicable.id));
     let seconds = record.parameter("StepTimeoutSeconds").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_TIMEOUT);
     let timeout = Duration::from_secs(seconds);
-    scan::refresh(live, timeout, out, err)?;
-    let mut evaluation = scan::evaluate(live, &applicable)?;
+    let system = applicable.baseline.operating_system;
+    scan::refresh(live, &applicable, timeout, out, err)?;
+    let inventory = scan::taken(live, &applicable)?;
     let operation = record.parameter("Operation").unwrap_or("Scan");
     let reboot_option = record.parameter("RebootOption").unwrap_or("RebootIfNeeded");
     let mut pending = still_pending(local, scope, live, &record.instance_id)?;
-    if operation == "Install" {
-        let installed = install(live, &applicable, evaluation, timeout, out, err)?;
-        evaluation = installed.evaluation;
+    let mut evaluation = if operation == "Install" {
+        let installed = install(live, &applicable, &inventory, timeout, out, err)?;
         pending.extend(installed.titles);
         if reboot_option == "RebootIfNeeded" && !pending.is_empty() {
             out.line("[INFO]: Rebooting the instance to finish the installation");
             live.reboot()?;
             pending.clear();
         }
-    }
-    mark_pending(&mut evaluation, &pending);
+        installed.evaluation
+    } else {
+        let evaluation = patch::evaluate(&applicable.baseline, &inventory, &scan::context(&applicable));
+        evaluation.map_err(ScanError::from)?.summary()
+    };
+    mark_pending(&mut evaluation, &pending, system);
     let state = PatchState {
         instance_id: record.instance_id.clone(),
         patch_group: applicable.patch_group,
         baseline_id: applicable.id,
         snapshot_id: record.parameter("SnapshotId").unwrap_or_default().to_owned(),
+        system,
         operation: operation.to_owned(),
         reboot_option: reboot_option.to_owned(),
         started,
@@ -136,10 +141,11 @@ fn applicable(local: &Local, scope: &Scope, instance: &str) -> Result<Applicable
         .store
         .read(|tx| tx.get::<InstanceRecord>(scope, INSTANCE, instance))?
         .ok_or_else(|| Stopped::Scan(SandboxError::Gone.into()))?;
-    let system = baseline::operating_system(&instance.os_id).ok_or_else(|| {
+    let system = OperatingSystem::of_image(&instance.os_id, &instance.os_version).ok_or_else(|| {
+        let name = format!("{} {}", instance.os_id, instance.os_version);
         Stopped::Unsupported(format!(
-            "Unsupported operating system: '{}' {}. The local environment patches Debian and Ubuntu.",
-            instance.os_id, instance.os_version
+            "Unsupported operating system: '{}'. Patch Manager has no baselines for it.",
+            name.trim()
         ))
     })?;
     Ok(baseline::applicable(local, scope, &instance, system)?)
@@ -151,16 +157,16 @@ fn still_pending(local: &Local, scope: &Scope, live: &Live, instance: &str) -> R
     Ok(last.filter(|last| last.pending_boot == live.boots()).map(|last| last.pending).unwrap_or_default())
 }
 
-fn mark_pending(evaluation: &mut Summary, pending: &BTreeSet<String>) {
+fn mark_pending(evaluation: &mut Summary, pending: &BTreeSet<String>, system: OperatingSystem) {
     for item in &mut evaluation.items {
         let installed = matches!(item.state, State::Installed | State::InstalledOther);
-        if installed && pending.contains(&title(item)) {
+        if installed && pending.contains(&title(item, system)) {
             change(item, &mut evaluation.counts, State::InstalledPendingReboot);
         }
     }
 }
 
-/// The line of patch-baselines.md 7.6 for APT systems.
+/// The line of patch-baselines.md 7.6, as it is on APT systems.
 fn summary(state: &PatchState) -> String {
     let counts = &state.counts;
     format!(
@@ -188,7 +194,11 @@ mod tests {
         let items = vec![item("bash", State::Installed), item("libc6", State::Installed), item("gone", State::Missing)];
         let counts = Counts { installed: 2, missing: 1, ..Counts::default() };
         let mut evaluation = Summary { items, counts };
-        mark_pending(&mut evaluation, &BTreeSet::from(["bash.amd64:1.0".to_owned(), "gone.amd64:1.1".to_owned()]));
+        mark_pending(
+            &mut evaluation,
+            &BTreeSet::from(["bash.amd64:1.0".to_owned(), "gone.amd64:1.1".to_owned()]),
+            OperatingSystem::Debian,
+        );
         assert_eq!(evaluation.items[0].state, State::InstalledPendingReboot);
         assert_eq!(evaluation.items[2].state, State::Missing);
         assert_eq!((evaluation.counts.installed, evaluation.counts.installed_pending_reboot), (1, 1));

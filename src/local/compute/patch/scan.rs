@@ -3,9 +3,10 @@
 use super::baseline::Applicable;
 use crate::local::compute::command::{Capture, shell};
 use crate::local::compute::state::Live;
+use crate::patch::collect::{self, CollectError, Refresh, Scope};
 use crate::patch::debian::{InventoryError, Reader, trusted_prefixes};
-use crate::patch::{self, Context, EvaluateError, Summary};
-use crate::sandbox::{Exit, Line, SandboxError};
+use crate::patch::{Context, EvaluateError, Inventory, PlanError, Reboot};
+use crate::sandbox::{self, Exit, Job, Line, SandboxError};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,17 +30,35 @@ pub(super) enum ScanError {
     /// The files say nothing usable.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
+    /// The collector did not come to its end.
+    #[error("the inventory could not be taken: {0}")]
+    Collector(String),
+    /// What it says is not usable.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
     /// The baseline says nothing about this inventory.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// What has to be installed cannot be told.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
 }
 
 /// The whole refresh must succeed: apt by itself is content when an old index is left (`Error-Mode`, apt 2.1 and later;
 /// older ones ignore the setting, for them the output is looked at).
 const UPDATE: &str = "exec apt-get update -o APT::Update::Error-Mode=any";
 
-/// Refreshes the package indexes from the instance's sources.
-pub(super) fn refresh(live: &Live, timeout: Duration, out: &mut Capture, err: &mut Capture) -> Result<(), ScanError> {
+/// Refreshes the package indexes from the instance's sources. (Of RPM systems the collector does that by itself.)
+pub(super) fn refresh(
+    live: &Live,
+    applicable: &Applicable,
+    timeout: Duration,
+    out: &mut Capture,
+    err: &mut Capture,
+) -> Result<(), ScanError> {
+    if !applicable.baseline.operating_system.is_apt() {
+        return Ok(());
+    }
     let mut complaints = Vec::new();
     let exit = run(live, UPDATE, timeout, out, err, &mut |line| {
         if is_complaint(line) {
@@ -83,15 +102,46 @@ pub(super) fn run(
     if exit == Exit::TimedOut { Err(ScanError::TimedOut) } else { Ok(exit) }
 }
 
-/// Evaluates the baseline against what lies in the instance now.
-pub(super) fn evaluate(live: &Live, applicable: &Applicable) -> Result<Summary, ScanError> {
-    let inventory = inventory(&live.root())?;
-    let context = Context::new(applicable.now).product(applicable.product.as_str());
-    Ok(patch::evaluate(&applicable.baseline, &inventory, &context)?.summary())
+/// What is in the instance now.
+pub(super) fn taken(live: &Live, applicable: &Applicable) -> Result<Inventory, ScanError> {
+    if applicable.baseline.operating_system.is_apt() { inventory(&live.root()) } else { collected(live) }
+}
+
+/// By the collector, as on every other machine. What waits for a restart the local environment knows better: its restarts
+/// are not those of the machine.
+fn collected(live: &Live) -> Result<Inventory, ScanError> {
+    let job = Job::Command {
+        argv: vec!["/bin/sh".to_owned(), "-s".to_owned()],
+        environment: sandbox::environment(),
+        directory: "/".to_owned(),
+        stdin: collect::collector(Scope::Whole, Refresh::Anew).into_bytes(),
+        timeout: None,
+    };
+    let (mut text, mut last) = (String::new(), String::new());
+    let exit = live.run(&job, &mut |line| match line {
+        Line::Out(line) => {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        Line::Err(line) => last = line,
+    })?;
+    if exit != Exit::Code(0) {
+        return Err(ScanError::Collector(format!("{exit:?}: {last}")));
+    }
+    Ok(Inventory { reboot: Reboot::default(), ..collect::read(&text)? })
+}
+
+/// What the evaluation depends on besides baseline and inventory.
+pub(super) fn context(applicable: &Applicable) -> Context {
+    let context = Context::new(applicable.now);
+    match &applicable.product {
+        Some(product) => context.product(product.as_str()),
+        None => context,
+    }
 }
 
 /// The inventory of the system below `root`, read file by file.
-pub(super) fn inventory(root: &Path) -> Result<patch::Inventory, ScanError> {
+pub(super) fn inventory(root: &Path) -> Result<Inventory, ScanError> {
     let os_release = text(root, "etc/os-release").or_else(|_| text(root, "usr/lib/os-release"))?;
     let mut reader = Reader::new(&os_release, &text(root, "var/lib/dpkg/status")?)?;
     for (name, text) in sources(root)? {

@@ -1,0 +1,110 @@
+//! What amiforge itself makes of the baseline and the inventory, beside what the service says of the same instance.
+//!
+//! The service's result is the one that gates look at. This one has the reasons, and where the two differ it says so, with
+//! what was assumed (patch-baselines.md 14.1): a disagreement can be explained from the evidence alone.
+
+use crate::evidence::model::{OwnEvaluation, PatchScan};
+use crate::patch::{self, Baseline, Context, Inventory, Patch, State};
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+/// Evaluates the inventory; nothing when the baseline is not known here.
+pub(super) fn evaluate(
+    baseline: Option<&Baseline>,
+    inventory: &Inventory,
+    scan: &PatchScan,
+    now: OffsetDateTime,
+) -> Option<OwnEvaluation> {
+    let baseline = baseline?;
+    let mut own = OwnEvaluation { baseline: baseline.name.clone(), ..OwnEvaluation::default() };
+    match patch::evaluate(baseline, inventory, &Context::new(now)) {
+        Ok(evaluation) => {
+            own.counts = Some(evaluation.counts);
+            let open: Vec<&Patch> =
+                evaluation.patches.iter().filter(|patch| State::OPEN.contains(&patch.state)).collect();
+            own.open = open.iter().map(|patch| patch.sentence()).collect();
+            own.differences = differences(&open, scan);
+            if !own.differences.is_empty() {
+                let lines = evaluation.settings.lines();
+                own.notes.extend(lines.iter().map(|line| format!("assumed: {}", line.assumed)));
+            }
+            own.notes.extend(evaluation.notes);
+        }
+        Err(error) => own.failed = Some(error.to_string()),
+    }
+    Some(own)
+}
+
+/// Patches that are open for one of the two only, or in another state, or for another version. `Installed` against
+/// `InstalledOther` is no difference: neither is open.
+fn differences(own: &[&Patch], scan: &PatchScan) -> Vec<String> {
+    type Side<'a> = BTreeMap<String, (State, Option<&'a str>)>;
+    let here: Side = own.iter().map(|patch| (patch.id(), (patch.state, patch.available.as_deref()))).collect();
+    let there = scan.open.iter();
+    let there: Side =
+        there.map(|item| (format!("{}.{}", item.name, item.arch), (item.state, item.available.as_deref()))).collect();
+    let say = |side: Option<&(State, Option<&str>)>| match side {
+        None => "is not open".to_owned(),
+        Some((state, Some(version))) => format!("is {} ({version})", state.as_str()),
+        Some((state, None)) => format!("is {}", state.as_str()),
+    };
+    let mut ids: Vec<&String> = here.keys().chain(there.keys()).collect();
+    ids.sort();
+    ids.dedup();
+    ids.into_iter()
+        .filter(|id| here.get(*id) != there.get(*id))
+        .map(|id| format!("{id} {} for Patch Manager and {} here", say(there.get(id)), say(here.get(id))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::testing::{evidence, item};
+
+    fn patch(name: &str, state: State, available: Option<&str>) -> Patch {
+        Patch {
+            name: name.into(),
+            arch: "amd64".into(),
+            installed: "1".into(),
+            available: available.map(str::to_owned),
+            state,
+            classification: String::new(),
+            severity: String::new(),
+            level: patch::Level::Unspecified,
+            installed_at: None,
+            advisories: vec![],
+            cves: vec![],
+            reasons: vec![],
+        }
+    }
+
+    #[test]
+    fn differences_are_named_from_both_sides() {
+        let mut scan = evidence().patches.unwrap();
+        scan.open = vec![item("bash", State::Missing), item("curl", State::Missing), item("same", State::Missing)];
+        let own = [
+            patch("curl", State::Missing, Some("3")),
+            patch("zlib1g", State::InstalledRejected, None),
+            patch("same", State::Missing, Some("2")),
+        ];
+        assert_eq!(
+            differences(&own.iter().collect::<Vec<_>>(), &scan),
+            [
+                "bash.amd64 is Missing (2) for Patch Manager and is not open here",
+                "curl.amd64 is Missing (2) for Patch Manager and is Missing (3) here",
+                "zlib1g.amd64 is not open for Patch Manager and is InstalledRejected here",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_says_why() {
+        let scan = evidence().patches.unwrap();
+        let baseline = patch::predefined("AWS-DebianDefaultPatchBaseline").unwrap();
+        let now = time::macros::datetime!(2026-11-26 0:00 UTC);
+        let own = evaluate(Some(&baseline), &Inventory::default(), &scan, now).unwrap();
+        assert!(own.failed.is_some() && own.counts.is_none());
+        assert_eq!(evaluate(None, &Inventory::default(), &scan, now), None);
+    }
+}
