@@ -15,6 +15,8 @@ mod boot;
 mod builtin;
 #[path = "sandbox/channel.rs"]
 mod channel;
+#[path = "sandbox/collect.rs"]
+mod collect;
 #[path = "sandbox/ends.rs"]
 mod ends;
 #[path = "sandbox/files.rs"]
@@ -80,7 +82,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [user::TESTS, user::AS_ROOT, modes::AS_ROOT, rpm::TESTS, shipped::TESTS].concat()
+    [user::TESTS, user::AS_ROOT, modes::AS_ROOT, rpm::TESTS, collect::TESTS, shipped::TESTS].concat()
 }
 
 /// The other half of a test, in a process of its own.

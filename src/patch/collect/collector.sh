@@ -219,14 +219,17 @@ rpms() {
       newest=--releasever=latest
       section releasever latest
     fi
+    # It writes into its history and beside its cache when it only reads.
+    mkdir -p "$dir/state"
+    if [ -d /var/lib/dnf ]; then cp -R /var/lib/dnf/. "$dir/state"; fi
+    own="--setopt=persistdir=$dir/state --setopt=logdir=$dir --disableplugin=generate_completion_cache"
     # Every repository is tried; the reader sees which of them did not come.
     if [ "$refresh" = yes ]; then
-      dnf -y $newest --setopt="cachedir=$cache" --setopt="logdir=$dir" --setopt='*.skip_if_unavailable=True' \
-        makecache >"$dir/log" 2>&1 || :
+      dnf -y $newest $own --setopt="cachedir=$cache" --setopt='*.skip_if_unavailable=True' makecache >"$dir/log" 2>&1 || :
     else
       cache=/var/cache/dnf
     fi
-    if dnf -q -C --setopt="cachedir=$cache" --setopt="logdir=$dir" --disablerepo='*' repoquery --installed --queryformat \
+    if dnf -q -C $own --setopt="cachedir=$dir/cache" --disablerepo='*' repoquery --installed --queryformat \
       '%{name}\t%{epoch}\t%{version}\t%{release}\t%{arch}\t%{from_repo}\n' >"$dir/origins" 2>/dev/null; then
       section rpm-origins
       sort -u <"$dir/origins" | quote
@@ -287,13 +290,20 @@ facts() {
 
 echo "amiforge-inventory 1"
 section scope "$whole"
+ids=
 for file in /etc/os-release /usr/lib/os-release; do
-  if [ -f "$file" ]; then section os-release; quote <"$file"; break; fi
+  if [ -f "$file" ]; then
+    section os-release
+    quote <"$file"
+    ids=$(sed -n 's/^ID=//p; s/^ID_LIKE=//p' <"$file" | tr "\\n\"'" '   ')
+    break
+  fi
 done
 facts
-if [ -s /var/lib/dpkg/status ] && command -v dpkg-query >/dev/null; then apt
-elif command -v rpm >/dev/null; then rpms
-else echo "the system has neither dpkg nor rpm" >&2; exit 3
-fi
+# By its name and not by what is there: a system of one kind can have the package manager of the other.
+case " $ids " in
+  *" debian "* | *" ubuntu "*) apt ;;
+  *) if command -v rpm >/dev/null; then rpms; else echo "the system has neither apt nor rpm" >&2; exit 3; fi ;;
+esac
 echo "= end $sections"
 )
