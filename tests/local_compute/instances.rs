@@ -11,6 +11,11 @@ pub const SNAPSHOT: &str = "12345678-1234-1234-1234-1234567890ab";
 
 /// Starts one instance and waits until it is managed.
 pub fn launch(world: &World, ami: &str) -> String {
+    launch_as(world, ami, ("Debian GNU/Linux", "12"))
+}
+
+/// An instance that registers as that platform.
+pub fn launch_as(world: &World, ami: &str, (name, version): (&str, &str)) -> String {
     let request =
         world.ec2.run_instances().image_id(ami).instance_type(InstanceType::M7iLarge).min_count(1).max_count(1);
     let answer = world.wait(request.send()).expect("RunInstances");
@@ -24,7 +29,7 @@ pub fn launch(world: &World, ami: &str) -> String {
         let request = world.ssm.describe_instance_information().filters(filter.clone());
         let answer = world.wait(request.send()).expect("DescribeInstanceInformation");
         let node = answer.instance_information_list().first()?.clone();
-        assert_eq!((node.platform_name(), node.platform_version()), (Some("Debian GNU/Linux"), Some("12")));
+        assert_eq!((node.platform_name(), node.platform_version()), (Some(name), Some(version)));
         (node.ping_status()?.as_str() == "Online").then_some(())
     });
     instance

@@ -1,0 +1,88 @@
+//! A patch scan and an installation on a system with dnf: real advisories, the real package manager.
+
+use crate::fixture::fixture;
+use crate::instances::{launch_as, scan, send, terminate};
+use crate::support::{root::clone_from_host, rpm};
+use crate::world::World;
+use aws_sdk_ssm::types::{InstancePatchState, PatchComplianceData};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A root like Amazon Linux 2023, locked to its own release, whose repository is the fixture's.
+fn amazon(packages: &Path) -> PathBuf {
+    let root = fixture().base.join("amazon");
+    clone_from_host(&root, &["dnf", "rpm", "python3-dnf", "dnf-plugins-core", "procps"]);
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    write("usr/lib/os-release", "NAME=\"Amazon Linux\"\nID=\"amzn\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"2023\"\n");
+    write("etc/rpm/macros", "%_dbpath /var/lib/rpm\n");
+    write("etc/dnf/plugins/local.conf", "[main]\nenabled = 0\n");
+    let url = packages.join("repository").display().to_string();
+    write("etc/yum.repos.d/fixture.repo", &format!("[fixture]\nname=fixture\nbaseurl=file://{url}\ngpgcheck=0\n"));
+    root
+}
+
+fn state(world: &World, instance: &str) -> InstancePatchState {
+    let states = world.wait(world.ssm.describe_instance_patch_states().instance_ids(instance).send());
+    states.expect("DescribeInstancePatchStates").instance_patch_states()[0].clone()
+}
+
+fn patches(world: &World, instance: &str) -> Vec<PatchComplianceData> {
+    let answer = world.wait(world.ssm.describe_instance_patches().instance_id(instance).send());
+    answer.expect("DescribeInstancePatches").patches().to_vec()
+}
+
+/// `Title`, `Classification` and `Severity` of what is missing.
+fn missing(patches: &[PatchComplianceData]) -> BTreeSet<(&str, &str, &str)> {
+    let missing = patches.iter().filter(|patch| patch.state().as_str() == "Missing");
+    missing.map(|patch| (patch.title(), patch.classification(), patch.severity())).collect()
+}
+
+pub fn scanned_and_installed() {
+    // Below what instances of this binary see of the machine.
+    let packages = fixture().repository.join("rpm");
+    rpm::write(&packages);
+    let world = World::on(&amazon(&packages));
+    let instance = launch_as(&world, &world.parent(), ("Amazon Linux", "2023"));
+    let shell = |script: &str| {
+        let answer = send(&world, &instance, "AWS-RunShellScript", &[("commands", script)]);
+        assert_eq!(answer.response_code(), 0, "{script}: {answer:?}");
+        answer.standard_output_content().unwrap_or_default().to_owned()
+    };
+    shell(&format!("rpm --install {}/old/*.rpm", packages.display()));
+
+    scan(&world, &instance, "Scan").expect("the scan");
+    let before = patches(&world, &instance);
+    let expected = [
+        ("amifix-lib.noarch:0:1.0-2", "Security", "Important"),
+        ("amifix-tool.noarch:0:0.10-1", "Bugfix", "None"),
+        ("amifix-web.noarch:0:2.4.1-10", "Security", "Critical"),
+        ("kernel.noarch:0:6.1.2-1", "Security", "Important"),
+    ];
+    assert_eq!(missing(&before), BTreeSet::from(expected));
+    assert_eq!(state(&world, &instance).missing_count(), 4);
+
+    scan(&world, &instance, "Install").expect("the install");
+    let after = state(&world, &instance);
+    assert_eq!((after.missing_count(), after.failed_count(), after.operation().as_str()), (0, 0, "Install"));
+    let newest =
+        shell("rpm --query --queryformat '%{NAME} %{VERSION}-%{RELEASE}\\n' amifix-web amifix-conf amifix-new");
+    assert_eq!(
+        newest, "amifix-web 2.4.1-10\namifix-conf 3.0-1\namifix-new 1-1\n",
+        "what is approved, and nothing else"
+    );
+    scan(&world, &instance, "Scan").expect("the second scan");
+    assert_eq!(missing(&patches(&world, &instance)), BTreeSet::new());
+    assert!(state(&world, &instance).installed_count() >= 4);
+
+    // A repository that cannot be reached is no repository in which nothing is missing.
+    shell("printf '[gone]\\nname=gone\\nbaseurl=http://127.0.0.1:9/\\nretries=1\\n' >/etc/yum.repos.d/gone.repo");
+    let said = scan(&world, &instance, "Scan").expect_err("nothing can be said");
+    assert!(said.contains("the package source gone could not be read"), "{said}");
+    terminate(&world, &instance);
+    world.assert_nothing_left();
+}
