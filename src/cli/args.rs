@@ -106,6 +106,8 @@ pub enum Verb {
     /// Component documents, as awstoe takes them.
     #[command(subcommand)]
     Component(verb::component::ComponentVerb),
+    /// Say what differs between the packages of two images, and which CVEs that fixes.
+    Diff(verb::diff::DiffArgs),
     /// The cache of roots: what is in it, and making room.
     #[command(subcommand)]
     Cache(verb::cache::CacheVerb),

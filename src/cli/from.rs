@@ -3,7 +3,7 @@
 use super::exit::{Exit, exit};
 use super::failure::Failure;
 use crate::lint::LintError;
-use crate::patch::EvaluateError;
+use crate::patch::{DiffError, EvaluateError};
 use crate::project::InitError;
 use crate::runner::table::TableError;
 use crate::sandbox::SandboxError;
@@ -40,6 +40,12 @@ impl From<EvaluateError> for Failure {
             _ => Exit::NoEvidence,
         };
         Self::new(exit, sentence(&error))
+    }
+}
+
+impl From<DiffError> for Failure {
+    fn from(error: DiffError) -> Self {
+        Self::new(Exit::NoEvidence, sentence(&error))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Evidence on disk: one JSON file per candidate, `<dir>/<recipe>/<arch>/<ami>.json`. Blocking.
 
+use super::canonical::sha256;
 use super::{Candidate, Evidence, SCHEMA};
+use crate::patch::Inventory;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -121,6 +123,26 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Reads the document of an AMI; nothing when there is none. What cannot be understood is an error.
 pub fn load(dir: &Path, ami: &str) -> Result<Option<Evidence>, FileError> {
+    find(dir, ami)?.map(|path| read(&path)).transpose()
+}
+
+/// Reads the inventory that lies beside the evidence of an AMI; nothing when there is none. It has to be the one that the
+/// evidence has the digest of.
+pub fn load_inventory(dir: &Path, ami: &str) -> Result<Option<Inventory>, FileError> {
+    let Some(path) = find(dir, ami)? else { return Ok(None) };
+    let evidence = read(&path)?;
+    let Some(digest) = evidence.inventory else { return Ok(None) };
+    let path = path.with_extension("inventory.json");
+    let unreadable = |reason: String| FileError::Unreadable { path: path.clone(), reason };
+    let text = fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
+    if sha256(&text) != digest {
+        return Err(unreadable(format!("it is not the inventory with the digest {digest}")));
+    }
+    Inventory::from_json(&text).map(Some).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The one document of an AMI.
+fn find(dir: &Path, ami: &str) -> Result<Option<PathBuf>, FileError> {
     let name = format!("{}.json", part(ami)?);
     let mut found: Option<PathBuf> = None;
     for recipe in folders(dir)? {
@@ -135,7 +157,7 @@ pub fn load(dir: &Path, ami: &str) -> Result<Option<Evidence>, FileError> {
             found = Some(path);
         }
     }
-    found.map(|path| read(&path)).transpose()
+    Ok(found)
 }
 
 /// Reads one document.
@@ -204,6 +226,24 @@ mod tests {
         assert_eq!(load(dir.path(), &evidence.candidate.ami).unwrap().unwrap(), evidence);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert_eq!(load(dir.path(), "ami-other").unwrap(), None);
+    }
+
+    #[test]
+    fn the_inventory_beside_it_has_to_be_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let package = crate::patch::Package { name: "bash".into(), version: "1".into(), ..Default::default() };
+        let inventory = Inventory { os_id: "debian".into(), installed: vec![package], ..Inventory::default() };
+        let json = inventory.to_json().unwrap();
+        let evidence = Evidence { inventory: Some(sha256(&json)), ..evidence() };
+        let ami = &evidence.candidate.ami;
+        assert_eq!(load_inventory(dir.path(), ami).unwrap(), None);
+        save(dir.path(), &evidence).unwrap();
+        assert!(matches!(load_inventory(dir.path(), ami), Err(FileError::Io { .. })), "it is missing");
+        let path = save_inventory(dir.path(), &evidence, &json).unwrap();
+        assert_eq!(load_inventory(dir.path(), ami).unwrap(), Some(inventory));
+        assert_eq!(load(dir.path(), ami).unwrap(), Some(evidence.clone()), "nobody takes it for evidence");
+        fs::write(path, json.replace("bash", "dash")).unwrap();
+        assert!(load_inventory(dir.path(), ami).unwrap_err().to_string().contains("digest"));
     }
 
     #[test]

@@ -149,7 +149,7 @@ pub fn closing(report: &RunReport) -> String {
 }
 
 /// The packages the build changed, from → to.
-fn packages(changes: Option<&PackageDiff>) -> String {
+pub(super) fn packages(changes: Option<&PackageDiff>) -> String {
     let Some(changes) = changes else {
         return "  patched          unknown: the image did not record what it had before\n".to_owned();
     };

@@ -19,4 +19,4 @@ pub use image::{change_line, channels, closing, plan, verdicts, word};
 pub use serve::serving;
 pub use trial::line as trial_line;
 #[cfg(feature = "aws")]
-pub use verbs::{Validated, built, promoted, published, resumed};
+pub use verbs::{Promoted, Validated, built, promoted, published, resumed};

@@ -1,8 +1,10 @@
 //! What the single verbs print when they are done: what was made, and the next command.
 
 use crate::build::Built;
+use crate::diagnostic::render::printable;
 use crate::evidence::Evidence;
 use crate::gate::Verdict;
+use crate::patch::PackageDiff;
 use crate::plan::Published;
 use crate::promote::{self, Placed, Promotion, Release, Resumed};
 use crate::run::Judged;
@@ -67,13 +69,58 @@ impl<'a> Validated<'a> {
     #[must_use]
     pub fn text(&self) -> String {
         format!(
-            "{} passes\n{}  evidence {}  {}\nnext: amiforge promote {}\n",
+            "{} passes\n{}{}{}  evidence {}  {}\nnext: amiforge promote {}\n",
             self.evidence.candidate.ami,
             super::verdicts(self.verdicts),
+            super::image::packages(self.evidence.changes.as_ref()),
+            own(self.evidence),
             self.evidence_file.display(),
             self.digest,
             self.evidence.candidate.recipe
         )
+    }
+}
+
+/// Where amiforge's own evaluation says something else than Patch Manager does.
+fn own(evidence: &Evidence) -> String {
+    let Some(own) = &evidence.evaluation else { return String::new() };
+    if let Some(why) = &own.failed {
+        return format!("  own evaluation   none: {}\n", printable(why));
+    }
+    if own.differences.is_empty() {
+        return "  own evaluation   says the same as Patch Manager\n".to_owned();
+    }
+    let mut text = format!("  own evaluation   differs from Patch Manager's in {}\n", own.differences.len());
+    for difference in &own.differences {
+        let _ = writeln!(text, "    {}", printable(difference));
+    }
+    text
+}
+
+/// What `promote` prints: the promotion, and what its users get with it.
+#[derive(Debug, Serialize)]
+pub struct Promoted<'a> {
+    #[serde(flatten)]
+    promotion: &'a Promotion,
+    /// What differs from the release before; absent when one of the inventories is not known.
+    packages: Option<PackageDiff>,
+}
+
+impl<'a> Promoted<'a> {
+    /// The report of a promotion.
+    #[must_use]
+    pub fn new(promotion: &'a Promotion, packages: Option<PackageDiff>) -> Self {
+        Self { promotion, packages }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = promoted(self.promotion);
+        if let (Some(packages), Some(previous)) = (&self.packages, &self.promotion.release.previous) {
+            let _ = write!(text, "\npackages since {}: {}", previous.ami, packages.to_text());
+        }
+        text
     }
 }
 

@@ -7,8 +7,8 @@ use crate::diagnostic::Diagnostic;
 use crate::event::{Ending, Events, Stage};
 use crate::evidence::{self, CollectRequest, Collected, Evidence, EvidenceError};
 use crate::gate::{self, Verdict};
-use crate::patch::Inventory;
 use crate::patch::collect::Scope;
+use crate::patch::{self, DiffError, Inventory, PackageDiff};
 use crate::plan::{self, Action, ImagePlan, Plan};
 use crate::project::{Arch, Channel, Project, Recipe};
 
@@ -184,6 +184,16 @@ impl Work<'_> {
         let (built, fingerprint) = self.candidate(&rendered).await?;
         let request = self.collect_request(&Candidate::built(&built, &fingerprint));
         take(self.cloud, &request, events).await
+    }
+
+    /// What differs between the packages of two images that this project has evidence about; nothing when the inventory of
+    /// one of them is not there any more.
+    pub fn package_diff(&self, before: &str, after: &str) -> Result<Option<PackageDiff>, RunError> {
+        let load =
+            |ami: &str| evidence::file::load_inventory(&self.evidence_folder(), ami).map_err(EvidenceError::from);
+        let (Some(before), Some(after)) = (load(before)?, load(after)?) else { return Ok(None) };
+        let differ = |error: DiffError| EvidenceError::Inventory { instance: String::new(), reason: error.to_string() };
+        Ok(Some(patch::package_diff(&before, &after).map_err(differ)?))
     }
 
     /// Waits until no other process collects evidence about this image: the file and the digest on the image are written

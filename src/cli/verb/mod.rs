@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod component;
+pub mod diff;
 pub mod explain;
 pub mod init;
 pub mod lint;

@@ -41,6 +41,10 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
     let (built, _) = work.candidate(&work.check(&session.events)?).await?;
     let judged = work.approved(&built.ami).await?;
     let promotion = work.promote(&built, &judged, channel, &session.events).await?;
-    print_as(args.format, &promotion, || crate::report::promoted(&promotion))?;
+    let previous =
+        promotion.release.previous.as_ref().filter(|previous| promotion.changed && previous.ami != built.ami);
+    let packages = previous.map(|previous| work.package_diff(&previous.ami, &built.ami)).transpose()?.flatten();
+    let report = crate::report::Promoted::new(&promotion, packages);
+    print_as(args.format, &report, || report.text())?;
     Ok(Exit::Done)
 }

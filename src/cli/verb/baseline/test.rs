@@ -5,6 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::instance::InstanceArgs;
 use crate::cli::interrupt::interruptible;
 use crate::cli::session::{Session, print};
+use crate::cli::verb::diff::read;
 use crate::patch::collect::{Refresh, Scope};
 use crate::patch::{self, Baseline, Context, Evaluation, Inventory, Settings};
 use crate::report::evaluation::{self as report, Told};
@@ -218,15 +219,6 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         Failure::new(Exit::Usage, format!("{} cannot be written: {error}", path.display()))
             .next("name a file in a folder that exists and is yours")
     })
-}
-
-fn read(path: &Path) -> Result<Inventory, Failure> {
-    let unusable = |why: String| {
-        Failure::new(Exit::NoEvidence, format!("{} is no inventory: {why}", path.display()))
-            .next("make one: amiforge baseline test BASELINE --root debian-12 --save FILE")
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-    Inventory::from_json(&text).map_err(|error| unusable(error.to_string()))
 }
 
 /// The inventory of what is meant.
