@@ -79,12 +79,12 @@ fn cells(row: &PackageRow, safe: fn(&str) -> String) -> [String; 3] {
     [safe(&format!("{}.{}", row.name, row.arch)), versions, notices.join(", ")]
 }
 
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     printable(text).replace(['\n', '\t'], " ")
 }
 
 /// Nothing in a cell ends it, begins markup or a link.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::new();
     for c in plain(text).chars() {
         match c {
