@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, exit};
 use super::failure::Failure;
+use crate::baseline::NamedError;
 use crate::lint::LintError;
 use crate::project::InitError;
 use crate::runner::table::TableError;
@@ -28,6 +29,16 @@ fn sentence(error: &dyn Error) -> String {
 impl From<InitError> for Failure {
     fn from(error: InitError) -> Self {
         Self::new(Exit::Usage, sentence(&error))
+    }
+}
+
+impl From<NamedError> for Failure {
+    fn from(error: NamedError) -> Self {
+        let next = error.next();
+        match error {
+            NamedError::Refused(diagnostics) => Self::files(diagnostics),
+            error => next.into_iter().fold(Self::new(Exit::Usage, sentence(&error)), Self::next),
+        }
     }
 }
 
