@@ -27,6 +27,7 @@
 //! | [`drive`] | where the two meet: documents in an instance, through restarts, to a result |
 //! | [`toe`] | `awstoe`, played by amiforge: documents on this machine, by its arguments and with its answers |
 //! | [`patch`] | baselines, inventory, version comparison, evaluation. Pure |
+//! | [`baseline`] | patch baselines found by name, published to accounts, frozen from them |
 //! | [`plan`] | desired resources against the account: fingerprints, versions, the list of changes |
 //! | [`build`] | starts and follows image builds; finds the reason of a failure |
 //! | [`evidence`] | collects and stores what is known of a candidate |
@@ -44,6 +45,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod baseline;
 #[cfg(feature = "aws")]
 pub mod build;
 pub mod cli;

@@ -234,6 +234,18 @@ pub(crate) mod testing {
         Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
     }
 
+    /// The same with targets in any account and Region.
+    pub(crate) fn across(handler: Handler, clock: Clock, places: &[Location]) -> Cloud {
+        let home = Location { account: ACCOUNT.into(), region: REGION.into() };
+        let mut identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
+        for place in places {
+            identities = identities.and(place, crate::local::credentials(&place.account));
+        }
+        let config = EnvironmentConfig::Local(LocalConfig::default());
+        let targets = places.iter().map(|place| Target { location: place.clone(), role: None }).collect();
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
+    }
+
     /// A cloud whose every request `handler` answers; its clock stands at 2026-01-02 03:04:05 UTC.
     pub(crate) fn cloud(handler: Handler) -> Cloud {
         over(handler, Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC)))

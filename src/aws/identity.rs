@@ -47,6 +47,15 @@ impl Identities {
         Self { known: BTreeMap::from([(home.clone(), config)]), home, retries: Some(retries) }
     }
 
+    /// The same with one place more, by another account's credentials.
+    #[cfg(test)]
+    pub(super) fn and(mut self, place: &Location, key: (String, String)) -> Self {
+        let base = self.settings(&self.home).into_builder().region(Region::new(place.region.clone()));
+        let keys = Credentials::from_keys(key.0, key.1, None);
+        self.known.insert(place.clone(), base.credentials_provider(SharedCredentialsProvider::new(keys)).build());
+        self
+    }
+
     /// The home place and every target, from the default credential chain and the roles the environment names.
     pub(super) async fn aws(environment: &str, config: &AwsConfig) -> Result<Self, AwsError> {
         let home = &config.home;

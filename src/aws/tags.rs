@@ -6,6 +6,8 @@ pub const PROJECT: &str = "amiforge:project";
 pub const RECIPE: &str = "amiforge:recipe";
 /// Component name in the project.
 pub const COMPONENT: &str = "amiforge:component";
+/// Patch baseline name in the project.
+pub const BASELINE: &str = "amiforge:baseline";
 /// Fingerprint (64 hexadecimal digits) of everything that went into the resource.
 pub const FINGERPRINT: &str = "amiforge:fingerprint";
 /// Digest (`sha256:…`) of the evidence, on AMIs.

@@ -106,6 +106,9 @@ pub enum Verb {
     /// Component documents, as awstoe takes them.
     #[command(subcommand)]
     Component(verb::component::ComponentVerb),
+    /// Patch baselines: of the project, of AWS, in files and in accounts.
+    #[command(subcommand)]
+    Baseline(verb::baseline::BaselineVerb),
     /// Say what differs between the packages of two images, and which CVEs that fixes.
     Diff(verb::diff::DiffArgs),
     /// The cache of roots: what is in it, and making room.

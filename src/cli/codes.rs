@@ -35,7 +35,8 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         "A004",
         "the plan has changes",
-        "Exit code 4, only with `plan --detailed-exitcode`: something would be created. Without the flag a plan ends with 0.",
+        "Exit code 4, only with --detailed-exitcode: `plan` would create something, `baseline publish --plan` would do something,\n\
+         or `baseline diff` found a difference. Without the flag they end with 0.",
     ),
     entry(
         "A005",
@@ -68,18 +69,21 @@ pub const ENTRIES: &[Entry] = &[
         "A009",
         "partly done",
         "Exit code 9. A promotion stopped in the middle and could not be put back by itself. Its journal is kept; `amiforge\n\
-         promote RECIPE --channel NAME --resume` finishes it or undoes it.",
+         promote RECIPE --channel NAME --resume` finishes it or undoes it. A `baseline publish` that failed in some accounts or\n\
+         Regions has done the others; the same command finishes it.",
     ),
     entry(
         "A010",
         "drift",
-        "Exit code 10. The account differs from what was recorded, for example a launch template was moved by hand.",
+        "Exit code 10. The account differs from what was recorded: a launch template was moved by hand, or a patch baseline is no\n\
+         longer what its snapshot in baselines/ says. `amiforge baseline snapshot NAME --force` takes over what the account has.",
     ),
     entry(
         "A011",
         "locked, or a conflict",
         "Exit code 11. Somebody else holds the lock of this channel. The message says who and since when. Wait for them; if that\n\
-         process is gone, `amiforge promote RECIPE --channel NAME --resume` takes its journal over.",
+         process is gone, `amiforge promote RECIPE --channel NAME --resume` takes its journal over. Of `baseline publish`: a\n\
+         baseline of that name, or a patch group, belongs to somebody else; --adopt and --replace-group take it over.",
     ),
     entry(
         "A012",

@@ -8,17 +8,22 @@ use super::{signal, verb};
 
 /// Runs the verb.
 pub(super) fn run(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Failure> {
+    block(session, dispatch(session, verb))
+}
+
+/// Runs the work of a verb.
+pub(super) fn block(session: &Session, work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(drive(session, verb));
+    let outcome = runtime.block_on(drive(session, work));
     // What still blocks a thread (a prompt that nobody answered) must not keep the program.
     runtime.shutdown_background();
     outcome
 }
 
-/// Runs the verb until it ends or the user interrupts; then ends what this process runs, in either case.
-async fn drive(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Failure> {
+/// Waits until the work ends or the user interrupts; then ends what this process runs, in either case.
+async fn drive(session: &Session, work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let outcome = tokio::select! {
-        outcome = dispatch(session, verb) => outcome,
+        outcome = work => outcome,
         name = signal::interrupted() => Err(interrupted(name?)),
     };
     session.shutdown().await;

@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, exit};
 use super::failure::Failure;
+use crate::baseline::NamedError;
 use crate::lint::LintError;
 use crate::patch::{DiffError, EvaluateError};
 use crate::project::InitError;
@@ -46,6 +47,16 @@ impl From<EvaluateError> for Failure {
 impl From<DiffError> for Failure {
     fn from(error: DiffError) -> Self {
         Self::new(Exit::NoEvidence, sentence(&error))
+    }
+}
+
+impl From<NamedError> for Failure {
+    fn from(error: NamedError) -> Self {
+        let next = error.next();
+        match error {
+            NamedError::Refused(diagnostics) => Self::files(diagnostics),
+            error => next.into_iter().fold(Self::new(Exit::Usage, sentence(&error)), Self::next),
+        }
     }
 }
 

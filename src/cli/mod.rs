@@ -59,6 +59,7 @@ fn execute(session: &Session, verb: Verb) -> Result<u8, Failure> {
         Verb::Lint(args) => verb::lint::run(session, &args),
         Verb::Render(args) => verb::render::run(session, &args),
         Verb::Component(verb) => verb::component::run(session, verb),
+        Verb::Baseline(verb) => verb::baseline::run(session, verb),
         Verb::Diff(args) => verb::diff::run(session, &args),
         Verb::Cache(verb) => verb::cache::run(session, &verb),
         Verb::Schema(args) => verb::schema::run(&args),

@@ -9,7 +9,7 @@
 //! | `dispatch`, `credentials`, `service`, `protocol` | from a request to an operation and back |
 //! | `input`, `paging`, `tokens` | what all operations share: parameters, pages, client tokens |
 //! | `ec2` | AMIs, launch templates, tags |
-//! | `ssm` | parameters, patch baselines |
+//! | `ssm` | parameters, patch baselines, patch groups |
 //! | `imagebuilder` | components, recipes, infrastructure configurations |
 //! | [`compute`] | what runs: images, instances, commands, patch scans |
 //! | `faults` | faults on demand, for tests of failure paths |
@@ -20,6 +20,7 @@
 //! * Signatures are read, never verified: they say account (see [`credentials()`]), Region and service. Any other access key means
 //!   the account [`DEFAULT_ACCOUNT`]. There is no IAM: every call is allowed that AWS would allow to the account. Presigned
 //!   URLs are refused, so that no web page can make a browser call the loopback port.
+//! * `AssumeRole` gives the account of any role to whoever asks: roles are not looked up.
 //! * Every Region exists. There are no rate limits unless a fault plan asks for them, and answers are consistent at once:
 //!   no eventual consistency.
 //! * Client tokens are remembered for 24 hours; AWS does not say how long it does.
@@ -42,7 +43,8 @@
 //! * `SecureString` is stored in the clear; without decryption a digest of the value is answered in place of the ciphertext.
 //! * No parameter policies, no sharing between accounts, no `aws:ssm:integration`. Public parameters are those that
 //!   parent images have been made for. Standard values count 4096 bytes.
-//! * The AWS-owned patch baselines have their us-east-1 ids and owner in every Region. Patch groups are not here.
+//! * The AWS-owned patch baselines have their us-east-1 ids and owner in every Region.
+//! * A patch group without a baseline of its own is answered with the account's default, which AWS's documentation leaves open.
 //!
 //! Image Builder:
 //! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, pipelines,

@@ -79,7 +79,7 @@ fn cells(row: &PackageRow, safe: fn(&str) -> String) -> [String; 3] {
     [safe(&format!("{}.{}", row.name, row.arch)), versions, notices.join(", ")]
 }
 
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     printable(text).replace(['\n', '\t'], " ")
 }
 

@@ -91,4 +91,11 @@ pub const ENTRIES: &[Entry] = &[
             weeks the old cumulative update may be gone and the new one not approved yet, so that the node counts as compliant \
             without either. Shorter delays, or a date (`ApproveUntilDate`) that is moved every month, avoid that.",
     },
+    Entry {
+        code: "B014",
+        title: "a baseline override file cannot be read",
+        explanation: "The file that AWS-RunPatchBaseline takes as `BaselineOverride` is a JSON list of definitions in the shape of \
+            GetPatchBaseline, at most one per operating system. A run fails when the file is not such a list, has no entry for the \
+            node's system, or has several (exit codes 161 and 163 to 165). `amiforge baseline show NAME --format override` prints one.",
+    },
 ];

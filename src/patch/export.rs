@@ -68,7 +68,7 @@ impl Baseline {
     }
 }
 
-fn rule(rule: &Rule) -> Value {
+pub(super) fn rule(rule: &Rule) -> Value {
     let mut body = json!({
         "PatchFilterGroup": { "PatchFilters": filters(&rule.filters) },
         "ComplianceLevel": rule.level,
@@ -90,7 +90,7 @@ fn source(source: &Source) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::patch) mod tests {
     use crate::diagnostic::SourceFile;
     use crate::patch::{
         Approval, Baseline, Filter, FilterKey, Level, RejectedAction, Rule, Source, all_predefined, parse_baseline,
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(entries[1]["ApprovedPatches"][0], "bash");
     }
 
-    fn some_baseline() -> impl Strategy<Value = Baseline> {
+    pub(in crate::patch) fn some_baseline() -> impl Strategy<Value = Baseline> {
         let texts = || prop::collection::vec("[a-z*.:-]{1,20}", 0..3);
         let approval = prop_oneof![
             (0_u16..=360).prop_map(Approval::AfterDays),

@@ -23,6 +23,8 @@
 
 mod apt;
 mod baseline;
+mod baseline_diff;
+mod baseline_diff_render;
 pub mod collect;
 mod compare;
 pub mod debian;
@@ -32,6 +34,7 @@ mod edition;
 mod entries;
 mod evaluate;
 mod evaluation;
+mod explain;
 mod export;
 mod freshen;
 pub(crate) mod glob;
@@ -42,6 +45,7 @@ mod listed;
 mod moment;
 mod names;
 mod outcome;
+mod override_file;
 mod override_list;
 mod parse;
 mod pending;
@@ -61,6 +65,7 @@ pub use baseline::{
     Approval, AvailableSecurityUpdates, Baseline, Family, Filter, FilterKey, Level, OperatingSystem, RejectedAction,
     Rule, Source,
 };
+pub use baseline_diff::{BASELINE_DIFF_SCHEMA, BaselineChange, BaselineDiff, ChangeKind, baseline_diff};
 pub use diff::{AdvisoryRow, DiffError, PACKAGE_DIFF_SCHEMA, PackageDiff, PackageRow, package_diff};
 pub use entries::ENTRIES;
 pub use evaluate::{Context, EvaluateError, evaluate};
@@ -74,6 +79,7 @@ pub use inventory::{
 pub use inventory_json::{INVENTORY_SCHEMA, InventoryJsonError};
 pub use moment::{DateOrigin, Dated};
 pub use outcome::{Counts, PatchItem, State};
+pub use override_file::{BaselineFile, check_baseline_file};
 pub use override_list::{OverrideEntry, OverrideList, ParsedOverrideList, Selected, parse_override_list};
 pub use parse::{Parsed, check_baseline, parse_baseline};
 pub use predefined::{all_predefined, predefined};

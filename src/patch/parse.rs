@@ -5,6 +5,7 @@ use super::baseline::{
     Approval, AvailableSecurityUpdates, Baseline, Filter, FilterKey, Level, OperatingSystem, RejectedAction, Rule,
     Source,
 };
+use super::override_file;
 use super::validate::{self, limits};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span, suggest};
 use crate::yaml::{self, Node};
@@ -32,7 +33,7 @@ pub fn check_baseline(source: &Arc<SourceFile>) -> Parsed {
         Err(diagnostics) => return Parsed { baseline: None, diagnostics },
     };
     let mut reader = Reader { source, diagnostics: vec![] };
-    let baseline = reader.baseline(&node);
+    let baseline = reader.baseline(&node, false);
     let mut diagnostics = reader.diagnostics;
     diagnostics.sort_by_key(|d| d.primary.as_ref().map_or(0, |label| label.span.start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
@@ -72,12 +73,17 @@ impl Reader<'_> {
         self.diagnostics.push(diagnostic.at(self.source, span, label));
     }
 
-    fn baseline(&mut self, node: &Node) -> Option<Baseline> {
+    /// Reads a definition. One that need not have a name gets one that follows from its operating system.
+    pub(super) fn baseline(&mut self, node: &Node, nameless: bool) -> Option<Baseline> {
         if !self.keys(node, "a baseline", TOP) {
             return None;
         }
         let operating_system = self.required(node, "OperatingSystem").and_then(|n| self.word(n, OperatingSystem::ALL));
-        let name = self.required(node, "Name").and_then(|n| self.text(n)).unwrap_or_default();
+        let name = match (node.get("Name"), operating_system) {
+            (None, Some(os)) if nameless => override_file::name(os),
+            (None, None) if nameless => String::new(),
+            _ => self.required(node, "Name").and_then(|n| self.text(n)).unwrap_or_default(),
+        };
         let group = |reader: &mut Self, key: &str, inner: &'static str| {
             node.get(key).map(|n| reader.group(n, key, inner)).unwrap_or_default()
         };

@@ -1,20 +1,26 @@
 //! Text and JSON of what users see. Pure: values in, text out.
 
+mod baseline;
 mod cache;
 pub mod evaluation;
 mod files;
 #[cfg(feature = "aws")]
 mod image;
 #[cfg(feature = "aws")]
+mod publication;
+#[cfg(feature = "aws")]
 mod serve;
 pub mod trial;
 #[cfg(feature = "aws")]
 mod verbs;
 
+pub use baseline::{baseline, baseline_json, baselines};
 pub use cache::{Listed, Pruned, cache_list, cache_prune, parse_size, size};
 pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
 pub use image::{change_line, channels, closing, plan, verdicts, word};
+#[cfg(feature = "aws")]
+pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]
 pub use serve::serving;
 pub use trial::line as trial_line;

@@ -2,6 +2,7 @@
 
 use super::sentence;
 use crate::aws::AwsError;
+use crate::baseline::BaselineError;
 use crate::build::BuildError;
 use crate::cli::exit::Exit;
 use crate::cli::exit::exit;
@@ -34,6 +35,23 @@ impl From<BuildError> for Failure {
         failure.next.extend(error.next());
         failure.evidence = error.last_lines().to_vec();
         failure
+    }
+}
+
+impl From<BaselineError> for Failure {
+    fn from(error: BaselineError) -> Self {
+        let code = exit(error.exit_code());
+        let (text, next) = (sentence(&error), error.next());
+        match error {
+            BaselineError::Named(error) => error.into(),
+            BaselineError::Unusable(diagnostics) => Self { exit: code, ..Self::files(diagnostics) },
+            BaselineError::Differs { difference, .. } => {
+                let changes = difference.into_iter().flat_map(|difference| difference.changes);
+                let failure = Self::new(code, text).showing(changes.map(|change| change.line()));
+                next.into_iter().fold(failure, Self::next)
+            }
+            _ => next.into_iter().fold(Self::new(code, text), Self::next),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file per verb: its arguments, one call into the library, what it prints.
 
+pub mod baseline;
 pub mod cache;
 pub mod component;
 pub mod diff;

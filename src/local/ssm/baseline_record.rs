@@ -12,6 +12,8 @@ use time::OffsetDateTime;
 const KIND: &str = "ssm-patch-baseline";
 /// Kind of the registered defaults; the id is the operating system, the document the baseline's id.
 const DEFAULT: &str = "ssm-default-patch-baseline";
+/// Kind of [`Registration`] documents.
+const GROUP: &str = "ssm-patch-group";
 
 /// A baseline of an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub(super) struct Baseline {
     pub(super) tags: BTreeMap<String, String>,
     #[serde(with = "time::serde::rfc3339")]
     pub(super) created_at: OffsetDateTime,
+    /// Absent when it was never updated.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub(super) modified_at: Option<OffsetDateTime>,
 }
 
 impl Baseline {
@@ -113,20 +118,75 @@ impl Found {
         }
     }
 
+    /// `PatchBaselineIdentity`, as lists answer it.
+    pub(super) fn identity(&self, tx: &Transaction<'_>, scope: &Scope) -> Result<Value, StoreError> {
+        let default = Self::default_for(tx, scope, self.os())?;
+        let id = self.id(scope);
+        Ok(json!({
+            "BaselineId": id,
+            "BaselineName": self.name(),
+            "OperatingSystem": self.os(),
+            "BaselineDescription": self.description(),
+            "DefaultBaseline": default.is_some_and(|default| default.id(scope) == id),
+        }))
+    }
+
     /// As `GetPatchBaseline` answers it.
-    pub(super) fn render(&self, scope: &Scope) -> Value {
-        let (mut answer, created) = match self {
+    pub(super) fn render(&self, tx: &Transaction<'_>, scope: &Scope) -> Result<Value, StoreError> {
+        let (mut answer, created, modified) = match self {
             // AWS's baselines are older than any state of the local environment.
-            Self::Owned(owned) => (owned.body(), OffsetDateTime::UNIX_EPOCH),
-            Self::Own(baseline) => (baseline.body.clone(), baseline.created_at),
+            Self::Owned(owned) => (owned.body(), OffsetDateTime::UNIX_EPOCH, None),
+            Self::Own(baseline) => (baseline.body.clone(), baseline.created_at, baseline.modified_at),
         };
-        answer["BaselineId"] = json!(self.id(scope));
+        let id = self.id(scope);
+        answer["PatchGroups"] = json!(Registration::of(tx, scope, &id)?);
+        answer["BaselineId"] = json!(id);
         answer["Name"] = json!(self.name());
         answer["OperatingSystem"] = json!(self.os());
-        answer["PatchGroups"] = json!([]);
         answer["CreatedDate"] = epoch(created);
-        answer["ModifiedDate"] = epoch(created);
-        super::super::input::compact(answer)
+        answer["ModifiedDate"] = epoch(modified.unwrap_or(created));
+        Ok(super::super::input::compact(answer))
+    }
+}
+
+/// A patch group with the baseline that is registered for it; the id is operating system and group.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Registration {
+    pub(super) group: String,
+    pub(super) os: String,
+    /// The baseline's id, as answers have it.
+    pub(super) baseline: String,
+}
+
+impl Registration {
+    /// What is registered for a group and an operating system.
+    pub(super) fn get(tx: &Transaction<'_>, scope: &Scope, os: &str, group: &str) -> Result<Option<Self>, StoreError> {
+        tx.get(scope, GROUP, &format!("{os}/{group}"))
+    }
+
+    /// All of them, by operating system and group.
+    pub(super) fn all(tx: &Transaction<'_>, scope: &Scope) -> Result<Vec<Self>, StoreError> {
+        Ok(tx.list(scope, GROUP, "")?.into_iter().map(|(_, registration)| registration).collect())
+    }
+
+    /// The groups of a baseline.
+    pub(super) fn of(tx: &Transaction<'_>, scope: &Scope, baseline: &str) -> Result<Vec<String>, StoreError> {
+        let all = Self::all(tx, scope)?.into_iter();
+        Ok(all
+            .filter(|registration| registration.baseline == baseline)
+            .map(|registration| registration.group)
+            .collect())
+    }
+
+    /// Writes it.
+    pub(super) fn put(&self, tx: &Transaction<'_>, scope: &Scope) -> Result<(), StoreError> {
+        tx.put(scope, GROUP, &format!("{}/{}", self.os, self.group), self)
+    }
+
+    /// Removes it.
+    pub(super) fn delete(&self, tx: &Transaction<'_>, scope: &Scope) -> Result<(), StoreError> {
+        tx.delete(scope, GROUP, &format!("{}/{}", self.os, self.group))?;
+        Ok(())
     }
 }
 
@@ -136,5 +196,5 @@ impl Found {
 /// # Errors
 /// A database error.
 pub(crate) fn default_baseline(tx: &Transaction<'_>, scope: &Scope, os: &str) -> Result<Option<Value>, StoreError> {
-    Ok(Found::default_for(tx, scope, os)?.map(|found| found.render(scope)))
+    Found::default_for(tx, scope, os)?.map(|found| found.render(tx, scope)).transpose()
 }

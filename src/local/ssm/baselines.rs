@@ -7,13 +7,13 @@ use super::super::random;
 use super::super::store::StoreError;
 use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
-use super::baseline_record::{Baseline, Found};
+use super::baseline_record::{Baseline, Found, Registration};
 use super::{input, owned_baselines, tags};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// `OperatingSystem` (patch-baselines.md section 1.2).
-const SYSTEMS: [&str; 15] = [
+pub(super) const SYSTEMS: [&str; 15] = [
     "WINDOWS",
     "AMAZON_LINUX",
     "AMAZON_LINUX_2",
@@ -62,16 +62,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
             if !fits {
                 continue;
             }
-            let default = Found::default_for(tx, scope, found.os())?;
-            let id = found.id(scope);
-            let identity = json!({
-                "BaselineId": id,
-                "BaselineName": found.name(),
-                "OperatingSystem": found.os(),
-                "BaselineDescription": found.description(),
-                "DefaultBaseline": default.is_some_and(|default| default.id(scope) == id),
-            });
-            rows.insert(format!("{} {id}", found.name()), identity);
+            rows.insert(format!("{} {}", found.name(), found.id(scope)), found.identity(tx, scope)?);
         }
         Ok::<_, StoreError>(rows)
     })?;
@@ -82,11 +73,13 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
 /// `GetPatchBaseline`.
 pub(super) fn get(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let id = input(request).required("BaselineId")?;
-    let found = local.store.read(|tx| Found::by_id(tx, &caller.scope, id))?;
-    Ok(found.ok_or_else(|| does_not_exist(id))?.render(&caller.scope))
+    local.store.read(|tx| {
+        let found = Found::by_id(tx, &caller.scope, id)?.ok_or_else(|| does_not_exist(id))?;
+        Ok(found.render(tx, &caller.scope)?)
+    })
 }
 
-fn does_not_exist(id: &str) -> ServiceError {
+pub(super) fn does_not_exist(id: &str) -> ServiceError {
     let text = format!("Patch baseline {id} does not exist; a baseline that AWS owns is named by its whole ARN.");
     ServiceError::client("DoesNotExistException", text)
 }
@@ -124,6 +117,11 @@ pub(super) fn delete(local: &Local, caller: &Caller, request: &Value) -> Result<
                 let text = format!("Patch baseline {id} is the default of {}; register another first.", baseline.os);
                 return Err(ServiceError::client("ResourceInUseException", text));
             }
+            let groups = Registration::of(tx, scope, &baseline.id)?;
+            if !groups.is_empty() {
+                let text = format!("Patch baseline {id} is registered for patch groups: {}.", groups.join(", "));
+                return Err(ServiceError::client("ResourceInUseException", text));
+            }
             baseline.delete(tx, scope)?;
         }
         Ok(json!({ "BaselineId": id }))
@@ -133,11 +131,7 @@ pub(super) fn delete(local: &Local, caller: &Caller, request: &Value) -> Result<
 /// `CreatePatchBaseline`.
 pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let input = input(request);
-    let name = input.required("Name")?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    if !(3..=128).contains(&name.len()) || !name.bytes().all(allowed) {
-        return Err(input.invalid("Name", "It must have 3 to 128 letters, digits, or _ - . characters."));
-    }
+    let name = name(&input, input.required("Name")?)?;
     // Windows is AWS's own default, a trap for whoever forgets it (patch-baselines.md section 1.1).
     let os = input.one_of("OperatingSystem", &SYSTEMS)?.unwrap_or("WINDOWS");
     let body = body(&input)?;
@@ -162,10 +156,54 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
                 body: body.clone(),
                 tags: new_tags.clone(),
                 created_at: caller.now,
+                modified_at: None,
             };
             baseline.put(tx, &caller.scope)?;
             Ok(json!({ "BaselineId": baseline.id }))
         })
+    })
+}
+
+/// A name, checked.
+fn name<'a>(input: &Input<'_>, name: &'a str) -> Result<&'a str, ServiceError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    if (3..=128).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(name);
+    }
+    Err(input.invalid("Name", "It must have 3 to 128 letters, digits, or _ - . characters."))
+}
+
+/// `UpdatePatchBaseline`. With `Replace` what is not given gets its default, else it stays; the operating system always does.
+pub(super) fn update(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
+    let input = input(request);
+    let id = input.required("BaselineId")?;
+    let scope = &caller.scope;
+    if owned_baselines::by_arn(id, &scope.region).is_some() {
+        let text = format!("Patch baseline {id} belongs to AWS and cannot be changed.");
+        return Err(ServiceError::client("AccessDeniedException", text));
+    }
+    let replace = input.flag("Replace")?.unwrap_or(false);
+    let given = if replace { Some(input.required("Name")?) } else { input.text("Name")? };
+    let given = given.map(|given| name(&input, given)).transpose()?;
+    let new = body(&input)?;
+    local.store.write(|tx| {
+        let mut baseline = Baseline::own(tx, scope, id)?.ok_or_else(|| does_not_exist(id))?;
+        match (&mut baseline.body, &new) {
+            (Value::Object(old), Value::Object(new)) if !replace => {
+                old.extend(new.iter().filter(|(key, _)| input.get(key).is_some()).map(|(k, v)| (k.clone(), v.clone())));
+            }
+            (old, new) => *old = new.clone(),
+        }
+        if let Some(given) = given {
+            given.clone_into(&mut baseline.name);
+        }
+        baseline.modified_at = Some(caller.now);
+        baseline.put(tx, scope)?;
+        let mut answer = Found::Own(baseline).render(tx, scope)?;
+        if let Value::Object(members) = &mut answer {
+            members.remove("PatchGroups");
+        }
+        Ok(answer)
     })
 }
 

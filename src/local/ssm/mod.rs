@@ -9,6 +9,7 @@ mod list;
 mod names;
 mod owned_baselines;
 mod parameter_record;
+mod patch_groups;
 mod put;
 mod tags;
 
@@ -28,20 +29,25 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
         "DeleteParameter" => delete::one,
         "DeleteParameters" => delete::many,
         "DeletePatchBaseline" => baselines::delete,
+        "DeregisterPatchBaselineForPatchGroup" => patch_groups::deregister,
         "DescribeParameters" => list::describe,
         "DescribePatchBaselines" => baselines::describe,
+        "DescribePatchGroups" => patch_groups::describe,
         "GetDefaultPatchBaseline" => baselines::get_default,
         "GetParameter" => get::one,
         "GetParameterHistory" => get::history,
         "GetParameters" => get::many,
         "GetParametersByPath" => list::by_path,
         "GetPatchBaseline" => baselines::get,
+        "GetPatchBaselineForPatchGroup" => patch_groups::get,
         "LabelParameterVersion" => labels::label,
         "ListTagsForResource" => tags::list,
         "PutParameter" => put::put,
         "RegisterDefaultPatchBaseline" => baselines::register_default,
+        "RegisterPatchBaselineForPatchGroup" => patch_groups::register,
         "RemoveTagsFromResource" => tags::remove,
         "UnlabelParameterVersion" => labels::unlabel,
+        "UpdatePatchBaseline" => baselines::update,
         _ => return None,
     })
 }

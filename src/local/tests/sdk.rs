@@ -191,6 +191,36 @@ async fn parameters_through_the_sdk() {
 }
 
 #[tokio::test]
+async fn patch_groups_through_the_sdk() {
+    use aws_sdk_ssm::types::OperatingSystem::Debian;
+    let bench = Bench::new();
+    let ssm = configure!(aws_sdk_ssm, &bench);
+    let create = |name: &str| ssm.create_patch_baseline().name(name).operating_system(Debian).send();
+    let id = |created: aws_sdk_ssm::operation::create_patch_baseline::CreatePatchBaselineOutput| {
+        created.baseline_id.unwrap()
+    };
+    let (one, two) = (id(create("one").await.unwrap()), id(create("two").await.unwrap()));
+    let updated = ssm.update_patch_baseline().baseline_id(&one).replace(true).name("other").send().await.unwrap();
+    assert_eq!((updated.name(), updated.modified_date().unwrap().secs()), (Some("other"), 1_772_366_400));
+    let gone = ssm.update_patch_baseline().baseline_id("pb-00000000000000000").name("abc").send().await.unwrap_err();
+    assert!(gone.into_service_error().is_does_not_exist_exception());
+    let register = |id: &str| ssm.register_patch_baseline_for_patch_group().baseline_id(id).patch_group("web").send();
+    register(&one).await.unwrap();
+    assert!(register(&two).await.unwrap_err().into_service_error().is_already_exists_exception());
+    assert!(register("short").await.unwrap_err().into_service_error().is_invalid_resource_id());
+    let asked =
+        ssm.get_patch_baseline_for_patch_group().patch_group("web").operating_system(Debian).send().await.unwrap();
+    assert_eq!(asked.baseline_id(), Some(one.as_str()));
+    let groups = ssm.describe_patch_groups().send().await.unwrap();
+    let identity = groups.mappings()[0].baseline_identity().unwrap();
+    assert_eq!((identity.baseline_name(), identity.operating_system()), (Some("other"), Some(&Debian)));
+    let used = ssm.delete_patch_baseline().baseline_id(&one).send().await.unwrap_err();
+    assert!(used.into_service_error().is_resource_in_use_exception());
+    ssm.deregister_patch_baseline_for_patch_group().baseline_id(&one).patch_group("web").send().await.unwrap();
+    ssm.delete_patch_baseline().baseline_id(&one).send().await.unwrap();
+}
+
+#[tokio::test]
 async fn image_builder_through_the_sdk() {
     use aws_sdk_imagebuilder::types::{ComponentConfiguration, Ownership, Platform};
     let bench = Bench::new();

@@ -125,7 +125,7 @@ impl TestArgs {
     }
 }
 
-pub(super) fn run(session: &Session, args: TestArgs) -> Result<Exit, Failure> {
+pub(super) fn run(session: &Session, args: &TestArgs) -> Result<Exit, Failure> {
     let project = session.some_project()?;
     let find = |name: &str| -> Result<Baseline, Failure> {
         let found = crate::baseline::find(project.as_ref(), name, None)?;
@@ -134,7 +134,7 @@ pub(super) fn run(session: &Session, args: TestArgs) -> Result<Exit, Failure> {
     };
     let baseline = find(&args.baseline)?;
     let against = args.against.as_deref().map(find).transpose()?;
-    let inventory = inventory(session, &args)?;
+    let inventory = inventory(session, args)?;
     if let Some(path) = &args.save {
         let json = inventory.to_json().map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
         write(path, &json)?;
@@ -147,14 +147,14 @@ pub(super) fn run(session: &Session, args: TestArgs) -> Result<Exit, Failure> {
         return Err(unknown(name, &evaluation));
     }
     if args.overrides.is_some() || args.install_command {
-        install(&args, &baseline, &inventory, &context)?;
+        install(args, &baseline, &inventory, &context)?;
         if args.install_command {
             return Ok(Exit::Done);
         }
     }
     if args.compares() {
         let against = against.unwrap_or(baseline);
-        return compare(&args, &evaluation, &against, &inventory);
+        return compare(args, &evaluation, &against, &inventory);
     }
     print(&match args.format {
         TestFormat::Text => report::text(&evaluation, &inventory, &told),

@@ -47,10 +47,6 @@ pub(super) fn applicable(
     let group = ["Patch Group", "PatchGroup"].iter().find_map(|key| instance.tags.get(*key)).cloned();
     let described = match &group {
         Some(group) => of_group(local, scope, group, system)?,
-        None => None,
-    };
-    let described = match described {
-        Some(described) => described,
         None => default(local, scope, system)?,
     };
     let id = document::text(&described, "BaselineId").unwrap_or_default().to_owned();
@@ -68,17 +64,14 @@ fn default(local: &Local, scope: &Scope, system: OperatingSystem) -> Result<Valu
     })
 }
 
-/// The baseline of a patch group; none when the local environment has no patch groups.
-fn of_group(local: &Local, scope: &Scope, group: &str, system: OperatingSystem) -> Result<Option<Value>, ServiceError> {
-    if peer::find(Service::Ssm, "GetPatchBaselineForPatchGroup").is_none() {
-        return Ok(None);
-    }
+/// The baseline of a patch group: the one registered for it, or the account's default.
+fn of_group(local: &Local, scope: &Scope, group: &str, system: OperatingSystem) -> Result<Value, ServiceError> {
     let caller = Caller { scope: scope.clone(), now: local.config.clock.now() };
     let ask = |operation: &str, body: Value| peer::call(local, &caller, Service::Ssm, operation, &body);
-    let wanted = json!({"PatchGroup": group, "OperatingSystem": system.as_str()});
-    let registered = ask("GetPatchBaselineForPatchGroup", wanted)?;
+    let registered =
+        ask("GetPatchBaselineForPatchGroup", json!({"PatchGroup": group, "OperatingSystem": system.as_str()}))?;
     let id = document::text(&registered, "BaselineId").unwrap_or_default();
-    ask("GetPatchBaseline", json!({"BaselineId": id})).map(Some)
+    ask("GetPatchBaseline", json!({"BaselineId": id}))
 }
 
 fn parse(id: &str, described: &Value) -> Result<Baseline, ServiceError> {
@@ -102,5 +95,34 @@ mod tests {
         assert_eq!(product(OperatingSystem::Debian, "12").as_deref(), Some("Debian12"));
         assert_eq!(product(OperatingSystem::Ubuntu, "24.04").as_deref(), Some("Ubuntu24.04"));
         assert_eq!(product(OperatingSystem::AmazonLinux2023, "2023"), None);
+    }
+
+    #[test]
+    fn the_baseline_of_the_patch_group_comes_before_the_default() {
+        let bench = crate::local::tests::Bench::new();
+        let rule = json!({ "PatchFilterGroup": { "PatchFilters": [] }, "ApproveAfterDays": 0 });
+        let create = |name: &str| {
+            let rules = json!({ "PatchRules": [rule] });
+            let request = json!({ "Name": name, "OperatingSystem": "DEBIAN", "ApprovalRules": rules });
+            bench.ssm("CreatePatchBaseline", &request).unwrap()["BaselineId"].clone()
+        };
+        let (web, default) = (create("of-web"), create("of-all"));
+        bench.ssm("RegisterPatchBaselineForPatchGroup", &json!({ "BaselineId": web, "PatchGroup": "web" })).unwrap();
+        bench.ssm("RegisterDefaultPatchBaseline", &json!({ "BaselineId": default })).unwrap();
+        let name = |tags: Value| {
+            let record = json!({
+                "id": "i-1", "reservation": "r-1", "image": "ami-1", "architecture": "x86_64", "instance_type": "t",
+                "state": "running", "state_reason": null, "launched_at": "2026-03-01T12:00:00Z", "terminated_at": null,
+                "tags": tags, "http_tokens": "required", "hop_limit": 1, "client_token": "", "address": "",
+                "os_id": "debian", "os_name": "Debian", "os_version": "12", "owner": { "pid": 1, "started": 1 },
+            });
+            let instance: InstanceRecord = serde_json::from_value(record).unwrap();
+            let found = applicable(&bench.local, &bench.scope(), &instance, OperatingSystem::Debian).unwrap();
+            (found.baseline.name, found.patch_group)
+        };
+        assert_eq!(name(json!({ "Patch Group": "web" })), ("of-web".into(), "web".into()));
+        assert_eq!(name(json!({ "PatchGroup": "web" })), ("of-web".into(), "web".into()));
+        assert_eq!(name(json!({ "Patch Group": "db" })), ("of-all".into(), "db".into()));
+        assert_eq!(name(json!({})), ("of-all".into(), String::new()));
     }
 }
