@@ -1,0 +1,2 @@
+use crate::harness::Test;
+pub const TESTS: &[Test] = &[];
