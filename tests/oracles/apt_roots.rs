@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 pub const TESTS: &[Test] = &[
-    ("apt_agrees_on_a_root_of_bookworm", || agrees("debian-12", true)),
-    ("apt_agrees_on_a_root_of_trixie", || agrees("debian-13", false)),
+    ("apt_agrees_on_a_root_of_bookworm", || agrees("debian-12")),
+    ("apt_agrees_on_a_root_of_trixie", || agrees("debian-13")),
     // Out of support, and on the mirrors still, at the places it always had.
-    ("apt_agrees_on_a_root_of_bullseye", || agrees("debian-11", false)),
+    ("apt_agrees_on_a_root_of_bullseye", || agrees("debian-11")),
 ];
 
 /// What a small server has, so that there is something to upgrade.
@@ -103,7 +103,7 @@ impl Root {
     }
 }
 
-fn agrees(release: &str, foreign: bool) {
+fn agrees(release: &str) {
     let start = Instant::now();
     let root = Root::start(release);
     println!("    root in {:?}", start.elapsed());
@@ -117,12 +117,9 @@ fn agrees(release: &str, foreign: bool) {
     assert!(half.is_empty() || left.len() < upgradable.len(), "{left:?}");
     // The release of today may have been put together yesterday, and then nothing is newer.
     assert!(release == "debian-13" || !upgradable.is_empty(), "{release} has nothing to upgrade");
-    if foreign {
-        // libc6 of both has to be of one version, and that of the release pocket is there.
-        root.sh("dpkg --add-architecture i386 && apt-get -q update -o APT::Update::Error-Mode=any");
-        root.sh("apt-get -q -y install --no-install-recommends zlib1g:i386 libc6:i386");
-        root.sh("apt-mark hold $(dpkg-query -W -f '${Package}\n' 'libc6' | head -n1)");
-        compare(&root, &format!("{release} with packages of another architecture and one on hold"));
+    if let Some(one) = left.first() {
+        root.sh(&format!("apt-mark hold {}", one.name));
+        compare(&root, &format!("{release} half patched and {} on hold", one.name));
     }
 }
 
@@ -161,13 +158,12 @@ fn compare(root: &Root, what: &str) -> Upgrades {
 
 /// What apt-get would do. `upgrade` says which packages it keeps back, because they need new ones.
 fn simulations(root: &Root, what: &str, inventory: &Inventory, ours: &Upgrades) {
-    let held = |name: &str| inventory.holds.iter().any(|hold| hold.name == name);
     let said = root.sh("apt-get -s dist-upgrade");
-    // A hold changes no state (UNCONFIRMED, patch-baselines.md 14.2 #5), and keeps all architectures and what is built of
-    // the same source with a strict dependency: apt names what it keeps.
+    // A hold changes no state (UNCONFIRMED, patch-baselines.md 14.2 #5). apt keeps what is held and what cannot be without
+    // it, and names all of that.
     let kept = kept_back(&said);
-    assert!(kept.iter().all(|_| !inventory.holds.is_empty()), "{what}: kept without a hold: {kept:?}");
-    assert!(inventory.holds.iter().all(|hold| held(&hold.name)));
+    let held = |name: &String| inventory.holds.iter().any(|hold| hold.name == *name);
+    assert!(kept.is_empty() || kept.iter().any(held), "{what}: kept without a hold: {kept:?}");
     let wanted =
         |kept: &[String]| -> Upgrades { ours.iter().filter(|one| !kept.contains(&one.name)).cloned().collect() };
     assert_same(&format!("{what}, dist-upgrade"), &wanted(&kept), &simulated(&said));
