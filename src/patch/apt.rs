@@ -69,9 +69,13 @@ fn key<'a>(name: &'a str, arch: &'a str, native: &'a str) -> Key<'a> {
     (name, if arch == "all" { native } else { arch })
 }
 
-/// The architecture of the system: the one most installed packages have. Of a system that has packages for all
-/// architectures only, the sources tell.
+/// The architecture of the system: that of dpkg, which decides it. Where dpkg is not installed the one most packages have;
+/// of a system that has packages for all architectures only, the sources tell.
 pub(super) fn native_arch(inventory: &Inventory) -> &str {
+    let dpkg = inventory.installed.iter().find(|package| package.name == "dpkg" && package.arch != "all");
+    if let Some(dpkg) = dpkg {
+        return &dpkg.arch;
+    }
     let installed = most_frequent(inventory.installed.iter().map(|package| package.arch.as_str()));
     let offered = || most_frequent(inventory.offered.iter().map(|offer| offer.package.arch.as_str()));
     installed.or_else(offered).unwrap_or("all")

@@ -394,3 +394,24 @@ proptest! {
         prop_assert_eq!(after.items.len(), before.items.len());
     }
 }
+
+#[test]
+fn the_architecture_of_the_system_is_that_of_dpkg_whatever_most_packages_are_for() {
+    // `libs` is for all architectures in its next version: one of the system's own, and no update of the foreign one.
+    let foreign = |name: &str| Package { arch: "i386".into(), ..package(name, "1-1") };
+    let all = |from| Offer { package: Package { arch: "all".into(), ..package("libs", "1-2") }, from };
+    let mut image = image(&[("dpkg", "1.21")], vec![all(SECURITY)]);
+    image.installed.extend(["a", "b", "libs"].map(foreign));
+    let of_libs = |image: &Inventory| {
+        let summary = run(&debian(), image);
+        summary.items.iter().find(|item| item.name == "libs").map(|item| item.state)
+    };
+    assert_eq!(of_libs(&image), Some(State::InstalledOther));
+    image.installed.push(package("libs", "1-1"));
+    let states: Vec<_> = run(&debian(), &image).items.iter().filter(|i| i.name == "libs").map(|i| i.state).collect();
+    assert_eq!(states, [State::Missing, State::InstalledOther]);
+    // Without dpkg most packages tell.
+    image.installed.retain(|package| package.name != "dpkg");
+    let states: Vec<_> = run(&debian(), &image).items.iter().filter(|i| i.name == "libs").map(|i| i.state).collect();
+    assert_eq!(states, [State::InstalledOther, State::Missing]);
+}

@@ -44,6 +44,16 @@ struct Candidate<'a> {
     instead: bool,
 }
 
+impl Candidate<'_> {
+    /// Whether it says something about a system with that version: it is not older, and neither is what its notice is
+    /// about. A notice about a version that is gone and that the installed one has left behind makes no update of the newer
+    /// build, as `dnf check-update --security` sees it, too.
+    fn counts_from(&self, present: Edition) -> bool {
+        let behind = self.instead && self.listing.is_some_and(|listing| listing.edition <= present);
+        self.build.edition >= present && !(behind && self.build.edition > present)
+    }
+}
+
 /// What the sources say, by package.
 struct Offers<'a> {
     builds: HashMap<Key<'a>, Vec<Build<'a>>>,
@@ -230,7 +240,7 @@ impl<'a> Evaluator<'a> {
         let builds = self.offers.builds.get(&key).map_or(&[][..], Vec::as_slice);
         let candidates = self.offers.candidates(key, builds, self.inherit);
         let mut judged = vec![];
-        for candidate in candidates.into_iter().filter(|candidate| candidate.build.edition >= present.edition) {
+        for candidate in candidates.into_iter().filter(|candidate| candidate.counts_from(present.edition)) {
             let mut chain = Chain::kept();
             if let Some(gone) = candidate.listing.filter(|_| candidate.instead) {
                 chain.say(|| Why::Inherited { from: gone.text.to_owned() });

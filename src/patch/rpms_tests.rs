@@ -332,6 +332,12 @@ fn section_3_4_vanished_versions() {
     assert_eq!(state(&with(&redhat(), &build("rhel"), newer)), State::Missing);
     let dropped = Settings { vanished: Vanished::Dropped, ..Settings::default() };
     assert_eq!(state(&with(&of(OperatingSystem::AlmaLinux), &build("almalinux"), dropped)), State::InstalledOther);
+    // What the installed version has left behind says nothing about a newer one: dnf finds no security update, either.
+    let mut behind = build("almalinux");
+    for installed in ["5-2", "5-2.1"] {
+        behind.installed = vec![package("bash", installed)];
+        assert_eq!(state(&run(&of(OperatingSystem::AlmaLinux), &behind)), State::InstalledOther, "{installed}");
+    }
 }
 
 #[test]
