@@ -200,7 +200,8 @@ fn hook(path: &str, node: &Node, os: Option<Os>, out: &mut Findings) -> Option<H
     let value = text(node, path, out)?;
     let windows = os.is_some_and(|os| os.platform() == "Windows");
     let drive = value.as_bytes().get(1..3).is_some_and(|rest| matches!(rest, b":\\" | b":/"));
-    if !value.starts_with('/') && !(windows && drive) {
+    let is_path = value.starts_with('/') || windows && drive;
+    if !is_path {
         let (name, parameters) = (value, BTreeMap::new());
         return Some(Hook::Component(ComponentUse { name, parameters, span: node.span, hook: true }));
     }
@@ -230,7 +231,7 @@ pub(super) fn load(root: &Path, recipe: &mut Recipe, found: &mut Vec<Diagnostic>
         let parsed = patch::parse_override_list(&source, family(recipe.os));
         found.extend(parsed.diagnostics);
         if let Some(list) = parsed.list {
-            apply(&list, &source, recipe, span, &mut out, found);
+            found.extend(apply(&list, &source, recipe, span, &mut out).err());
         }
     }
     found.append(&mut out.into_list());
@@ -262,48 +263,41 @@ fn list_file(root: &Path, path: &str, span: Span, out: &mut Findings) -> Option<
     }
 }
 
+/// Gives the entries of a list to the patch component; the entry it cannot take is told.
 fn apply(
     list: &OverrideList,
     source: &Arc<SourceFile>,
     recipe: &mut Recipe,
     span: Span,
     out: &mut Findings,
-    found: &mut Vec<Diagnostic>,
-) {
-    let Some(used) = recipe.build.iter_mut().find(|used| PATCH.contains(&used.name.as_str())) else { return };
+) -> Result<(), Diagnostic> {
+    let Some(used) = recipe.build.iter_mut().find(|used| PATCH.contains(&used.name.as_str())) else { return Ok(()) };
     if used.name == PATCH[1] {
-        let is_kb = |entry: &OverrideEntry| {
-            entry
-                .id
-                .strip_prefix("KB")
-                .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
-        };
-        match list.entries.iter().position(|entry| !is_kb(entry)) {
-            Some(index) => found.push(
-                Diagnostic::error(
-                    codes::PATCHING,
-                    "the update agent of Windows knows updates by their KB numbers only",
-                )
+        let only = numbers(list).map_err(|index| {
+            let message = "the update agent of Windows knows updates by their KB numbers only";
+            Diagnostic::error(codes::PATCHING, message)
                 .at(source, entry_span(source, index), "not a KB number")
-                .help("name the update as `KB5034441`"),
-            ),
-            None => {
-                let only: Vec<&str> = list.entries.iter().map(|entry| entry.id.as_str()).collect();
-                set(used, "patch_overrides", span, &[("only", &only.join(" "))], out);
-            }
-        }
-        return;
+                .help("name the update as `KB5034441`")
+        })?;
+        set(used, "patch_overrides", span, &[("only", &only)], out);
+        return Ok(());
     }
-    match list.table() {
-        Ok(table) => {
-            let from = source.name.clone();
-            set(used, "patch_overrides", span, &[(LIST, &from), (ENTRIES, &table)], out);
-        }
-        Err(index) => found.push(
-            Diagnostic::error("B011", "an id or a title has a character that no package's name or version has")
-                .at(source, entry_span(source, index), "in this entry")
-                .note("letters, digits, `+-._~^:` and the wildcards `*`, `?` and `[...]` are possible"),
-        ),
+    let table = list.table().map_err(|index| {
+        Diagnostic::error("B011", "an id or a title has a character that no package's name or version has")
+            .at(source, entry_span(source, index), "in this entry")
+            .note("letters, digits, `+-._~^:` and the wildcards `*`, `?` and `[...]` are possible")
+    })?;
+    set(used, "patch_overrides", span, &[(LIST, &source.name), (ENTRIES, &table)], out);
+    Ok(())
+}
+
+/// The KB numbers of a list, or the position of the first entry that has none.
+fn numbers(list: &OverrideList) -> Result<String, usize> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_kb = |entry: &OverrideEntry| entry.id.strip_prefix("KB").is_some_and(is_number);
+    match list.entries.iter().position(|entry| !is_kb(entry)) {
+        Some(index) => Err(index),
+        None => Ok(list.entries.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>().join(" ")),
     }
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::diagnostic::SourceFile;
 use crate::project::{self, Arch};
 use crate::render;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 const LIST: &str = "patches:\n  - id: openssl.*\n    title: '*3.0.15-1*'\n  - id: 'libssl*'\n";
@@ -57,7 +58,7 @@ fn differences(os: &str, lines: &str, files: &[(&str, &str)]) -> String {
     for (name, document) in with {
         let before = without.iter().find(|(other, _)| *other == name).map(|(_, document)| document.text.as_str());
         let diff = similar::TextDiff::from_lines(before.unwrap_or_default(), &document.text);
-        shown += &format!("# {name}\n{}", diff.unified_diff().context_radius(0));
+        let _ = write!(shown, "# {name}\n{}", diff.unified_diff().context_radius(0));
         let parsed = crate::component::parse(&document);
         assert_eq!(parsed.diagnostics, [], "{}", document.text);
     }
@@ -90,7 +91,7 @@ fn a_changed_list_is_a_changed_document_and_a_comment_is_none() {
 
 #[test]
 fn a_list_that_makes_the_document_too_long_has_a_place() {
-    let long: String = (0..600).map(|n| format!("  - id: package-{n}.x86_64\n")).collect();
+    let long = (0..600).fold(String::new(), |text, n| text + &format!("  - id: package-{n}.x86_64\n"));
     let files = [("overrides/cve.yaml", format!("patches:\n{long}"))];
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let project = load("rhel-9", "patch_overrides: overrides/cve.yaml", &files);
