@@ -33,6 +33,8 @@ mod limits;
 mod modes;
 #[path = "sandbox/packages.rs"]
 mod packages;
+#[path = "sandbox/patching.rs"]
+mod patching;
 #[path = "sandbox/registries.rs"]
 mod registries;
 #[path = "sandbox/roots.rs"]
@@ -82,7 +84,7 @@ fn main() {
 }
 
 fn all() -> Vec<Test> {
-    [user::TESTS, user::AS_ROOT, modes::AS_ROOT, rpm::TESTS, collect::TESTS, shipped::TESTS].concat()
+    [user::TESTS, user::AS_ROOT, modes::AS_ROOT, rpm::TESTS, collect::TESTS, shipped::TESTS, patching::TESTS].concat()
 }
 
 /// The other half of a test, in a process of its own.

@@ -23,10 +23,11 @@ const FILTERS: [&str; 5] = [
     "kernel: keep",
     "only: a?, exclude: 'b [cd]', kernel: keep",
 ];
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 4] = [
     "override_list: /a list",
     "override_list: s3://bucket/key, override_list_owner: '111122223333'",
     "override_list: https://host/list, override_list_sha256: abc",
+    "override_list: a/list, override_entries: \"a.*\\t*1.2*\\n\"",
 ];
 const ASSERTIONS: &str = "assertions: { packages: 'a b>=1.2', services: a, ports: '22 udp/123', files: '/a:0644:root:root', users: \
                           'root:locked', kernel: newest, sysctls: 'a.b=1', outputs: \"uname -s => Linux ;; echo it's => it\" }";
@@ -67,6 +68,12 @@ fn every_template_renders_with_every_set_of_parameters() {
         for filter in FILTERS {
             for scope in ["security", "all"] {
                 let parameters = format!("{{ scope: {scope}, {filter} }}");
+                check(os, &format!("[patch-linux: {parameters}]"), &format!("[patched: {parameters}]"));
+            }
+            // The same way in all of them; with the least and with the most beside it.
+            let rejected = ["blocked: 'telnet* a=1.2-3'", "dependency_only: 'telnet* a=1.2-3'"];
+            for rejected in if [FILTERS[0], FILTERS[4]].contains(&filter) { &rejected[..] } else { &[] } {
+                let parameters = format!("{{ {rejected}, {filter} }}");
                 check(os, &format!("[patch-linux: {parameters}]"), &format!("[patched: {parameters}]"));
             }
             // How the list is fetched has nothing to do with the filters: each way once, with the longest of them.

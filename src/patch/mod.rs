@@ -52,6 +52,7 @@ mod pending;
 mod policy;
 mod predefined;
 mod reason;
+mod rejected;
 pub mod rpm;
 mod rpm_inventory;
 mod rpms;
@@ -84,6 +85,7 @@ pub use override_list::{OverrideEntry, OverrideList, ParsedOverrideList, Selecte
 pub use parse::{Parsed, check_baseline, parse_baseline};
 pub use predefined::{all_predefined, predefined};
 pub use reason::{Reason, Why};
+pub use rejected::{Rejected, Words};
 pub use rpm_inventory::RpmReader;
 pub use service_scan::{ScanError, from_scan};
 pub use settings::{

@@ -28,7 +28,7 @@ pub(super) fn check(reader: &mut Reader, family: Family, approved: &[Node], reje
 /// Ids reject nothing according to the page on formats and to the payload (conflict 3 of 14.1), and they are exact.
 fn rpm(text: &str, rejects: bool) -> Option<Diagnostic> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let id = digits || is_cve(text) || is_advisory(text);
+    let id = digits || is_notice(text);
     if id && rejects {
         let warning =
             Diagnostic::warning("B010", format!("`{text}` rejects nothing: ids are for `ApprovedPatches` only"))
@@ -45,6 +45,11 @@ fn rpm(text: &str, rejects: bool) -> Option<Diagnostic> {
         Diagnostic::warning("B010", format!("`{text}` is no id as the service compares them"))
             .note("ids are compared letter by letter and take no wildcards, for example `CVE-2026-12345`")
     })
+}
+
+/// Whether it is the id of a CVE or of a vendor's notice.
+pub(super) fn is_notice(text: &str) -> bool {
+    is_cve(text) || is_advisory(text)
 }
 
 fn is_cve(text: &str) -> bool {

@@ -157,6 +157,24 @@ impl OverrideList {
         yaml::emit(&json!({ "patches": self.entries.iter().map(entry).collect::<Vec<_>>() }))
     }
 
+    /// The list as a table with `ID<tab>TITLE` in each line, which is what the component `patch-linux` keeps in the image.
+    ///
+    /// # Errors
+    /// The position of the first entry with a character that no name, architecture or version has: a shell, YAML or the
+    /// runner of components could read something else than was meant.
+    pub(crate) fn table(&self) -> Result<String, usize> {
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-._~^:*?[]!".contains(&b));
+        let mut table = String::new();
+        for (index, OverrideEntry { id, title }) in self.entries.iter().enumerate() {
+            let title = title.as_deref().unwrap_or_default();
+            if !plain(id) || !plain(title) {
+                return Err(index);
+            }
+            table.extend([id, "\t", title, "\n"]);
+        }
+        Ok(table)
+    }
+
     /// What the list selects on an image, from any source, among the packages that are installed. Linux only: on Windows
     /// and macOS the service decides what an entry means.
     pub fn select(&self, inventory: &Inventory) -> Result<Selected, EvaluateError> {

@@ -47,6 +47,18 @@ fn errors_and_warnings_have_a_place() {
     assert!(parse("patches: a\n", Family::Rpm).list.is_none());
 }
 
+#[test]
+fn a_list_is_a_table_of_plain_words() {
+    let table = |text: &str| parse(text, Family::Rpm).list.unwrap().table();
+    assert_eq!(table(LIST).unwrap(), "kernel.x86_64\t\nbind*.x86_64\t*39.11.4-26.P2.amzn2.5.2\n");
+    for odd in ["a b.*", "a\\\\t.x", "$(id).*", "'{{ x }}'", "a.*\\n"] {
+        let text = format!("patches:\n  - id: ok.*\n  - id: \"{odd}\"\n");
+        assert_eq!(table(&text), Err(1), "{odd}");
+        let text = format!("patches:\n  - id: ok.*\n    title: \"{odd}\"\n");
+        assert_eq!(table(&text), Err(0), "{odd}");
+    }
+}
+
 fn package(name: &str, arch: &str, version: &str) -> Package {
     Package { name: name.into(), arch: arch.into(), version: version.into(), ..Package::default() }
 }

@@ -177,6 +177,7 @@ pub(super) mod tests {
             build: vec![],
             test: vec![],
             baseline: "AWS-DebianDefaultPatchBaseline".into(),
+            patch_overrides: None,
             root_volume: RootVolume { size_gib: 8, volume_type: "gp3".into(), encrypted: true },
             gates: Gates::default(),
             promote: Promote { launch_template: "lt".into(), parameter: "/golden".into() },

@@ -1,7 +1,7 @@
 //! What can only be told by looking at several files: components that do not exist or do not fit, baselines, names that
 //! become the same.
 
-use super::{ComponentUse, EnvironmentConfig, Project, Recipe, codes, names};
+use super::{ComponentUse, EnvironmentConfig, Project, Recipe, codes, names, patching};
 use crate::component::modules::Platform;
 use crate::component::rules::{self, Target};
 use crate::component::{self, Document};
@@ -40,6 +40,7 @@ pub(super) fn project(project: &Project, found: &mut Vec<Diagnostic>) {
         }
     }
     baselines(project, found);
+    not_kept_out(project, found);
     collisions(project, found);
     platforms(project, found);
     // In a project with faults a recipe may be missing, or name something else than it means.
@@ -141,7 +142,13 @@ pub(crate) fn fits(
     let mut found = vec![];
     let name = &used.name;
     let has = |phases: &[&str]| phases.iter().any(|phase| document.phase(phase).is_some());
+    if used.hook && !has(&["build"]) {
+        let message = format!("`{name}` has no build phase and would do nothing under `hooks`");
+        let diagnostic = Diagnostic::error(codes::STAGE, message).at(recipe, used.span, "would do nothing");
+        found.push(diagnostic.note("phases run one after the other over all components; patching is in the first"));
+    }
     let wrong = match stage {
+        Stage::Build if used.hook => None,
         Stage::Build if !has(&["build", "validate"]) => Some(("neither a build nor a validate phase", "build", "test")),
         Stage::Test if !has(&["test"]) => Some(("no test phase", "test", "build")),
         _ => None,
@@ -202,6 +209,30 @@ fn baselines(project: &Project, found: &mut Vec<Diagnostic>) {
                 .at(&recipe.source, value_span(&recipe.source, "baseline").unwrap_or(recipe.span), label)
                 .help("name an AWS-owned baseline, or a file in baselines/ without its ending"),
         );
+    }
+}
+
+/// Entries of `RejectedPatches` that the package manager of a recipe cannot keep out while it patches.
+fn not_kept_out(project: &Project, found: &mut Vec<Diagnostic>) {
+    let mut told = BTreeSet::new();
+    for recipe in project.recipes.values() {
+        let patches = recipe.build.iter().any(|used| patching::PATCH.contains(&used.name.as_str()));
+        let Some(source) = project.baselines.get(&recipe.baseline).filter(|_| patches) else { continue };
+        let Ok(baseline) = patch::parse_baseline(source) else { continue };
+        for index in patching::words(recipe.os).of(&baseline.rejected).beyond {
+            if !told.insert((&recipe.baseline, index)) {
+                continue;
+            }
+            let manager = recipe.os.package_manager();
+            let entry = &baseline.rejected[index];
+            let message =
+                format!("{manager} has no words for all that `{entry}` rejects: it is not kept out of a build");
+            let tree = crate::yaml::parse(source).ok();
+            let node = tree.as_ref().and_then(|tree| tree.get("RejectedPatches")?.items()?.get(index));
+            let span = node.map(|node| node.span).unwrap_or_default();
+            let warning = Diagnostic::warning(codes::NOT_KEPT_OUT, message).at(source, span, "judged after the build");
+            found.push(warning.note(format!("recipe `{}` patches by this baseline", recipe.name)));
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) const PARENT: &str = "P021";
 pub(super) const PLATFORM: &str = "P022";
 pub(super) const RULE: &str = "P023";
 pub(super) const UNUSED: &str = "P024";
+pub(super) const PATCHING: &str = "P025";
+pub(super) const NOT_KEPT_OUT: &str = "P026";
 
 /// The entries of the P codes.
 pub const ENTRIES: &[Entry] = &[
@@ -122,8 +124,8 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         code: NOT_YET,
         title: "not supported yet",
-        explanation: "The key is part of the design but this version cannot act on it. It is refused because a waiver, a hook \
-                      or an override that is silently ignored would change what an approval means.",
+        explanation: "The key is part of the design but this version cannot act on it. It is refused because a waiver \
+                      that is silently ignored would change what an approval means.",
     },
     Entry {
         code: NO_GATE,
@@ -185,5 +187,21 @@ pub const ENTRIES: &[Entry] = &[
         title: "a component that no recipe uses",
         explanation: "A component of the project stands in no recipe, so it is never built into an image. Perhaps its name is \
                       misspelled in a recipe, perhaps it can go. A built-in component of the same name is hidden by it.",
+    },
+    Entry {
+        code: PATCHING,
+        title: "patch overrides or hooks do not fit the recipe",
+        explanation: "`patch_overrides` and `hooks` act on the patch component of the recipe (patch-linux or patch-windows under \
+                      `build`): the list says what it updates, and hooks run directly before and after it. So there has to be \
+                      one, and the same must not be said a second time by a parameter of its own. On Windows the list is a \
+                      file of the project with KB numbers, because the update agent reads no lists.",
+    },
+    Entry {
+        code: NOT_KEPT_OUT,
+        title: "a rejected patch that cannot be kept out of a build",
+        explanation: "What the baseline of a recipe rejects is kept out when the image is patched, by what the package manager \
+                      has for it: pins of apt, excludes of dnf, locks of zypper, KB numbers on Windows. zypper knows exact \
+                      editions and no ranges, Windows no bulletin ids. The scan of the new image still judges by the entry, so \
+                      a build may end in a candidate that the gate `rejected` does not let pass.",
     },
 ];

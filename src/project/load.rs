@@ -1,7 +1,7 @@
 //! Reading a project from its folder.
 
 use super::fields::Findings;
-use super::{ComponentSource, Project, Recipe, builtin, check, codes, recipe, settings};
+use super::{ComponentSource, Project, Recipe, builtin, check, codes, patching, recipe, settings};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -92,7 +92,8 @@ fn recipes(root: &Path, found: &mut Vec<Diagnostic>) -> BTreeMap<String, Recipe>
         let mut out = Findings::new(&source);
         let read = recipe::read(&source, &name, &mut out);
         found.append(&mut out.into_list());
-        if let Some(recipe) = read {
+        if let Some(mut recipe) = read {
+            patching::load(root, &mut recipe, found);
             recipes.insert(name, recipe);
         }
     }
@@ -167,14 +168,19 @@ fn folder(root: &Path, place: &str, endings: &[&str], found: &mut Vec<Diagnostic
     files
 }
 
+/// The text of a file, or why there is none, as the second half of a sentence.
+pub(super) fn read_text(path: &Path) -> Result<String, String> {
+    match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err("there is no such file".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn read_file(root: &Path, name: &str, found: &mut Vec<Diagnostic>) -> Option<Arc<SourceFile>> {
-    let why = match std::fs::read(root.join(name)) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => return Some(SourceFile::new(name, text)),
-            Err(_) => "it is not UTF-8".to_owned(),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => "there is no such file".to_owned(),
-        Err(error) => error.to_string(),
+    let why = match read_text(&root.join(name)) {
+        Ok(text) => return Some(SourceFile::new(name, text)),
+        Err(why) => why,
     };
     let mut diagnostic = Diagnostic::error(codes::UNREADABLE, format!("`{name}` cannot be read: {why}"))
         .note(format!("looked in {}", root.display()));

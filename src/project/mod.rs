@@ -17,6 +17,7 @@ mod model;
 pub mod names;
 mod os;
 mod parent;
+pub(crate) mod patching;
 mod recipe;
 pub mod schema;
 mod settings;

@@ -147,12 +147,14 @@ pub struct Recipe {
     pub version: (u32, u32),
     /// What to start from.
     pub parent: Parent,
-    /// Components of the build stage, in order.
+    /// Components of the build stage, in order; hooks that are components stand around the patch component.
     pub build: Vec<ComponentUse>,
     /// Components of the test stage, in order.
     pub test: Vec<ComponentUse>,
     /// Baseline name: predefined, or one of `baselines/`.
     pub baseline: String,
+    /// `patch_overrides:`; its entries, or where they come from, are parameters of the patch component.
+    pub patch_overrides: Option<PatchOverrides>,
     /// Root volume.
     pub root_volume: RootVolume,
     /// Gate policy.
@@ -217,6 +219,17 @@ pub struct ComponentUse {
     /// Parameters, as text.
     pub parameters: BTreeMap<String, String>,
     /// Where it stands.
+    pub span: Span,
+    /// Whether it stands under `hooks` and not in a list.
+    pub hook: bool,
+}
+
+/// An install override list: exactly what is to be updated, whatever the baseline and the scope say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchOverrides {
+    /// A file of the project, an https URL or an `s3://` one.
+    pub from: String,
+    /// Where it is named.
     pub span: Span,
 }
 

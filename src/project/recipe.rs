@@ -3,7 +3,7 @@
 
 use super::fields::{Fields, Findings, scalar, text};
 use super::settings::check_name;
-use super::{Arch, ComponentUse, Os, Promote, Recipe, RootVolume, codes, gates, parent};
+use super::{Arch, ComponentUse, Os, Promote, Recipe, RootVolume, codes, gates, parent, patching};
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Kind, Node, Style};
 use std::collections::BTreeMap;
@@ -30,10 +30,11 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
     let architectures = fields.take("architectures").map_or_else(|| vec![Arch::X86_64], |node| archs(node, os, out));
     let version = fields.take("version").map_or(Some((1, 0)), |node| version(node, out));
     let parent = fields.required("parent", out).and_then(|node| parent::read(node, os, &architectures, out));
-    let build = uses(&mut fields, "build", out);
+    let mut build = uses(&mut fields, "build", out);
     let test = uses(&mut fields, "test", out);
-    check_uses(&build, &test, out);
     let baseline = fields.text("baseline", out);
+    let patch_overrides = patching::read(&mut fields, os, &mut build, out);
+    check_uses(&build, &test, out);
     let root_volume = fields.take("root_volume").map_or_else(|| volume_default(os), |node| volume(node, os, out));
     let gates = match fields.take("gates") {
         Some(node) => gates::read(node, !test.is_empty(), out),
@@ -49,8 +50,6 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
         found.help.push("add `test: [boots]`, or `gates` without `tests`".to_owned());
     }
     let promote = fields.take("promote").map_or_else(promote_default, |node| promote(node, out));
-    fields.not_yet("patch_overrides", out);
-    fields.not_yet("hooks", out);
     fields.not_yet("waivers", out);
     fields.finish(out);
     let os = os?;
@@ -63,6 +62,7 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
         build,
         test,
         baseline: baseline.unwrap_or_else(|| os.default_baseline().to_owned()),
+        patch_overrides,
         root_volume,
         gates,
         promote,
@@ -167,21 +167,23 @@ fn version(node: &Node, out: &mut Findings) -> Option<(u32, u32)> {
 
 /// Components of one stage: names, or names with parameters.
 fn uses(fields: &mut Fields<'_>, key: &'static str, out: &mut Findings) -> Vec<ComponentUse> {
-    let mut uses = vec![];
-    for item in fields.list(key, out) {
-        let (name, parameters) = match &item.kind {
-            Kind::Scalar(_) => (item, None),
-            Kind::Mapping(entries) if entries.len() == 1 => (&entries[0].0, Some(&entries[0].1)),
-            _ => {
-                out.wrong_type(key, "a list of component names, or of one name with its parameters each", item);
-                continue;
-            }
-        };
-        let Some(text) = text(name, key, out) else { continue };
-        let parameters = parameters.map(|node| values(node, &text, out)).unwrap_or_default();
-        uses.push(ComponentUse { name: text, parameters, span: name.span });
-    }
-    uses
+    let expected = "a list of component names, or of one name with its parameters each";
+    fields.list(key, out).iter().filter_map(|item| used(key, item, expected, out)).collect()
+}
+
+/// A component: its name, or its name with parameters.
+pub(super) fn used(path: &str, item: &Node, expected: &str, out: &mut Findings) -> Option<ComponentUse> {
+    let (name, parameters) = match &item.kind {
+        Kind::Scalar(_) => (item, None),
+        Kind::Mapping(entries) if entries.len() == 1 => (&entries[0].0, Some(&entries[0].1)),
+        _ => {
+            out.wrong_type(path, expected, item);
+            return None;
+        }
+    };
+    let text = text(name, path, out)?;
+    let parameters = parameters.map(|node| values(node, &text, out)).unwrap_or_default();
+    Some(ComponentUse { name: text, parameters, span: name.span, hook: false })
 }
 
 /// Parameters of one component; values are kept as they are written.

@@ -9,6 +9,7 @@
 mod codes;
 mod engine;
 mod helpers;
+mod patching;
 mod recipe;
 mod targets;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A recipe for one architecture with everything filled in.
 
 use super::engine::{self, Fault, Inputs};
-use super::{RenderedComponent, RenderedRecipe, codes, targets};
+use super::{RenderedComponent, RenderedRecipe, codes, patching, targets};
 use crate::component::rules::{self, Target};
 use crate::component::{self, Document};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
@@ -95,10 +95,11 @@ fn component(
         let message = format!("there is no component `{}`", used.name);
         return Err(vec![Diagnostic::error("P008", message).at(&recipe.source, used.span, "not known")]);
     };
+    let used = patching::completed(project, recipe, used);
     if source.template {
-        rendered(project, recipe, used, stage, source)
+        rendered(project, recipe, &used, stage, source)
     } else {
-        plain(project, recipe, used, stage, source)
+        plain(project, recipe, &used, stage, source)
     }
 }
 
@@ -143,7 +144,8 @@ fn rendered(
     })?;
     let name = format!("{} (rendered from {})", used.name, source.source.name);
     let text = SourceFile::new(name, out.text);
-    let document = document(project, recipe, &text, Some(&source.source))?;
+    let document = document(project, recipe, &text, Some(&source.source))
+        .map_err(|found| found.into_iter().map(|found| patching::too_long(found, recipe, used)).collect::<Vec<_>>())?;
     let mut found = reserved(&document, &text, &variables);
     // Parameters the template has used up are not the document's business; the rest are.
     let declared: BTreeSet<&str> = document.parameters.iter().map(|parameter| parameter.name.as_str()).collect();

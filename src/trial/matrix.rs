@@ -330,6 +330,7 @@ fn as_in(recipe: &Recipe, component: &str) -> ComponentUse {
         name: component.to_owned(),
         parameters: BTreeMap::new(),
         span: Span::default(),
+        hook: false,
     })
 }
 
@@ -374,9 +375,11 @@ fn made_up(component: &str, os: Os) -> Recipe {
             name: component.to_owned(),
             parameters: BTreeMap::new(),
             span: Span::new(start, start + component.len()),
+            hook: false,
         }],
         test: vec![],
         baseline: os.default_baseline().to_owned(),
+        patch_overrides: None,
         root_volume: RootVolume { size_gib: os.default_root_gib(), volume_type: "gp3".to_owned(), encrypted: true },
         gates: Gates::default(),
         promote: Promote { launch_template: String::new(), parameter: String::new() },

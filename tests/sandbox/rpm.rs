@@ -347,11 +347,17 @@ fn our_readers_read_what_the_tools_write() {
 
 /// Renders components of this repository as a recipe of a system would have them.
 pub fn documents(os: &str, build: &str, test: &str) -> Vec<DocumentRequest> {
+    recipe_documents(&format!("os: {os}\nparent: {{ ssm: /p }}\nbuild: {build}\ntest: {test}\n"), &[])
+}
+
+/// The same of a whole recipe, with more files of its project.
+pub fn recipe_documents(recipe: &str, files: &[(&str, &str)]) -> Vec<DocumentRequest> {
     let folder = bench::place("project");
-    fs::create_dir_all(folder.join("recipes")).unwrap();
-    fs::write(folder.join("amiforge.yaml"), "project: acme\n").unwrap();
-    let recipe = format!("os: {os}\nparent: {{ ssm: /p }}\nbuild: {build}\ntest: {test}\n");
-    fs::write(folder.join("recipes/web.yaml"), recipe).unwrap();
+    for (name, text) in [("amiforge.yaml", "project: acme\n"), ("recipes/web.yaml", recipe)].iter().chain(files) {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
     let project = project::load(&folder).unwrap_or_else(|found| panic!("{found:#?}"));
     let rendered = render::recipe(&project, &project.recipes["web"], Arch::X86_64).unwrap();
     let request = |one: &render::RenderedComponent| DocumentRequest {

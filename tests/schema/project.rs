@@ -21,6 +21,10 @@ const BEYOND: &[&str] = &[
     "are both called `",
     "cannot follow `",
     "which does not exist",
+    "cannot be read: ",
+    "needs a patch component",
+    "say what to do",
+    "begins with a drive",
 ];
 
 /// What it sees in some cases: that two are equal in all, but not that they only have the same name; that a name cannot be
@@ -31,6 +35,10 @@ fn is_one_of(found: &Diagnostic, words: &[&str]) -> bool {
     words.iter().any(|words| found.message.contains(words))
 }
 
+const STOP_APP: &str = "schemaVersion: 1.0\nparameters: [{ Seconds: { type: string, default: '1' } }]\nphases:\n  - name: build\n    \
+    steps:\n      - name: Stop\n        action: ExecuteBash\n        timeoutSeconds: 60\n        inputs:\n          commands: ['sleep {{ Seconds }}']\n";
+const LIST: &str = "patches:\n  - id: 'openssl.*'\n";
+
 /// A folder with a project of one recipe, written anew for each question.
 struct Folder(tempfile::TempDir);
 
@@ -39,6 +47,11 @@ impl Folder {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("recipes")).unwrap();
         fs::write(folder.path().join("amiforge.yaml"), "project: acme\n").unwrap();
+        for (file, text) in [("components/stop-app.yaml", STOP_APP), ("overrides/cve-2026-1234.yaml", LIST)] {
+            let path = folder.path().join(file);
+            fs::create_dir(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
         Self(folder)
     }
 
@@ -79,6 +92,8 @@ fn full_recipe() -> Value {
         "build": [{ "patch-linux": { "scope": "all" } }, "baseline-config"],
         "test": ["boots", { "hygiene": null }],
         "baseline": "AWS-DebianDefaultPatchBaseline",
+        "patch_overrides": "overrides/cve-2026-1234.yaml",
+        "hooks": { "before_patch": { "stop-app": { "Seconds": 5 } }, "after_patch": "/opt/app/start" },
         "root_volume": { "size_gib": 20, "type": "gp2", "encrypted": false },
         "gates": {
             "patches": { "missing": 2, "rejected": 1, "scanned_within": "1h30m" },
@@ -120,7 +135,7 @@ fn what_the_repository_ships_is_accepted() {
 }
 
 /// Recipes that have all keys between them.
-fn recipes() -> [Value; 6] {
+fn recipes() -> [Value; 8] {
     let mut directory = full_recipe();
     directory["parent"] =
         json!({ "ami": "ami-0123456789abcdef0", "local": { "directory": "roots/web", "packages": [] } });
@@ -133,7 +148,20 @@ fn recipes() -> [Value; 6] {
         recipe
     };
     let oci = local("oci", "localhost:5000/web/base:1.2");
-    [full_recipe(), directory, image, oci, local("image", "roots/saved.tar#app:1"), local("tar", "roots/web.tar.gz")]
+    let mut by_url = full_recipe();
+    by_url["patch_overrides"] = json!({ "url": "https://host/list", "sha256": "0123456789abcdef".repeat(4) });
+    let mut by_s3 = full_recipe();
+    by_s3["patch_overrides"] = json!({ "s3": "s3://bucket/key", "owner": "111122223333" });
+    [
+        full_recipe(),
+        by_url,
+        by_s3,
+        directory,
+        image,
+        oci,
+        local("image", "roots/saved.tar#app:1"),
+        local("tar", "roots/web.tar.gz"),
+    ]
 }
 
 #[test]
@@ -155,7 +183,7 @@ fn agree(file: &str, schema: &Schema, full: &[Value]) {
         assert_eq!(folder.faults(file, &full.to_string()), vec![], "{full}");
         for mutant in mutate::all(full) {
             // What the further ones have in common with the first has been tried.
-            if at > 0 && !mutant.path.starts_with("parent") {
+            if at > 0 && !mutant.path.starts_with("parent") && !mutant.path.starts_with("patch_overrides") {
                 continue;
             }
             *(if schema.accepts(&mutant.document) { &mut accepted } else { &mut refused }) += 1;
@@ -261,8 +289,23 @@ fn both_agree_on_recipes_by_hand() {
         (false, "gates: { image: { imds_v2: false, encrypted: false } }".into()),
         (false, "gates: { tests: optional }".into()),
         (false, "gates: { waivers: [] }".into()),
-        (false, "hooks: {}".into()),
-        (false, "patch_overrides: x".into()),
+        (true, "hooks:".into()),
+        (true, "hooks: {}".into()),
+        (true, "build: [patch-linux]\nhooks: { before_patch: /a b }".into()),
+        (false, "build: [patch-linux]\nhooks: { before_patch: / }".into()),
+        (false, "build: [patch-linux]\nhooks: { before_patch: \"/a\\nb\" }".into()),
+        (false, "build: [patch-linux]\nhooks: { before_patch: [/a] }".into()),
+        (false, "build: [patch-linux]\nhooks: { before_patch: { a-b: {}, c-d: {} } }".into()),
+        (false, format!("build: [patch-linux]\nhooks: {{ after_patch: /{} }}", "x".repeat(1_024))),
+        (true, "build: [patch-linux]\npatch_overrides: overrides/cve-2026-1234.yaml".into()),
+        (false, "build: [patch-linux]\npatch_overrides: ../x.yaml".into()),
+        (false, "build: [patch-linux]\npatch_overrides: overrides/./cve-2026-1234.yaml".into()),
+        (false, "build: [patch-linux]\npatch_overrides: /etc/x".into()),
+        (false, "build: [patch-linux]\npatch_overrides: https://host/list".into()),
+        (false, "build: [patch-linux]\npatch_overrides: { url: http://host/list, sha256: x }".into()),
+        (false, "build: [patch-linux]\npatch_overrides: { s3: s3://bucket, owner: '111122223333' }".into()),
+        (false, "build: [patch-linux]\npatch_overrides: { s3: s3://bucket/key, owner: 111122223333 }".into()),
+        (false, "patch_overrides:".into()),
         (false, "waivers: x".into()),
         (true, "promote:".into()),
         (false, "promote: { parameter: 12 }".into()),

@@ -163,10 +163,18 @@ fn later_suite(suite: &str) -> Vec<Package> {
 
 /// Writes the repository into a folder.
 pub fn write(folder: &Path) -> Repo {
+    write_where(folder, "", "")
+}
+
+/// The same, where the updated version of one package depends on something else.
+pub fn write_where(folder: &Path, name: &str, depends: &'static str) -> Repo {
     fs::create_dir_all(folder.join("pool")).unwrap();
     for (suffix, label) in [("", "Debian"), ("-updates", "Debian"), ("-security", "Debian-Security")] {
         let suite = format!("{RELEASE}{suffix}");
-        let packages = if suffix.is_empty() { archive_suite() } else { later_suite(&suite) };
+        let mut packages = if suffix.is_empty() { archive_suite() } else { later_suite(&suite) };
+        for package in packages.iter_mut().filter(|package| package.name == name && !suffix.is_empty()) {
+            package.depends = depends;
+        }
         let mut index = String::new();
         for package in &packages {
             let deb = package.deb();

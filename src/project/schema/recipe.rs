@@ -22,6 +22,8 @@ pub fn recipe() -> Value {
             ("build", uses("Components of the build stage, in order.")),
             ("test", uses("Components that test the new image on a fresh instance, in order.")),
             ("baseline", baseline()),
+            ("patch_overrides", patch_overrides()),
+            ("hooks", hooks()),
             ("root_volume", root_volume()),
             ("gates", gates()),
             ("promote", promote()),
@@ -138,15 +140,61 @@ fn local() -> Value {
     described("How the parent is made on this machine, without an account.", schema)
 }
 
-/// Components of one stage: names, or names with parameters.
+/// Components of one stage.
 fn uses(summary: &str) -> Value {
+    described(summary, json!({ "type": "array", "maxItems": MOST_COMPONENTS, "uniqueItems": true, "items": used() }))
+}
+
+/// The name of a component, or one name with its parameters.
+fn used() -> Value {
     let value = json!({ "type": ["string", "number", "boolean"], "minLength": 1, "maxLength": LONGEST_VALUE });
     let parameters = json!({ "type": ["object", "null"], "additionalProperties": value });
-    let with_parameters = json!({ "type": ["string", "object"], "minProperties": 1, "maxProperties": 1, "additionalProperties": parameters });
-    described(
-        summary,
-        json!({ "type": "array", "maxItems": MOST_COMPONENTS, "uniqueItems": true, "items": with_parameters }),
-    )
+    json!({ "type": ["string", "object"], "minProperties": 1, "maxProperties": 1, "additionalProperties": parameters })
+}
+
+fn patch_overrides() -> Value {
+    let long = |mut schema: Value| {
+        schema["maxLength"] = LONGEST_VALUE.into();
+        schema
+    };
+    let part = r"([^/.\u0000-\u001f\u007f][^/\u0000-\u001f\u007f]*|\.[^/.\u0000-\u001f\u007f][^/\u0000-\u001f\u007f]*|\.\.[^/\u0000-\u001f\u007f]+)";
+    let file = matching(format!("^{part}(/{part})*$"));
+    let url = mapping(
+        &["url", "sha256"],
+        [
+            ("url", described("Where the list is.", long(matching("^https://[!-~]+$")))),
+            ("sha256", described("SHA-256 of the list.", matching("^[0-9a-f]{64}$"))),
+        ],
+    );
+    let s3 = mapping(
+        &["s3", "owner"],
+        [
+            ("s3", described("Bucket and key of the list.", long(matching("^s3://[!-.0-~]+/[!-~]+$")))),
+            ("owner", described("Account of the bucket, in quotes.", matching("^[0-9]{12}$"))),
+        ],
+    );
+    let summary = "Install override list: exactly what the patch component updates, whatever the baseline says. A file of the \
+                   project, or one of another place with the proof that it is the one that is meant.";
+    described(summary, json!({ "anyOf": [file, url, s3] }))
+}
+
+fn hooks() -> Value {
+    // What begins with a slash is a path in the image.
+    let mut hook = used();
+    let path = r"^($|[^/]|/[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]+$)";
+    hook["allOf"] =
+        json!([{ "pattern": path }, { "anyOf": [{ "pattern": "^($|[^/])" }, { "maxLength": LONGEST_VALUE }] }]);
+    let hook = |summary: &str| described(summary, hook.clone());
+    let schema = mapping(
+        &[],
+        [
+            ("before_patch", hook("Runs directly before the patch component.")),
+            ("after_patch", hook("Runs directly after it, after the restart it may have wanted.")),
+        ],
+    );
+    let summary = "What runs around patching: a component, with or without parameters, or the absolute path of an executable \
+                   in the image. One that fails fails the build.";
+    described(summary, or_nothing(schema))
 }
 
 fn baseline() -> Value {

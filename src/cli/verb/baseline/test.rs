@@ -171,24 +171,20 @@ fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
 
 fn unknown(name: &str, evaluation: &Evaluation) -> Failure {
     let known = evaluation.patches.iter().map(|patch| patch.name.as_str());
-    let failure = Failure::new(Exit::Usage, format!("no package `{name}` is installed, so there is nothing to explain"));
+    let failure =
+        Failure::new(Exit::Usage, format!("no package `{name}` is installed, so there is nothing to explain"));
     match crate::diagnostic::suggest(name, known) {
         Some(near) => failure.next(format!("did you mean `{near}`?")),
         None => failure,
     }
 }
 
-fn compare(
-    args: &TestArgs,
-    before: &Evaluation,
-    baseline: &Baseline,
-    inventory: &Inventory,
-) -> Result<Exit, Failure> {
+fn compare(args: &TestArgs, before: &Evaluation, baseline: &Baseline, inventory: &Inventory) -> Result<Exit, Failure> {
     let fresh = args.against_offers.as_deref().map(read).transpose()?;
     let mixed = match &fresh {
-        Some(fresh) => inventory
-            .with_offers_of(fresh)
-            .map_err(|error| Failure::new(Exit::NoEvidence, error.to_string()))?,
+        Some(fresh) => {
+            inventory.with_offers_of(fresh).map_err(|error| Failure::new(Exit::NoEvidence, error.to_string()))?
+        }
         None => inventory.clone(),
     };
     let after = patch::evaluate(baseline, &mixed, &args.context(args.against_at.unwrap_or(before.now))?)?;
