@@ -128,6 +128,21 @@ fn every_form_that_is_printed_is_read_and_means_the_same() {
 }
 
 #[test]
+fn a_baseline_can_be_copied_into_the_project_by_the_shell() {
+    let env = env();
+    // What `> baselines/copy.yaml` makes before the program runs.
+    env.write("baselines/copy.yaml", "");
+    let text = env.expect(0, &["baseline", "show", "AWS-DefaultPatchBaseline", "--format", "yaml"]).stdout;
+    let empty = env.expect(2, &["baseline", "show", "copy"]).stderr;
+    assert!(empty.contains("baselines/copy.yaml:1:1"), "{empty}");
+    env.expect(2, &["baseline", "list"]);
+    env.write("baselines/copy.yaml", &text.replace("AWS-DefaultPatchBaseline", "acme-windows"));
+    env.expect(0, &["baseline", "diff", "AWS-DefaultPatchBaseline", "copy", "--detailed-exitcode"]);
+    env.expect(0, &["baseline", "publish", "copy", "--default", "--yes", "--patch-group", "Größe 1"]);
+    assert!(env.expect(0, &["baseline", "publish", "copy", "--default"]).stdout.contains("Nothing to do"));
+}
+
+#[test]
 fn a_file_with_several_needs_a_system() {
     let env = env();
     let of = |name: &str| json(&env.expect(0, &["baseline", "show", name, "--format", "override"]))[0].clone();
@@ -149,7 +164,7 @@ fn a_difference_is_told_in_three_forms() {
     let env = env();
     let arguments = ["baseline", "diff", "AWS-DebianDefaultPatchBaseline", "golden"];
     insta::assert_snapshot!(env.expect(0, &arguments).stdout, @"
-    AWS-DebianDefaultPatchBaseline → acme-golden: 6 differences
+    AWS-DebianDefaultPatchBaseline → golden: 6 differences
       + Description: What our servers get
       - PRODUCT: *
       ~ rule 1, PRIORITY: Extra, Important, Optional, Required, Standard → Important, Required

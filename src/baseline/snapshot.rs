@@ -191,10 +191,7 @@ fn read(project: &Path, name: &str) -> Result<(PathBuf, Option<String>), Baselin
 fn difference(file: &Path, text: &str, frozen: &Frozen) -> Option<BaselineDiff> {
     let source = SourceFile::new(file.display().to_string(), text);
     let there = patch::parse_baseline(&source).ok()?;
-    let mut difference = baseline_diff(&there, &frozen.baseline);
-    difference.from = file.file_name()?.to_string_lossy().into_owned();
-    difference.to.clone_from(&frozen.id);
-    Some(difference)
+    Some(baseline_diff(&there, &frozen.baseline).called(&file.file_name()?.to_string_lossy(), &frozen.id))
 }
 
 /// A reader sees the old or the new file, never a part.

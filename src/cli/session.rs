@@ -60,16 +60,14 @@ impl Session {
         Ok(project::load(&self.root()?)?)
     }
 
-    /// The project as far as its environments: what else is wrong in it does not matter.
-    #[cfg(feature = "aws")]
-    pub fn environments(&self) -> Result<Project, Failure> {
-        Ok(project::load_environments(&self.root()?)?)
+    /// The project without regard to what is wrong in files beside `amiforge.yaml`.
+    pub fn lenient_project(&self) -> Result<Project, Failure> {
+        Ok(project::load_leniently(&self.root()?)?)
     }
 
-    /// The checked project, if `--project` names one or there is one here or above.
-    pub fn some_project(&self) -> Result<Option<Project>, Failure> {
-        let here = project::find(&std::env::current_dir()?).is_some();
-        if self.global.project.is_some() || here { self.project().map(Some) } else { Ok(None) }
+    /// Whether `--project` names a project, or there is one here or above.
+    pub fn has_project(&self) -> Result<bool, Failure> {
+        Ok(self.global.project.is_some() || project::find(&std::env::current_dir()?).is_some())
     }
 
     /// Where roots are cached; without a home it is the project itself.

@@ -18,9 +18,9 @@ pub const BASELINE_DIFF_SCHEMA: &str = "amiforge.baseline-diff/1";
 pub struct BaselineDiff {
     /// [`BASELINE_DIFF_SCHEMA`].
     pub schema: String,
-    /// Name of the first one.
+    /// What the first one is called.
     pub from: String,
-    /// Name of the second one.
+    /// What the second one is called.
     pub to: String,
     /// The differences, in the order of the definition.
     pub changes: Vec<BaselineChange>,
@@ -85,6 +85,14 @@ pub fn baseline_diff(from: &Baseline, to: &Baseline) -> BaselineDiff {
 }
 
 impl BaselineDiff {
+    /// The same, with other words for the two.
+    #[must_use]
+    pub fn called(mut self, from: &str, to: &str) -> Self {
+        from.clone_into(&mut self.from);
+        to.clone_into(&mut self.to);
+        self
+    }
+
     /// Whether the two mean the same.
     #[must_use]
     pub fn is_empty(&self) -> bool {

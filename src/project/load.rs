@@ -34,11 +34,12 @@ pub fn load(root: &Path) -> Result<Project, Vec<Diagnostic>> {
     Ok(project)
 }
 
-/// Reads a project for whoever only works in its environments: faults of other files than `amiforge.yaml` do not matter.
+/// Reads a project for whoever needs no more than its environments and the files they name themselves: faults of other files
+/// than `amiforge.yaml` do not matter.
 ///
 /// # Errors
 /// What is wrong with `amiforge.yaml`.
-pub fn load_environments(root: &Path) -> Result<Project, Vec<Diagnostic>> {
+pub fn load_leniently(root: &Path) -> Result<Project, Vec<Diagnostic>> {
     let Loaded { project, mut found } = load_all(root)?;
     found.retain(|finding| finding.primary.as_ref().is_some_and(|label| label.source.name == PROJECT_FILE));
     if found.iter().any(|finding| finding.severity == Severity::Error) { Err(found) } else { Ok(project) }

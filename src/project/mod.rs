@@ -26,6 +26,6 @@ mod tests;
 
 pub use codes::ENTRIES;
 pub use init::{InitError, InitReport, init};
-pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_environments};
+pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};
 pub use model::*;
 pub use os::Family;

@@ -5,6 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::diagnostic::{Diagnostic, render, suggest};
 use crate::patch::OperatingSystem;
+use crate::project::Project;
 
 mod diff;
 mod list;
@@ -46,6 +47,12 @@ pub(crate) fn run(session: &Session, verb: BaselineVerb) -> Result<Exit, Failure
         #[cfg(feature = "aws")]
         BaselineVerb::Snapshot(args) => crate::cli::environment::block(session, snapshot::run(session, &args)),
     }
+}
+
+/// The project to find baselines in, if there is one. What else is wrong in it does not matter: in `show NAME --format yaml >
+/// baselines/OTHER.yaml` the shell has made an empty file before anything runs.
+fn project(session: &Session) -> Result<Option<Project>, Failure> {
+    if session.has_project()? { session.lenient_project().map(Some) } else { Ok(None) }
 }
 
 /// An operating system in the API's words; letter case does not matter.

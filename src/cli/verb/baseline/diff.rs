@@ -41,10 +41,11 @@ pub enum DiffFormat {
 }
 
 pub(super) fn run(session: &Session, args: &DiffArgs) -> Result<Exit, Failure> {
-    let project = session.some_project()?;
+    let project = super::project(session)?;
     let find = |name: &str| baseline::find(project.as_ref(), name, args.os);
     let (from, to) = (find(&args.from)?, find(&args.to)?);
-    let diff = baseline_diff(&from.baseline, &to.baseline);
+    // Two states of one baseline have the same name; what was asked for tells them apart.
+    let diff = baseline_diff(&from.baseline, &to.baseline).called(&args.from, &args.to);
     match args.format {
         DiffFormat::Text => print(&diff.to_text())?,
         DiffFormat::Markdown => print(&diff.to_markdown())?,

@@ -15,7 +15,8 @@ pub struct ListArgs {
 }
 
 pub(super) fn run(session: &Session, args: &ListArgs) -> Result<Exit, Failure> {
-    let listing = baseline::list(session.some_project()?.as_ref());
+    let project = if session.has_project()? { Some(session.project()?) } else { None };
+    let listing = baseline::list(project.as_ref());
     print_as(args.format, &listing, || crate::report::baselines(&listing))?;
     Ok(Exit::Done)
 }

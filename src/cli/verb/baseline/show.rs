@@ -38,7 +38,7 @@ pub enum ShowFormat {
 }
 
 pub(super) fn run(session: &Session, args: &ShowArgs) -> Result<Exit, Failure> {
-    let project = session.some_project()?;
+    let project = super::project(session)?;
     let found = baseline::find(project.as_ref(), &args.name, args.os)?;
     super::warn(session, &found.warnings);
     let baseline = &found.baseline;

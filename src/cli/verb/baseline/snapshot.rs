@@ -60,7 +60,7 @@ impl SnapshotArgs {
 
 pub(super) async fn run(session: &Session, args: &SnapshotArgs) -> Result<Exit, Failure> {
     // A recipe may name the very baseline that is to be frozen, so the rest of the project need not be complete.
-    let project = session.environments()?;
+    let project = session.lenient_project()?;
     let cloud = session.cloud(&project).await?;
     let frozen: Frozen = baseline::fetch(cloud, &args.which()).await?;
     let name = args.file.as_deref().unwrap_or(&frozen.baseline.name);
