@@ -2,15 +2,26 @@
 //!
 //! `cargo bench --no-default-features --bench evaluate` prints the medians of evaluating 3,000 installed packages against
 //! 60,000 offered ones and 20,000 notices, for an RPM system and an APT one; how the time grows with the input; and the
-//! largest memory of a process that read one inventory from its document and evaluated it. Nothing else is compared with
-//! yet: the peers (dnf and python-apt on the same data) need repositories made from the same inventory.
+//! largest memory of a process that read one inventory from its document and evaluated it. Then the same data is written
+//! as the files that package managers read, and dnf, apt and python-apt do the closest they can with them, each in a process
+//! of its own beside ours. Ratios are of whole processes that begin with the files; nothing is asserted about time.
 
-#![allow(clippy::print_stdout, reason = "a benchmark prints its result")]
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a benchmark prints its result, and cannot go on without data"
+)]
+
+#[path = "evaluate/apt_peers.rs"]
+mod apt_peers;
+#[path = "evaluate/rpm_peers.rs"]
+mod rpm_peers;
 
 use amiforge::patch::{
     Advisory, AdvisoryPackage, Baseline, Context, Evaluation, Inventory, OtherOffer, OtherOffers, Package,
     PackageSource, evaluate, predefined,
 };
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use time::macros::datetime;
@@ -25,16 +36,16 @@ const NOTICES: usize = 20_000;
 const PER_NOTICE: usize = 5;
 /// Runs per figure; the median is reported.
 const ROUNDS: usize = 11;
-/// With this variable the program only reads the document it names, evaluates it and prints its largest memory.
-const CHILD: &str = "AMIFORGE_BENCH_INVENTORY";
+/// Runs of a peer, which takes seconds.
+const ROUNDS_OF_PEERS: usize = 5;
+/// With this variable the program does one job with the place it names, and prints its largest memory and what it found.
+const CHILD: &str = "AMIFORGE_BENCH_CHILD";
 
 fn main() {
-    if let Some(path) = std::env::var_os(CHILD) {
-        let text = std::fs::read_to_string(path).expect("the document");
-        let inventory = Inventory::from_json(&text).expect("an inventory");
-        drop(text);
-        let found = run(&baseline(&inventory), &inventory);
-        println!("{} {}", peak(), found.counts.missing);
+    if let Ok(job) = std::env::var(CHILD) {
+        let (job, place) = job.split_once(':').expect("a job and a place");
+        let found = be_child(job, Path::new(place));
+        println!("{} {found}", peak());
         return;
     }
     println!("{INSTALLED} installed, {OFFERED} offered, {NOTICES} notices, median of {ROUNDS}");
@@ -52,11 +63,44 @@ fn main() {
         let half_time = median(|| drop(run(&baseline, &half)));
         row(&format!("{system}, evaluated"), time);
         row(&format!("{system}, half of everything, evaluated"), half_time);
-        println!("{:<52}{:>10.2}", "  ratio whole / half (2 is linear)", time.as_secs_f64() / half_time.as_secs_f64());
+        ratio("  ratio whole / half (2 is linear)", time, half_time);
         let text = whole.to_json().expect("a document");
         row(&format!("{system}, read from its document"), median(|| drop(Inventory::from_json(&text))));
         memory(system, &text);
     }
+    rpm_peers::compare(&inventory("rhel", 1));
+    apt_peers::compare(&inventory("debian", 1));
+}
+
+/// Does one job; what it found.
+fn be_child(job: &str, place: &Path) -> u32 {
+    match job {
+        "rpm" => rpm_peers::whole(place),
+        "updateinfo" => rpm_peers::stream(place),
+        "apt" => apt_peers::whole(place),
+        _ => {
+            let text = std::fs::read_to_string(place).expect("the document");
+            let inventory = Inventory::from_json(&text).expect("an inventory");
+            drop(text);
+            run(&baseline(&inventory), &inventory).counts.missing
+        }
+    }
+}
+
+/// What a process of its own has found, and its largest memory in KiB.
+struct Said {
+    peak: String,
+    count: String,
+}
+
+/// Does a job in a process of its own.
+fn child(job: &str, place: &Path) -> Said {
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).env(CHILD, format!("{job}:{}", place.display())).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut words = said.split_whitespace().map(str::to_owned);
+    let mut next = || words.next().unwrap_or_else(|| panic!("{job}: {}", String::from_utf8_lossy(&output.stderr)));
+    Said { peak: next(), count: next() }
 }
 
 /// The largest memory of a process of its own.
@@ -64,12 +108,8 @@ fn memory(system: &str, text: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("inventory.json");
     std::fs::write(&path, text).expect("the document");
-    let program = std::env::current_exe().expect("this program");
-    let output = Command::new(program).env(CHILD, &path).output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let kib = said.split_whitespace().next().unwrap_or("?").to_owned();
-    println!("{:<52}{kib:>10} KiB", format!("{system}, largest memory, document read and evaluated"));
-    println!("{:<52}{:>10} KiB", format!("{system}, size of the document"), text.len() / 1_024);
+    memory_row(&format!("{system}, largest memory, document read and evaluated"), &child("document", &path).peak);
+    memory_row(&format!("{system}, size of the document"), &(text.len() / 1_024).to_string());
 }
 
 /// `VmHWM` of this process, in KiB.
@@ -154,7 +194,7 @@ fn inventory(system: &str, divisor: usize) -> Inventory {
 }
 
 fn row(what: &str, time: Duration) {
-    println!("{what:<52}{:>10.1} ms", time.as_secs_f64() * 1_000.0);
+    println!("{what:<62}{:>10.1} ms", time.as_secs_f64() * 1_000.0);
 }
 
 fn median(mut work: impl FnMut()) -> Duration {
@@ -168,4 +208,25 @@ fn median(mut work: impl FnMut()) -> Duration {
         .collect();
     times.sort();
     times[ROUNDS / 2]
+}
+
+fn ratio(what: &str, one: Duration, other: Duration) {
+    println!("{what:<62}{:>10.2}", one.as_secs_f64() / other.as_secs_f64());
+}
+
+fn memory_row(what: &str, kib: &str) {
+    println!("{what:<62}{kib:>10} KiB");
+}
+
+/// The median of a few runs, and what the last of them said.
+fn time_of<T>(mut work: impl FnMut() -> T) -> (Duration, T) {
+    let mut said = work();
+    let mut times = vec![];
+    for _ in 0..ROUNDS_OF_PEERS {
+        let start = Instant::now();
+        said = work();
+        times.push(start.elapsed());
+    }
+    times.sort();
+    (times[ROUNDS_OF_PEERS / 2], said)
 }

@@ -108,8 +108,8 @@ fn agrees(release: &str) {
     let root = Root::start(release);
     println!("    root in {:?}", start.elapsed());
     let upgradable = compare(&root, &format!("{release} as released"));
-    // Every second of them; what these need comes with them.
-    let half: Vec<String> = upgradable.iter().step_by(2).map(|one| one.name.clone()).collect();
+    // Some of them; what these need comes with them.
+    let half: Vec<String> = upgradable.iter().step_by(2).take(6).map(|one| one.name.clone()).collect();
     if !half.is_empty() {
         root.sh(&format!("apt-get -q -y install --only-upgrade {}", half.join(" ")));
     }

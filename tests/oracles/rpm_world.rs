@@ -164,10 +164,19 @@ impl World {
             let kept = POOL.iter().filter(|rpm| dice.chance(share) || (share == 60 && rpm.name == "plain"));
             repositories.push(kept.cloned().collect());
         }
-        let mut notices: Vec<Vec<Notice>> = vec![];
-        for most in [20, 8] {
-            notices.push((0..dice.within(3..most)).map(|number| Notice::generate(dice, number)).collect());
+        let notices = |dice: &mut Dice, from: usize, most| -> Vec<Notice> {
+            (from..from + dice.within(3..most)).map(|number| Notice::generate(dice, number)).collect()
+        };
+        let (first, mut second) = (notices(dice, 0, 20), notices(dice, 500, 8));
+        // One advisory may have its packages in two repositories (patch-baselines.md 10.1).
+        for notice in &mut second {
+            if dice.chance(25) {
+                let same = &first[dice.below(first.len())];
+                notice.id.clone_from(&same.id);
+                (notice.kind, notice.severity, notice.status) = (same.kind, same.severity, same.status);
+            }
         }
+        let notices = vec![first, second];
         Self { repositories, notices, installed }
     }
 
