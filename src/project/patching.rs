@@ -93,38 +93,35 @@ fn overrides(node: &Node, os: Option<Os>, build: &mut [ComponentUse], out: &mut 
     (out.list.len() == before).then_some(PatchOverrides { from, span: node.span })
 }
 
-/// A list of another place: what the patch component needs to fetch it.
+/// A key of a list of another place: the parameter it becomes, what fits it, and what that is called.
+type Key = (&'static str, &'static str, fn(&str) -> bool, &'static str);
+
+const BY_URL: [Key; 2] = [
+    ("url", LIST, is_url, "an https:// URL without blanks"),
+    ("sha256", "override_list_sha256", is_sum, "64 hexadecimal digits in lower case"),
+];
+const IN_A_BUCKET: [Key; 2] = [
+    ("s3", LIST, is_s3, "s3://BUCKET/KEY"),
+    ("owner", "override_list_owner", is_account, "the account of the bucket, twelve digits"),
+];
+
+/// A list of another place: where it is, and what the patch component needs to fetch it.
 fn remote(node: &Node, out: &mut Findings) -> Option<(String, Vec<(&'static str, String)>)> {
     let mut fields = Fields::new(node, "patch_overrides", false, out)?;
     let before = out.list.len();
-    let place = if node.get("s3").is_some() { ("s3", "owner") } else { ("url", "sha256") };
-    let mut take = |key: &'static str, fits: fn(&str) -> bool, what: &str, out: &mut Findings| {
-        let node = fields.required(key, out)?;
-        let value = text(node, &format!("patch_overrides.{key}"), out)?;
+    let mut parameters = vec![];
+    for (key, parameter, fits, what) in if node.get("s3").is_some() { IN_A_BUCKET } else { BY_URL } {
+        let path = fields.path(key);
+        let Some(node) = fields.required(key, out) else { continue };
+        let Some(value) = text(node, &path, out) else { continue };
         if !fits(&value) {
-            out.error(codes::NOT_ALLOWED, node.span, format!("`patch_overrides.{key}` has to be {what}"), "it is not");
+            out.error(codes::NOT_ALLOWED, node.span, format!("`{path}` has to be {what}"), "it is not");
         }
-        Some(value)
-    };
-    let read = match place {
-        ("s3", owner) => (
-            take("s3", is_s3, "s3://BUCKET/KEY", out),
-            take(owner, is_account, "the account of the bucket, twelve digits", out),
-            "override_list_owner",
-        ),
-        (_, sum) => (
-            take("url", is_url, "an https:// URL without blanks", out),
-            take(sum, is_sum, "64 hexadecimal digits in lower case", out),
-            "override_list_sha256",
-        ),
-    };
-    fields.finish(out);
-    match read {
-        (Some(from), Some(proof), name) if out.list.len() == before => {
-            Some((from.clone(), vec![(LIST, from), (name, proof)]))
-        }
-        _ => None,
+        parameters.push((parameter, value));
     }
+    fields.finish(out);
+    let (_, from) = parameters.first().filter(|_| out.list.len() == before)?;
+    Some((from.clone(), parameters))
 }
 
 fn is_visible(text: &str) -> bool {

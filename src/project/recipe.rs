@@ -3,7 +3,7 @@
 
 use super::fields::{Fields, Findings, scalar, text};
 use super::settings::check_name;
-use super::{Arch, ComponentUse, Os, Promote, Recipe, RootVolume, codes, gates, parent, patching};
+use super::{Arch, ComponentUse, Gates, Os, Promote, Recipe, RootVolume, codes, gates, parent, patching};
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Kind, Node, Style};
 use std::collections::BTreeMap;
@@ -36,19 +36,7 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
     let patch_overrides = patching::read(&mut fields, os, &mut build, out);
     check_uses(&build, &test, out);
     let root_volume = fields.take("root_volume").map_or_else(|| volume_default(os), |node| volume(node, os, out));
-    let gates = match fields.take("gates") {
-        Some(node) => gates::read(node, !test.is_empty(), out),
-        None => gates::default(),
-    };
-    if test.is_empty() && root.get("gates").is_none() {
-        let found = out.error(
-            codes::NO_GATE,
-            span,
-            "the recipe names no test, and the default gates require one",
-            "cannot pass",
-        );
-        found.help.push("add `test: [boots]`, or `gates` without `tests`".to_owned());
-    }
+    let gates = gates(&mut fields, test.is_empty(), span, out);
     let promote = fields.take("promote").map_or_else(promote_default, |node| promote(node, out));
     fields.not_yet("waivers", out);
     fields.finish(out);
@@ -69,6 +57,19 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
         source: Arc::clone(source),
         span,
     })
+}
+
+/// The gates, which without the key are the usual ones.
+fn gates(fields: &mut Fields<'_>, untested: bool, span: Span, out: &mut Findings) -> Gates {
+    if let Some(node) = fields.take("gates") {
+        return gates::read(node, !untested, out);
+    }
+    if untested {
+        let message = "the recipe names no test, and the default gates require one";
+        let found = out.error(codes::NO_GATE, span, message, "cannot pass");
+        found.help.push("add `test: [boots]`, or `gates` without `tests`".to_owned());
+    }
+    gates::default()
 }
 
 /// `name` may be left out; if it is there it has to be the file's.

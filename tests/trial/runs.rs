@@ -12,6 +12,7 @@ pub const TESTS: &[Test] = &[
     ("a_document_with_a_test_phase_only_runs_on_the_root", only_test),
     ("a_recipe_runs_all_its_components_with_their_parameters", recipe),
     ("a_component_of_a_recipe_runs_on_its_root_with_its_parameters", component_of_recipe),
+    ("hooks_of_a_recipe_run_around_its_patch_component", hooks),
     ("what_is_required_has_to_be_real", required),
     ("a_stage_has_a_time_limit", time_limit),
     ("after_a_failure_nothing_more_is_begun", fail_fast),
@@ -169,6 +170,41 @@ fn component_of_recipe() {
         refused.stderr
     );
     env.expect(0, &["test", "loose.yaml", "--offline", "--root", &root(), "--parameters", "Text=x"]);
+}
+
+fn hooks() {
+    let log = |word: &str| component(&[("build", &[("Note", &*format!("echo {word} >>/var/log/order"))])]);
+    let says = component(&[("test", &[("Order", "[ \"$(paste -sd, /var/log/order)\" = stop,patch,start,last ]")])]);
+    let env = Env::new(&[
+        (
+            "stop-app",
+            &log("stop")
+                .replace("echo stop", "[ \"{{ Wait }}\" = 7 ] && echo stop")
+                .replace("phases:", "parameters:\n  - Wait: { type: string }\nphases:"),
+        ),
+        // The project's own takes the place of the built-in one.
+        ("patch-linux", &log("patch")),
+        ("start-app", &log("start")),
+        ("last", &log("last")),
+        ("order", &says),
+    ]);
+    let recipe = |hooks: &str| {
+        let text = "os: debian-12\nparent: { ssm: /p }\nbuild: [patch-linux, last]\ntest: [order]\n";
+        env.write("recipes/web.yaml", &format!("{text}hooks: {hooks}\n"));
+    };
+    recipe("{ before_patch: { stop-app: { Wait: 7 } }, after_patch: start-app }");
+    env.expect(0, &["test", "web", "--offline", "--root", &root()]);
+    recipe("{ before_patch: { stop-app: { Wait: 8 } }, after_patch: start-app }");
+    let outcome = env.expect(6, &["test", "web", "--offline", "--root", &root(), "--json", "r.json"]);
+    let report = json(&env.project().join("r.json"));
+    let status = |name: &str| {
+        let steps = report["trials"][0]["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["document"] == name).map_or(Value::Null, |step| step["status"].clone())
+    };
+    assert_eq!((status("stop-app"), status("patch-linux")), ("failed".into(), "not-run".into()), "{outcome:?}");
+    recipe("{ before_patch: stop-ap }");
+    let outcome = env.expect(2, &["test", "web", "--offline", "--root", &root()]);
+    assert!(outcome.stderr.contains("did you mean `stop-app`?"), "{}", outcome.stderr);
 }
 
 fn required() {
