@@ -123,7 +123,39 @@ fn one_command_patches_tests_validates_and_promotes_and_a_second_one_creates_not
     assert_eq!(report["changed"], false, "{report:#}");
     assert_eq!(report["image"]["ami"], ami.as_str());
     assert_eq!(report["evidence"]["patches"]["counts"]["missing"], 0);
-    assert!(!report["evidence"]["changes"].as_array().expect("changes").is_empty(), "packages were patched");
+    assert!(
+        !report["evidence"]["changes"]["upgraded"].as_array().expect("changes").is_empty(),
+        "packages were patched"
+    );
+    fixture.nothing_is_left();
+}
+
+/// The same baseline on the parent, as a root, and on the candidate, as an AMI.
+#[test]
+fn a_baseline_finds_everything_missing_in_the_parent_and_nothing_in_the_candidate() {
+    let fixture = Fixture::new();
+    let root = fixture.env.base().join("root").display().to_string();
+    let test = ["baseline", "test", "AWS-DebianDefaultPatchBaseline", "--progress", "none"];
+    let with = |code, more: &[&str]| fixture.env.expect(code, &[&test[..], more].concat()).stdout;
+    let parent = with(7, &["--root", &root, "--save", "before.json", "--overrides", "todo.yaml"]);
+    for name in support::fixture::MISSING {
+        assert!(parent.contains(&format!("\nMissing  {name}.all  ")), "{name} in {parent}");
+    }
+    assert!(parent.contains(&format!("  {} missing, ", support::fixture::MISSING.len())), "{parent}");
+    assert_eq!(fixture.env.read("todo.yaml").matches("- id:").count(), support::fixture::MISSING.len());
+
+    fixture.env.expect(0, &["run", "web"]);
+    let candidate = with(0, &["--image", "web", "--save", "after.json"]);
+    assert!(candidate.contains(": compliant\n  0 missing, "), "{candidate}");
+    let ami = fixture.resolve("candidate");
+    with(0, &["--image", &ami]);
+    let diff = fixture.env.expect(0, &["diff", "before.json", "after.json"]).stdout;
+    assert!(diff.contains(&format!("{} upgraded", support::fixture::MISSING.len())), "{diff}");
+    let same = fixture.env.expect(0, &["diff", &ami, "after.json"]).stdout;
+    assert!(same.contains("0 upgraded"), "the inventory beside the evidence is the same one: {same}");
+    // What the older image lacks of what is offered today.
+    let later = with(0, &["--inventory", "before.json", "--against-offers", "after.json"]);
+    assert!(later.contains("0 patches change"), "the sources offered it then already: {later}");
     fixture.nothing_is_left();
 }
 

@@ -17,10 +17,7 @@ pub(super) fn mark(patches: &mut [Patch], inventory: &Inventory, context: &Conte
     let moment = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     for patch in patches.iter_mut().filter(|p| matches!(p.state, State::Installed | State::InstalledOther)) {
         let title = patch.title();
-        // The service writes the epoch of an RPM package even when it is 0.
-        let with_epoch = format!("{}:0:{}", patch.id(), patch.installed);
-        let same = |text: &str| text == title || text == with_epoch;
-        let record = inventory.reboot.recorded.iter().find(|record| same(&record.title)).map(|r| r.installed_at);
+        let record = inventory.reboot.recorded.iter().find(|record| record.title == title).map(|r| r.installed_at);
         let own = patch.installed_at.filter(|_| context.settings.pending_reboot == PendingReboot::InstallTime);
         let recorded = record.filter(|at| *at > booted_at);
         if let Some(at) = recorded.or_else(|| own.filter(|at| *at > booted_at)) {
@@ -47,9 +44,8 @@ pub(super) fn name_holds(patches: &mut [Patch], inventory: &Inventory) {
 pub(super) fn notes(baseline: &Baseline, inventory: &Inventory, notes: &mut Vec<String>) {
     if !inventory.holds.is_empty() {
         notes.push(format!(
-            "{} packages or patterns are held or locked; whether Patch Manager honours that is UNCONFIRMED, so it was not \
-             looked at",
-            inventory.holds.len()
+            "held or locked: {}; whether Patch Manager honours that is UNCONFIRMED, so it was not looked at",
+            inventory.holds.iter().map(|hold| hold.name.as_str()).collect::<Vec<_>>().join(", ")
         ));
     }
     if let (Some(true), Some(running), Some(newest)) =

@@ -74,9 +74,10 @@ fn counts(counts: &Counts, partial: bool) -> String {
     text
 }
 
-/// The evaluation for a terminal: verdict, counts, patches with their reasons, notes.
+/// The evaluation for a terminal: verdict, counts, what the baseline approves (a sentence each), patches with their
+/// reasons, notes.
 #[must_use]
-pub fn text(evaluation: &Evaluation, inventory: &Inventory, told: &Told) -> String {
+pub fn text(evaluation: &Evaluation, inventory: &Inventory, told: &Told, rules: &[String]) -> String {
     let mut text = format!(
         "{} on {}, at {}: {}\n  {}\n",
         printable(&evaluation.baseline),
@@ -87,6 +88,9 @@ pub fn text(evaluation: &Evaluation, inventory: &Inventory, told: &Told) -> Stri
     );
     if let Some(level) = evaluation.severity().filter(|level| *level != Level::Unspecified) {
         let _ = writeln!(text, "  highest level of a patch that is open: {level}");
+    }
+    for sentence in rules {
+        let _ = writeln!(text, "  {}", printable(sentence));
     }
     for patch in evaluation.patches.iter().filter(|patch| told.tells(patch)) {
         text.push_str(&lines(patch, inventory));
@@ -130,8 +134,10 @@ fn lines(patch: &Patch, inventory: &Inventory) -> String {
 
 /// The sources that offer the version in question: the approved one, or else the installed one.
 fn offered_by(patch: &Patch, inventory: &Inventory) -> Vec<String> {
-    let version = patch.available.as_ref().unwrap_or(&patch.installed);
-    let same = |package: &Package| package.name == patch.name && package.version == *version;
+    // The epoch of an RPM package stands here even when it is 0, and there only when it is not.
+    let plain = |text: &str| text.strip_prefix("0:").unwrap_or(text).to_owned();
+    let version = plain(patch.available.as_ref().unwrap_or(&patch.installed));
+    let same = |package: &Package| package.name == patch.name && plain(&package.version) == version;
     let offers = inventory.offered.iter().filter(|offer| same(&offer.package));
     let mut names: Vec<String> =
         offers.filter_map(|offer| inventory.sources.get(offer.from)).map(PackageSource::name).collect();

@@ -40,10 +40,14 @@ fn evaluated(inventory: &Inventory) -> Evaluation {
     patch::evaluate(&baseline, inventory, &Context::new(datetime!(2026-11-26 15:04 UTC))).unwrap()
 }
 
+fn rules() -> Vec<String> {
+    patch::predefined("AWS-DebianDefaultPatchBaseline").unwrap().sentences()
+}
+
 #[test]
 fn the_open_patches_are_explained() {
     let (image, told) = (image(), Told::Open);
-    insta::assert_snapshot!(text(&evaluated(&image), &image, &told));
+    insta::assert_snapshot!(text(&evaluated(&image), &image, &told, &rules()));
     insta::assert_snapshot!(markdown(&evaluated(&image), &image, &told));
 }
 
@@ -53,10 +57,10 @@ fn any_patch_can_be_explained() {
     let evaluation = evaluated(&image);
     let told = Told::Named(vec!["bash".into(), "own|tool.amd64".into()]);
     assert_eq!(told.unknown(&evaluation), None);
-    insta::assert_snapshot!(text(&evaluation, &image, &told));
+    insta::assert_snapshot!(text(&evaluation, &image, &told, &[]));
     insta::assert_snapshot!(markdown(&evaluation, &image, &told));
     assert_eq!(Told::Named(vec!["bush".into()]).unknown(&evaluation), Some("bush"));
-    let all = text(&evaluation, &image, &Told::All);
+    let all = text(&evaluation, &image, &Told::All, &[]);
     assert!(evaluation.patches.iter().all(|patch| all.contains(&patch.id())), "{all}");
 }
 

@@ -37,9 +37,11 @@ pub(super) fn evaluate(
 
 /// Patches that are open for one of the two only, or in another state, or for another version. `Installed` against
 /// `InstalledOther` is no difference: neither is open.
-fn differences(own: &[&Patch], scan: &PatchScan) -> Vec<String> {
-    type Side<'a> = BTreeMap<String, (State, Option<&'a str>)>;
-    let here: Side = own.iter().map(|patch| (patch.id(), (patch.state, patch.available.as_deref()))).collect();
+fn differences<'a>(own: &[&'a Patch], scan: &'a PatchScan) -> Vec<String> {
+    type Side<'s> = BTreeMap<String, (State, Option<&'s str>)>;
+    // The epoch of an RPM package stands there even when it is 0.
+    let version = |patch: &&'a Patch| patch.available.as_deref().map(|text| text.strip_prefix("0:").unwrap_or(text));
+    let here: Side = own.iter().map(|patch| (patch.id(), (patch.state, version(patch)))).collect();
     let there = scan.open.iter();
     let there: Side =
         there.map(|item| (format!("{}.{}", item.name, item.arch), (item.state, item.available.as_deref()))).collect();
@@ -84,9 +86,9 @@ mod tests {
         let mut scan = evidence().patches.unwrap();
         scan.open = vec![item("bash", State::Missing), item("curl", State::Missing), item("same", State::Missing)];
         let own = [
-            patch("curl", State::Missing, Some("3")),
+            patch("curl", State::Missing, Some("0:3")),
             patch("zlib1g", State::InstalledRejected, None),
-            patch("same", State::Missing, Some("2")),
+            patch("same", State::Missing, Some("0:2")),
         ];
         assert_eq!(
             differences(&own.iter().collect::<Vec<_>>(), &scan),

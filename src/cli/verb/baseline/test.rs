@@ -18,6 +18,7 @@ use time::format_description::well_known::Rfc3339;
 /// Arguments of `baseline test`.
 #[derive(Debug, clap::Args)]
 #[command(
+    group(clap::ArgGroup::new("of").required(true)),
     after_help = "Exit codes: 0 compliant, or a comparison · 7 not compliant · 8 nothing can be said: no inventory, a package \
     source that was not read, … · 2 usage."
 )]
@@ -37,7 +38,7 @@ pub struct TestArgs {
     #[arg(long, value_name = "ARCH", requires = "image")]
     pub arch: Option<String>,
     /// A root, as for `amiforge test`: debian-12, oci:REFERENCE, image:PATH, tar:PATH or a folder.
-    #[arg(long, value_name = "SOURCE", group = "of", required = true)]
+    #[arg(long, value_name = "SOURCE", group = "of")]
     pub root: Option<String>,
     /// The moment to evaluate for: 2026-11-26, or 2026-11-26T15:00:00Z; now when absent.
     #[arg(long, value_name = "DATE", value_parser = moment)]
@@ -126,7 +127,7 @@ impl TestArgs {
 }
 
 pub(super) fn run(session: &Session, args: &TestArgs) -> Result<Exit, Failure> {
-    let project = session.some_project()?;
+    let project = super::project(session)?;
     let find = |name: &str| -> Result<Baseline, Failure> {
         let found = crate::baseline::find(project.as_ref(), name, None)?;
         super::warn(session, &found.warnings);
@@ -157,7 +158,7 @@ pub(super) fn run(session: &Session, args: &TestArgs) -> Result<Exit, Failure> {
         return compare(args, &evaluation, &against, &inventory);
     }
     print(&match args.format {
-        TestFormat::Text => report::text(&evaluation, &inventory, &told),
+        TestFormat::Text => report::text(&evaluation, &inventory, &told, &baseline.sentences()),
         TestFormat::Markdown => report::markdown(&evaluation, &inventory, &told),
         TestFormat::Json => json(&evaluation)?,
     })?;
