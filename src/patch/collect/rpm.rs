@@ -39,7 +39,9 @@ pub(super) fn read(
         add(&mut reader, sections, &repository, release)?;
         holds.extend(repository.exclude.into_iter().map(|name| hold(name, &format!("exclude of {}", repository.id))));
     }
-    holds.into_iter().for_each(|hold| reader.hold(hold));
+    for hold in holds {
+        reader.hold(hold);
+    }
     Ok(reader.finish())
 }
 

@@ -115,19 +115,21 @@ pub fn decompressed<R: BufRead>(file: &str, mut reader: R, limit: u64) -> Result
     let whole = Cursor::new(first).chain(reader);
     match codec {
         Codec::Plain => Ok(Decompressed(Inner::Plain(Bounded::new(whole, limit)))),
-        Codec::Gzip => Ok(Decompressed(Inner::Gzip(buffered(MultiGzDecoder::new(whole), limit)))),
-        Codec::Xz => Ok(Decompressed(Inner::Xz(buffered(XzReader::new_mem_limit(whole, true, XZ_MEMORY), limit)))),
+        Codec::Gzip => Ok(Decompressed(Inner::Gzip(Box::new(buffered(MultiGzDecoder::new(whole), limit))))),
+        Codec::Xz => {
+            Ok(Decompressed(Inner::Xz(Box::new(buffered(XzReader::new_mem_limit(whole, true, XZ_MEMORY), limit)))))
+        }
         Codec::Zstd => {
             let frames = Frames::new(whole).map_err(|error| failed(Problem::Read(error.to_string())))?;
-            Ok(Decompressed(Inner::Zstd(buffered(frames, limit))))
+            Ok(Decompressed(Inner::Zstd(Box::new(buffered(frames, limit)))))
         }
-        Codec::Bzip2 => Ok(Decompressed(Inner::Bzip2(buffered(MultiBzDecoder::new(whole), limit)))),
+        Codec::Bzip2 => Ok(Decompressed(Inner::Bzip2(Box::new(buffered(MultiBzDecoder::new(whole), limit))))),
         Codec::Zchunk => Err(failed(Problem::Compressed(codec.name()))),
     }
 }
 
-fn buffered<D: Read>(decoder: D, limit: u64) -> Box<BufReader<Bounded<D>>> {
-    Box::new(BufReader::with_capacity(1 << 16, Bounded::new(decoder, limit)))
+fn buffered<D: Read>(decoder: D, limit: u64) -> BufReader<Bounded<D>> {
+    BufReader::with_capacity(1 << 16, Bounded::new(decoder, limit))
 }
 
 impl<R: BufRead> Read for Decompressed<R> {
