@@ -127,7 +127,9 @@ fn python_apt(settings: &[String]) -> (String, String) {
 pub(super) fn whole(folder: &Path) -> u32 {
     let status = fs::read_to_string(folder.join("status")).expect("status");
     let mut reader = Reader::new(OS_RELEASE, &status).expect("what is installed");
-    trusted_prefixes("sources.list", SOURCES).into_iter().for_each(|prefix| reader.declare_trusted(prefix));
+    for prefix in trusted_prefixes("sources.list", SOURCES) {
+        reader.declare_trusted(prefix);
+    }
     for file in fs::read_dir(folder.join("lists")).expect("lists").flatten().filter(|file| file.path().is_file()) {
         let bytes = fs::read(file.path()).expect("a list");
         reader.add(&file.file_name().to_string_lossy(), &bytes).expect("a whole list");

@@ -70,22 +70,22 @@ fn agrees(system: OperatingSystem) {
 fn lists(what: &str, dir: &Path, made: &System, inventory: &Inventory) -> Count {
     let list = ["list", "--upgradable"];
     let all = listed(&run("apt", dir, &[], &list));
-    let ours = missing(&everything(made.system), inventory, Settings::default());
+    let ours = missing(&everything(made.distribution), inventory, Settings::default());
     assert_same(&format!("{what}, everything"), &ours, &upgrades(&all));
 
     // The highest security version counts, whatever else there is (conflict 8).
     let only = format!("-oDir::Etc::sourcelist={}", dir.join("etc/apt/security.list").display());
     let security = upgrades(&listed(&run("apt", dir, &[only], &list)));
-    let security_ours = missing(&security_only(made.system), inventory, Settings::default());
+    let security_ours = missing(&security_only(made.distribution), inventory, Settings::default());
     assert_same(&format!("{what}, security"), &security_ours, &security);
 
     // And the guide's wording: apt's own candidate has to be in a security suite.
-    let suites: Vec<&str> = made.suites.iter().filter(|suite| suite.is_security()).map(|suite| suite.suite).collect();
+    let suites: Vec<&str> = made.suites.iter().filter(|suite| suite.is_security()).map(|suite| suite.called).collect();
     let of_security = |suite: &String| suites.contains(&suite.as_str());
     let candidates = all.iter().filter(|one| one.suites.iter().any(of_security));
     let mut candidates: Upgrades = candidates.map(|one| one.upgrade.clone()).collect();
     let settings = Settings { apt_security: AptSecurity::CandidateOnly, ..Settings::default() };
-    let mut literal = missing(&security_only(made.system), inventory, settings);
+    let mut literal = missing(&security_only(made.distribution), inventory, settings);
     // Of a version that two suites write differently (`1.0` and `0:1.0`), apt has one of the two.
     literal.retain(|one| !made.is_written_differently(one));
     candidates.retain(|one| !made.is_written_differently(one));
@@ -96,7 +96,7 @@ fn lists(what: &str, dir: &Path, made: &System, inventory: &Inventory) -> Count 
 
 /// `apt-get -s dist-upgrade`, which has reasons of its own to leave something as it is.
 fn simulations(what: &str, dir: &Path, made: &System, inventory: &Inventory, count: &mut Count) {
-    let ours = missing(&everything(made.system), inventory, Settings::default());
+    let ours = missing(&everything(made.distribution), inventory, Settings::default());
     // Holds change no state: whether Patch Manager honours them is UNCONFIRMED (patch-baselines.md 14.2 #5).
     let (held, mut ours): (Upgrades, Upgrades) = ours.into_iter().partition(|one| made.held.contains(&one.name));
     // Each architecture is a patch of its own (patch-baselines.md 4.5), and apt keeps both at the same version, to the letter.
@@ -113,7 +113,7 @@ fn simulations(what: &str, dir: &Path, made: &System, inventory: &Inventory, cou
     count.comparisons += 1;
     count.explained[0] += held.len();
     count.explained[1] += together.len();
-    if made.system != OperatingSystem::Ubuntu {
+    if made.distribution != OperatingSystem::Ubuntu {
         return;
     }
     // Phased updates are not looked at (UNCONFIRMED, patch-baselines.md 4.5); they exist outside of security suites only.

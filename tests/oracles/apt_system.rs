@@ -60,7 +60,7 @@ pub struct Suite {
     /// Its folder below `dists`.
     pub name: &'static str,
     /// `Suite:` of its Release file.
-    pub suite: &'static str,
+    pub called: &'static str,
     pub codename: &'static str,
     pub origin: &'static str,
     pub component: &'static str,
@@ -73,7 +73,7 @@ pub struct Suite {
 impl Suite {
     /// By patch-baselines.md 4.5: trusted, and "security" in its name or "security.debian.org" in that of its host.
     pub fn is_security(&self) -> bool {
-        self.trust != Trust::No && (self.suite.contains("security") || self.archive.contains("security.debian.org"))
+        self.trust != Trust::No && (self.called.contains("security") || self.archive.contains("security.debian.org"))
     }
 
     fn stem(&self) -> String {
@@ -87,10 +87,10 @@ impl Suite {
 
     /// The files of apt's lists that it has.
     fn lists(&self) -> Vec<(String, String)> {
-        let Self { suite, codename, origin, component, .. } = self;
+        let Self { called, codename, origin, component, .. } = self;
         let backports = if self.backports { "NotAutomatic: yes\nButAutomaticUpgrades: yes\n" } else { "" };
         let text = format!(
-            "Origin: {origin}\nLabel: {origin}\nSuite: {suite}\nCodename: {codename}\n{backports}Architectures: amd64 i386\n\
+            "Origin: {origin}\nLabel: {origin}\nSuite: {called}\nCodename: {codename}\n{backports}Architectures: amd64 i386\n\
              Components: {component}\nDate: Thu, 25 Apr 2024 15:10:33 UTC\n"
         );
         let stem = self.stem();
@@ -117,7 +117,7 @@ impl Suite {
 
 #[derive(Debug)]
 pub struct System {
-    pub system: OperatingSystem,
+    pub distribution: OperatingSystem,
     pub installed: Vec<Record>,
     /// Names on hold.
     pub held: Vec<String>,
@@ -177,10 +177,10 @@ fn form(dice: &mut Dice, same: bool) -> &'static [&'static str] {
 }
 
 fn suites(dice: &mut Dice, system: OperatingSystem) -> Vec<Suite> {
-    let mut suite = |archive, name, suite, codename, origin| Suite {
+    let mut suite = |archive, name, called, codename, origin| Suite {
         archive,
         name,
-        suite,
+        called,
         codename,
         origin,
         component: "main",
@@ -216,7 +216,7 @@ fn suites(dice: &mut Dice, system: OperatingSystem) -> Vec<Suite> {
 
 impl System {
     pub fn generate(dice: &mut Dice, system: OperatingSystem) -> Self {
-        let mut made = Self { system, installed: vec![], held: vec![], suites: suites(dice, system) };
+        let mut made = Self { distribution: system, installed: vec![], held: vec![], suites: suites(dice, system) };
         let names = dice.within(8..24);
         for number in 0..names {
             let kind = dice.pick(&["lib", "g++-", "tool-", "python3.", "x"]);
@@ -290,7 +290,7 @@ impl System {
     }
 
     fn os_release(&self) -> &'static str {
-        match self.system {
+        match self.distribution {
             OperatingSystem::Ubuntu => "ID=ubuntu\nVERSION_ID=\"24.04\"\nVERSION_CODENAME=noble\n",
             _ => "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n",
         }
@@ -317,7 +317,9 @@ impl System {
         let alike = "Package: *\nPin: release a=oldstable-backports\nPin-Priority: 500\n";
         fs::write(dir.join("etc/apt/preferences.d/alike"), alike).unwrap();
         let mut reader = Reader::new(self.os_release(), &status).unwrap();
-        trusted_prefixes("sources.list", &sources).into_iter().for_each(|prefix| reader.declare_trusted(prefix));
+        for prefix in trusted_prefixes("sources.list", &sources) {
+            reader.declare_trusted(prefix);
+        }
         for (name, text) in self.suites.iter().flat_map(Suite::lists) {
             fs::write(dir.join("lists").join(&name), &text).unwrap();
             reader.add(&name, text.as_bytes()).unwrap();

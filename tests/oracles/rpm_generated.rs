@@ -59,9 +59,9 @@ fn agrees() {
         let mut count = Count::default();
         // Every fourth world is about advisories without a severity.
         if round % 4 == 3 {
-            without_severity(&what, &dir, &world, &mut count)
+            without_severity(&what, &dir, &world, &mut count);
         } else {
-            all(&what, &dir, &world, &mut count)
+            all(&what, &dir, &world, &mut count);
         }
         fs::remove_dir_all(dir).unwrap();
         count
@@ -70,13 +70,17 @@ fn agrees() {
     for count in counts {
         all.comparisons += count.comparisons;
         all.missing += count.missing;
-        count.explained.into_iter().for_each(|(rule, times)| all.explain(rule, times));
+        for (rule, times) in count.explained {
+            all.explain(rule, times);
+        }
     }
     println!(
         "    {rounds} pairs of repositories, {} comparisons with dnf, {} patches in them",
         all.comparisons, all.missing
     );
-    all.explained.iter().for_each(|(rule, times)| println!("    by rule apart: {times:>5} {rule}"));
+    for (rule, times) in &all.explained {
+        println!("    by rule apart: {times:>5} {rule}");
+    }
     assert!(rounds < 20 || all.missing > 40 * rounds, "there was hardly anything to compare");
 }
 
@@ -326,7 +330,7 @@ fn check_update(what: &str, present: &Missing, [ours, alma, dnf, newest]: [&Miss
     count.explain(MOVED, before - dnf.len());
     assert!(dnf.iter().all(|(key, version)| newest.get(key) == Some(version)), "{what}: {dnf:?} {newest:?}");
     // So do AlmaLinux and Rocky Linux with what is said of a version that is gone (3.4): the same patches are missing.
-    let keys = |missing: &Missing| -> BTreeMap<Key, ()> { missing.keys().map(|key| (key.clone(), ())).collect() };
+    let keys = |missing: &Missing| -> Missing { missing.keys().map(|key| (key.clone(), String::new())).collect() };
     count.same(&format!("{what}, AlmaLinux"), &keys(alma), &keys(&dnf));
     // A version that an advisory names and that is there is approved itself, and nothing newer with it (4.4).
     let lower = alma.iter().filter(|(key, version)| evr(version) < evr(&dnf[*key])).count();

@@ -98,7 +98,9 @@ impl Notice {
         if reader != Reader::Ours {
             kind = kind.to_lowercase();
             severity = severity.to_lowercase();
-            severity.get_mut(..1).into_iter().for_each(str::make_ascii_uppercase);
+            if let Some(first) = severity.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
         }
         if let (Reader::DnfWithSeverity(given), "") = (reader, severity.as_str()) {
             given.clone_into(&mut severity);
@@ -119,7 +121,7 @@ impl Notice {
         text += "</references><pkglist>";
         for collection in &self.collections {
             text += "<collection short=\"x\"><name>x</name>";
-            collection.iter().for_each(|line| text += &line.xml());
+            text.extend(collection.iter().map(Line::xml));
             text += "</collection>";
         }
         text + "</pkglist></update>\n"
