@@ -98,7 +98,7 @@ fn package<R: BufRead>(xml: &mut Xml<R>, element: &Element) -> Result<AvailableP
     let (mut build_time, mut file_time, mut size, mut sum) = (None, None, None, None);
     let (mut source_rpm, mut vendor) = (String::new(), String::new());
     while let Some(child) = xml.child()? {
-        match child.name.as_str() {
+        match child.name.as_ref() {
             "name" => name = Some(xml.text()?),
             "arch" => arch = Some(xml.text()?),
             "checksum" => sum = Some(checksum(xml, &child)?),
@@ -110,7 +110,7 @@ fn package<R: BufRead>(xml: &mut Xml<R>, element: &Element) -> Result<AvailableP
             _ => {}
         }
         // What was not read as text or as children is still open.
-        if !matches!(child.name.as_str(), "name" | "arch" | "checksum" | "format") {
+        if !matches!(child.name.as_ref(), "name" | "arch" | "checksum" | "format") {
             xml.skip()?;
         }
     }
@@ -126,7 +126,7 @@ fn package<R: BufRead>(xml: &mut Xml<R>, element: &Element) -> Result<AvailableP
 fn format<R: BufRead>(xml: &mut Xml<R>) -> Result<(String, String), MetadataError> {
     let (mut source_rpm, mut vendor) = (String::new(), String::new());
     while let Some(child) = xml.child()? {
-        match child.name.as_str() {
+        match child.name.as_ref() {
             "sourcerpm" => source_rpm = xml.text()?,
             "vendor" => vendor = xml.text()?,
             _ => xml.skip()?,

@@ -45,7 +45,7 @@ impl Repomd {
         let root = xml.root(&["repomd"])?;
         let mut read = Self { file: file.to_owned(), revision: String::new(), data: vec![] };
         while let Some(element) = xml.child()? {
-            match element.name.as_str() {
+            match element.name.as_ref() {
                 "revision" => read.revision = xml.text()?,
                 "data" => read.data.push(data(&mut xml, &element)?),
                 _ => xml.skip()?,
@@ -108,7 +108,7 @@ fn data<R: BufRead>(xml: &mut Xml<R>, element: &Element) -> Result<Data, Metadat
     let (mut sum, mut open_checksum, mut location) = (None, None, None);
     let (mut size, mut open_size, mut timestamp) = (None, None, None);
     while let Some(child) = xml.child()? {
-        match child.name.as_str() {
+        match child.name.as_ref() {
             "checksum" => sum = Some(checksum(xml, &child)?),
             "open-checksum" => open_checksum = Some(checksum(xml, &child)?),
             "location" => {

@@ -179,7 +179,7 @@ fn advisory<R: BufRead>(xml: &mut Xml<R>, element: &Element) -> Result<Advisory,
         at: element.at,
     };
     while let Some(child) = xml.child()? {
-        match child.name.as_str() {
+        match child.name.as_ref() {
             "id" => read.id = xml.text()?,
             "severity" => read.severity = xml.text()?,
             "title" => read.title = xml.text()?,
@@ -229,7 +229,7 @@ fn packages<R: BufRead>(xml: &mut Xml<R>, into: &mut Vec<AdvisedPackage>) -> Res
         }
         let (first, mut module) = (into.len(), None);
         while let Some(child) = xml.child()? {
-            match child.name.as_str() {
+            match child.name.as_ref() {
                 "module" => {
                     module = Some(self::module(xml, &child)?);
                     xml.skip()?;
@@ -273,7 +273,7 @@ fn package<R: BufRead>(xml: &mut Xml<R>, element: &Element) -> Result<Option<Adv
         relogin_suggested: false,
     };
     while let Some(child) = xml.child()? {
-        match child.name.as_str() {
+        match child.name.as_ref() {
             "reboot_suggested" => read.reboot_suggested = flag(xml, &child)?,
             "restart_suggested" => read.restart_suggested = flag(xml, &child)?,
             "relogin_suggested" => read.relogin_suggested = flag(xml, &child)?,

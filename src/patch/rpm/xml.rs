@@ -4,6 +4,7 @@ use super::error::{MetadataError, Problem, short};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 use quick_xml::{Error, XmlVersion, errors::SyntaxError};
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
 /// How deep elements may be nested. The formats have eight levels.
@@ -11,16 +12,71 @@ const DEEPEST: usize = 32;
 /// How long one tag, comment or text may be, and the text of one element: descriptions have some hundred kilobytes.
 const LONGEST: u64 = 4 << 20;
 
+/// The names that the formats use. A list has millions of elements: these few are not copied for each of them.
+const NAMES: [&str; 41] = [
+    "arch",
+    "build",
+    "checksum",
+    "collection",
+    "data",
+    "date",
+    "description",
+    "epoch",
+    "file",
+    "filename",
+    "flags",
+    "format",
+    "href",
+    "id",
+    "issued",
+    "license",
+    "location",
+    "module",
+    "name",
+    "package",
+    "packager",
+    "pkglist",
+    "reference",
+    "references",
+    "rel",
+    "release",
+    "rights",
+    "severity",
+    "size",
+    "sourcerpm",
+    "src",
+    "sum",
+    "summary",
+    "time",
+    "title",
+    "type",
+    "update",
+    "updated",
+    "ver",
+    "vendor",
+    "version",
+];
+
+/// A name, copied only when it is an unusual one.
+type Name = Cow<'static, str>;
+
+fn name(text: &str) -> Name {
+    match NAMES.binary_search(&text) {
+        Ok(at) => Cow::Borrowed(NAMES.get(at).copied().unwrap_or_default()),
+        Err(_) => Cow::Owned(text.to_owned()),
+    }
+}
+
 /// An element that was opened.
 #[derive(Debug)]
 pub(super) struct Element {
     /// Name without its prefix (`rpm:`).
-    pub(super) name: String,
-    attributes: Vec<(String, String)>,
+    pub(super) name: Name,
+    attributes: Vec<(Name, String)>,
     /// Where it begins, in bytes.
     pub(super) at: u64,
-    /// Itself and those around it.
-    path: String,
+    /// How many elements are around it.
+    depth: usize,
 }
 
 impl Element {
@@ -37,16 +93,26 @@ pub(super) struct Xml<R> {
     reader: Reader<Limited<R>>,
     buffer: Vec<u8>,
     /// Names of the elements that are open.
-    path: Vec<String>,
+    path: Vec<Name>,
     /// Where the last event began.
     at: u64,
     /// Whether there was anything but white space.
     anything: bool,
 }
 
+/// What is decoded. Whatever it is, every tag has its end and nothing is nested too deep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Nothing,
+    Elements,
+    All,
+}
+
 /// What may be of interest in an element.
 enum Part {
     Open(Element),
+    /// One that nobody wants to know about.
+    Passed,
     Text(String),
     Close,
     End,
@@ -62,14 +128,14 @@ impl<R: BufRead> Xml<R> {
     /// The outermost element, which must have one of these names; the first one is shown when it has not.
     pub(super) fn root(&mut self, names: &[&'static str]) -> Result<Element, MetadataError> {
         let element = loop {
-            match self.part(false)? {
+            match self.next(Wanted::Elements)? {
                 Part::Open(element) => break element,
-                Part::Text(_) | Part::Close => {}
+                Part::Text(_) | Part::Passed | Part::Close => {}
                 Part::End if self.anything => return Err(self.error(Problem::Malformed("no element is there".into()))),
                 Part::End => return Err(self.error(Problem::Empty)),
             }
         };
-        if names.contains(&element.name.as_str()) {
+        if names.contains(&element.name.as_ref()) {
             return Ok(element);
         }
         let expected = names.first().copied().unwrap_or_default();
@@ -79,10 +145,10 @@ impl<R: BufRead> Xml<R> {
     /// The next child of the element that is open; nothing when that one ends, which closes it.
     pub(super) fn child(&mut self) -> Result<Option<Element>, MetadataError> {
         loop {
-            match self.part(false)? {
+            match self.next(Wanted::Elements)? {
                 Part::Open(element) => return Ok(Some(element)),
                 Part::Close => return Ok(None),
-                Part::Text(_) => {}
+                Part::Text(_) | Part::Passed => {}
                 Part::End => return Err(self.error(Problem::Truncated)),
             }
         }
@@ -92,7 +158,7 @@ impl<R: BufRead> Xml<R> {
     pub(super) fn skip(&mut self) -> Result<(), MetadataError> {
         let depth = self.path.len();
         while self.path.len() >= depth {
-            if matches!(self.part(false)?, Part::End) {
+            if matches!(self.next(Wanted::Nothing)?, Part::End) {
                 return Err(self.error(Problem::Truncated));
             }
         }
@@ -105,10 +171,11 @@ impl<R: BufRead> Xml<R> {
         let depth = self.path.len();
         let mut all = String::new();
         loop {
-            match self.part(self.path.len() == depth)? {
+            // What its own children have is passed over.
+            match self.next(if self.path.len() == depth { Wanted::All } else { Wanted::Nothing })? {
                 Part::Text(text) if self.path.len() == depth => all.push_str(&text),
                 Part::Close if self.path.len() < depth => return Ok(all.trim().to_owned()),
-                Part::Open(_) | Part::Close | Part::Text(_) => {}
+                Part::Open(_) | Part::Passed | Part::Close | Part::Text(_) => {}
                 Part::End => return Err(self.error(Problem::Truncated)),
             }
             if all.len() as u64 > LONGEST {
@@ -120,7 +187,7 @@ impl<R: BufRead> Xml<R> {
     /// Reads to the end, after the outermost element was closed.
     pub(super) fn finish(&mut self) -> Result<(), MetadataError> {
         loop {
-            match self.part(true)? {
+            match self.next(Wanted::All)? {
                 Part::End => return Ok(()),
                 Part::Text(text) if text.trim().is_empty() => {}
                 _ => return Err(self.error(Problem::Malformed("there is something after the end".into()))),
@@ -128,8 +195,8 @@ impl<R: BufRead> Xml<R> {
         }
     }
 
-    /// The next part; texts are decoded only where they are `wanted`.
-    fn part(&mut self, wanted: bool) -> Result<Part, MetadataError> {
+    /// The next part.
+    fn next(&mut self, wanted: Wanted) -> Result<Part, MetadataError> {
         loop {
             self.buffer.clear();
             self.at = self.reader.buffer_position();
@@ -147,21 +214,21 @@ impl<R: BufRead> Xml<R> {
         }
     }
 
-    fn interpret(&mut self, event: Event, wanted: bool) -> Result<Option<Part>, MetadataError> {
+    fn interpret(&mut self, event: Event, wanted: Wanted) -> Result<Option<Part>, MetadataError> {
         Ok(Some(match event {
-            Event::Start(start) => Part::Open(self.open(&start)?),
+            Event::Start(start) => self.open(&start, wanted != Wanted::Nothing)?,
             Event::End(_) => {
                 self.path.pop();
                 Part::Close
             }
             Event::Text(text) => {
                 self.anything |= !text.trim().is_empty();
-                if !wanted {
+                if wanted != Wanted::All {
                     return Ok(None);
                 }
                 Part::Text(text.xml10_content().into_owned())
             }
-            Event::CData(text) if wanted => Part::Text(text.xml10_content().into_owned()),
+            Event::CData(text) if wanted == Wanted::All => Part::Text(text.xml10_content().into_owned()),
             Event::GeneralRef(reference) => Part::Text(self.reference(&reference)?),
             Event::DocType(_) => return Err(self.error(Problem::Malformed("it declares a document type".into()))),
             Event::Eof if self.path.is_empty() => Part::End,
@@ -170,20 +237,24 @@ impl<R: BufRead> Xml<R> {
         }))
     }
 
-    fn open(&mut self, start: &BytesStart) -> Result<Element, MetadataError> {
+    fn open(&mut self, start: &BytesStart, wanted: bool) -> Result<Part, MetadataError> {
         self.anything = true;
-        let name = start.local_name().as_ref().to_owned();
-        self.path.push(name.clone());
+        let own = name(start.local_name().as_ref());
+        let depth = self.path.len();
+        self.path.push(own.clone());
         if self.path.len() > DEEPEST {
             return Err(self.limit("the depth of nested elements", DEEPEST as u64));
+        }
+        if !wanted {
+            return Ok(Part::Passed);
         }
         let mut attributes = Vec::new();
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| self.malformed(&error))?;
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| self.malformed(&error))?;
-            attributes.push((attribute.key.local_name().as_ref().to_owned(), value.into_owned()));
+            attributes.push((name(attribute.key.local_name().as_ref()), value.into_owned()));
         }
-        Ok(Element { name, attributes, at: self.at, path: self.path.join("/") })
+        Ok(Part::Open(Element { name: own, attributes, at: self.at, depth }))
     }
 
     /// The character of `&amp;` or `&#38;`. Others would have to be declared, and nothing may be declared.
@@ -203,7 +274,10 @@ impl<R: BufRead> Xml<R> {
 
     /// What is wrong with an element.
     pub(super) fn error_in(&self, element: &Element, problem: Problem) -> MetadataError {
-        MetadataError { file: self.file.clone(), at: element.at, element: element.path.clone(), problem }
+        // Those around it are still open.
+        let mut path: Vec<&str> = self.path.iter().take(element.depth).map(Cow::as_ref).collect();
+        path.push(&element.name);
+        MetadataError { file: self.file.clone(), at: element.at, element: path.join("/"), problem }
     }
 
     /// An attribute that must be there and say something.
@@ -226,7 +300,7 @@ impl<R: BufRead> Xml<R> {
     /// Bytes of the document that are in memory, without those that the source of it keeps.
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {
-        self.buffer.capacity() + self.path.iter().map(String::capacity).sum::<usize>()
+        self.buffer.capacity() + self.path.iter().map(|name| name.len()).sum::<usize>()
     }
 
     fn limit(&self, what: &'static str, limit: u64) -> MetadataError {
@@ -305,6 +379,12 @@ mod tests {
 
     fn problem(bytes: &[u8]) -> Problem {
         root(bytes).unwrap_err().problem
+    }
+
+    #[test]
+    fn the_usual_names_are_in_order() {
+        assert!(NAMES.is_sorted());
+        assert!(matches!(name("package"), Cow::Borrowed("package")) && matches!(name("odd"), Cow::Owned(_)));
     }
 
     #[test]
