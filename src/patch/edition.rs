@@ -27,7 +27,7 @@ impl<'a> Edition<'a> {
             Some((version, release)) => (version, Some(release)),
             None => (rest, None),
         };
-        let whole = !version.is_empty() && release != Some("") && !text.contains(char::is_whitespace);
+        let whole = !version.is_empty() && release != Some("") && !has_white_space(text);
         whole.then_some(Self { epoch, version, release })
     }
 
@@ -67,6 +67,14 @@ impl<'a> Edition<'a> {
         };
         self.epoch.cmp(&other.epoch).then_with(|| rpmvercmp(self.version, other.version)).then(release)
     }
+}
+
+/// Versions are ASCII as a rule, and there are hundreds of thousands of them.
+fn has_white_space(text: &str) -> bool {
+    if text.is_ascii() {
+        return text.bytes().any(|b| b.is_ascii_whitespace() || b == 0x0b);
+    }
+    text.contains(char::is_whitespace)
 }
 
 impl Ord for Edition<'_> {
