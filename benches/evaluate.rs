@@ -63,6 +63,11 @@ fn main() {
         let half_time = median(|| drop(run(&baseline, &half)));
         row(&format!("{system}, evaluated"), time);
         row(&format!("{system}, half of everything, evaluated"), half_time);
+        let server = inventory(system, 6);
+        row(
+            &format!("{system}, a sixth (500 installed): a server, evaluated"),
+            median(|| drop(run(&baseline, &server))),
+        );
         ratio("  ratio whole / half (2 is linear)", time, half_time);
         let text = whole.to_json().expect("a document");
         row(&format!("{system}, read from its document"), median(|| drop(Inventory::from_json(&text))));

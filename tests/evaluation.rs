@@ -150,6 +150,21 @@ fn what_has_to_be_installed_is_a_command_and_a_list() {
 }
 
 #[test]
+fn an_override_list_is_judged_too() {
+    let env = env();
+    let list = "patches:\n  - id: 'kernel.x86_64'\n    title: '*6.1.158*'\n  - id: 'vim*'\n    title: '*9.1-1'\n  - id: 'nginx.*'\n";
+    env.write("list.yaml", list);
+    insta::assert_snapshot!("override-list", test(&env, 7, &["--override-list", "list.yaml"]));
+    let json: serde_json::Value =
+        serde_json::from_str(&test(&env, 7, &["--override-list", "list.yaml", "--format", "json"])).expect("JSON");
+    assert_eq!((&json["outstanding"][0]["name"], &json["satisfied"][0]), (&"kernel".into(), &"vim*".into()));
+    env.write("list.yaml", "patches:\n  - id: 'vim*'\n    title: '*9.1-1'\n");
+    assert!(test(&env, 0, &["--override-list", "list.yaml"]).starts_with("0 packages to install; of the list 1 entry"));
+    env.write("list.yaml", "patches: soon\n");
+    assert!(test(&env, 2, &["--override-list", "list.yaml"]).contains("list.yaml:1:"));
+}
+
+#[test]
 fn what_is_no_verdict_ends_otherwise() {
     let env = env();
     let with = |code, change: fn(&mut Inventory)| {

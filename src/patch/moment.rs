@@ -1,10 +1,10 @@
 //! Dates of update notices, and which of them counts (patch-baselines.md 3.3).
 
 use super::inventory::Advisory;
+use super::rpm::Stamp;
 use super::settings::DateOrder;
 use serde::{Deserialize, Serialize};
-use time::format_description::well_known::Rfc3339;
-use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
+use time::OffsetDateTime;
 
 /// The moment that a rule's delay is counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,39 +76,7 @@ pub(super) fn of(order: DateOrder, noticed: bool, date: Option<Dated>, built_at:
 }
 
 fn dated(text: &str, origin: DateOrigin) -> Option<Dated> {
-    read(text).map(|at| Dated { at, origin })
-}
-
-/// Reads a date of a notice: `YYYY-MM-DD`, with ` HH`, ` HH:MM` or ` HH:MM:SS`, with ` UTC` behind it; seconds since
-/// 1970; RFC 3339. Without a zone it is UTC. (The DNF payload of 2021 reads seconds as 1970; we read them.)
-pub(super) fn read(text: &str) -> Option<OffsetDateTime> {
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok();
-    }
-    if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
-        return Some(at);
-    }
-    let plain = text.strip_suffix(" UTC").or_else(|| text.strip_suffix('Z')).unwrap_or(text);
-    let (date, clock) = plain.split_once([' ', 'T']).unwrap_or((plain, ""));
-    let date = Date::parse(date, time::macros::format_description!("[year]-[month]-[day]")).ok()?;
-    Some(PrimitiveDateTime::new(date, time_of_day(clock.trim())?).assume_utc())
-}
-
-/// `HH`, `HH:MM` or `HH:MM:SS`; midnight when empty.
-fn time_of_day(clock: &str) -> Option<Time> {
-    if clock.is_empty() {
-        return Some(Time::MIDNIGHT);
-    }
-    let mut parts = [0_u8; 3];
-    let mut places = parts.iter_mut();
-    for word in clock.split(':') {
-        if word.is_empty() || word.len() > 2 || !word.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        *places.next()? = word.parse().ok()?;
-    }
-    Time::from_hms(parts[0], parts[1], parts[2]).ok()
+    Stamp::read(text).time().map(|at| Dated { at, origin })
 }
 
 #[cfg(test)]
@@ -116,29 +84,6 @@ mod tests {
     use super::*;
     use DateOrder::{IssuedOnly, LatestOfNoticeAndBuild, UpdatedFirst};
     use time::macros::datetime;
-
-    #[test]
-    fn every_form_of_section_3_3_is_read_as_utc() {
-        for (text, expected) in [
-            ("2025-11-09", datetime!(2025-11-09 0:00 UTC)),
-            ("2025-11-09 18", datetime!(2025-11-09 18:00 UTC)),
-            ("2025-11-09 18:05", datetime!(2025-11-09 18:05 UTC)),
-            ("2025-11-09 18:05:09", datetime!(2025-11-09 18:05:09 UTC)),
-            ("2025-11-09 18:05:09 UTC", datetime!(2025-11-09 18:05:09 UTC)),
-            ("2025-11-09T18:05:09Z", datetime!(2025-11-09 18:05:09 UTC)),
-            ("2025-11-09T18:05Z", datetime!(2025-11-09 18:05 UTC)),
-            ("2025-11-09T18:05:09+01:00", datetime!(2025-11-09 17:05:09 UTC)),
-            ("1762711509", datetime!(2025-11-09 18:05:09 UTC)),
-            (" 2025-11-09 ", datetime!(2025-11-09 0:00 UTC)),
-        ] {
-            assert_eq!(read(text), Some(expected), "{text}");
-        }
-        for bad in
-            ["", "soon", "2025-02-30", "2025-11-09 25", "2025-11-09 1:2:3:4", "2025-11-09 :", "99999999999999999999"]
-        {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn the_order_of_dates_is_a_setting_and_its_origin_is_kept() {

@@ -54,10 +54,16 @@ impl Candidate<'_> {
     }
 }
 
-/// What the sources say, by package.
+/// What the sources say of a package.
+#[derive(Debug, Default)]
+struct Offered<'a> {
+    builds: Vec<Build<'a>>,
+    listings: Vec<Listing<'a>>,
+}
+
+/// What the sources say. One table for both, because most of the time goes into looking packages up.
 struct Offers<'a> {
-    builds: HashMap<Key<'a>, Vec<Build<'a>>>,
-    listings: HashMap<Key<'a>, Vec<Listing<'a>>>,
+    packages: HashMap<Key<'a>, Offered<'a>>,
     /// Of each source, whether it has any notice.
     has_notices: Vec<bool>,
 }
@@ -77,14 +83,14 @@ pub(super) fn evaluate(policy: &Policy, inventory: &Inventory) -> Result<Found, 
     for package in packages {
         installed.entry((&package.name, &package.arch)).or_default().push(package);
     }
-    if !installed.keys().any(|key| offers.builds.contains_key(key)) {
+    if !installed.keys().any(|key| offers.packages.contains_key(key)) {
         return Err(EvaluateError::UnrelatedSources);
     }
     let evaluator = Evaluator { policy, offers, inherit: inherits(policy) };
     let patches = installed.iter().map(|(key, versions)| evaluator.patch(*key, versions)).collect::<Result<_, _>>()?;
     let absent =
-        |(key, builds): (&Key, &Vec<Build>)| !installed.contains_key(key) && evaluator.approves_any(*key, builds);
-    let not_applicable = evaluator.offers.builds.iter().filter(|&entry| absent(entry)).count();
+        |(key, offered): (&Key, &Offered)| evaluator.approves_any(*key, offered) && !installed.contains_key(key);
+    let not_applicable = evaluator.offers.packages.iter().filter(|&entry| absent(entry)).count();
     Ok(Found { patches, not_applicable })
 }
 
@@ -107,10 +113,10 @@ fn edition<'a>(text: &'a str, (name, arch): Key) -> Result<Edition<'a>, Evaluate
 
 impl<'a> Offers<'a> {
     fn read(inventory: &'a Inventory, dates: DateOrder) -> Result<Self, EvaluateError> {
-        let mut builds: HashMap<Key, Vec<Build>> = HashMap::new();
+        let mut packages: HashMap<Key, Offered> = HashMap::new();
         let mut add = |key: Key<'a>, text: &'a str, built_at, from| {
             let edition = edition(text, key)?;
-            let known = builds.entry(key).or_default();
+            let known = &mut packages.entry(key).or_default().builds;
             // The same package in two repositories is one version.
             if !known.iter().any(|build: &Build| build.edition.is(&edition)) {
                 known.push(Build { edition, text, built_at, from });
@@ -127,7 +133,6 @@ impl<'a> Offers<'a> {
             add((record.name, record.arch), record.version, record.built_at, group.from)?;
         }
         let mut has_notices = vec![false; inventory.sources.len()];
-        let mut listings: HashMap<Key, Vec<Listing>> = HashMap::new();
         for notice in inventory.advisories.iter().filter(|notice| notice.in_force()) {
             if let Some(has) = has_notices.get_mut(notice.from) {
                 *has = true;
@@ -136,22 +141,24 @@ impl<'a> Offers<'a> {
             for line in &notice.packages {
                 let key = (line.name.as_str(), line.arch.as_str());
                 let enabled = line.module.is_empty() || inventory.modules.contains(&line.module);
-                if enabled && builds.contains_key(&key) {
+                if let Some(offered) = packages.get_mut(&key).filter(|_| enabled) {
                     let edition = edition(&line.version, key)?;
-                    listings.entry(key).or_default().push(Listing { edition, text: &line.version, notice, date });
+                    offered.listings.push(Listing { edition, text: &line.version, notice, date });
                 }
             }
         }
-        Ok(Self { builds, listings, has_notices })
+        Ok(Self { packages, has_notices })
     }
 
     fn listings(&self, key: Key<'a>) -> &[Listing<'a>] {
-        self.listings.get(&key).map_or(&[], Vec::as_slice)
+        self.packages.get(&key).map_or(&[], |offered| &offered.listings)
     }
+}
 
+impl<'a> Offered<'a> {
     /// One candidate per version and notice, in the order of the sources.
-    fn candidates(&self, key: Key<'a>, builds: &[Build<'a>], inherit: bool) -> Vec<Candidate<'a>> {
-        let listings = self.listings(key);
+    fn candidates(&self, inherit: bool) -> Vec<Candidate<'a>> {
+        let Self { builds, listings } = self;
         let mut found = vec![];
         for &build in builds {
             let exact = listings.iter().filter(|listing| listing.edition.is(&build.edition));
@@ -237,8 +244,8 @@ impl<'a> Evaluator<'a> {
 
     /// Finds the highest approved version from the installed one on, and what follows from it.
     fn decide(&self, key: Key<'a>, present: &Present, patch: &mut Patch) {
-        let builds = self.offers.builds.get(&key).map_or(&[][..], Vec::as_slice);
-        let candidates = self.offers.candidates(key, builds, self.inherit);
+        let offered = self.offers.packages.get(&key);
+        let candidates = offered.map(|offered| offered.candidates(self.inherit)).unwrap_or_default();
         let mut judged = vec![];
         for candidate in candidates.into_iter().filter(|candidate| candidate.counts_from(present.edition)) {
             let mut chain = Chain::kept();
@@ -316,11 +323,11 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether any version of a package that is not installed is approved.
-    fn approves_any(&self, key: Key<'a>, builds: &[Build<'a>]) -> bool {
-        if self.policy.needs_notice() && self.offers.listings(key).is_empty() {
+    fn approves_any(&self, key: Key<'a>, offered: &Offered<'a>) -> bool {
+        if self.policy.needs_notice() && offered.listings.is_empty() {
             return false;
         }
-        let candidates = self.offers.candidates(key, builds, self.inherit);
+        let candidates = offered.candidates(self.inherit);
         candidates
             .iter()
             .any(|candidate| self.policy.level(&self.subject(key, candidate), &mut Chain::dropped()).is_some())

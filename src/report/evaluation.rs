@@ -2,8 +2,10 @@
 
 use crate::diagnostic::render::{markdown_cell, printable};
 use crate::patch::{
-    Comparison, Counts, Evaluation, InstallPlan, Inventory, Level, Occasion, Package, PackageSource, Patch, Side,
+    Comparison, Counts, Evaluation, InstallPlan, Inventory, Level, Occasion, OverrideList, Package, PackageSource,
+    Patch, Planned, Selected, Side,
 };
+use serde::Serialize;
 use std::fmt::Write as _;
 use time::OffsetDateTime;
 
@@ -174,6 +176,68 @@ pub fn markdown(evaluation: &Evaluation, inventory: &Inventory, told: &Told) -> 
         );
     }
     text
+}
+
+/// What an install override list says about an image.
+#[derive(Debug, Serialize)]
+pub struct Overridden<'a> {
+    schema: &'static str,
+    /// What is still to be installed.
+    outstanding: &'a [Planned],
+    /// Entries whose packages are there in the version that is named, or a newer one.
+    satisfied: Vec<&'a str>,
+    /// Entries that name nothing that is installed, or no version that is offered.
+    inert: Vec<&'a str>,
+}
+
+impl<'a> Overridden<'a> {
+    /// The report of a list and what it selects.
+    #[must_use]
+    pub fn new(list: &'a OverrideList, selected: &'a Selected) -> Self {
+        let ids = |positions: &[usize]| {
+            positions.iter().filter_map(|at| list.entries.get(*at)).map(|entry| entry.id.as_str()).collect()
+        };
+        let (satisfied, inert) = (ids(&selected.satisfied), ids(&selected.inert));
+        Self { schema: "amiforge.override-list-result/1", outstanding: &selected.packages, satisfied, inert }
+    }
+
+    fn headline(&self) -> String {
+        format!(
+            "{} to install; of the list {} there already, {} without effect",
+            plural(self.outstanding.len(), "package"),
+            plural(self.satisfied.len(), "entry").replace("entrys", "entries"),
+            plural(self.inert.len(), "entry").replace("entrys", "entries")
+        )
+    }
+
+    /// For a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n", self.headline());
+        for Planned { name, arch, from, to } in self.outstanding {
+            let _ = writeln!(text, "  to install   {name}.{arch}  {from} → {to}");
+        }
+        for (word, ids) in [("there", &self.satisfied), ("no effect", &self.inert)] {
+            for id in ids {
+                let _ = writeln!(text, "  {word:<12} {}", printable(id));
+            }
+        }
+        text
+    }
+
+    /// For the summary of a pipeline.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut text = format!("{}\n", self.headline());
+        if !self.outstanding.is_empty() {
+            text.push_str("\n| package | installed | wanted |\n|---|---|---|\n");
+        }
+        for Planned { name, arch, from, to } in self.outstanding {
+            let id = markdown_cell(&format!("{name}.{arch}"));
+            let _ = writeln!(text, "| {id} | {} | {} |", markdown_cell(from), markdown_cell(to));
+        }
+        text
+    }
 }
 
 /// What has to be installed, as the command of the image's package manager; what it must be told before comes before it.

@@ -1,5 +1,6 @@
 //! Points in time as repositories write them.
 
+use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 /// A date of an advisory. What could not be understood is kept, so that nobody takes it for no date, or for an old one.
@@ -12,8 +13,8 @@ pub enum Stamp {
 }
 
 impl Stamp {
-    /// Reads `YYYY-MM-DD[ HH[:MM[:SS]]][ UTC]` (Amazon, the Red Hat family, Fedora), the same with `T` and `Z`, and seconds
-    /// since 1970 (SUSE) (patch-baselines.md 3.3 and 10.1).
+    /// Reads `YYYY-MM-DD[ HH[:MM[:SS]]][ UTC]` (Amazon, the Red Hat family, Fedora), the same with `T` and `Z`, seconds
+    /// since 1970 (SUSE; the DNF payload of 2021 took those for 1970), and RFC 3339 (patch-baselines.md 3.3 and 10.1).
     #[must_use]
     pub fn read(text: &str) -> Self {
         let text = text.trim();
@@ -33,6 +34,9 @@ impl Stamp {
 fn read(text: &str) -> Option<OffsetDateTime> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok();
+    }
+    if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
+        return Some(at);
     }
     let text = ["UTC", "GMT", "Z"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text).trim_end();
     let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, "00"));
@@ -68,6 +72,8 @@ mod tests {
             (" 2025-11-09 18:05:09 ", datetime!(2025-11-09 18:05:09 UTC)),
             ("2025-11-09 18:05:09 UTC", datetime!(2025-11-09 18:05:09 UTC)),
             ("2025-11-09T18:05:09Z", datetime!(2025-11-09 18:05:09 UTC)),
+            ("2025-11-09T18:05Z", datetime!(2025-11-09 18:05 UTC)),
+            ("2025-11-09T18:05:09+01:00", datetime!(2025-11-09 17:05:09 UTC)),
             ("1762711509", datetime!(2025-11-09 18:05:09 UTC)),
             ("0", datetime!(1970-01-01 0:00 UTC)),
         ] {
@@ -85,6 +91,7 @@ mod tests {
             "2025-11-09 25:00",
             "2025-11",
             "2025-11-09 1:2:3:4",
+            "2025-11-09 :",
             "-5",
             "9999999999999999999",
             "2025-11-09 18:05:09 +0200",

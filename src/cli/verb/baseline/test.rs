@@ -6,6 +6,7 @@ use crate::cli::instance::InstanceArgs;
 use crate::cli::interrupt::interruptible;
 use crate::cli::session::{Session, print};
 use crate::cli::verb::diff::read;
+use crate::diagnostic::SourceFile;
 use crate::patch::collect::{Refresh, Scope};
 use crate::patch::{self, Baseline, Context, Evaluation, Inventory, Settings};
 use crate::report::evaluation::{self as report, Told};
@@ -70,6 +71,9 @@ pub struct TestArgs {
     /// Write what has to be installed into this file, as an install override list.
     #[arg(long, value_name = "FILE")]
     pub overrides: Option<PathBuf>,
+    /// Judge the image by this install override list instead of the baseline: what of it is not installed yet.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["against", "against_at", "against_offers", "explain", "all"])]
+    pub override_list: Option<PathBuf>,
     /// Print what has to be installed as the command of the image's package manager, and nothing else.
     #[arg(long, conflicts_with_all = ["format", "against", "against_at", "against_offers"])]
     pub install_command: bool,
@@ -140,6 +144,9 @@ pub(super) fn run(session: &Session, args: &TestArgs) -> Result<Exit, Failure> {
         let json = inventory.to_json().map_err(|error| Failure::new(Exit::Unexpected, error.to_string()))?;
         write(path, &json)?;
     }
+    if let Some(path) = &args.override_list {
+        return override_list(session, args, path, &baseline, &inventory);
+    }
     let now = args.at.unwrap_or_else(|| crate::clock::Clock::system().now());
     let context = args.context(now)?;
     let evaluation = patch::evaluate(&baseline, &inventory, &context)?;
@@ -163,6 +170,30 @@ pub(super) fn run(session: &Session, args: &TestArgs) -> Result<Exit, Failure> {
         TestFormat::Json => json(&evaluation)?,
     })?;
     Ok(if evaluation.compliant() { Exit::Done } else { Exit::GateFailed })
+}
+
+/// What an install override list names and the image does not have yet.
+fn override_list(
+    session: &Session,
+    args: &TestArgs,
+    path: &Path,
+    baseline: &Baseline,
+    inventory: &Inventory,
+) -> Result<Exit, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Exit::Usage, format!("{} cannot be read: {error}", path.display())))?;
+    let source = SourceFile::new(path.display().to_string(), text);
+    let parsed = patch::parse_override_list(&source, baseline.operating_system.family());
+    let list = parsed.list.ok_or_else(|| Failure::files(parsed.diagnostics.clone()))?;
+    super::warn(session, &parsed.diagnostics);
+    let selected = list.select(inventory)?;
+    let report = report::Overridden::new(&list, &selected);
+    print(&match args.format {
+        TestFormat::Text => report.text(),
+        TestFormat::Markdown => report.markdown(),
+        TestFormat::Json => json(&report)?,
+    })?;
+    Ok(if selected.packages.is_empty() { Exit::Done } else { Exit::GateFailed })
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
