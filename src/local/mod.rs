@@ -81,6 +81,7 @@ mod tests;
 pub use credentials::credentials;
 pub use faults::{Fault, FaultPlan};
 pub use serve::serve;
+pub use service::operations;
 
 use crate::clock::Clock;
 use crate::event::Events;

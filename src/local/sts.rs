@@ -11,13 +11,8 @@ use serde_json::{Value, json};
 const SESSION: time::Duration = time::Duration::hours(1);
 
 /// The operations this file implements.
-pub(super) fn operation(name: &str) -> Option<Operation> {
-    match name {
-        "AssumeRole" => Some(assume_role),
-        "GetCallerIdentity" => Some(get_caller_identity),
-        _ => None,
-    }
-}
+pub(super) const OPERATIONS: &[(&str, Operation)] =
+    &[("AssumeRole", assume_role), ("GetCallerIdentity", get_caller_identity)];
 
 /// Roles are not looked up, since there is no IAM: every account has every role, and whoever asks gets the account of the role.
 fn assume_role(_: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {

@@ -22,35 +22,32 @@ use super::wire::Operation;
 use serde_json::Value;
 
 /// The operations this part implements.
-pub(super) fn operation(name: &str) -> Option<Operation> {
-    Some(match name {
-        "AddTagsToResource" => tags::add,
-        "CreatePatchBaseline" => baselines::create,
-        "DeleteParameter" => delete::one,
-        "DeleteParameters" => delete::many,
-        "DeletePatchBaseline" => baselines::delete,
-        "DeregisterPatchBaselineForPatchGroup" => patch_groups::deregister,
-        "DescribeParameters" => list::describe,
-        "DescribePatchBaselines" => baselines::describe,
-        "DescribePatchGroups" => patch_groups::describe,
-        "GetDefaultPatchBaseline" => baselines::get_default,
-        "GetParameter" => get::one,
-        "GetParameterHistory" => get::history,
-        "GetParameters" => get::many,
-        "GetParametersByPath" => list::by_path,
-        "GetPatchBaseline" => baselines::get,
-        "GetPatchBaselineForPatchGroup" => patch_groups::get,
-        "LabelParameterVersion" => labels::label,
-        "ListTagsForResource" => tags::list,
-        "PutParameter" => put::put,
-        "RegisterDefaultPatchBaseline" => baselines::register_default,
-        "RegisterPatchBaselineForPatchGroup" => patch_groups::register,
-        "RemoveTagsFromResource" => tags::remove,
-        "UnlabelParameterVersion" => labels::unlabel,
-        "UpdatePatchBaseline" => baselines::update,
-        _ => return None,
-    })
-}
+pub(super) const OPERATIONS: &[(&str, Operation)] = &[
+    ("AddTagsToResource", tags::add),
+    ("CreatePatchBaseline", baselines::create),
+    ("DeleteParameter", delete::one),
+    ("DeleteParameters", delete::many),
+    ("DeletePatchBaseline", baselines::delete),
+    ("DeregisterPatchBaselineForPatchGroup", patch_groups::deregister),
+    ("DescribeParameters", list::describe),
+    ("DescribePatchBaselines", baselines::describe),
+    ("DescribePatchGroups", patch_groups::describe),
+    ("GetDefaultPatchBaseline", baselines::get_default),
+    ("GetParameter", get::one),
+    ("GetParameterHistory", get::history),
+    ("GetParameters", get::many),
+    ("GetParametersByPath", list::by_path),
+    ("GetPatchBaseline", baselines::get),
+    ("GetPatchBaselineForPatchGroup", patch_groups::get),
+    ("LabelParameterVersion", labels::label),
+    ("ListTagsForResource", tags::list),
+    ("PutParameter", put::put),
+    ("RegisterDefaultPatchBaseline", baselines::register_default),
+    ("RegisterPatchBaselineForPatchGroup", patch_groups::register),
+    ("RemoveTagsFromResource", tags::remove),
+    ("UnlabelParameterVersion", labels::unlabel),
+    ("UpdatePatchBaseline", baselines::update),
+];
 
 /// A request in Systems Manager's words.
 pub(super) fn input(request: &Value) -> Input<'_> {
