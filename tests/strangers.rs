@@ -2,7 +2,8 @@
 //! the same scripts beside it.
 //!
 //! The scripts are `strangers/scripts/*.yaml`, in the order of their names; the programs that play them are
-//! `strangers/*.py`. What moto does otherwise is written down in `strangers/differences.yaml`.
+//! `strangers/*.py`. What moto does otherwise is written down in `strangers/differences.yaml`, what AWS itself does otherwise
+//! than its models say in `strangers/models.yaml`.
 
 mod harness;
 #[path = "strangers/programs.rs"]
@@ -86,6 +87,7 @@ fn report(env: &Env) -> Value {
         "never_fail": ["sts.GetCallerIdentity"],
         "names": { "account": ACCOUNT, "parent": PARENT },
         "scripts": scripts(),
+        "models": yaml(&folder().join("models.yaml")),
         "differences": yaml(&folder().join("differences.yaml")),
     });
     let mut players = python()

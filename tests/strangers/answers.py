@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from shapes import Checker, local_name
 
+# The model writes it without the slash at the end, AWS's answers have it.
 EC2_NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 CONTENT_TYPES = {
     "ec2": "text/xml;charset=UTF-8",
@@ -36,7 +37,7 @@ COMMON_CODES = {
 
 
 def check(service, operation, status, headers, body):
-    """What is wrong with an answer, as a list of sentences."""
+    """What is wrong with an answer: pairs of where and what."""
     checker = Checker()
     protocol = service.metadata["protocol"]
     lower = {name.lower(): value for name, value in headers.items()}
@@ -66,7 +67,7 @@ def check_code(checker, service, operation, status, code):
         if modelled[code] not in (None, status):
             checker.fault("status", f"{code} has the status {status}, in the model {modelled[code]}")
     elif code not in COMMON_CODES[service.metadata["protocol"]]:
-        checker.fault("error", f"{code} is neither an error of the operation ({', '.join(sorted(modelled))}) nor a common one")
+        checker.fault(f"error {code}", f"it is neither one of the operation's ({', '.join(sorted(modelled))}) nor a common one")
     if not 400 <= status < 600:
         checker.fault("status", f"{code} has the status {status}")
 
@@ -92,7 +93,7 @@ def check_xml(checker, service, operation, status, root):
     if status != 200:
         check_xml_error(checker, service, operation, status, root)
         return
-    wanted = service.metadata.get("xmlNamespace", EC2_NAMESPACE)
+    wanted = EC2_NAMESPACE if service.metadata["protocol"] == "ec2" else service.metadata["xmlNamespace"]
     if root.tag != f"{{{wanted}}}{operation.name}Response":
         checker.fault("", f"the root element is {root.tag}, not {operation.name}Response of {wanted}")
     if service.metadata["protocol"] == "ec2":

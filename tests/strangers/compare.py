@@ -6,9 +6,16 @@ from datetime import datetime
 IDS = re.compile(r"\b(ami|eni|i|lt|pb|r|snap|sg|subnet|vol|vpc)-[0-9a-f]{8,17}\b")
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
+ADDRESS = re.compile(r"\b\d{1,3}([.-])\d{1,3}\1\d{1,3}\1\d{1,3}\b")
 # Texts that are as good as any other.
 FREE = {"NextToken": "<token>", "ClientToken": "<token>"}
-ABSENT = "nothing"
+# Members that tell the items of a list apart. Lists are compared by them and not by places: no order is promised for most,
+# and where one is, the expectations of the scripts have it.
+IDENTITIES = (
+    "VersionNumber Version Name Key RegionName ImageId InstanceId LaunchTemplateId BaselineId ResourceId PatchGroup CommandId"
+).split()
+NOTHING = "nothing"
+SUCCESS = "success"
 
 
 def normal(value, names):
@@ -28,8 +35,20 @@ def normal(value, names):
     for name, kept in names.items():
         if isinstance(kept, str) and len(kept) > 8:
             value = value.replace(kept, f"<{name}>")
-    value = UUID.sub("<uuid>", TIME.sub("<time>", value))
+    value = ADDRESS.sub("<address>", UUID.sub("<uuid>", TIME.sub("<time>", value)))
     return IDS.sub(lambda match: f"<{match.group(1)}>", value)
+
+
+def by_identity(here, there):
+    """Two lists as maps, if their items can be told apart by one of their members."""
+    for name in IDENTITIES:
+        sides = [
+            {str(item[name]): item for item in side} if all(isinstance(i, dict) and name in i for i in side) else None
+            for side in (here, there)
+        ]
+        if None not in sides and [len(side) for side in sides] == [len(here), len(there)]:
+            return sides
+    return None
 
 
 def differences(here, there, path=""):
@@ -37,8 +56,13 @@ def differences(here, there, path=""):
     if isinstance(here, dict) and isinstance(there, dict):
         for key in sorted(here.keys() | there.keys()):
             inner = f"{path}.{key}" if path else key
-            yield from differences(here.get(key, ABSENT), there.get(key, ABSENT), inner)
+            yield from differences(here.get(key, NOTHING), there.get(key, NOTHING), inner)
     elif isinstance(here, list) and isinstance(there, list):
+        sides = by_identity(here, there)
+        if sides:
+            for key in sorted(sides[0].keys() | sides[1].keys()):
+                yield from differences(sides[0].get(key, NOTHING), sides[1].get(key, NOTHING), f"{path}[]")
+            return
         if len(here) != len(there):
             yield f"{path}.length", len(here), len(there)
         for one, other in zip(here, there):
@@ -47,55 +71,58 @@ def differences(here, there, path=""):
         yield path, here, there
 
 
-def simple(outcome):
-    """An outcome as it is compared: answers whole, errors by code and status; messages are the clouds' own."""
-    if "answer" in outcome:
-        return outcome["answer"]
-    return {"Error": {"Code": outcome["error"], "Status": outcome["status"]}}
-
-
 class Written:
     """The written list of differences, and which of them have occurred."""
 
     def __init__(self, document):
         self.absent = set(document["absent"])
-        self.entries = document["differences"]
-        self.used, self.seen_absent = set(), set()
+        self.outcomes, self.fields = set(), set()
+        for entry in document["differences"]:
+            operation = entry["operation"]
+            if "outcome" in entry:
+                self.outcomes.add((operation, entry["outcome"]["here"], entry["outcome"]["moto"]))
+            self.fields.update((operation, field) for field in entry.get("fields", []))
+        self.used = set()
 
-    def find(self, operation, path, here, there):
-        """The number of the entry that covers a difference."""
-        for number, entry in enumerate(self.entries):
-            field = entry["field"]
-            below = path.startswith((field + ".", field + "["))
-            if entry["operation"] != operation or not (path == field or below):
-                continue
-            if all(key not in entry or entry[key] == side for key, side in (("here", here), ("moto", there))):
-                return number
+    def field(self, operation, path):
+        """The written field that a path is, or is below of."""
+        parts = re.split(r"(?=\.|\[)", path)
+        for end in range(len(parts), 0, -1):
+            if (operation, "".join(parts[:end])) in self.fields:
+                return operation, "".join(parts[:end])
         return None
 
     def judge(self, place, operation, here, there):
         """What is not written down about two outcomes of one step."""
-        if there["status"] >= 500 if "status" in there else False:
-            self.seen_absent.add(operation)
-            if operation in self.absent:
-                return []
-            return [f"{place}: moto fails: {there['message'][:200]}"]
-        found = []
-        for path, one, other in differences(simple(here), simple(there)):
-            number = self.find(operation, path, one, other)
-            if number is None:
-                found.append(f"{place}: {path}: here {one!r}, moto {other!r}")
+        if there.get("status", 0) >= 500:
+            self.used.add(operation)
+            return [] if operation in self.absent else [f"{place}: moto fails: {there['message'][:200]}"]
+        ends = operation, here.get("error", SUCCESS), there.get("error", SUCCESS)
+        if ends[1] != ends[2]:
+            self.used.add(ends)
+            return [] if ends in self.outcomes else [f"{place}: here {ends[1]}, moto {ends[2]}"]
+        if "error" in here:
+            # Codes are the same; EC2 and Systems Manager have one status for all errors of the caller but a few.
+            same = here["status"] == there["status"]
+            return [] if same else self.listed(place, operation, [("status", here["status"], there["status"])])
+        return self.listed(place, operation, differences(here["answer"], there["answer"]))
+
+    def listed(self, place, operation, found):
+        """Those of the differences that are not written down."""
+        left = []
+        for path, one, other in found:
+            field = self.field(operation, path)
+            if field:
+                self.used.add(field)
             else:
-                self.used.add(number)
-        return found
+                left.append(f"{place}: {path}: here {one!r}, moto {other!r}")
+        return left
 
     def unused(self):
         """Entries that do not occur any more."""
-        gone = [f"{name} is listed as absent in moto, but it answers" for name in sorted(self.absent - self.seen_absent)]
-        for number, entry in enumerate(self.entries):
-            if number not in self.used:
-                gone.append(f"the listed difference {entry['operation']} {entry['field']} does not occur any more")
-        return gone
+        gone = sorted(self.absent - self.used)
+        gone += sorted(" ".join(entry) for entry in (self.outcomes | self.fields) - self.used)
+        return [f"differences.yaml: {entry} does not occur any more" for entry in gone]
 
 
 def compare(scripts, local, moto, written):
@@ -103,13 +130,11 @@ def compare(scripts, local, moto, written):
     found = []
     for script, here, there in zip(scripts, local["outcomes"], moto["outcomes"]):
         for number, step in enumerate(script["steps"]):
-            one, other = here[number], there[number]
-            if one is None or other is None:
-                continue
-            place = f"{script['file']}, step {number + 1} ({step['call']})"
             sides = [
-                {**side, "answer": normal(side["answer"], world["names"])} if "answer" in side else side
-                for side, world in ((one, local), (other, moto))
+                {**side, "answer": normal(side["answer"], world["names"])} if side and "answer" in side else side
+                for side, world in ((here[number], local), (there[number], moto))
             ]
-            found += written.judge(place, step["call"], *sides)
+            if None not in sides:
+                place = f"{script['file']}, step {number + 1} ({step['call']})"
+                found += written.judge(place, step["call"], *sides)
     return found + written.unused()

@@ -8,12 +8,13 @@ import time
 import absent
 import compare
 import script
-from world import World
+from world import Models, World
 
 
 def play(endpoint, orders, cloud):
     """All scripts in one world."""
-    world = World(endpoint, orders["region"], strict=cloud == "local")
+    models = Models(orders["models"]) if cloud == "local" else None
+    world = World(endpoint, orders["region"], models)
     world.names.update(orders["names"])
     result = {"world": world, "outcomes": [], "broken": [], "names": world.names}
     for one in orders["scripts"]:
@@ -44,7 +45,7 @@ def main():
     report["seconds_local"] = round(time.monotonic() - begun, 1)
     report["absent"] = absent.check(local["world"], orders["names"]["account"], set(orders["operations"]))
     # What is said about operations that are not there is checked against the models, too.
-    report["models"] = local["world"].faults
+    report["models"] = list(local["world"].faults.values()) + local["world"].models.unused()
     report["seconds_absent"] = round(time.monotonic() - begun, 1)
     moto = play(orders["moto"], orders, "moto")
     written = compare.Written(orders["differences"])

@@ -31,13 +31,13 @@ def own_spelling(pattern):
 
 
 class Checker:
-    """Collects what is wrong with one answer."""
+    """Collects what is wrong with one answer: where, and what."""
 
     def __init__(self):
         self.faults = []
 
     def fault(self, path, what):
-        self.faults.append(f"{path or 'the answer'}: {what}")
+        self.faults.append((path or "the answer", what))
 
     def limits(self, shape, value, path, what):
         """`min` and `max` of the model."""

@@ -8,14 +8,39 @@ import answers
 ROLE = "arn:aws:iam::{}:role/stranger"
 
 
-class World:
-    """The clients of one endpoint. With `strict`, what botocore's models do not allow is kept in `faults`."""
+class Models:
+    """The written list of what AWS does otherwise than its models say, and which of it has occurred."""
 
-    def __init__(self, endpoint, region, strict):
-        self.endpoint, self.region, self.strict = endpoint, region, strict
+    def __init__(self, entries):
+        self.entries, self.used = entries, set()
+
+    def allow(self, operation, where):
+        """Whether an entry covers a fault."""
+        for number, entry in enumerate(self.entries):
+            place = f"error {entry['error']}" if "error" in entry else entry["field"]
+            whole = entry["operation"].removesuffix("*")
+            fits = operation.startswith(whole) if entry["operation"].endswith("*") else operation == whole
+            if fits and place == where:
+                self.used.add(number)
+                return True
+        return False
+
+    def unused(self):
+        """Entries that have not occurred."""
+        left = [entry for number, entry in enumerate(self.entries) if number not in self.used]
+        return [f"models.yaml: {entry['operation']} {entry.get('error') or entry['field']} does not occur" for entry in left]
+
+
+class World:
+    """The clients of one endpoint. With `models`, what botocore's models do not allow is kept in `faults`."""
+
+    def __init__(self, endpoint, region, models):
+        self.endpoint, self.region = endpoint, region
+        # What AWS does otherwise than its models say; without it answers are not judged.
+        self.models, self.strict = models, models is not None
         # What steps have kept, by name; and who asks when a step does not say it.
         self.names, self.clients, self.keys = {}, {}, {}
-        self.faults, self.succeeded, self.refused = [], set(), set()
+        self.faults, self.succeeded, self.refused = {}, set(), set()
         # Where in the scripts the call was made, for messages.
         self.place = ""
 
@@ -61,4 +86,7 @@ class World:
         wrong = answers.check(
             operation_model.service_model, operation_model, status, response_dict["headers"], response_dict["body"]
         )
-        self.faults += [f"{self.place}: {name}: {fault}" for fault in wrong]
+        for where, what in wrong:
+            if not self.models.allow(name, where):
+                # Told once, with the first place at which it occurs.
+                self.faults.setdefault((name, where, what), f"{self.place}: {where}: {what}")

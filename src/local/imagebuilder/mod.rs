@@ -12,7 +12,7 @@ mod recipe_parent;
 mod recipe_read;
 mod tags;
 
-pub(super) use listing::answer as list_answer;
+pub(super) use listing::{answer as list_answer, lists_own};
 
 use super::input::{Dialect, Input};
 use super::wire::{Operation, ServiceError};

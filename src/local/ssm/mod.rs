@@ -18,7 +18,7 @@ pub(crate) use get::value as parameter;
 pub(crate) use parameter_record::{parameter_value, put_public_parameter};
 
 use super::input::{Dialect, Input};
-use super::wire::Operation;
+use super::wire::{Operation, ServiceError};
 use serde_json::Value;
 
 /// The operations this part implements.
@@ -52,6 +52,14 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
 /// A request in Systems Manager's words.
 pub(super) fn input(request: &Value) -> Input<'_> {
     Input::new(Dialect::Ssm, request)
+}
+
+/// The error for a page token of an operation whose model has none for it: what is wrong with a parameter in general.
+fn no_token_error(error: ServiceError) -> ServiceError {
+    match error.code.as_str() {
+        "InvalidNextToken" => ServiceError::client("ValidationException", error.message),
+        _ => error,
+    }
 }
 
 /// Times as awsJson writes them: seconds since 1970.
