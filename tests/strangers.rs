@@ -5,6 +5,8 @@
 //! `strangers/*.py`. What moto does otherwise is written down in `strangers/differences.yaml`, what AWS itself does otherwise
 //! than its models say in `strangers/models.yaml`.
 
+#[path = "strangers/cli.rs"]
+mod cli;
 mod harness;
 #[path = "strangers/programs.rs"]
 mod programs;

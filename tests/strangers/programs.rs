@@ -13,7 +13,9 @@ pub struct Served {
 
 impl Served {
     pub fn start(env: &Env) -> Self {
-        let mut child = env.command(&["local", "serve"]).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let mut command = env.command(&["local", "serve"]);
+        // Its standard error is the progress of builds.
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
         let lines = BufReader::new(child.stdout.take().expect("stdout"));
         let address = address(lines).expect("the server says where it listens");
         Self { child, address }

@@ -25,6 +25,7 @@
 //!   must not fail because the machine uses one of them. What a component starts by itself is started.
 //! * An instance that was switched off from inside is still shown as running; commands on it fail.
 //! * An instance is managed by Systems Manager as soon as it runs; it needs no agent, profile or network path.
+//! * Instances have no volumes, network interfaces, subnets and public addresses in answers.
 //! * `RunInstances` starts the instance before it answers, and answers `Unsupported` when it cannot be started.
 //! * Instances cannot be stopped and started again, only terminated; they end with the process that runs them.
 //! * `SendCommand` knows AWS-RunShellScript and AWS-RunPatchBaseline; override lists are not fetched.
