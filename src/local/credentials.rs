@@ -6,6 +6,9 @@ use super::wire::ServiceError;
 /// Prefix of access key ids that carry an account: with the twelve digits they have the usual length of 20.
 const KEY_PREFIX: &str = "AKIALOCL";
 
+/// The same of temporary credentials, which begin with other letters on AWS, too.
+const TEMPORARY_PREFIX: &str = "ASIALOCL";
+
 /// Access key id and secret for `account`: calls signed with them are made by that account. Signatures are not verified,
 /// so the secret is no secret.
 #[must_use]
@@ -13,9 +16,15 @@ pub fn credentials(account: &str) -> (String, String) {
     (format!("{KEY_PREFIX}{account}"), "local-environment".to_owned())
 }
 
+/// Access key id and secret of the same form as a role's.
+pub(super) fn temporary(account: &str) -> (String, String) {
+    (format!("{TEMPORARY_PREFIX}{account}"), credentials(account).1)
+}
+
 /// The account that an access key id stands for.
 fn account_of(key: &str) -> &str {
     key.strip_prefix(KEY_PREFIX)
+        .or_else(|| key.strip_prefix(TEMPORARY_PREFIX))
         .filter(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
         .unwrap_or(DEFAULT_ACCOUNT)
 }
@@ -89,6 +98,13 @@ mod tests {
             (&*signature.account, &*signature.region, &*signature.service),
             ("111122223333", "eu-west-1", "ec2")
         );
+    }
+
+    #[test]
+    fn keys_of_roles_carry_the_account_too() {
+        let signature =
+            read_scope(&format!("{}/20260101/eu-west-1/ec2/aws4_request", temporary("111122223333").0)).unwrap();
+        assert_eq!(signature.account, "111122223333");
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Local {
                 400,
                 "UnknownOperationException",
                 format!(
-                    "The local environment does not have the service `{}`; it has ec2, imagebuilder, ssm and sts.",
+                    "The service `{}` is not in the local environment; it has ec2, imagebuilder, ssm and sts.",
                     signature.service
                 ),
             ));
@@ -73,11 +73,7 @@ impl Local {
         request: &Value,
     ) -> Result<Value, ServiceError> {
         let Some(work) = service.operation(operation) else {
-            return Err(ServiceError::new(
-                400,
-                service.unknown_operation(),
-                format!("The local environment does not have the operation {operation} of {}.", service.name()),
-            ));
+            return Err(service.lacks(operation));
         };
         // EC2 checks permissions only and then says this. Operations of `compute` have more to check and do it themselves.
         let dry = service == Service::Ec2 && request.get("DryRun").and_then(Value::as_str) == Some("true");

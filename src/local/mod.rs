@@ -16,11 +16,15 @@
 //!
 //! # Differences from AWS
 //!
+//! What answers look like is checked by strangers (`tests/strangers.rs`): every answer of every operation against botocore's
+//! models, and the same scripts against moto, with a written list of what moto does otherwise.
+//!
 //! Everywhere:
 //! * Signatures are read, never verified: they say account (see [`credentials()`]), Region and service. Any other access key means
 //!   the account [`DEFAULT_ACCOUNT`]. There is no IAM: every call is allowed that AWS would allow to the account. Presigned
 //!   URLs are refused, so that no web page can make a browser call the loopback port.
-//! * `AssumeRole` gives the account of any role to whoever asks: roles are not looked up.
+//! * `AssumeRole` gives the account of any role to whoever asks: roles are not looked up, and calls with their credentials are
+//!   the account's (`GetCallerIdentity`, `CreatedBy`, `LastModifiedUser`), not the role session's.
 //! * Every Region exists. There are no rate limits unless a fault plan asks for them, and answers are consistent at once:
 //!   no eventual consistency.
 //! * Client tokens are remembered for 24 hours; AWS does not say how long it does.
@@ -41,6 +45,7 @@
 //! * `PutParameter` with data type `aws:ec2:image` is checked within the call, on AWS after it. The outcome is AWS's: if the AMI
 //!   does not exist or is not available, the call succeeds with a version number, and the parameter keeps its value or is not made.
 //! * `SecureString` is stored in the clear; without decryption a digest of the value is answered in place of the ciphertext.
+//!   `KeyId` is kept as it is given, without looking the key up.
 //! * No parameter policies, no sharing between accounts, no `aws:ssm:integration`. Public parameters are those that
 //!   parent images have been made for. Standard values count 4096 bytes.
 //! * The AWS-owned patch baselines have their us-east-1 ids and owner in every Region.
@@ -49,7 +54,8 @@
 //! Image Builder:
 //! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, pipelines,
 //!   distribution configurations, workflows or lifecycle policies.
-//! * A resource that does not exist is `ResourceNotFoundException` (404) in every operation; AWS's documentation leaves the code open.
+//! * A resource that does not exist is `ResourceNotFoundException` (404) in every operation, and a value that is refused is
+//!   `InvalidParameterValueException`; AWS's models have both for a part of the operations only, and leave the others open.
 //! * `ssm:` parents are not looked up when a recipe is made, only when a build starts. The operating system of a parent is
 //!   not compared with a component's `supportedOsVersions`.
 //! * Instance profiles, subnets and security groups of infrastructure configurations are stored, not looked up.
@@ -81,6 +87,7 @@ mod tests;
 pub use credentials::credentials;
 pub use faults::{Fault, FaultPlan};
 pub use serve::serve;
+pub use service::operations;
 
 use crate::clock::Clock;
 use crate::event::Events;

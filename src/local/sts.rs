@@ -1,7 +1,7 @@
 //! Security Token Service: who am I, and who may I become.
 
 use super::Local;
-use super::credentials::credentials;
+use super::credentials::temporary;
 use super::input::{Dialect, Input};
 use super::wire::{Caller, Operation, ServiceError};
 use crate::clock::rfc3339;
@@ -11,13 +11,8 @@ use serde_json::{Value, json};
 const SESSION: time::Duration = time::Duration::hours(1);
 
 /// The operations this file implements.
-pub(super) fn operation(name: &str) -> Option<Operation> {
-    match name {
-        "AssumeRole" => Some(assume_role),
-        "GetCallerIdentity" => Some(get_caller_identity),
-        _ => None,
-    }
-}
+pub(super) const OPERATIONS: &[(&str, Operation)] =
+    &[("AssumeRole", assume_role), ("GetCallerIdentity", get_caller_identity)];
 
 /// Roles are not looked up, since there is no IAM: every account has every role, and whoever asks gets the account of the role.
 fn assume_role(_: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
@@ -29,7 +24,7 @@ fn assume_role(_: &Local, caller: &Caller, request: &Value) -> Result<Value, Ser
     let account = account.ok_or_else(refused)?;
     let role = parts.next().and_then(|path| path.strip_prefix("role/")).and_then(|path| path.rsplit('/').next());
     let role = role.filter(|role| !role.is_empty()).ok_or_else(refused)?;
-    let (key, secret) = credentials(account);
+    let (key, secret) = temporary(account);
     Ok(json!({
         "Credentials": {
             "AccessKeyId": key,
@@ -72,7 +67,7 @@ mod tests {
         let assume =
             |arn: &str| assume_role(&bench.local, &caller, &json!({ "RoleArn": arn, "RoleSessionName": "amiforge" }));
         let answer = assume("arn:aws:iam::444455556666:role/path/deploy").unwrap();
-        assert_eq!(answer["Credentials"]["AccessKeyId"], credentials("444455556666").0);
+        assert_eq!(answer["Credentials"]["AccessKeyId"], temporary("444455556666").0);
         assert_eq!(answer["Credentials"]["Expiration"], "1970-01-01T01:00:00Z");
         assert_eq!(answer["AssumedRoleUser"]["Arn"], "arn:aws:sts::444455556666:assumed-role/deploy/amiforge");
         for wrong in

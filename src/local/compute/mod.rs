@@ -25,6 +25,7 @@
 //!   must not fail because the machine uses one of them. What a component starts by itself is started.
 //! * An instance that was switched off from inside is still shown as running; commands on it fail.
 //! * An instance is managed by Systems Manager as soon as it runs; it needs no agent, profile or network path.
+//! * Instances have no volumes, network interfaces, subnets and public addresses in answers.
 //! * `RunInstances` starts the instance before it answers, and answers `Unsupported` when it cannot be started.
 //! * Instances cannot be stopped and started again, only terminated; they end with the process that runs them.
 //! * `SendCommand` knows AWS-RunShellScript and AWS-RunPatchBaseline; override lists are not fetched.
@@ -55,29 +56,34 @@ pub use state::Compute;
 
 use super::wire::Operation;
 
-/// The operations of `service` (`ec2`, `ssm`, `imagebuilder`) that this part implements.
-pub fn operation(service: &str, name: &str) -> Option<Operation> {
-    Some(match (service, name) {
-        ("ec2", "RunInstances") => instance::run_instances,
-        ("ec2", "DescribeInstances") => instance::describe_instances,
-        ("ec2", "DescribeInstanceStatus") => instance::describe_instance_status,
-        ("ec2", "TerminateInstances") => instance::terminate_instances,
-        ("ssm", "DescribeInstanceInformation") => command::describe_instance_information,
-        ("ssm", "SendCommand") => command::send_command,
-        ("ssm", "GetCommandInvocation") => command::get_command_invocation,
-        ("ssm", "ListCommandInvocations") => command::list_command_invocations,
-        ("ssm", "DescribeInstancePatchStates") => patch::describe_instance_patch_states,
-        ("ssm", "DescribeInstancePatches") => patch::describe_instance_patches,
-        ("imagebuilder", "CreateImage") => image::create_image,
-        ("imagebuilder", "GetImage") => image::get_image,
-        ("imagebuilder", "ListImages") => image::list_images,
-        ("imagebuilder", "ListImageBuildVersions") => image::list_image_build_versions,
-        ("imagebuilder", "CancelImageCreation") => image::cancel_image_creation,
-        ("imagebuilder", "DeleteImage") => image::delete_image,
-        ("imagebuilder", "ListWorkflowExecutions") => image::list_workflow_executions,
-        ("imagebuilder", "GetWorkflowExecution") => image::get_workflow_execution,
-        ("imagebuilder", "ListWorkflowStepExecutions") => image::list_workflow_step_executions,
-        ("imagebuilder", "GetWorkflowStepExecution") => image::get_workflow_step_execution,
-        _ => return None,
-    })
-}
+/// The operations of EC2 that this part implements.
+pub(super) const EC2: &[(&str, Operation)] = &[
+    ("DescribeInstanceStatus", instance::describe_instance_status),
+    ("DescribeInstances", instance::describe_instances),
+    ("RunInstances", instance::run_instances),
+    ("TerminateInstances", instance::terminate_instances),
+];
+
+/// The operations of Image Builder that this part implements.
+pub(super) const IMAGEBUILDER: &[(&str, Operation)] = &[
+    ("CancelImageCreation", image::cancel_image_creation),
+    ("CreateImage", image::create_image),
+    ("DeleteImage", image::delete_image),
+    ("GetImage", image::get_image),
+    ("GetWorkflowExecution", image::get_workflow_execution),
+    ("GetWorkflowStepExecution", image::get_workflow_step_execution),
+    ("ListImageBuildVersions", image::list_image_build_versions),
+    ("ListImages", image::list_images),
+    ("ListWorkflowExecutions", image::list_workflow_executions),
+    ("ListWorkflowStepExecutions", image::list_workflow_step_executions),
+];
+
+/// The operations of Systems Manager that this part implements.
+pub(super) const SSM: &[(&str, Operation)] = &[
+    ("DescribeInstanceInformation", command::describe_instance_information),
+    ("DescribeInstancePatchStates", patch::describe_instance_patch_states),
+    ("DescribeInstancePatches", patch::describe_instance_patches),
+    ("GetCommandInvocation", command::get_command_invocation),
+    ("ListCommandInvocations", command::list_command_invocations),
+    ("SendCommand", command::send_command),
+];

@@ -19,10 +19,7 @@ pub(super) fn call(
     operation: &str,
     request: &Value,
 ) -> Result<Value, ServiceError> {
-    let work = find(service, operation).ok_or_else(|| {
-        let message = format!("The local environment does not have the operation {operation} of {}.", service.name());
-        ServiceError::new(400, service.unknown_operation(), message)
-    })?;
+    let work = find(service, operation).ok_or_else(|| service.lacks(operation))?;
     work(local, caller, request)
 }
 

@@ -240,6 +240,6 @@ pub(super) fn deregister(local: &Local, caller: &Caller, request: &Value) -> Res
         let mut ami = own(tx, &caller.scope, id)?;
         DEREGISTERED.clone_into(&mut ami.state);
         tx.put(&caller.scope, AMI, id, &ami)?;
-        Ok(json!({ "return": true, "imageId": id }))
+        Ok(json!({ "return": true }))
     })
 }

@@ -17,26 +17,23 @@ use super::wire::Operation;
 use serde_json::Value;
 
 /// The operations this part implements.
-pub(super) fn operation(name: &str) -> Option<Operation> {
-    Some(match name {
-        "CreateLaunchTemplate" => templates::create,
-        "CreateLaunchTemplateVersion" => template_versions::create,
-        "CreateTags" => tags::create,
-        "DeleteLaunchTemplate" => templates::delete,
-        "DeleteLaunchTemplateVersions" => template_versions::delete,
-        "DeleteTags" => tags::delete,
-        "DeregisterImage" => images::deregister,
-        "DescribeImageAttribute" => launch_permission::describe,
-        "DescribeImages" => images::describe,
-        "DescribeLaunchTemplateVersions" => template_versions::describe,
-        "DescribeLaunchTemplates" => templates::describe,
-        "DescribeRegions" => regions::describe,
-        "DescribeTags" => tags::describe,
-        "ModifyImageAttribute" => launch_permission::modify,
-        "ModifyLaunchTemplate" => templates::modify,
-        _ => return None,
-    })
-}
+pub(super) const OPERATIONS: &[(&str, Operation)] = &[
+    ("CreateLaunchTemplate", templates::create),
+    ("CreateLaunchTemplateVersion", template_versions::create),
+    ("CreateTags", tags::create),
+    ("DeleteLaunchTemplate", templates::delete),
+    ("DeleteLaunchTemplateVersions", template_versions::delete),
+    ("DeleteTags", tags::delete),
+    ("DeregisterImage", images::deregister),
+    ("DescribeImageAttribute", launch_permission::describe),
+    ("DescribeImages", images::describe),
+    ("DescribeLaunchTemplateVersions", template_versions::describe),
+    ("DescribeLaunchTemplates", templates::describe),
+    ("DescribeRegions", regions::describe),
+    ("DescribeTags", tags::describe),
+    ("ModifyImageAttribute", launch_permission::modify),
+    ("ModifyLaunchTemplate", templates::modify),
+];
 
 /// Code for a client token that was used with other parameters.
 pub(super) const MISMATCH: &str = "IdempotentParameterMismatch";

@@ -185,6 +185,6 @@ impl Template {
 pub(super) fn version_number(text: &str) -> Result<u64, ServiceError> {
     text.parse().map_err(|_| {
         let text = format!("Invalid launch template version '{text}': expected a number, $Default or $Latest");
-        ServiceError::client("InvalidLaunchTemplateVersion.Malformed", text)
+        ServiceError::client("InvalidParameterValue", text)
     })
 }

@@ -62,7 +62,8 @@ pub(super) fn get(local: &Local, caller: &Caller, request: &Value) -> Result<Val
 fn parameter(parameter: &Parameter) -> Value {
     compact(json!({
         "name": parameter.name,
-        "type": "string",
+        // The document's `string` in the API's spelling.
+        "type": "String",
         "defaultValue": parameter.default.as_ref().map(|default| [default]),
         "description": parameter.description,
     }))

@@ -84,8 +84,7 @@ fn body(input: &Input<'_>) -> Result<Value, ServiceError> {
     input.texts("instanceTypes")?;
     let groups = input.texts("securityGroupIds")?;
     if input.text("subnetId")?.is_some() && groups.is_empty() {
-        let text = "The value supplied for parameter 'securityGroupIds' is not valid. A subnetId needs at least one security group.";
-        return Err(ServiceError::client("InvalidParameterCombinationException", text));
+        return Err(input.invalid("securityGroupIds", "A subnetId needs at least one security group."));
     }
     for name in ["description", "keyPair", "subnetId"] {
         input.limited(name, 1..=1024)?;

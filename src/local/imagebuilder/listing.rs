@@ -52,7 +52,7 @@ fn invalid(text: String) -> ServiceError {
 }
 
 /// Whether the caller's own resources are listed: there are none of other owners here.
-pub(super) fn lists_own(input: &Input<'_>) -> Result<bool, ServiceError> {
+pub(in crate::local) fn lists_own(input: &Input<'_>) -> Result<bool, ServiceError> {
     let owner = input.one_of("owner", &["Self", "Shared", "Amazon", "ThirdParty", "AWSMarketplace"])?;
     Ok(owner.is_none_or(|owner| owner == "Self"))
 }

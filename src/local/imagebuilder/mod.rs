@@ -12,35 +12,32 @@ mod recipe_parent;
 mod recipe_read;
 mod tags;
 
-pub(super) use listing::answer as list_answer;
+pub(super) use listing::{answer as list_answer, lists_own};
 
 use super::input::{Dialect, Input};
 use super::wire::{Operation, ServiceError};
 use serde_json::Value;
 
 /// The operations this part implements.
-pub(super) fn operation(name: &str) -> Option<Operation> {
-    Some(match name {
-        "CreateComponent" => component_create::create,
-        "CreateImageRecipe" => recipe_create::create,
-        "CreateInfrastructureConfiguration" => infrastructure::create,
-        "DeleteComponent" => component_read::delete,
-        "DeleteImageRecipe" => recipe_read::delete,
-        "DeleteInfrastructureConfiguration" => infrastructure::delete,
-        "GetComponent" => component_read::get,
-        "GetImageRecipe" => recipe_read::get,
-        "GetInfrastructureConfiguration" => infrastructure::get,
-        "ListComponentBuildVersions" => component_read::list_builds,
-        "ListComponents" => component_read::list,
-        "ListImageRecipes" => recipe_read::list,
-        "ListInfrastructureConfigurations" => infrastructure::list,
-        "ListTagsForResource" => tags::list,
-        "TagResource" => tags::tag,
-        "UntagResource" => tags::untag,
-        "UpdateInfrastructureConfiguration" => infrastructure::update,
-        _ => return None,
-    })
-}
+pub(super) const OPERATIONS: &[(&str, Operation)] = &[
+    ("CreateComponent", component_create::create),
+    ("CreateImageRecipe", recipe_create::create),
+    ("CreateInfrastructureConfiguration", infrastructure::create),
+    ("DeleteComponent", component_read::delete),
+    ("DeleteImageRecipe", recipe_read::delete),
+    ("DeleteInfrastructureConfiguration", infrastructure::delete),
+    ("GetComponent", component_read::get),
+    ("GetImageRecipe", recipe_read::get),
+    ("GetInfrastructureConfiguration", infrastructure::get),
+    ("ListComponentBuildVersions", component_read::list_builds),
+    ("ListComponents", component_read::list),
+    ("ListImageRecipes", recipe_read::list),
+    ("ListInfrastructureConfigurations", infrastructure::list),
+    ("ListTagsForResource", tags::list),
+    ("TagResource", tags::tag),
+    ("UntagResource", tags::untag),
+    ("UpdateInfrastructureConfiguration", infrastructure::update),
+];
 
 /// Code for a client token that was used with other parameters.
 pub(super) const MISMATCH: &str = "IdempotentParameterMismatchException";

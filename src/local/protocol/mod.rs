@@ -36,7 +36,7 @@ impl Service {
         match self {
             Self::Ec2 => query::ec2_success(operation, answer, id),
             Self::Sts => query::sts_success(operation, answer, id),
-            Self::ImageBuilder => rest_json::success(answer, id),
+            Self::ImageBuilder => rest_json::success(operation, answer, id),
             Self::Ssm => json11::success(answer, id),
         }
     }

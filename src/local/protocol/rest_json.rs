@@ -74,10 +74,13 @@ fn unknown(request: &Request<Bytes>) -> ServiceError {
     )
 }
 
-/// An answer. Image Builder repeats the request id in the body.
-pub(super) fn success(answer: &Value, id: &str) -> Response<Bytes> {
+/// An answer. Image Builder repeats the request id in the body, but not where it is about tags.
+pub(super) fn success(operation: &str, answer: &Value, id: &str) -> Response<Bytes> {
     let mut answer = answer.clone();
-    if let Value::Object(members) = &mut answer {
+    let about_tags = matches!(operation, "ListTagsForResource" | "TagResource" | "UntagResource");
+    if let Value::Object(members) = &mut answer
+        && !about_tags
+    {
         members.entry("requestId").or_insert_with(|| Value::String(id.to_owned()));
     }
     response(200, &[("content-type", CONTENT_TYPE), ("x-amzn-requestid", id)], answer.to_string())

@@ -122,13 +122,13 @@ impl Found {
     pub(super) fn identity(&self, tx: &Transaction<'_>, scope: &Scope) -> Result<Value, StoreError> {
         let default = Self::default_for(tx, scope, self.os())?;
         let id = self.id(scope);
-        Ok(json!({
+        Ok(super::super::input::compact(json!({
             "BaselineId": id,
             "BaselineName": self.name(),
             "OperatingSystem": self.os(),
             "BaselineDescription": self.description(),
             "DefaultBaseline": default.is_some_and(|default| default.id(scope) == id),
-        }))
+        })))
     }
 
     /// As `GetPatchBaseline` answers it.

@@ -8,7 +8,7 @@ use super::super::store::StoreError;
 use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::baseline_record::{Baseline, Found, Registration};
-use super::{input, owned_baselines, tags};
+use super::{input, no_token_error, owned_baselines, tags};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -66,7 +66,8 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
         }
         Ok::<_, StoreError>(rows)
     })?;
-    let (baselines, next) = paging::page(&input, "DescribePatchBaselines", size, rows.into_iter().collect())?;
+    let (baselines, next) =
+        paging::page(&input, "DescribePatchBaselines", size, rows.into_iter().collect()).map_err(no_token_error)?;
     Ok(json!({ "BaselineIdentities": baselines, "NextToken": next }))
 }
 

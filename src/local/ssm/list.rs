@@ -17,6 +17,9 @@ struct Filter {
     values: Vec<String>,
 }
 
+/// The keys that the API knows at all, whichever operation takes them; the model has them as a pattern.
+const KEYS: [&str; 8] = ["tag:", "Name", "Type", "KeyId", "Path", "Label", "Tier", "DataType"];
+
 /// Reads `ParameterFilters`, and the older `Filters` that know no option.
 fn filters(input: &Input<'_>, keys: &[&str]) -> Result<Vec<Filter>, ServiceError> {
     let mut filters = Vec::new();
@@ -24,6 +27,10 @@ fn filters(input: &Input<'_>, keys: &[&str]) -> Result<Vec<Filter>, ServiceError
         for filter in input.objects(member)? {
             let key = filter.required("Key")?;
             let known = if key.starts_with("tag:") { "tag:" } else { key };
+            if !KEYS.contains(&known) {
+                let why = format!("`{key}` is none of: {}.", KEYS.join(", "));
+                return Err(filter.invalid("Key", &why));
+            }
             if !keys.contains(&known) {
                 let text = format!("The filter key {key} is not valid. This operation has: {}.", keys.join(", "));
                 return Err(ServiceError::client("InvalidFilterKey", text));
@@ -57,6 +64,7 @@ impl Filter {
             "Name" => self.compare(&parameter.name),
             "Path" => self.values.iter().any(|path| is_below(&parameter.name, path, self.option == "Recursive")),
             "Type" => self.compare(&parameter.kind),
+            "KeyId" => self.compare(&version.key_id),
             "Tier" => self.compare(&version.tier),
             "DataType" => self.compare(&version.data_type),
             "Label" => parameter.versions.iter().flat_map(|version| &version.labels).any(|label| self.compare(label)),
@@ -92,7 +100,7 @@ pub(super) fn by_path(local: &Local, caller: &Caller, request: &Value) -> Result
     }
     let recursive = input.flag("Recursive")?.unwrap_or(false);
     let decrypt = input.flag("WithDecryption")?.unwrap_or(false);
-    let filters = filters(&input, &["Type", "Label", "DataType"])?;
+    let filters = filters(&input, &["Type", "KeyId", "Label", "DataType"])?;
     let size = input.page_size("MaxResults", 1..=10, 10)?;
     let prefix = format!("{}/", path.trim_end_matches('/'));
     let parameters = local.store.read(|tx| Parameter::list(tx, &caller.scope, &prefix))?;
@@ -115,7 +123,7 @@ pub(super) fn by_path(local: &Local, caller: &Caller, request: &Value) -> Result
 /// `DescribeParameters`: the caller's own; public parameters are not listed, as on AWS.
 pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let input = input(request);
-    let filters = filters(&input, &["Name", "Path", "Type", "Tier", "DataType", "Label", "tag:"])?;
+    let filters = filters(&input, &["Name", "Path", "Type", "KeyId", "Tier", "DataType", "Label", "tag:"])?;
     let size = input.page_size("MaxResults", 1..=50, 50)?;
     let parameters = local.store.read(|tx| Parameter::list(tx, &caller.scope, ""))?;
     let mut rows = Vec::new();

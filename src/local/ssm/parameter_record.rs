@@ -41,6 +41,9 @@ pub(super) struct Version {
     pub(super) description: String,
     pub(super) allowed_pattern: String,
     pub(super) labels: Vec<String>,
+    /// The key of a `SecureString`, as it was given; else empty.
+    #[serde(default)]
+    pub(super) key_id: String,
     #[serde(with = "time::serde::rfc3339")]
     pub(super) modified_at: OffsetDateTime,
     pub(super) modified_by: String,
@@ -140,6 +143,7 @@ impl Parameter {
             "AllowedPattern": version.allowed_pattern,
             "DataType": version.data_type,
             "Description": version.description,
+            "KeyId": version.key_id,
             "LastModifiedDate": epoch(version.modified_at),
             "LastModifiedUser": version.modified_by,
             "Name": self.name,
@@ -204,6 +208,7 @@ pub(crate) fn put_public_parameter(local: &Local, region: &str, name: &str, valu
             description: String::new(),
             allowed_pattern: String::new(),
             labels: Vec::new(),
+            key_id: String::new(),
             modified_at: local.config.clock.now(),
             modified_by: sts::principal("aws"),
         });

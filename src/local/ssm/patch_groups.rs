@@ -7,7 +7,7 @@ use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::baseline_record::{Found, Registration};
 use super::baselines::{SYSTEMS, does_not_exist};
-use super::input;
+use super::{input, no_token_error};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -42,12 +42,14 @@ pub(super) fn deregister(local: &Local, caller: &Caller, request: &Value) -> Res
     let (id, group) = (baseline_id(&input)?, group(&input)?);
     let scope = &caller.scope;
     local.store.write(|tx| {
-        let found = Found::by_id(tx, scope, id)?.ok_or_else(|| does_not_exist(id))?;
+        let found = Found::by_id(tx, scope, id)?
+            .ok_or_else(|| ServiceError::client("InvalidResourceId", does_not_exist(id).message))?;
         let (baseline, os) = (found.id(scope), found.os());
         let registered = Registration::get(tx, scope, os, group)?.filter(|known| known.baseline == baseline);
         let Some(registered) = registered else {
             let text = format!("Patch group {group} is not registered with patch baseline {id}.");
-            return Err(ServiceError::client("DoesNotExistException", text));
+            // The only error of this operation that is the caller's.
+            return Err(ServiceError::client("InvalidResourceId", text));
         };
         registered.delete(tx, scope)?;
         Ok(json!({ "BaselineId": baseline, "PatchGroup": group }))
@@ -94,7 +96,8 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
         }
         Ok::<_, StoreError>(rows)
     })?;
-    let (mappings, next) = paging::page(&input, "DescribePatchGroups", size, rows.into_iter().collect())?;
+    let (mappings, next) =
+        paging::page(&input, "DescribePatchGroups", size, rows.into_iter().collect()).map_err(no_token_error)?;
     Ok(json!({ "Mappings": mappings, "NextToken": next }))
 }
 

@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 const IMAGE: &str = "aws:ec2:image";
 /// Largest value of a standard and of an advanced parameter, in bytes.
 const LIMITS: [(&str, usize); 2] = [("Standard", 4096), ("Advanced", 8192)];
+/// The account's own key, which encrypts when no other is named.
+const OWN_KEY: &str = "alias/aws/ssm";
 const TYPES: [&str; 3] = ["String", "StringList", "SecureString"];
 
 /// What a request asks for, checked as far as that can be done without looking at what exists.
@@ -27,6 +29,7 @@ struct Wish<'a> {
     tier: Option<&'a str>,
     description: Option<&'a str>,
     allowed_pattern: Option<&'a str>,
+    key_id: Option<&'a str>,
     overwrite: bool,
     tags: BTreeMap<String, String>,
 }
@@ -41,6 +44,7 @@ impl<'a> Wish<'a> {
             tier: input.one_of("Tier", &["Standard", "Advanced", "Intelligent-Tiering"])?,
             description: input.limited("Description", 0..=1024)?,
             allowed_pattern: input.limited("AllowedPattern", 0..=1024)?,
+            key_id: input.limited("KeyId", 1..=256)?,
             overwrite: input.flag("Overwrite")?.unwrap_or(false),
             tags: input.pairs("Tags")?,
         };
@@ -138,6 +142,7 @@ fn apply(tx: &Transaction<'_>, caller: &Caller, input: &Input<'_>, wish: &Wish<'
         description: kept(wish.description, before.as_ref().map(|version| &version.description)),
         allowed_pattern: kept(wish.allowed_pattern, before.as_ref().map(|version| &version.allowed_pattern)),
         labels: Vec::new(),
+        key_id: if kind == "SecureString" { wish.key_id.unwrap_or(OWN_KEY).to_owned() } else { String::new() },
         modified_at: caller.now,
         modified_by: sts::principal(&scope.account),
     };

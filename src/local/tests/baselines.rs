@@ -143,9 +143,9 @@ fn a_patch_group_has_one_baseline_per_system() {
     assert_eq!(bench.ssm("GetPatchBaseline", &json!({ "BaselineId": one })).unwrap()["PatchGroups"], json!(["web"]));
     assert_eq!(code(bench.ssm("DeletePatchBaseline", &json!({ "BaselineId": one }))), "ResourceInUseException");
     let deregister = |id: &str, group: &str| bench.ssm("DeregisterPatchBaselineForPatchGroup", &named(id, group));
-    assert_eq!(code(deregister(&two, "web")), "DoesNotExistException");
+    assert_eq!(code(deregister(&two, "web")), "InvalidResourceId");
     deregister(&one, "web").unwrap();
-    assert_eq!(code(deregister(&one, "web")), "DoesNotExistException");
+    assert_eq!(code(deregister(&one, "web")), "InvalidResourceId");
     register(&two, "web").unwrap();
     bench.ssm("DeletePatchBaseline", &json!({ "BaselineId": one })).unwrap();
     register(DEBIAN, "aws").unwrap();

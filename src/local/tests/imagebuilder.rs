@@ -59,7 +59,7 @@ fn the_document_decides_type_and_parameters() {
     let arn = component(&bench, "abc", "1.0.0", &data).unwrap();
     let found = get(&bench, &arn).unwrap();
     assert_eq!((&found["type"], &found["data"]), (&json!("TEST"), &json!(data)));
-    let parameter = json!({ "name": "Scope", "type": "string", "defaultValue": ["all"], "description": "what" });
+    let parameter = json!({ "name": "Scope", "type": "String", "defaultValue": ["all"], "description": "what" });
     assert_eq!(found["parameters"], json!([parameter]));
     assert_eq!(found["dateCreated"], "2026-03-01T12:00:00.000Z");
 }
@@ -185,7 +185,7 @@ fn what_infrastructure_may_not_be() {
     let bench = Bench::new();
     for (name, value, expected) in [
         ("instanceProfileName", json!("arn:aws:iam::1:instance-profile/p"), "InvalidParameterValueException"),
-        ("subnetId", json!("subnet-1"), "InvalidParameterCombinationException"),
+        ("subnetId", json!("subnet-1"), "InvalidParameterValueException"),
         ("resourceTags", json!({ "Name": "x" }), "InvalidParameterValueException"),
         ("instanceMetadataOptions", json!({ "httpPutResponseHopLimit": 65 }), "InvalidParameterValueException"),
         ("instanceMetadataOptions", json!({ "httpTokens": "never" }), "InvalidParameterValueException"),

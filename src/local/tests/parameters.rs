@@ -179,7 +179,12 @@ fn parameters_are_described_by_filters() {
     assert_eq!(names(json!({ "Key": "tag:team", "Values": ["x"] })), ["/g/b"]);
     assert_eq!(names(json!({ "Key": "Path", "Values": ["/g"] })), ["/g/a", "/g/b"]);
     let unknown = json!({ "ParameterFilters": [{ "Key": "Colour", "Values": ["x"] }] });
-    assert_eq!(code(bench.ssm("DescribeParameters", &unknown)), "InvalidFilterKey");
+    assert_eq!(code(bench.ssm("DescribeParameters", &unknown)), "ValidationException");
+    // A key that the API has, but not for this operation.
+    let by_name = json!({ "Path": "/g", "ParameterFilters": [{ "Key": "Name", "Values": ["x"] }] });
+    assert_eq!(code(bench.ssm("GetParametersByPath", &by_name)), "InvalidFilterKey");
+    bench.ssm("PutParameter", &json!({ "Name": "/g/s", "Type": "SecureString", "Value": "x" })).unwrap();
+    assert_eq!(names(json!({ "Key": "KeyId", "Values": ["alias/aws/ssm"] })), ["/g/s"]);
     let listed = bench.ssm("ListTagsForResource", &json!({ "ResourceType": "Parameter", "ResourceId": "/g/b" }));
     assert_eq!(listed.unwrap(), json!({ "TagList": [{ "Key": "team", "Value": "x" }] }));
     let remove = json!({ "ResourceType": "Parameter", "ResourceId": "/g/b", "TagKeys": ["team"] });

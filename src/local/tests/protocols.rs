@@ -30,7 +30,7 @@ fn what_is_not_there_is_named_and_not_retried() {
     let refusal = bench.builder("CreateContainerRecipe", &serde_json::json!({})).unwrap_err();
     assert_eq!((refusal.status, &*refusal.code), (400, "UnknownOperationException"));
     let response = bench.send("s3", Request::get("/bucket"), "");
-    assert!(text(&response).contains("does not have the service `s3`"));
+    assert!(text(&response).contains("The service `s3` is not in the local environment"));
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn the_default_moves_and_stays_deletable_only_elsewhere() {
     };
     assert_eq!(element(&modify("2").unwrap(), "defaultVersionNumber").unwrap(), "2");
     assert_eq!(code(modify("9")), "InvalidLaunchTemplateId.VersionNotFound");
-    assert_eq!(code(modify("two")), "InvalidLaunchTemplateVersion.Malformed");
+    assert_eq!(code(modify("two")), "InvalidParameterValue");
     let delete = format!(
         "Action=DeleteLaunchTemplateVersions&LaunchTemplateId={id}&LaunchTemplateVersion.1=2&LaunchTemplateVersion.2=3&LaunchTemplateVersion.3=9"
     );

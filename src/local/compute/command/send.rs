@@ -12,6 +12,9 @@ use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// Seconds for the delivery of a command, and for its execution, when the request names none.
+const HOUR: i64 = 3600;
+
 /// Instances of one call.
 const MOST_INSTANCES: usize = 50;
 
@@ -25,6 +28,7 @@ pub(in crate::local::compute) fn send_command(
     let document = input.filled("DocumentName")?.unwrap_or_default();
     let parameters = parameters(&input)?;
     check_document(document, &parameters)?;
+    let delivery = input.between("TimeoutSeconds", 30..=2_592_000)?.unwrap_or(HOUR);
     let instances = instances(local, caller, &input)?;
     let template = CommandRecord {
         command_id: random::uuid()?,
@@ -53,7 +57,16 @@ pub(in crate::local::compute) fn send_command(
     })?;
     super::dispatch(local)?;
     local.compute.shared.wake();
-    Ok(json!({"Command": command_json(&template, &instances)}))
+    let mut command = command_json(&template, &instances);
+    command["TimeoutSeconds"] = json!(delivery);
+    command["ExpiresAfter"] = json!(template.requested_epoch + delivery + execution_timeout(&template));
+    command["Targets"] = json!(input.items("Targets")?);
+    Ok(json!({ "Command": command }))
+}
+
+/// Seconds that a command may run on an instance.
+fn execution_timeout(record: &CommandRecord) -> i64 {
+    record.parameter("executionTimeout").and_then(|seconds| seconds.parse().ok()).unwrap_or(HOUR)
 }
 
 fn command_json(record: &CommandRecord, instances: &[String]) -> Value {
@@ -64,7 +77,6 @@ fn command_json(record: &CommandRecord, instances: &[String]) -> Value {
         "Comment": record.comment,
         "Parameters": record.parameters,
         "InstanceIds": instances,
-        "Targets": [],
         "RequestedDateTime": record.requested_epoch,
         "Status": "Pending",
         "StatusDetails": "Pending",

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::local::Local;
 use crate::local::compute::filter::{Filter, filters};
-use crate::local::imagebuilder::{input, list_answer};
+use crate::local::imagebuilder::{input, list_answer, lists_own};
 use crate::local::store::{Scope, Transaction};
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ pub(in crate::local::compute) fn list_images(
 ) -> Result<Value, ServiceError> {
     let mut versions: Vec<(String, Value)> = Vec::new();
     let input = input(body);
-    if matches!(input.filled("owner")?, None | Some("Self")) {
+    if lists_own(&input)? {
         for (_, record) in selected(local, caller, body, "")? {
             let arn = version_arn(&record.arn).to_owned();
             if versions.iter().any(|(_, version)| version["arn"] == json!(arn)) {
@@ -173,7 +173,7 @@ fn matches(record: &ImageRecord, filters: &[Filter]) -> Result<bool, ServiceErro
             other => {
                 let message =
                     format!("The value supplied for parameter 'filters' is not valid. '{other}' is no filter.");
-                return Err(ServiceError::new(400, "InvalidParameterValueException", message));
+                return Err(ServiceError::new(400, "InvalidRequestException", message));
             }
         };
         if !accepted {
@@ -275,7 +275,7 @@ mod tests {
         assert!(matches(&image, &filter("version", "1.0.3")).unwrap());
         assert!(matches(&image, &filter("version", "1.x.x")).unwrap());
         assert!(!matches(&image, &filter("name", "we")).unwrap());
-        assert_eq!(matches(&image, &filter("colour", "x")).unwrap_err().code, "InvalidParameterValueException");
+        assert_eq!(matches(&image, &filter("colour", "x")).unwrap_err().code, "InvalidRequestException");
     }
 
     #[test]

@@ -279,6 +279,9 @@ pub(in crate::local::compute) fn list_workflow_executions(
     body: &Value,
 ) -> Result<Value, ServiceError> {
     let arn = input(body).required("imageBuildVersionArn")?;
+    if local.store.read(|tx| tx.get::<Value>(&caller.scope, super::IMAGE, arn))?.is_none() {
+        return Err(not_found("image", arn));
+    }
     let rows = of_image(local, caller, arn)?.into_iter().map(|(key, run)| (key, run.json())).collect();
     let mut answer = list_answer(&input(body), "ListWorkflowExecutions", "workflowExecutions", rows)?;
     answer["imageBuildVersionArn"] = json!(arn);

@@ -101,7 +101,9 @@ fn matches(record: &InstanceRecord, filter: &Filter) -> Result<bool, ServiceErro
 
 /// An instance as EC2 answers it.
 pub(super) fn instance_json(record: &InstanceRecord, region: &str) -> Value {
-    let host = format!("{}.{region}.compute.internal", hostname(&record.address));
+    // The first Region has kept the name from before there were others.
+    let domain = if region == "us-east-1" { "ec2.internal".to_owned() } else { format!("{region}.compute.internal") };
+    let host = format!("{}.{domain}", hostname(&record.address));
     let tags: Vec<Value> = record.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
     let mut item = json!({
         "instanceId": record.id,
@@ -130,6 +132,7 @@ pub(super) fn instance_json(record: &InstanceRecord, region: &str) -> Value {
             "httpTokens": record.http_tokens,
             "httpPutResponseHopLimit": record.hop_limit,
             "httpEndpoint": "enabled",
+            "httpProtocolIpv6": "disabled",
             "instanceMetadataTags": "disabled",
         },
     });
@@ -213,6 +216,13 @@ mod tests {
         assert_eq!(sets.len(), 2);
         assert_eq!(sets[0]["instancesSet"].as_array().unwrap().len(), 2);
         assert_eq!(sets[1]["instancesSet"][0]["instanceId"], "i-3");
+    }
+
+    #[test]
+    fn names_end_with_the_regions_domain() {
+        let name = |region: &str| instance_json(&record("i-1"), region)["privateDnsName"].as_str().unwrap().to_owned();
+        assert!(name("us-east-1").ends_with(".ec2.internal"), "{}", name("us-east-1"));
+        assert!(name("eu-west-1").ends_with(".eu-west-1.compute.internal"), "{}", name("eu-west-1"));
     }
 
     #[test]

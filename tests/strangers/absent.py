@@ -1,0 +1,44 @@
+"""Operations that the local cloud does not have: boto3 must show each as a ClientError that says so."""
+
+from botocore.exceptions import ClientError
+
+CODES = {
+    "ec2": "InvalidAction",
+    "imagebuilder": "UnknownOperationException",
+    "ssm": "UnknownOperationException",
+    "sts": "InvalidAction",
+}
+# What botocore itself needs to make a request of it; else no parameters are sent.
+NEEDED = {"ec2.CopySnapshot": {"SourceRegion": "eu-west-1"}}
+SAID = "not in the local environment"
+
+
+def check(world, account, operations):
+    """Calls every operation of botocore's models that is not in `operations`; what is wrong with the answers."""
+    wrong = []
+    for service, code in CODES.items():
+        client = world.client(service, account, unchecked=True)
+        for operation in client.meta.service_model.operation_names:
+            name = f"{service}.{operation}"
+            # The token for unsigned calls of STS: such requests say nothing of who asks.
+            if name in operations or client.meta.service_model.operation_model(operation).auth_type == "none":
+                continue
+            world.place = "what is not there"
+            try:
+                client._make_api_call(operation, dict(NEEDED.get(name, {})))
+                wrong.append(f"{name} is not in the list of operations, but it answers")
+            except ClientError as error:
+                if error.response["Error"]["Code"] != code or SAID not in error.response["Error"]["Message"]:
+                    wrong.append(f"{name}: {error}")
+            except Exception as error:  # noqa: BLE001, whatever botocore makes of it is wrong
+                wrong.append(f"{name}: {type(error).__name__}: {error}")
+    return wrong + whole_service(world)
+
+
+def whole_service(world):
+    """A service of which nothing is there."""
+    try:
+        world.new("dynamodb", None, world.region, False, ("stranger", "stranger", None)).list_tables()
+        return ["DynamoDB answers"]
+    except ClientError as error:
+        return [] if SAID in error.response["Error"]["Message"] else [f"dynamodb: {error}"]
