@@ -115,6 +115,7 @@ fn strangers_find_nothing_wrong() {
         ("scripts", "steps that did not go as they must"),
         ("models", "answers that botocore's models do not allow"),
         ("coverage", "operations that the scripts do not exercise"),
+        ("probe", "meaningless requests that break a service"),
         ("absent", "operations that are not there and do not say so"),
         ("moto", "differences from moto that are not written down, or written down and gone"),
     ];
@@ -123,7 +124,7 @@ fn strangers_find_nothing_wrong() {
         let rows = report[part].as_array().expect("a list");
         if !rows.is_empty() {
             let rows: Vec<&str> = rows.iter().filter_map(Value::as_str).collect();
-            found += &format!("\n=== {} {title}\n{}\n", rows.len(), rows.join("\n"));
+            found.extend(["\n=== ", &rows.len().to_string(), " ", title, "\n", &rows.join("\n"), "\n"]);
         }
     }
     println!("seconds: {} {} {}", report["seconds_local"], report["seconds_absent"], report["seconds"]);

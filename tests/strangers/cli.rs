@@ -48,22 +48,14 @@ impl Cli {
     }
 }
 
-#[test]
-fn the_aws_cli_lists_gets_describes_queries_and_pages() {
-    let env = Env::new();
-    env.write("amiforge.yaml", "project: acme\n");
-    let key = amiforge::local::credentials(ACCOUNT).0;
-    let cli = Cli { served: Served::start(&env), key };
-    assert_eq!(cli.says(&["sts", "get-caller-identity", "--query", "Account"]), ACCOUNT);
-
+fn parameters(cli: &Cli) {
     for number in ["1", "2", "3"] {
         let name = format!("/cli/{number}");
         cli.says(&["ssm", "put-parameter", "--name", &name, "--type", "String", "--value", number]);
     }
     // Pages of two, which the CLI puts together.
-    let by_path =
-        ["ssm", "get-parameters-by-path", "--path", "/cli", "--query", "Parameters[].Value", "--page-size", "2"];
-    assert_eq!(cli.says(&by_path), "1 2 3");
+    let by_path = ["ssm", "get-parameters-by-path", "--path", "/cli", "--page-size", "2"];
+    assert_eq!(cli.says(&[&by_path[..], &["--query", "Parameters[].Value"]].concat()), "1 2 3");
     // The CLI's own token carries the service's.
     let list = ["ssm", "describe-parameters", "--output", "json"];
     let first = cli.json(&[&list[..], &["--max-items", "2"]].concat());
@@ -71,7 +63,9 @@ fn the_aws_cli_lists_gets_describes_queries_and_pages() {
     let token = first["NextToken"].as_str().expect("a token");
     let rest = cli.json(&[&list[..], &["--starting-token", token]].concat());
     assert_eq!((&rest["Parameters"][0]["Name"], rest.get("NextToken")), (&"/cli/3".into(), None), "{rest}");
+}
 
+fn components(cli: &Cli) {
     let document = format!("file://{}", folder().join("motd.yaml").display());
     let create = ["imagebuilder", "create-component", "--name", "cli-motd", "--platform", "Linux", "--data", &document];
     for version in ["1.0.0", "1.0.1"] {
@@ -84,17 +78,31 @@ fn the_aws_cli_lists_gets_describes_queries_and_pages() {
     let newest = format!("arn:aws:imagebuilder:eu-central-1:{ACCOUNT}:component/cli-motd/x.x.x");
     let get = ["imagebuilder", "get-component", "--component-build-version-arn", &newest];
     assert_eq!(cli.says(&[&get[..], &["--query", "component.[version,type]"]].concat()), "1.0.1 BUILD");
+}
 
-    let template = ["ec2", "create-launch-template", "--launch-template-name", "cli", "--launch-template-data"];
+fn launch_templates(cli: &Cli) {
+    let create = ["ec2", "create-launch-template", "--launch-template-name", "cli", "--launch-template-data"];
     let data = r#"{"InstanceType":"m7i.large","MetadataOptions":{"HttpTokens":"required"}}"#;
     let tags = "ResourceType=launch-template,Tags=[{Key=team,Value=cli}]";
     let id = ["--tag-specifications", tags, "--query", "LaunchTemplate.LaunchTemplateId"];
-    let id = cli.says(&[&template[..], &[data], &id].concat());
+    let id = cli.says(&[&create[..], &[data], &id].concat());
     let versions = ["ec2", "describe-launch-template-versions", "--launch-template-id", &id, "--versions", "$Latest"];
     let query = ["--query", "LaunchTemplateVersions[0].LaunchTemplateData.[InstanceType,MetadataOptions.HttpTokens]"];
     assert_eq!(cli.says(&[&versions[..], &query].concat()), "m7i.large required");
     let filter = ["--filters", "Name=tag:team,Values=c*", "--query", "LaunchTemplates[].LaunchTemplateName"];
     assert_eq!(cli.says(&[&["ec2", "describe-launch-templates"][..], &filter].concat()), "cli");
+}
+
+#[test]
+fn the_aws_cli_lists_gets_describes_queries_and_pages() {
+    let env = Env::new();
+    env.write("amiforge.yaml", "project: acme\n");
+    let key = amiforge::local::credentials(ACCOUNT).0;
+    let cli = Cli { served: Served::start(&env), key };
+    assert_eq!(cli.says(&["sts", "get-caller-identity", "--query", "Account"]), ACCOUNT);
+    parameters(&cli);
+    components(&cli);
+    launch_templates(&cli);
 
     let owned = ["ssm", "describe-patch-baselines", "--filters", "Key=OWNER,Values=AWS", "--page-size", "5"];
     let debian = ["--query", "BaselineIdentities[?OperatingSystem==`DEBIAN`].BaselineName"];

@@ -7,8 +7,13 @@ import time
 
 import absent
 import compare
+import probe
 import script
 from world import Models, World
+
+
+# The account in which meaningless requests are made: what they leave behind disturbs nobody.
+PROBED = "999988887777"
 
 
 def play(endpoint, orders, cloud):
@@ -44,6 +49,7 @@ def main():
     report["coverage"] = unexercised(local["world"], orders)
     report["seconds_local"] = round(time.monotonic() - begun, 1)
     report["absent"] = absent.check(local["world"], orders["names"]["account"], set(orders["operations"]))
+    report["probe"] = probe.check(local["world"], PROBED, set(orders["operations"]))
     # What is said about operations that are not there is checked against the models, too.
     report["models"] = list(local["world"].faults.values()) + local["world"].models.unused()
     report["seconds_absent"] = round(time.monotonic() - begun, 1)

@@ -20,6 +20,7 @@ import re
 import time
 
 import jmespath
+from botocore import xform_name
 from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
@@ -55,23 +56,17 @@ def filled(value, names):
     return REFERENCE.sub(lambda match: str(names[match.group(1)]), value)
 
 
-def method(operation):
-    """`DescribeImages` as boto3's clients call it."""
-    from botocore import xform_name
-
-    return xform_name(operation)
-
-
 def send(world, script, step, parameters):
     """One call: `{"answer": …}`, or `{"error": code, "status": …}`."""
     service, operation = step["call"].split(".")
     account = filled(step.get("by", script["account"]), world.names)
     client = world.client(service, account, step.get("region"), step.get("unchecked", False))
     try:
-        answer = getattr(client, method(operation))(**parameters)
+        answer = getattr(client, xform_name(operation))(**parameters)
     except ClientError as error:
         status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-        return {"error": error.response["Error"]["Code"], "status": status, "message": error.response["Error"].get("Message", "")}
+        said = error.response["Error"]
+        return {"error": said["Code"], "status": status, "message": said.get("Message", "")}
     except (ResponseParserError, HTTPClientError) as error:
         return {"error": "unreadable", "status": 500, "message": str(error)}
     except ParamValidationError as error:
