@@ -227,6 +227,7 @@ fn render(ami: &Ami) -> Value {
         "rootDeviceName": ami.root_device,
         "rootDeviceType": "ebs",
         "sourceImageId": ami.source,
+        "sriovNetSupport": "simple",
         "tagSet": tags::render(&ami.tags),
         "usageOperation": if windows(ami).is_some() { "RunInstances:0002" } else { "RunInstances" },
         "virtualizationType": "hvm",

@@ -2,6 +2,7 @@
 
 use super::{COMMAND, CommandRecord, CommandStatus, RUN_PATCH_BASELINE, key};
 use crate::local::Local;
+use crate::local::input::compact;
 use crate::local::paging;
 use crate::local::ssm::input;
 use crate::local::wire::{Caller, ServiceError};
@@ -122,19 +123,28 @@ fn listed_json(record: &CommandRecord, details: bool) -> Value {
             .iter()
             .map(|step| {
                 let record = skipped_elsewhere(record.clone(), step);
+                let (begun, ended) = (epoch(record.started_at.as_deref()), epoch(record.ended_at.as_deref()));
                 let output: String = record.stdout.chars().take(LISTED_OUTPUT).collect();
-                json!({
+                compact(json!({
                     "Name": step,
                     "Status": record.status.word(),
                     "StatusDetails": record.details,
                     "ResponseCode": record.response_code,
+                    "ResponseStartDateTime": begun,
+                    "ResponseFinishDateTime": ended,
                     "Output": output,
-                })
+                }))
             })
             .collect();
         item["CommandPlugins"] = json!(plugins);
     }
     item
+}
+
+/// A time of a record in the form of awsJson.
+fn epoch(at: Option<&str>) -> Option<i64> {
+    let at = time::OffsetDateTime::parse(at?, &time::format_description::well_known::Rfc3339).ok()?;
+    Some(at.unix_timestamp())
 }
 
 #[cfg(test)]
@@ -150,6 +160,14 @@ mod tests {
         let patch = CommandRecord { document: RUN_PATCH_BASELINE.into(), ..record("c", "i") };
         assert_eq!(plugin(&patch, None).unwrap_err().code, "InvalidPluginName");
         assert_eq!(plugin(&patch, Some("PatchLinux")).unwrap(), "PatchLinux");
+    }
+
+    #[test]
+    fn a_listed_step_has_its_times() {
+        let record = CommandRecord { started_at: Some("2026-01-02T03:04:05Z".into()), ..record("c", "i") };
+        let step = &listed_json(&record, true)["CommandPlugins"][0];
+        assert_eq!(step["ResponseStartDateTime"], 1_767_323_045);
+        assert!(step.get("ResponseFinishDateTime").is_none(), "{step}");
     }
 
     #[test]

@@ -125,6 +125,7 @@ pub(super) fn instance_json(record: &InstanceRecord, region: &str) -> Value {
         "enaSupport": true,
         "sourceDestCheck": true,
         "platformDetails": "Linux/UNIX",
+        "usageOperation": "RunInstances",
         "clientToken": record.client_token,
         "tagSet": tags,
         "metadataOptions": {

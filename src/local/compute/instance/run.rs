@@ -61,6 +61,7 @@ fn answer(records: &[InstanceRecord], caller: &Caller, order: &Order) -> Value {
         .map(|(index, record)| {
             let pending = InstanceRecord { state: InstanceState::Pending, ..record.clone() };
             let mut item = instance_json(&pending, &caller.scope.region);
+            item["stateReason"] = json!({ "code": "pending", "message": "pending" });
             item["amiLaunchIndex"] = json!(index);
             item
         })
