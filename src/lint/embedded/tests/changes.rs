@@ -8,7 +8,8 @@ use proptest::prelude::*;
 /// A text with changes made.
 fn with(text: &str, edits: &[Edit]) -> String {
     let mut ordered: Vec<&Edit> = edits.iter().collect();
-    ordered.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
+    // Of two that begin at one place the insertion comes last, in front of what the other one leaves.
+    ordered.sort_by_key(|edit| std::cmp::Reverse((edit.span.start, edit.span.end)));
     let mut out = text.to_owned();
     for edit in ordered {
         out.replace_range(edit.span.start..edit.span.end, &edit.text);
