@@ -46,7 +46,6 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod baseline;
-#[cfg(feature = "aws")]
 pub mod build;
 pub mod cli;
 pub mod clock;

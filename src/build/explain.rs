@@ -1,7 +1,8 @@
 //! From "FAILED" to the line of a component (image-builder.md 11.3).
 
 use super::awstoe::{self, Summary};
-use super::error::{BuildError, Failure, Phase};
+use super::Phase;
+use super::error::{BuildError, Failure};
 use super::follow::{executions, steps};
 use crate::aws::{CallError, Cloud};
 use crate::evidence::TestResult;

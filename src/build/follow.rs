@@ -1,6 +1,7 @@
 //! Follows a build to its end.
 
-use super::error::{BuildError, Phase};
+use super::Phase;
+use super::error::BuildError;
 use crate::aws::wait::Poller;
 use crate::aws::{CallError, Cloud};
 use crate::event::{Ending, Events, Stage};

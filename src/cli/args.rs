@@ -114,6 +114,8 @@ pub enum Verb {
     /// The cache of roots: what is in it, and making room.
     #[command(subcommand)]
     Cache(verb::cache::CacheVerb),
+    /// Say why a build failed: component, step, last lines, the probable cause and what helps.
+    Why(verb::why::WhyArgs),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(verb::schema::SchemaArgs),
     /// Explain a code of an error, a finding or an exit code.

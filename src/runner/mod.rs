@@ -38,6 +38,7 @@ pub mod table;
 mod values;
 mod visible;
 
+pub(crate) use secrets::{REDACTED, Secrets};
 pub use execution::run;
 pub use model::{
     Context, DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace,

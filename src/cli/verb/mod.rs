@@ -11,6 +11,7 @@ pub mod render;
 pub mod schema;
 pub mod shell;
 pub mod test;
+pub mod why;
 
 #[cfg(feature = "aws")]
 pub mod build;

@@ -27,6 +27,7 @@ pub use model::{Basis, Check, Findings, Rule};
 pub use page::{explain, markdown};
 pub use registry::{all, check, find, lint};
 pub use subject::{Role, Subject, Target};
+pub(crate) use shell::secrets_in;
 
 #[cfg(test)]
 mod tests;
