@@ -1,7 +1,7 @@
 //! From "FAILED" to the line of a component (image-builder.md 11.3).
 
-use super::awstoe::{self, Summary};
 use super::Phase;
+use super::awstoe::{self, Summary};
 use super::error::{BuildError, Failure};
 use super::follow::{executions, steps};
 use crate::aws::{CallError, Cloud};

@@ -38,12 +38,12 @@ pub mod table;
 mod values;
 mod visible;
 
-pub(crate) use secrets::{REDACTED, Secrets};
 pub use execution::run;
 pub use model::{
     Context, DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace,
     StepStatus, Stream, Summary,
 };
+pub(crate) use secrets::{REDACTED, Secrets};
 pub use serve::{serve, serve_between};
 
 #[cfg(test)]

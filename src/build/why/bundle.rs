@@ -353,7 +353,8 @@ fn leftover(files: &Files) -> Result<Record, BundleError> {
     if !logs.keys().any(|name| name.ends_with("console.log") || name.ends_with("detailedoutput.json")) {
         return Err(BundleError::Nothing);
     }
-    let gaps = vec!["only the component runner's own files are there: nothing is known of the image and its workflow".into()];
+    let gaps =
+        vec!["only the component runner's own files are there: nothing is known of the image and its workflow".into()];
     Ok(Record { logs, gaps, ..Record::default() })
 }
 

@@ -217,7 +217,8 @@ fn of_context(record: &Record) -> Failed {
 fn written(lines: &[String]) -> Vec<String> {
     let own = |line: &&String| {
         let line = line.trim();
-        !line.is_empty() && !["CmdExecution: ", "TOE has completed", "Executor: "].iter().any(|own| line.starts_with(own))
+        !line.is_empty()
+            && !["CmdExecution: ", "TOE has completed", "Executor: "].iter().any(|own| line.starts_with(own))
     };
     let lines: Vec<String> = lines.iter().filter(own).cloned().collect();
     lines[lines.len().saturating_sub(MOST_LINES)..].to_vec()

@@ -190,10 +190,7 @@ impl WorkflowStep {
     /// Also what this version does not know, like `TIMED_OUT`, is a failure once the image has failed.
     #[must_use]
     pub fn failed(&self) -> bool {
-        !matches!(
-            self.status.as_str(),
-            "" | "COMPLETED" | "SKIPPED" | "PENDING" | "RUNNING" | "WAITING" | "CANCELLED"
-        )
+        !matches!(self.status.as_str(), "" | "COMPLETED" | "SKIPPED" | "PENDING" | "RUNNING" | "WAITING" | "CANCELLED")
     }
 }
 

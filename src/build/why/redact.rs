@@ -111,7 +111,10 @@ mod tests {
         for (text, expected) in [
             ("export DB_PASSWORD=tr0ub4dor&3", "export DB_PASSWORD=***"),
             ("{\"password\": \"correct-horse\"}", "{\"password\": \"***\"}"),
-            ("[{\\\"stdout\\\":\\\"x\\\",\\\"api_key\\\":\\\"aB3dE6gH9jK2mN5pQ8sT\\\"}]", "[{\\\"stdout\\\":\\\"x\\\",\\\"api_key\\\":\\\"***\\\"}]"),
+            (
+                "[{\\\"stdout\\\":\\\"x\\\",\\\"api_key\\\":\\\"aB3dE6gH9jK2mN5pQ8sT\\\"}]",
+                "[{\\\"stdout\\\":\\\"x\\\",\\\"api_key\\\":\\\"***\\\"}]",
+            ),
             ("AKIAIOSFODNN7ABCDEFG is used", "*** is used"),
             ("curl https://bot:hunter22@example.org/x", "curl https://bot:***@example.org/x"),
             ("E: Unable to locate package nginx", "E: Unable to locate package nginx"),
@@ -126,7 +129,10 @@ mod tests {
                    2026-01-02 03:04:05.678 Info Stdout: MIIEowIBAAKCAQEAyGZ\n\
                    2026-01-02 03:04:05.678 Info Stdout: -----END RSA PRIVATE KEY-----\nafter all of it\n";
         let clean = cleaned(log);
-        assert!(!clean.contains("MIIE") && clean.starts_with("before\n") && clean.ends_with("after all of it\n"), "{clean}");
+        assert!(
+            !clean.contains("MIIE") && clean.starts_with("before\n") && clean.ends_with("after all of it\n"),
+            "{clean}"
+        );
         let json = "\"-----BEGIN PRIVATE KEY-----\\nMIIEvQ\\n-----END PRIVATE KEY-----\\nrest\"";
         assert_eq!(cleaned(json), "\"***\\nrest\"");
     }

@@ -188,7 +188,8 @@ pub(super) fn of_console(log: &str) -> Console {
     if console.failed.is_none() && broken && current.step.is_some() {
         console.failed = Some(current);
     }
-    console.failed = block(log).map_or(console.failed.clone(), |named| Some(named.or(console.failed.unwrap_or_default())));
+    console.failed =
+        block(log).map_or(console.failed.clone(), |named| Some(named.or(console.failed.unwrap_or_default())));
     console
 }
 
@@ -222,18 +223,29 @@ fn section_line(line: &str, current: &mut Failed) -> Option<bool> {
         return Some(!matches!(code, 0 | 194 | 3010));
     }
     if let Some((action, rest)) = line.split_once(": ")
+        && (current.action.as_deref() == Some(action) || rest == "STARTED EXECUTION")
         && action.chars().all(char::is_alphanumeric)
-        && matches!(rest, "STARTED EXECUTION" | "FAILED" | "TIMED OUT")
     {
-        current.action = Some(action.to_owned());
-        current.timed_out |= rest == "TIMED OUT";
-        return Some(rest != "STARTED EXECUTION");
+        return Some(runner_says(action, rest, current));
     }
     let said = ["Stdout:", "Stderr:"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(line);
     if !said.trim().is_empty() && !line.starts_with("Executor: ") {
         current.lines.push(said.strip_prefix(' ').unwrap_or(said).to_owned());
     }
     Some(false)
+}
+
+/// What the runner itself says of a step, `ExecuteBash: …`; whether that is its failure.
+fn runner_says(action: &str, text: &str, current: &mut Failed) -> bool {
+    current.action = Some(action.to_owned());
+    let chatter = ["STARTED", "FINISHED", "SKIPPED", "FAILED", "TIMED OUT", "Created ", "Removing "];
+    if !chatter.iter().any(|begin| text.starts_with(begin)) {
+        current.exit = current.exit.or_else(|| exit_code(text));
+        current.timed_out |= timed_out(text);
+        current.message = Some(text.to_owned());
+    }
+    current.timed_out |= text == "TIMED OUT";
+    matches!(text, "FAILED" | "TIMED OUT")
 }
 
 /// The block that the service prints of a component that failed. The last one counts.
@@ -287,8 +299,10 @@ static EXIT: LazyLock<Option<Regex>> =
 
 /// The exit code that a message names. A program killed by signal 9 is what a shell calls 137.
 pub(super) fn exit_code(message: &str) -> Option<i32> {
-    let number = EXIT.as_ref().and_then(|exit| exit.captures(message)).and_then(|found| found.get(1)?.as_str().parse().ok());
-    let signal = || message.split("killed by signal ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse::<i32>().ok();
+    let number =
+        EXIT.as_ref().and_then(|exit| exit.captures(message)).and_then(|found| found.get(1)?.as_str().parse().ok());
+    let signal =
+        || message.split("killed by signal ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse::<i32>().ok();
     number.or_else(|| signal().and_then(|signal| signal.checked_add(128)))
 }
 

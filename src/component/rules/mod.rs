@@ -26,8 +26,8 @@ pub use levels::{Level, Levels};
 pub use model::{Basis, Check, Findings, Rule};
 pub use page::{explain, markdown};
 pub use registry::{all, check, find, lint};
-pub use subject::{Role, Subject, Target};
 pub(crate) use shell::secrets_in;
+pub use subject::{Role, Subject, Target};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "the instance profile lacks AmazonSSMManagedInstanceCore",
         why: "Without it the SSM Agent may not register or fetch commands. EC2InstanceProfileForImageBuilder does not contain it.",
         signs: &[
-            line(r"(?i)not authorized to perform: (?<what>ssm:UpdateInstanceInformation|ssmmessages:\w+|ec2messages:\w+)", 94),
+            line(
+                r"(?i)not authorized to perform: (?<what>ssm:UpdateInstanceInformation|ssmmessages:\w+|ec2messages:\w+)",
+                94,
+            ),
             line(r"(?i)AccessDenied.*(?:UpdateInstanceInformation|OpenControlChannel|CreateControlChannel)", 92),
         ],
         remedies: &[run(
@@ -25,7 +28,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         signs: &[
             line(r"(?i)not authorized to perform: (?<what>imagebuilder:GetComponent)", 94),
             line(r"(?i)not authorized to perform: (?<what>logs:(?:CreateLogGroup|CreateLogStream|PutLogEvents))", 92),
-            line(r"(?i)(?:AccessDenied|403|Forbidden).*ec2imagebuilder-|ec2imagebuilder-.*(?:AccessDenied|403|Forbidden)", 92),
+            line(
+                r"(?i)(?:AccessDenied|403|Forbidden).*ec2imagebuilder-|ec2imagebuilder-.*(?:AccessDenied|403|Forbidden)",
+                92,
+            ),
         ],
         remedies: &[run(
             "attach it",
@@ -58,7 +64,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             line(r"(?i)\(AccessDenied\) when calling the (?:GetObject|ListObjectsV2|ListObjects)", 90),
             line(r"(?i)\(403\) when calling the HeadObject", 90),
             line(r"(?i)not authorized to perform: (?<what>s3:(?:GetObject|ListBucket))", 92),
-            line(r"(?i)AccessDenied.*(?:s3://|GetObject|ListObjects)|(?:s3://|S3Download).*(?:AccessDenied|Access Denied|403)", 88),
+            line(
+                r"(?i)AccessDenied.*(?:s3://|GetObject|ListObjects)|(?:s3://|S3Download).*(?:AccessDenied|Access Denied|403)",
+                88,
+            ),
         ],
         remedies: &[
             say("allow s3:GetObject and s3:ListBucket of this bucket in the role of the instance profile"),
@@ -91,7 +100,10 @@ pub(super) const ENTRIES: &[Entry] = &[
               whose key is not usable lets the instance die at once, without a word: Client.InternalError.",
         signs: &[
             line(r"(?i)not authorized to perform: (?<what>kms:\w+)", 94),
-            line(r"(?i)Client\.InvalidKMSKey|InvalidKMSKey|KMSKeyNotAccessible|KMS\.\w*(?:Disabled|NotFound|InvalidState)Exception", 94),
+            line(
+                r"(?i)Client\.InvalidKMSKey|InvalidKMSKey|KMSKeyNotAccessible|KMS\.\w*(?:Disabled|NotFound|InvalidState)Exception",
+                94,
+            ),
             line(r"(?i)KMS key .*(?:is disabled|does not exist|not accessible|pending deletion|cannot be used)", 92),
             line(r"(?i)Client\.InternalError: Client error on launch", 88),
         ],
@@ -111,11 +123,17 @@ pub(super) const ENTRIES: &[Entry] = &[
               ssm:GetParameter or secretsmanager:GetSecretValue, and kms:Decrypt for an own key.",
         signs: &[
             line(r"(?i)ParameterNotFound", 92),
-            line(r"(?i)not authorized to perform: (?<what>ssm:GetParameters?(?:ByPath)?|secretsmanager:GetSecretValue)", 92),
+            line(
+                r"(?i)not authorized to perform: (?<what>ssm:GetParameters?(?:ByPath)?|secretsmanager:GetSecretValue)",
+                92,
+            ),
             line(r"(?i)Secrets Manager can't find the specified secret", 92),
         ],
         remedies: &[
-            run("see whether it is there", "aws ssm get-parameter --region {region} --name NAME --query Parameter.Version"),
+            run(
+                "see whether it is there",
+                "aws ssm get-parameter --region {region} --name NAME --query Parameter.Version",
+            ),
             say("allow {what} of this name in the role of the instance profile"),
         ],
     },
@@ -126,12 +144,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "Programs ask the metadata service. A hop limit of 1 keeps containers from it, IMDSv2 keeps old SDKs from it, and \
               without a HOME a profile file is not found.",
         signs: &[
-            line(r"(?i)Unable to locate credentials|NoCredentialProviders|could not find credentials|no credentials in the property bag", 90),
+            line(
+                r"(?i)Unable to locate credentials|NoCredentialProviders|could not find credentials|no credentials in the property bag",
+                90,
+            ),
             line(r"(?i)EC2RoleRequestError|failed to retrieve credentials.*(?:metadata|imds)", 85),
         ],
         remedies: &[
             say("raise the hop limit of the infrastructure configuration to 2 when the program runs in a container"),
-            run("see that the instance profile has a role", "aws iam get-instance-profile --instance-profile-name PROFILE"),
+            run(
+                "see that the instance profile has a role",
+                "aws iam get-instance-profile --instance-profile-name PROFILE",
+            ),
         ],
     },
     Entry {
@@ -143,9 +167,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             line(r"(?i)is not authorized to perform: (?<what>[a-z0-9-]+:\w+)", 60),
             line(r"(?i)AccessDeniedException|\(AccessDenied\)|\(UnauthorizedOperation\)", 55),
         ],
-        remedies: &[
-            say("allow {what} in the role that the message names; look for a denying service control policy"),
-        ],
+        remedies: &[say("allow {what} in the role that the message names; look for a denying service control policy")],
     },
     Entry {
         code: "W029",
@@ -154,7 +176,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "Components run without a login shell and without HOME (component-documents.md section 12).",
         signs: &[
             line(r"(?i)\bHOME: (?:unbound variable|parameter not set)", 95),
-            line(r"(?i)\$?HOME(?:'|`|\x22)? (?:is|environment variable is|must be|not) (?:not )?(?:set|defined)", 90).when(When::Written),
+            line(r"(?i)\$?HOME(?:'|`|\x22)? (?:is|environment variable is|must be|not) (?:not )?(?:set|defined)", 90)
+                .when(When::Written),
         ],
         remedies: &[say("begin the commands of step {step} with: export HOME=/root")],
     },

@@ -16,7 +16,9 @@ pub(super) const ENTRIES: &[Entry] = &[
             line(r"(?i)The requested URL returned error: 404|HTTP Error 404|ERROR 404|HTTP(?:/[0-9.]+)? 404", 84),
         ],
         remedies: &[
-            say("let step {step} fetch the index right before it installs: `apt-get update`, or `dnf makecache --refresh`"),
+            say(
+                "let step {step} fetch the index right before it installs: `apt-get update`, or `dnf makecache --refresh`",
+            ),
             run("ask the mirror itself", "curl -sI http://{what}/"),
             say("a release at its end of life moves: see W039"),
         ],
@@ -28,9 +30,15 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "It is down, or the instance has no way to it: no NAT, a security group without outgoing 80 and 443, a proxy that is not \
               configured.",
         signs: &[
-            line(r"(?i)(?:could not connect to|failed to connect to|connecting to) (?<what>[a-z0-9.-]+).*(?:refused|timed out|timeout|unreachable|failed)", 88),
+            line(
+                r"(?i)(?:could not connect to|failed to connect to|connecting to) (?<what>[a-z0-9.-]+).*(?:refused|timed out|timeout|unreachable|failed)",
+                88,
+            ),
             line(r"(?i)\(111: Connection refused\)|Connection refused", 80),
-            line(r"(?i)Connection timed out|Timeout was reached|Connection reset by peer|Network is unreachable|No route to host", 76),
+            line(
+                r"(?i)Connection timed out|Timeout was reached|Connection reset by peer|Network is unreachable|No route to host",
+                76,
+            ),
             line(r"(?i)Failed to connect to (?<what>[a-z0-9.-]+) port \d+", 88),
             line(r"(?i)Curl error \((?:7|28|35|56)\)", 82),
         ],
@@ -48,7 +56,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         signs: &[
             line(r"(?i)Temporary failure (?:resolving|in name resolution)(?: '(?<what>[a-z0-9.-]+)')?", 90),
             line(r"(?i)Could not resolve (?:host|proxy)?:? ?'?(?<what>[a-z0-9.-]+)", 90),
-            line(r"(?i)Name or service not known|No address associated with hostname|Curl error \(6\)|unable to resolve host address", 88),
+            line(
+                r"(?i)Name or service not known|No address associated with hostname|Curl error \(6\)|unable to resolve host address",
+                88,
+            ),
             line(r"(?i)Something wicked happened resolving '(?<what>[a-z0-9.-]+)", 88),
         ],
         remedies: &[
@@ -65,8 +76,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "a certificate is not trusted",
         why: "ca-certificates is missing or old in the parent, or a proxy answers with its own certificate.",
         signs: &[
-            line(r"(?i)SSL certificate problem|certificate verify failed|Certificate verification failed|Curl error \(60\)", 86),
-            line(r"(?i)x509: certificate signed by unknown authority|unable to get local issuer certificate|server certificate verification failed", 88),
+            line(
+                r"(?i)SSL certificate problem|certificate verify failed|Certificate verification failed|Curl error \(60\)",
+                86,
+            ),
+            line(
+                r"(?i)x509: certificate signed by unknown authority|unable to get local issuer certificate|server certificate verification failed",
+                88,
+            ),
         ],
         remedies: &[
             say("install ca-certificates before the first https address; add the proxy's authority to the parent"),
@@ -82,7 +99,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         signs: &[
             line(r"(?i)is not valid yet \(invalid for another|Release file .* is not valid yet", 96),
             line(r"(?i)certificate is not yet valid|certificate has expired or is not yet valid", 92),
-            line(r"(?i)RequestTimeTooSkewed|difference between the request time and the (?:current|server)|Signature not yet current", 96),
+            line(
+                r"(?i)RequestTimeTooSkewed|difference between the request time and the (?:current|server)|Signature not yet current",
+                96,
+            ),
         ],
         remedies: &[
             say("have chrony or systemd-timesyncd running in the parent before anything is fetched (169.254.169.123)"),
@@ -94,7 +114,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "index-expired",
         title: "the index of the repository has expired",
         why: "A mirror that is no longer updated still answers, with an index whose Valid-Until is past.",
-        signs: &[line(r"(?i)Release file .* is expired|repository .* is expired|metadata .* (?:has expired|is too old)", 92)],
+        signs: &[line(
+            r"(?i)Release file .* is expired|repository .* is expired|metadata .* (?:has expired|is too old)",
+            92,
+        )],
         remedies: &[
             say("take another mirror, or mend the synchronisation of this one"),
             say("only for a snapshot on purpose: Acquire::Check-Valid-Until \"false\""),
@@ -122,12 +145,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "The repository is signed by a key that the image does not know.",
         signs: &[
             line(r"(?i)\bNO_PUBKEY (?<what>[0-9A-F]{8,40})", 95),
-            line(r"(?i)public key is not available|Public key for .* is not installed|couldn't be verified because the public key", 93),
+            line(
+                r"(?i)public key is not available|Public key for .* is not installed|couldn't be verified because the public key",
+                93,
+            ),
             line(r"(?i)The repository '[^']*' is not signed", 84),
             line(r"(?i)Failed to retrieve GPG key|GPG key .* (?:not found|is not available)", 90),
         ],
         remedies: &[
-            say("put the key into /etc/apt/keyrings and name it with signed-by=, or use rpm --import, before the repository is used"),
+            say(
+                "put the key into /etc/apt/keyrings and name it with signed-by=, or use rpm --import, before the repository is used",
+            ),
             say("the key that is missing: {what}"),
         ],
     },
@@ -138,7 +166,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "Index and files do not fit: the mirror was being synchronised, or a cache in between has the old half.",
         signs: &[
             line(r"(?i)Hash Sum mismatch|File has unexpected size|Mirror sync in progress", 90),
-            line(r"(?i)Metadata file does not match checksum|repomd\.xml does not match metalink|Downloading successful, but checksum doesn't match", 90),
+            line(
+                r"(?i)Metadata file does not match checksum|repomd\.xml does not match metalink|Downloading successful, but checksum doesn't match",
+                90,
+            ),
         ],
         remedies: &[
             run("it passes within the hour", "amiforge build {recipe} --fresh"),
@@ -153,8 +184,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         signs: &[
             line(r"(?i)does(?: not|n't) have a Release file|no longer has a Release file", 88),
             line(r"(?i)Cannot find a valid baseurl for repo", 90),
-            line(r"(?i)No URLs in mirrorlist|mirrorlist\.centos\.org|Failed to download metadata for repo '(?<what>[^']+)'.*mirrorlist", 92),
-            line(r"(?i)404 +Not Found", 93).also(r"(?i)\b(?:buster|stretch|jessie|bionic|xenial|focal|centos/?[678]|el7)\b").when(When::Written),
+            line(
+                r"(?i)No URLs in mirrorlist|mirrorlist\.centos\.org|Failed to download metadata for repo '(?<what>[^']+)'.*mirrorlist",
+                92,
+            ),
+            line(r"(?i)404 +Not Found", 93)
+                .also(r"(?i)\b(?:buster|stretch|jessie|bionic|xenial|focal|centos/?[678]|el7)\b")
+                .when(When::Written),
         ],
         remedies: &[
             say("move the recipe to a release that is still kept (`os:` and `parent:`)"),
@@ -182,12 +218,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "Its checksum differs: the vendor released anew under the same name, the download was cut off, or an error page was saved \
               instead.",
         signs: &[
-            line(r"(?i)computed checksums? did NOT match|^\S+: FAILED$", 92),
-            line(r"(?i)checksum (?:mismatch|does not match|verification failed|did not match)|digest mismatch|sha\d+ (?:mismatch|sum mismatch)", 90),
+            line(r"(?i)computed checksums? did NOT match", 92),
+            line(
+                r"(?i)checksum (?:mismatch|does not match|verification failed|did not match)|digest mismatch|sha\d+ (?:mismatch|sum mismatch)",
+                90,
+            ),
         ],
         remedies: &[
             run("compute it of what the address gives now", "curl -fsSL URL | sha256sum"),
-            say("use curl -f, so that an error page is no file; name the version in the address and change both together"),
+            say(
+                "use curl -f, so that an error page is no file; name the version in the address and change both together",
+            ),
         ],
     },
     Entry {
@@ -195,7 +236,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "proxy",
         title: "a proxy refused the connection",
         why: "It wants a login, or does not allow the address.",
-        signs: &[line(r"(?i)407 Proxy Authentication Required|Received HTTP code (?:403|407|502|503) from proxy|proxy CONNECT aborted", 92)],
-        remedies: &[say("set http_proxy, https_proxy and no_proxy (169.254.169.254 and the endpoints of AWS) in step {step}")],
+        signs: &[line(
+            r"(?i)407 Proxy Authentication Required|Received HTTP code (?:403|407|502|503) from proxy|proxy CONNECT aborted",
+            92,
+        )],
+        remedies: &[say(
+            "set http_proxy, https_proxy and no_proxy (169.254.169.254 and the endpoints of AWS) in step {step}",
+        )],
     },
 ];

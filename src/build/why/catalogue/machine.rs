@@ -10,8 +10,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "The root volume is as large as the parent's unless the recipe says more; patches need room for the old and the new files.",
         signs: &[
             line(r"(?i)No space left on device|ENOSPC|os error 28", 93),
-            line(r"(?i)You don't have enough free space in (?<what>\S+)|At least \d+[KMG]?B? more space needed on the (?<w>\S+) filesystem", 94),
-            line(r"(?i)Disk Requirements:|Disk quota exceeded|write error: .*disk full|cannot copy extracted data .*failed to write", 90),
+            line(
+                r"(?i)You don't have enough free space in (?<what>\S+)|At least \d+[KMG]?B? more space needed on the (?<w>\S+) filesystem",
+                94,
+            ),
+            line(
+                r"(?i)Disk Requirements:|Disk quota exceeded|write error: .*disk full|cannot copy extracted data .*failed to write",
+                90,
+            ),
             line(r"(?i)There is not enough space on the disk|needs? \d+ bytes .*only \d+ .*(?:left|free)", 92),
         ],
         remedies: &[
@@ -26,7 +32,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "the file system has no inodes left",
         why: "It has room, but no entry for another file. Millions of small files: caches, node_modules, mail queues.",
         signs: &[
-            line(r"(?i)(?:out of|no(?: more| free)?|exhausted(?: all)?|run out of) inodes|inodes? (?:exhausted|used up|table full)", 96),
+            line(
+                r"(?i)(?:out of|no(?: more| free)?|exhausted(?: all)?|run out of) inodes|inodes? (?:exhausted|used up|table full)",
+                96,
+            ),
             line(r"\bIUse%", 95).also(r"(?i)No space left on device"),
         ],
         remedies: &[
@@ -41,7 +50,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "The kernel killed the largest process. Small instance types have less than dnf or a compiler takes, and no swap.",
         signs: &[
             line(r"(?i)Out of memory|oom-?kill|oom_reaper|invoked oom-killer|Memory cgroup out of memory", 95),
-            line(r"(?i)Cannot allocate memory|MemoryError|std::bad_alloc|JavaScript heap out of memory|java\.lang\.OutOfMemoryError", 90),
+            line(
+                r"(?i)Cannot allocate memory|MemoryError|std::bad_alloc|JavaScript heap out of memory|java\.lang\.OutOfMemoryError",
+                90,
+            ),
             line(r"^(?:/\S+: line \d+: +\d+ )?Killed(?: |$)", 82).when(When::Exit(137, 137)),
             fact(When::Exit(137, 137), 66),
         ],
@@ -84,12 +96,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "systemd started it and it ended, or its unit has a mistake.",
         signs: &[
             line(r"(?i)Job for (?<what>[\w@.:-]+) failed", 92),
-            line(r"(?i)Failed to start (?<what>[\w@.:-]+\.service)|(?<w>[\w@.:-]+\.service): Failed with result|entered failed state", 90),
+            line(
+                r"(?i)Failed to start (?<what>[\w@.:-]+\.service)|(?<w>[\w@.:-]+\.service): Failed with result|entered failed state",
+                90,
+            ),
             line(r"(?i)Unit (?<what>[\w@.:-]+) (?:could not be found|not found|is masked|not loaded)", 90),
-            line(r"(?i)Active: failed|System has not been booted with systemd as init system|Failed to connect to bus", 84),
+            line(
+                r"(?i)Active: failed|System has not been booted with systemd as init system|Failed to connect to bus",
+                84,
+            ),
         ],
         remedies: &[
-            say("let the step print why before it ends: systemctl status {what} --no-pager; journalctl -u {what} -n 50 --no-pager"),
+            say(
+                "let the step print why before it ends: systemctl status {what} --no-pager; journalctl -u {what} -n 50 --no-pager",
+            ),
             say("in a build only `systemctl enable` is needed; start and check it in the test phase"),
         ],
     },
@@ -99,7 +119,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "/tmp is mounted without the right to execute",
         why: "Hardened images (CIS) mount /tmp with noexec, and ExecuteBash keeps its script there.",
         signs: &[
-            line(r"(?i)(?:/tmp|/var/tmp)/\S*: +(?:/bin/\w+: bad interpreter: )?Permission denied", 88).when(When::Exit(126, 126)),
+            line(r"(?i)(?:/tmp|/var/tmp)/\S*: +(?:/bin/\w+: bad interpreter: )?Permission denied", 88)
+                .when(When::Exit(126, 126)),
             line(r"(?i)fork/exec /(?:var/)?tmp/\S+: permission denied", 93),
             line(r"(?i)mounted (?:with )?noexec|noexec.*(?:/tmp|/var/tmp)", 90),
         ],
@@ -120,9 +141,11 @@ pub(super) const ENTRIES: &[Entry] = &[
             fact(When::Restarts(12), 90),
         ],
         remedies: &[
-            say("let the step tell that it ran before: test -e /var/lib/{step}.done && exit 0; touch /var/lib/{step}.done; exit 194"),
+            say(
+                "let the step tell that it ran before: test -e /var/lib/{step}.done && exit 0; touch /var/lib/{step}.done; exit 194",
+            ),
             say("or use the action Reboot, which goes on with the next step"),
-            run("try it here in seconds", "amiforge test {component}"),
+            run("try it here in seconds", "amiforge test {recipe}"),
         ],
     },
     Entry {
@@ -138,7 +161,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
         remedies: &[
             say("end the step with exit 194 instead of `reboot`, or use the action Reboot"),
-            run("amiforge lint finds such commands (M005)", "amiforge lint {component}"),
+            run("amiforge lint finds such commands (M005)", "amiforge lint"),
         ],
     },
     Entry {

@@ -60,5 +60,8 @@ pub fn explain(entry: &Entry) -> String {
 fn shown(text: &str) -> String {
     let names = ["recipe", "component", "step", "region", "arn"].map(|name| (name, name.to_uppercase()));
     let what = ("what", "NAME".to_owned());
-    names.into_iter().chain([what]).fold(text.to_owned(), |text, (name, word)| text.replace(&format!("{{{name}}}"), &word))
+    names
+        .into_iter()
+        .chain([what])
+        .fold(text.to_owned(), |text, (name, word)| text.replace(&format!("{{{name}}}"), &word))
 }

@@ -10,12 +10,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "On Ubuntu and Debian apt-daily and unattended-upgrades start at boot and hold it for minutes.",
         signs: &[
             line(r"(?i)Could not get lock (?<what>/var/lib/(?:dpkg|apt)/\S+?)[.,]? ", 94),
-            line(r"(?i)Could not get lock|Unable to acquire the dpkg frontend lock|dpkg frontend lock (?:was|is) locked by another process", 92),
+            line(
+                r"(?i)Could not get lock|Unable to acquire the dpkg frontend lock|dpkg frontend lock (?:was|is) locked by another process",
+                92,
+            ),
             line(r"(?i)Waiting for cache lock: Could not get lock", 85),
         ],
         remedies: &[
             say("wait for it in step {step}: apt-get -o DPkg::Lock::Timeout=600 …"),
-            say("or stop what holds it first: systemctl stop apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service"),
+            say(
+                "or stop what holds it first: systemctl stop apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service",
+            ),
         ],
     },
     Entry {
@@ -35,8 +40,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "another process holds the lock of rpm, dnf or yum",
         why: "dnf-automatic, packagekit, the SSM Agent's own update or a step before that was left in the background.",
         signs: &[
-            line(r"(?i)can't create transaction lock on (?<what>\S+)|Another app is currently holding the yum lock|Existing lock /var/run/yum\.pid", 94),
-            line(r"(?i)Failed to obtain the transaction lock|Waiting for process with pid \d+ to finish|System management is locked by the application", 92),
+            line(
+                r"(?i)can't create transaction lock on (?<what>\S+)|Another app is currently holding the yum lock|Existing lock /var/run/yum\.pid",
+                94,
+            ),
+            line(
+                r"(?i)Failed to obtain the transaction lock|Waiting for process with pid \d+ to finish|System management is locked by the application",
+                92,
+            ),
         ],
         remedies: &[
             say("stop what holds it in a step before: systemctl stop dnf-automatic.timer packagekit"),
@@ -48,7 +59,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "rpm-database",
         title: "the database of rpm is broken",
         why: "rpm was killed while it wrote, or the disk was full.",
-        signs: &[line(r"(?i)rpmdb.*(?:corrupt|BDB\d+|open failed|damaged)|cannot open Packages (?:database|index)|Rpmdb checksum is invalid|error: db5 error", 93)],
+        signs: &[line(
+            r"(?i)rpmdb.*(?:corrupt|BDB\d+|open failed|damaged)|cannot open Packages (?:database|index)|Rpmdb checksum is invalid|error: db5 error",
+            93,
+        )],
         remedies: &[
             say("begin step {step} with: rpm --rebuilddb"),
             say("look for what ended rpm before: a full disk (W060), no memory (W062), a timeout (W073)"),
@@ -62,12 +76,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         signs: &[
             line(r"(?i)unmet dependencies|held broken packages|Unable to correct problems", 86),
             line(r"(?i)nothing provides (?<what>\S+)", 90),
-            line(r"(?i)conflicting requests|Depends: .*(?:is not going to be installed|is not installable|is to be installed)", 84),
-            line(r"(?i)Error: Package: .*Requires:|package \S+ (?:requires|conflicts with) .*, but none of the providers can be installed", 88),
+            line(
+                r"(?i)conflicting requests|Depends: .*(?:is not going to be installed|is not installable|is to be installed)",
+                84,
+            ),
+            line(
+                r"(?i)Error: Package: .*Requires:|package \S+ (?:requires|conflicts with) .*, but none of the providers can be installed",
+                88,
+            ),
         ],
         remedies: &[
             run("try it in an instance of the parent", "amiforge shell {recipe}"),
-            say("add the repository that has it, or take a version of the package that fits the release; `apt-mark showhold` names what is held"),
+            say(
+                "add the repository that has it, or take a version of the package that fits the release; `apt-mark showhold` names what is held",
+            ),
         ],
     },
     Entry {
@@ -78,7 +100,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         signs: &[
             line(r"(?i)Unable to locate package (?<what>\S+)", 92),
             line(r"(?i)Package '?(?<what>[a-z0-9.+-]+)'? has no installation candidate", 92),
-            line(r"(?i)No match for argument: (?<what>\S+)|Unable to find a match: (?:\S+)|No package (?:\S+) available", 92),
+            line(
+                r"(?i)No match for argument: (?<what>\S+)|Unable to find a match: (?:\S+)|No package (?:\S+) available",
+                92,
+            ),
             line(r"(?i)Version '[^']+' for '(?<what>[^']+)' was not found", 92),
         ],
         remedies: &[
@@ -93,7 +118,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         why: "The package was unpacked, but its own script ended with an error: often a service that does not start, or a tool that \
               wants an answer.",
         signs: &[
-            line(r"(?i)installed (?<what>\S+) package (?:post|pre)-(?:installation|removal) script subprocess returned error", 84),
+            line(
+                r"(?i)installed (?<what>\S+) package (?:post|pre)-(?:installation|removal) script subprocess returned error",
+                84,
+            ),
             line(r"(?i)Error in (?:POSTIN|PREIN|POSTUN|PREUN|<unknown>) scriptlet in rpm package (?<what>\S+)", 84),
             line(r"(?i)%(?:post|pre|posttrans)\((?<what>[^)]+)\) scriptlet failed", 84),
             line(r"(?i)Sub-process /usr/bin/dpkg returned an error code", 42),
@@ -114,19 +142,16 @@ pub(super) const ENTRIES: &[Entry] = &[
             line(r"(?i)Is this ok \[y/[Nd]\S*: (?:Operation aborted|Exiting)|Operation aborted by the user", 93),
             line(r"(?i)debconf: unable to initialize frontend", 40),
         ],
-        remedies: &[
-            say("in step {step}: export DEBIAN_FRONTEND=noninteractive, and apt-get --yes -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold; dnf --assumeyes"),
-        ],
+        remedies: &[say(
+            "in step {step}: export DEBIAN_FRONTEND=noninteractive, and apt-get --yes -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold; dnf --assumeyes",
+        )],
     },
     Entry {
         code: "W051",
         name: "apt-failed",
         title: "apt ended with an error of its own",
         why: "Exit code 100 is apt's for any error; its lines beginning with `E:` say which.",
-        signs: &[
-            line(r"^E: ", 38).when(When::Exit(100, 100)),
-            fact(When::Exit(100, 100), 32),
-        ],
+        signs: &[line(r"^E: ", 38).when(When::Exit(100, 100)), fact(When::Exit(100, 100), 32)],
         remedies: &[
             run("run the same in an instance of the parent", "amiforge shell {recipe}"),
             say("read the lines that begin with `E:` from the first one on"),
@@ -137,7 +162,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "snap",
         title: "snap did not come to an end",
         why: "snapd is not running yet at boot, or its store cannot be reached.",
-        signs: &[line(r"(?i)error: cannot (?:communicate with server|install .*snap)|snapd.*(?:too early|device not yet seeded)", 90)],
+        signs: &[line(
+            r"(?i)error: cannot (?:communicate with server|install .*snap)|snapd.*(?:too early|device not yet seeded)",
+            90,
+        )],
         remedies: &[say("begin step {step} with: snap wait system seed.loaded")],
     },
 ];

@@ -39,7 +39,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Patch Manager: it restarted the instance four times and was not done",
         why: "Exit code 3. A patch that asks for a restart every time it is looked at, often a kernel that is not the one that boots.",
         signs: &[status(r"failed to run commands: exit status (?:3)$"), passed_on(3, 3)],
-        remedies: &[say("see which kernel boots (uname -r) and which is installed; remove the reason and patch with NoReboot in between"), LOGS],
+        remedies: &[
+            say(
+                "see which kernel boots (uname -r) and which is installed; remove the reason and patch with NoReboot in between",
+            ),
+            LOGS,
+        ],
     },
     Entry {
         code: "W092",
@@ -47,7 +52,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Patch Manager: another patch run holds the lock",
         why: "Exit code 4: /var/log/amazon/ssm/patch-baseline-concurrent.lock. Quick Setup and associations with target * patch new instances, too.",
         signs: &[status(r"failed to run commands: exit status (?:4)$"), passed_on(4, 4)],
-        remedies: &[say("exempt build instances from associations and patch policies by tag"), say("wait for the other run, then start again")],
+        remedies: &[
+            say("exempt build instances from associations and patch policies by tag"),
+            say("wait for the other run, then start again"),
+        ],
     },
     Entry {
         code: "W093",
@@ -87,7 +95,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Patch Manager: the tags of the instance cannot be looked up",
         why: "Exit codes 139 to 141: needed to find the patch group.",
         signs: &[status(r"failed to run commands: exit status (?:139|140|141)$"), passed_on(139, 141)],
-        remedies: &[POLICY, say("allow tags in instance metadata, or ec2:DescribeTags in the role of the instance profile")],
+        remedies: &[
+            POLICY,
+            say("allow tags in instance metadata, or ec2:DescribeTags in the role of the instance profile"),
+        ],
     },
     Entry {
         code: "W098",
@@ -95,7 +106,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Patch Manager: several baselines match",
         why: "Exit code 142: more than one baseline is registered for the patch groups of the instance.",
         signs: &[status(r"failed to run commands: exit status (?:142)$"), passed_on(142, 142)],
-        remedies: &[run("see who is registered", "aws ssm describe-patch-groups --region {region}"), say("leave the instance one patch group, and the group one baseline for each operating system")],
+        remedies: &[
+            run("see who is registered", "aws ssm describe-patch-groups --region {region}"),
+            say("leave the instance one patch group, and the group one baseline for each operating system"),
+        ],
     },
     Entry {
         code: "W099",
@@ -127,7 +141,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Patch Manager: the instance has no metadata",
         why: "Exit code 148: the metadata service does not answer. It is switched off, or its hop limit is too low.",
         signs: &[status(r"failed to run commands: exit status (?:148)$"), passed_on(148, 148)],
-        remedies: &[run("see its settings", "aws ec2 describe-instances --region {region} --instance-ids INSTANCE --query 'Reservations[].Instances[].MetadataOptions'")],
+        remedies: &[run(
+            "see its settings",
+            "aws ec2 describe-instances --region {region} --instance-ids INSTANCE --query 'Reservations[].Instances[].MetadataOptions'",
+        )],
     },
     Entry {
         code: "W103",
@@ -143,7 +160,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Patch Manager: the payload has the wrong checksum, or the uptime cannot be read",
         why: "Exit code 151.",
         signs: &[status(r"failed to run commands: exit status (?:151)$"), passed_on(151, 151)],
-        remedies: &[say("a proxy in between changes or caches the payload: exempt the buckets of Systems Manager"), LOGS],
+        remedies: &[
+            say("a proxy in between changes or caches the payload: exempt the buckets of Systems Manager"),
+            LOGS,
+        ],
     },
     Entry {
         code: "W105",
@@ -151,7 +171,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Patch Manager: the payload cannot be loaded",
         why: "Exit code 152: a Python module is missing or was half unpacked.",
         signs: &[status(r"failed to run commands: exit status (?:152)$"), passed_on(152, 152)],
-        remedies: &[say("install a Python from 3.6 to 3.12; remove /var/log/amazon/ssm/patch-baseline-operations* and start again")],
+        remedies: &[say(
+            "install a Python from 3.6 to 3.12; remove /var/log/amazon/ssm/patch-baseline-operations* and start again",
+        )],
     },
     Entry {
         code: "W106",
@@ -175,14 +197,29 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Patch Manager: the payload cannot be downloaded",
         why: "Exit code 156: no way to the buckets aws-ssm-REGION and aws-patch-manager-REGION-….",
         signs: &[status(r"failed to run commands: exit status (?:156)$"), passed_on(156, 156)],
-        remedies: &[run("see whether the VPC has an endpoint for S3", "aws ec2 describe-vpc-endpoints --region {region} --query 'VpcEndpoints[].[ServiceName,State]'"), say("let its policy allow s3:GetObject on these buckets")],
+        remedies: &[
+            run(
+                "see whether the VPC has an endpoint for S3",
+                "aws ec2 describe-vpc-endpoints --region {region} --query 'VpcEndpoints[].[ServiceName,State]'",
+            ),
+            say("let its policy allow s3:GetObject on these buckets"),
+        ],
     },
     Entry {
         code: "W109",
         name: "patch-override",
         title: "Patch Manager: BaselineOverride or InstallOverrideList cannot be used",
         why: "Exit codes 160 to 163 and 165 to 167: the file is denied, cannot be downloaded, is no JSON array, has no entry or several for this operating system, or both parameters were given.",
-        signs: &[status(r"failed to run commands: exit status (?:160|161|162|163|165|166|167)$"), passed_on(160, 163), passed_on(165, 167)],
-        remedies: &[say("see that the role of the instance profile may read the file, and that it has exactly one entry for this operating system"), run("look at the baseline as an override", "amiforge baseline show NAME --format yaml")],
+        signs: &[
+            status(r"failed to run commands: exit status (?:160|161|162|163|165|166|167)$"),
+            passed_on(160, 163),
+            passed_on(165, 167),
+        ],
+        remedies: &[
+            say(
+                "see that the role of the instance profile may read the file, and that it has exactly one entry for this operating system",
+            ),
+            run("look at the baseline as an override", "amiforge baseline show NAME --format yaml"),
+        ],
     },
 ];

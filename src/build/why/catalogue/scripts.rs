@@ -62,7 +62,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         remedies: &[
             say("the last lines say what it did; a question without an answer: W050, a lock: W043"),
             say("raise `timeoutSeconds` of step {step} when it only needs longer"),
-            run("see how long it takes here", "amiforge test {component}"),
+            run("see how long it takes here", "amiforge test {recipe}"),
         ],
     },
     Entry {
@@ -84,7 +84,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             line(r"(?i)syntax error(?:: unexpected end of file| near unexpected token)|unexpected EOF while looking for matching", 90),
             line(r"(?i)SyntaxError: |ParserError|Missing closing '[})]'", 84),
         ],
-        remedies: &[run("the linter finds it without a build", "amiforge lint {component}")],
+        remedies: &[run("the linter finds it without a build", "amiforge lint")],
     },
     Entry {
         code: "W076",
@@ -109,7 +109,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             fact(When::Testing, 49),
         ],
         remedies: &[
-            run("run the tests of the component here", "amiforge test {component}"),
+            run("run the tests of the component here", "amiforge test {recipe}"),
             say("what `build` left in /tmp, /var/tmp, logs and ssh keys is gone in the image: tests see the fresh instance"),
         ],
     },
@@ -119,7 +119,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "a step of the validate phase found that the build is not as it should be",
         why: "The validate phase runs on the build instance, after all build phases.",
         signs: &[fact(When::Validating, 45)],
-        remedies: &[run("run it here", "amiforge test {component}")],
+        remedies: &[run("run it here", "amiforge test {recipe}")],
     },
     Entry {
         code: "W079",

@@ -4,5 +4,5 @@ pub(super) mod first;
 mod script;
 pub(super) mod second;
 
-pub(crate) use second::secrets_in;
 pub(super) use script::{Commands, PowerShellCommands};
+pub(crate) use second::secrets_in;
