@@ -6,18 +6,26 @@
 #[cfg(feature = "aws")]
 mod awstoe;
 #[cfg(feature = "aws")]
+mod collect;
+#[cfg(feature = "aws")]
 mod error;
 #[cfg(feature = "aws")]
 mod explain;
 #[cfg(feature = "aws")]
 mod follow;
+#[cfg(feature = "aws")]
+mod locate;
 mod phase;
 #[cfg(feature = "aws")]
 mod start;
 pub mod why;
 
 #[cfg(feature = "aws")]
+pub use collect::collect;
+#[cfg(feature = "aws")]
 pub use error::{BuildError, Failure};
+#[cfg(feature = "aws")]
+pub use locate::{Candidates, Located, locate};
 pub use phase::Phase;
 #[cfg(feature = "aws")]
 pub use start::{BuildOptions, Built, cancel, ensure, find};

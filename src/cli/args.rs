@@ -144,6 +144,8 @@ pub enum EnvironmentVerb {
     Channels(verb::channels::ChannelsArgs),
     /// All of it in one go: check, plan, publish, build, test, validate, gate, promote to the first channel.
     Run(verb::run::RunArgs),
+    /// Print what the component runner said in a build, or save all that is known of it as a bundle for `why`.
+    Logs(verb::logs::LogsArgs),
     /// The local environment itself.
     #[command(subcommand)]
     Local(verb::local::LocalVerb),

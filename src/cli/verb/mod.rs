@@ -20,6 +20,8 @@ pub mod channels;
 #[cfg(feature = "aws")]
 pub mod local;
 #[cfg(feature = "aws")]
+pub mod logs;
+#[cfg(feature = "aws")]
 pub mod plan;
 #[cfg(feature = "aws")]
 pub mod promote;

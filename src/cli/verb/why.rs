@@ -63,10 +63,8 @@ fn saved(path: &Path, args: &WhyArgs) -> Result<Exit, Failure> {
 #[cfg(feature = "aws")]
 fn live(session: &Session, args: &WhyArgs) -> Result<Exit, Failure> {
     crate::cli::environment::block(session, async {
-        let project = session.project()?;
-        let found = super::logs::find(session, &project, &args.build).await?;
-        let record = crate::build::collect(session.cloud(&project).await?, &found.arn).await?;
-        show(&diagnose(&record, found.recipe.as_deref()), args.format)
+        let known = super::logs::known(session, &args.build).await?;
+        show(&diagnose(&known.record, known.recipe.as_deref()), args.format)
     })
 }
 
