@@ -44,7 +44,8 @@ pub(crate) async fn run(session: &Session, args: &LogsArgs) -> Result<Exit, Fail
 
 /// Finds the build and collects what there is, without secrets.
 pub(super) async fn known(session: &Session, selection: &BuildSelection) -> Result<Known, Failure> {
-    let project = session.project()?;
+    // Only the names are needed: a build is explained also while its recipe is being mended.
+    let project = session.lenient_project()?;
     let found = find(session, &project, selection).await?;
     let record = Box::pin(build::collect(session.cloud(&project).await?, &found.arn)).await?;
     let secrets: Vec<String> = SECRETS.iter().filter_map(|name| std::env::var(name).ok()).collect();

@@ -119,7 +119,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "/tmp is mounted without the right to execute",
         why: "Hardened images (CIS) mount /tmp with noexec, and ExecuteBash keeps its script there.",
         signs: &[
-            line(r"(?i)(?:/tmp|/var/tmp)/\S*: +(?:/bin/\w+: bad interpreter: )?Permission denied", 88)
+            line(r"(?i)(?:/tmp|/var/tmp)/AWSTOE\S*: +(?:/bin/\w+: bad interpreter: )?Permission denied", 88)
                 .when(When::Exit(126, 126)),
             line(r"(?i)fork/exec /(?:var/)?tmp/\S+: permission denied", 93),
             line(r"(?i)mounted (?:with )?noexec|noexec.*(?:/tmp|/var/tmp)", 90),
