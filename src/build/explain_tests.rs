@@ -61,7 +61,7 @@ async fn without_it_the_commands_last_lines_are_shown() {
     let found = failure(&cloud, ARN, Phase::Build, Some(&failed("reason")), None).await;
     assert_eq!(found.phase, Phase::Test, "the failed workflow decides");
     assert_eq!(found.message, "Document x failed!");
-    assert_eq!(found.last_lines.len(), LAST_LINES);
+    assert_eq!(found.last_lines.len(), 20);
     assert_eq!(found.last_lines.last().map(String::as_str), Some("E: it broke"));
 }
 

@@ -122,3 +122,7 @@ async fn builds(cloud: &Cloud, version: &str) -> Result<Vec<ImageSummary>, Build
     }
     Ok(all)
 }
+
+#[cfg(test)]
+#[path = "locate_tests.rs"]
+mod tests;

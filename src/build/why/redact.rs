@@ -86,15 +86,22 @@ fn content(line: &str) -> &str {
     line.strip_prefix("Stdout: ").or_else(|| line.strip_prefix("Stderr: ")).unwrap_or(line).trim()
 }
 
+/// The linter stops at what ends a value in a script (`&`, `|`); in a log that may be the middle of a password, and half
+/// of one is too much.
 fn without_shapes(line: &str) -> (String, usize) {
-    let places = secrets_in(line);
-    let mut text = line.to_owned();
-    for place in places.iter().rev() {
-        if text.get(place.clone()).is_some_and(|secret| secret != REDACTED) {
-            text.replace_range(place.clone(), REDACTED);
+    let ends = |c: char| c.is_whitespace() || "\"'@,;)]}\\<>".contains(c);
+    let (mut text, mut from, mut count) = (String::new(), 0, 0);
+    for place in secrets_in(line) {
+        if place.start < from || line.get(place.clone()).is_none_or(|secret| secret == REDACTED) {
+            continue;
         }
+        text.push_str(&line[from..place.start]);
+        text.push_str(REDACTED);
+        from = line[place.end..].find(ends).map_or(line.len(), |more| place.end + more);
+        count += 1;
     }
-    (text, places.len())
+    text.push_str(&line[from..]);
+    (text, count)
 }
 
 #[cfg(test)]
