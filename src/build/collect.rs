@@ -37,7 +37,7 @@ pub async fn collect(cloud: &Cloud, arn: &str) -> Result<Record, BuildError> {
 
 /// The same of a build that has just failed and whose state has been seen, with few calls. It never fails.
 pub(super) async fn at_once(cloud: &Cloud, arn: &str, state: Option<&ib::ImageState>) -> Record {
-    let state = state.map(read::state).unwrap_or_else(|| State { status: "FAILED".to_owned(), ..State::default() });
+    let state = state.map_or_else(|| State { status: "FAILED".to_owned(), ..State::default() }, read::state);
     let mut record = Record { image: Image { arn: arn.to_owned(), state, ..Image::default() }, ..Record::default() };
     workflows(cloud, &mut record).await;
     if cloud.is_local() {

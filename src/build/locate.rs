@@ -4,7 +4,7 @@ use super::error::BuildError;
 use crate::aws::{CallError, Cloud};
 use crate::plan::{Version, build_version, resource};
 use crate::project::{Arch, Recipe, names};
-use aws_sdk_imagebuilder::types::{Filter, ImageSummary, Ownership};
+use aws_sdk_imagebuilder::types::{Filter, ImageStatus, ImageSummary, Ownership};
 
 /// Recipes of a project whose builds come into question, by the names their images have in an account.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,14 +83,12 @@ fn belongs(word: &str, version_arn: &str) -> bool {
 
 fn is_meant(build: &ImageSummary, word: Option<&str>) -> bool {
     let arn = build.arn.as_deref().unwrap_or_default();
-    match word {
+    if let Some(word) = word {
         // Without a build number the newest build of the version is meant.
-        Some(word) => !word.contains('/') || build_version(arn).as_deref() == Some(word),
-        None => {
-            let status = build.state.as_ref().and_then(|state| state.status.as_ref()).map(|status| status.as_str());
-            matches!(status, Some("FAILED" | "CANCELLED"))
-        }
+        return !word.contains('/') || build_version(arn).as_deref() == Some(word);
     }
+    let status = build.state.as_ref().and_then(|state| state.status.as_ref());
+    matches!(status, Some(ImageStatus::Failed | ImageStatus::Cancelled))
 }
 
 /// ARNs of the image's versions, the newest first.

@@ -97,7 +97,7 @@ async fn fetch(
     Ok(())
 }
 
-/// Where the console is in CloudWatch Logs, which this program has no client for (image-builder.md 17.3).
+/// Where the console is in `CloudWatch` Logs, which this program has no client for (image-builder.md 17.3).
 pub(super) fn group(cloud: &Cloud, record: &mut Record, image: &ib::Image) {
     let Some((name, stream)) = record.image.arn.split_once(":image/").and_then(|(_, path)| path.split_once('/')) else {
         return;

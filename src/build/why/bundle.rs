@@ -8,6 +8,7 @@ use super::record::{Command, Image, Place, Record, Workflow};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -163,7 +164,10 @@ fn pretty(value: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// `notes.json`
@@ -223,6 +227,8 @@ fn archive(path: &Path) -> Result<Files, BundleError> {
             return Err(BundleError::Differs { file: name, why: "is in it twice".to_owned() });
         }
     }
+    // To the very end, where gzip's checksum stands.
+    io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(damaged)?;
     Ok(files)
 }
 
@@ -282,7 +288,9 @@ fn file(root: &Path, name: &str, total: &mut u64, count: usize) -> Result<Option
     let path = root.join(name);
     let failed = |source| BundleError::Io { path: path.clone(), source };
     // Each folder on the way, too: a link would lead out.
-    for part in path.ancestors().take_while(|part| *part != root) {
+    let mut parts: Vec<&Path> = path.ancestors().take_while(|part| *part != root).collect();
+    parts.reverse();
+    for part in parts {
         match fs::symlink_metadata(part) {
             Ok(about) if about.is_file() && part == path => bounds(name, about.len(), *total + about.len(), count)?,
             Ok(about) if about.is_dir() && part != path => {}

@@ -241,7 +241,9 @@ fn lines(record: &Record, failed: &Failed, written: &[String]) -> Vec<Line> {
         let lines = text.lines().map(str::trim).filter(|text| !text.is_empty());
         all.extend(lines.map(|text| Line { source, text: text.to_owned() }));
     };
-    written.iter().for_each(|line| add(Source::Output, line));
+    for line in written {
+        add(Source::Output, line);
+    }
     add(Source::Message, failed.message.as_deref().unwrap_or_default());
     for run in record.workflows.iter().filter(|run| run.failed()) {
         run.steps.iter().filter(|step| step.failed()).for_each(|step| add(Source::Workflow, &step.message));
@@ -253,7 +255,9 @@ fn lines(record: &Record, failed: &Failed, written: &[String]) -> Vec<Line> {
     {
         add(Source::Distribution, &failure.error_message);
     }
-    regions(record).iter().for_each(|line| add(Source::Distribution, line));
+    for line in regions(record) {
+        add(Source::Distribution, &line);
+    }
     all
 }
 

@@ -12,7 +12,9 @@ use crate::runner::{REDACTED, Secrets};
 #[must_use]
 pub fn redacted(record: &Record, known: &[String]) -> (Record, usize) {
     let secrets = Secrets::default();
-    known.iter().for_each(|secret| secrets.learn(secret));
+    for secret in known {
+        secrets.learn(secret);
+    }
     let mut count = 0;
     let Ok(mut value) = serde_json::to_value(record) else { return (Record::default(), 0) };
     walk(&mut value, &mut |text| {

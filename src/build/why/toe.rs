@@ -103,8 +103,8 @@ fn of_tree(tree: &Value, depth: usize) -> Option<Failed> {
     for document in list(tree, "documents") {
         for phase in list(document, "phases") {
             let Some(step) = list(phase, "steps").find(|step| is_failed(step)) else { continue };
-            let inside = list(step, "detailedOutput").filter(|_| depth < DEEPEST);
-            if let Some(found) = inside.filter_map(|tree| of_tree(tree, depth + 1)).next() {
+            let mut inside = list(step, "detailedOutput").filter(|_| depth < DEEPEST);
+            if let Some(found) = inside.find_map(|tree| of_tree(tree, depth + 1)) {
                 return Some(found);
             }
             return Some(of_step(document, phase, step));
@@ -163,7 +163,7 @@ pub(super) struct Console {
     pub(super) restarts: usize,
 }
 
-/// Reads `console.log`, the stream of CloudWatch, or a command's output: they have the same lines.
+/// Reads `console.log`, the stream of `CloudWatch`, or a command's output: they have the same lines.
 pub(super) fn of_console(log: &str) -> Console {
     let mut console = Console::default();
     let mut current = Failed::default();
