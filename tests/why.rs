@@ -49,9 +49,9 @@ fn cases() -> Vec<Case> {
 impl Case {
     fn line(&mut self, line: &str) {
         if let Some(text) = line.strip_prefix("reason: ") {
-            self.reason = text.to_owned();
+            text.clone_into(&mut self.reason);
         } else if let Some(text) = line.strip_prefix("message: ") {
-            self.message = text.to_owned();
+            text.clone_into(&mut self.message);
         } else if let Some(text) = line.strip_prefix("distribution: ") {
             self.distribution.push(text.to_owned());
         } else if let Some(text) = line.strip_prefix("| ") {
@@ -195,13 +195,40 @@ fn every_entry_of_the_catalogue_has_a_case() {
     assert!(missing.is_empty(), "without a case: {missing:?}");
 }
 
+#[test]
+fn the_catalogue_is_well_formed_and_its_codes_are_nobody_elses() {
+    let all = catalogue::all();
+    assert!(all.windows(2).all(|pair| pair[0].code < pair[1].code), "sorted, and no code twice");
+    for entry in all {
+        let code = entry.code;
+        assert!(
+            code.len() == 4 && code.starts_with('W') && code[1..].bytes().all(|byte| byte.is_ascii_digit()),
+            "{code}"
+        );
+        assert!(!entry.signs.is_empty() && !entry.remedies.is_empty() && entry.why.len() > 9, "{code}");
+        for sign in entry.signs {
+            assert!((1..=99).contains(&sign.weight), "{code}");
+            for expression in [sign.line, sign.also] {
+                regex_lite::Regex::new(expression).unwrap_or_else(|error| panic!("{code}: {error}"));
+            }
+        }
+        assert!(
+            amiforge::component::rules::find(code).is_none()
+                && amiforge::diagnostic::catalogue::explain(code).is_none()
+        );
+        assert_eq!(catalogue::find(entry.name).map(|found| found.code), Some(code), "a name is used twice");
+        let text = catalogue::explain(entry);
+        assert!(text.contains(entry.title) && !text.contains("{recipe}") && !text.contains("{what}"), "{text}");
+    }
+}
+
 /// What only a command's output is known of: 24,000 characters of it.
 #[test]
 fn without_the_log_the_output_of_the_command_is_enough() {
     for case in cases().into_iter().filter(Case::ran) {
         let mut record = case.record();
-        let log: String =
-            record.logs.values().flat_map(|log| log.lines()).map(|line| format!("{}\n", &line[29..])).collect();
+        let said = record.logs.values().flat_map(|log| log.lines());
+        let log = said.fold(String::new(), |text, line| text + &line[29..] + "\n");
         record.logs.clear();
         record.commands =
             vec![Command { command_id: "cmd-1".into(), standard_output_content: log, ..Command::default() }];

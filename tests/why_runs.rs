@@ -32,7 +32,7 @@ impl Fixture {
 
     /// Builds with a component of these commands in `phase`.
     fn build(&self, code: i32, phase: &str, commands: &str, more: &str) -> Outcome {
-        let lines: String = commands.lines().map(|line| format!("              {line}\n")).collect();
+        let lines = commands.lines().fold(String::new(), |text, line| text + "              " + line + "\n");
         // What is under `build` of a recipe has something to do in the build.
         let first = match phase {
             "test" => step("build", "", "              echo built\n"),
