@@ -29,7 +29,7 @@
 //! | [`patch`] | baselines, inventory, version comparison, evaluation. Pure |
 //! | [`baseline`] | patch baselines found by name, published to accounts, frozen from them |
 //! | [`plan`] | desired resources against the account: fingerprints, versions, the list of changes |
-//! | [`build`] | starts and follows image builds; finds the reason of a failure |
+//! | [`build`] | starts and follows image builds; finds the reason of a failure ([`build::why`], pure) |
 //! | [`evidence`] | collects and stores what is known of a candidate |
 //! | [`gate`] | evidence and policy in, verdicts out. Pure |
 //! | [`promote`] | channels, releases, promotion, rollback |
@@ -46,7 +46,6 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod baseline;
-#[cfg(feature = "aws")]
 pub mod build;
 pub mod cli;
 pub mod clock;

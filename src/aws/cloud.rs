@@ -134,6 +134,12 @@ impl Cloud {
         self.clients(place).ssm
     }
 
+    /// S3 in the home account and Region, for what builds leave in their log bucket. The local environment has none.
+    #[must_use]
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        client!(aws_sdk_s3, self.0.identities, self.home())
+    }
+
     fn clients(&self, place: &Location) -> Clients {
         // A panic while the map was held leaves it whole: entries are inserted complete.
         let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);

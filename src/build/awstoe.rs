@@ -1,5 +1,6 @@
 //! What the component runner left in the outputs of a workflow step.
 
+use super::why;
 use crate::evidence::NotReal;
 use crate::runner::StepFailure;
 use serde::Deserialize;
@@ -33,21 +34,7 @@ pub(super) struct Summary {
 pub(super) fn outputs(text: &str) -> Outputs {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return Outputs::default() };
     let command = value.get("runCommandId").and_then(Value::as_str).map(str::to_owned);
-    Outputs { command, summary: value.get("output").and_then(summary) }
-}
-
-/// `output` is JSON in a string; an object and a list of strings are tolerated.
-fn summary(output: &Value) -> Option<Summary> {
-    match output {
-        Value::String(text) => inner(text),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).find_map(inner),
-        Value::Object(_) => lenient(output.clone()),
-        _ => None,
-    }
-}
-
-fn inner(text: &str) -> Option<Summary> {
-    serde_json::from_str::<Value>(text.trim()).ok().filter(Value::is_object).and_then(lenient)
+    Outputs { command, summary: why::summary(text).and_then(lenient) }
 }
 
 /// A `failure` in a form this version does not know must not hide the counts.
@@ -57,12 +44,6 @@ fn lenient(mut value: Value) -> Option<Summary> {
     }
     value.as_object_mut()?.remove("failure");
     serde_json::from_value(value).ok()
-}
-
-/// The value of `key` in a step's `inputs` or `outputs` text.
-pub(super) fn field(text: Option<&str>, key: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(text?).ok()?;
-    value.get(key)?.as_str().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,29 +1,10 @@
 //! Why there is no image.
 
+use super::Phase;
+use super::why::{Cause, Remedy};
 use crate::aws::CallError;
 use crate::aws::wait::TimedOut;
 use crate::plan::{PlanError, build_version};
-
-/// In which half of a build something failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Build and validate phases, making the image, distribution.
-    Build,
-    /// Test phase on an instance of the new image.
-    Test,
-}
-
-impl Phase {
-    /// The word in messages.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Build => "build",
-            Self::Test => "test",
-        }
-    }
-}
 
 /// What is known of a failed build. Only the image and a message are always there.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -44,6 +25,8 @@ pub struct Failure {
     pub message: String,
     /// The last lines the step wrote, oldest first.
     pub last_lines: Vec<String>,
+    /// What it may have been, the likeliest first; empty when nothing in the catalogue fits.
+    pub causes: Vec<Cause>,
 }
 
 impl std::fmt::Display for Failure {
@@ -111,6 +94,30 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// What it may have been, the likeliest first.
+    #[must_use]
+    pub fn causes(&self) -> &[Cause] {
+        match self {
+            Self::Failed(failure) => &failure.causes,
+            _ => &[],
+        }
+    }
+
+    /// Everything there is to do next: what helps against the likeliest cause, or what always does.
+    #[must_use]
+    pub fn advice(&self) -> Vec<String> {
+        let Self::Failed(failure) = self else { return self.next().into_iter().collect() };
+        let line = |Remedy { text, command }: &Remedy| match command {
+            Some(command) => format!("{text}: {command}"),
+            None => text.clone(),
+        };
+        let mut lines: Vec<String> =
+            failure.causes.first().map(|cause| &cause.remedies).into_iter().flatten().map(line).collect();
+        lines.extend(self.next());
+        lines.push(format!("amiforge why {}", failure.image_arn));
+        lines
+    }
+
     /// What to do next.
     #[must_use]
     pub fn next(&self) -> Option<String> {

@@ -42,7 +42,7 @@ async fn our_runners_failure_names_component_step_line_and_last_lines() {
         "document": COMPONENT, "phase": "build", "step": "Upgrade", "action": "ExecuteBash", "line": 12,
         "message": "exit code 100", "lastLines": ["Err:1 http://mirror", "E: Failed to fetch"]}});
     let cloud = cloud("BUILD", "ROLLBACK_COMPLETED", json!({"runCommandId": "cmd-1", "output": summary.to_string()}));
-    let found = failure(&cloud, ARN, Phase::Build, Some(&failed("Document failed!"))).await;
+    let found = failure(&cloud, ARN, Phase::Build, Some(&failed("Document failed!")), None).await;
     assert_eq!(found.component.as_deref(), Some("acme-patch-linux"));
     assert_eq!((found.step.as_deref(), found.line), (Some("Upgrade"), Some(12)));
     assert_eq!(found.workflow_step.as_deref(), Some("ApplyComponents"));
@@ -58,17 +58,17 @@ async fn our_runners_failure_names_component_step_line_and_last_lines() {
 async fn without_it_the_commands_last_lines_are_shown() {
     let output = r#"{"status":"failed","failureMessage":"Document x failed!"}"#;
     let cloud = cloud("TEST", "FAILED", json!({"runCommandId": "cmd-1", "output": output}));
-    let found = failure(&cloud, ARN, Phase::Build, Some(&failed("reason"))).await;
+    let found = failure(&cloud, ARN, Phase::Build, Some(&failed("reason")), None).await;
     assert_eq!(found.phase, Phase::Test, "the failed workflow decides");
     assert_eq!(found.message, "Document x failed!");
-    assert_eq!(found.last_lines.len(), LAST_LINES);
+    assert_eq!(found.last_lines.len(), 20);
     assert_eq!(found.last_lines.last().map(String::as_str), Some("E: it broke"));
 }
 
 #[tokio::test]
 async fn a_step_that_ran_no_components_gives_its_message() {
     let cloud = cloud("BUILD", "FAILED", json!({}));
-    let found = failure(&cloud, ARN, Phase::Build, Some(&failed("reason"))).await;
+    let found = failure(&cloud, ARN, Phase::Build, Some(&failed("reason")), None).await;
     assert_eq!((found.message.as_str(), found.component), ("step message", None));
 }
 
@@ -84,7 +84,7 @@ async fn the_images_own_context_is_used_when_the_workflow_cannot_be_read() {
         .failed_step("ApplyTestComponents")
         .component_failure(component.build());
     let state = ib::ImageState::builder().status(ib::ImageStatus::Failed).failure_context(context.build()).build();
-    let found = failure(&cloud, ARN, Phase::Build, Some(&state)).await;
+    let found = failure(&cloud, ARN, Phase::Build, Some(&state), None).await;
     assert_eq!(found.phase, Phase::Test);
     assert_eq!(found.component.as_deref(), Some("acme-patch-linux"));
     assert_eq!((found.step.as_deref(), found.message.as_str()), (Some("S"), "why"));

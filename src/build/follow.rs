@@ -1,6 +1,7 @@
 //! Follows a build to its end.
 
-use super::error::{BuildError, Phase};
+use super::Phase;
+use super::error::BuildError;
 use crate::aws::wait::Poller;
 use crate::aws::{CallError, Cloud};
 use crate::event::{Ending, Events, Stage};
@@ -55,9 +56,15 @@ fn passing(call: &CallError) -> bool {
     call.fault.throttled || call.fault.may_have_been_applied()
 }
 
-/// Looks until the image is available. States this version does not know are waited out, up to the deadline.
-pub(super) async fn follow(cloud: &Cloud, arn: &str, poller: Poller, events: &Events) -> Result<Ended, BuildError> {
-    let mut progress = Progress::default();
+/// Looks until the image of a recipe is available. States this version does not know are waited out, up to the deadline.
+pub(super) async fn follow(
+    cloud: &Cloud,
+    arn: &str,
+    recipe: &str,
+    poller: Poller,
+    events: &Events,
+) -> Result<Ended, BuildError> {
+    let mut progress = Progress { recipe: recipe.to_owned(), ..Progress::default() };
     let ended = watch(cloud, arn, poller, events, &mut progress).await;
     if let Err(error) = &ended {
         events.finished(progress.stage(), Ending::Failed, error.to_string());
@@ -93,7 +100,8 @@ async fn watch(
             "AVAILABLE" => return Ok(Ended { arn: arn.to_owned(), version: seen.version, ami: seen.ami }),
             "FAILED" => {
                 let phase = progress.phase();
-                let failure = super::explain::failure(cloud, arn, phase, seen.state.as_ref()).await;
+                let failure =
+                    super::explain::failure(cloud, arn, phase, seen.state.as_ref(), Some(&progress.recipe)).await;
                 return Err(BuildError::Failed(Box::new(failure)));
             }
             "CANCELLED" => return Err(BuildError::Cancelled { image_arn: arn.to_owned() }),
@@ -111,6 +119,7 @@ async fn watch(
 /// What was told so far.
 #[derive(Debug, Default)]
 struct Progress {
+    recipe: String,
     status: String,
     step: String,
     testing: bool,

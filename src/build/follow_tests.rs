@@ -1,9 +1,9 @@
 //! Builds against a scripted service, in virtual time.
 
-use super::super::error::Phase;
 use super::super::start::{BuildOptions, Built, ensure};
 use super::*;
 use crate::aws::testing;
+use crate::build::Phase;
 use crate::event::Event;
 use crate::plan::{Action, Change, Kind, Observed, Plan, Published, diff};
 use bytes::Bytes;

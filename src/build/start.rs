@@ -81,7 +81,7 @@ pub async fn ensure(
             return Err(error);
         }
     };
-    done(cloud, follow(cloud, &arn, waiting, events).await?).await
+    done(cloud, follow(cloud, &arn, &desired.recipe.name, waiting, events).await?).await
 }
 
 /// What there is to wait for.

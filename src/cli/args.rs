@@ -114,6 +114,8 @@ pub enum Verb {
     /// The cache of roots: what is in it, and making room.
     #[command(subcommand)]
     Cache(verb::cache::CacheVerb),
+    /// Say why a build failed: component, step, last lines, the probable cause and what helps.
+    Why(verb::why::WhyArgs),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(verb::schema::SchemaArgs),
     /// Explain a code of an error, a finding or an exit code.
@@ -142,6 +144,8 @@ pub enum EnvironmentVerb {
     Channels(verb::channels::ChannelsArgs),
     /// All of it in one go: check, plan, publish, build, test, validate, gate, promote to the first channel.
     Run(verb::run::RunArgs),
+    /// Print what the component runner said in a build, or save all that is known of it as a bundle for `why`.
+    Logs(verb::logs::LogsArgs),
     /// The local environment itself.
     #[command(subcommand)]
     Local(verb::local::LocalVerb),

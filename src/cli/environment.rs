@@ -47,6 +47,7 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         EnvironmentVerb::Resolve(args) => verb::resolve::run(session, &args).await,
         EnvironmentVerb::Channels(args) => verb::channels::run(session, &args).await,
         EnvironmentVerb::Run(args) => Box::pin(verb::run::run(session, &args)).await,
+        EnvironmentVerb::Logs(args) => Box::pin(verb::logs::run(session, &args)).await,
         EnvironmentVerb::Local(verb) => verb::local::run(session, verb).await,
     }
 }

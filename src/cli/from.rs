@@ -3,6 +3,7 @@
 use super::exit::{Exit, exit};
 use super::failure::Failure;
 use crate::baseline::NamedError;
+use crate::build::why::bundle::BundleError;
 use crate::lint::LintError;
 use crate::patch::{DiffError, EvaluateError};
 use crate::project::InitError;
@@ -41,6 +42,12 @@ impl From<EvaluateError> for Failure {
             _ => Exit::NoEvidence,
         };
         Self::new(exit, sentence(&error))
+    }
+}
+
+impl From<BundleError> for Failure {
+    fn from(error: BundleError) -> Self {
+        Self::new(Exit::Usage, sentence(&error)).next("save one: amiforge logs BUILD --bundle FILE.tar.gz")
     }
 }
 

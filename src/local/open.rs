@@ -3,7 +3,7 @@
 use super::faults::Faults;
 use super::store::Store;
 use super::{Config, Local, LocalError, compute};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Name of the database in the state folder.
@@ -24,6 +24,16 @@ impl Local {
         let local = Arc::new(Self { config, store, compute: compute::Compute::default(), faults: Faults::default() });
         compute::Compute::recover(&local)?;
         Ok(local)
+    }
+
+    /// Where the component runner's files about a build are, and those of its tests in `test` below:
+    /// `logs/<image name>/<version>/<build>` of the state.
+    #[must_use]
+    pub fn build_logs(&self, image_arn: &str) -> PathBuf {
+        let path = image_arn.split_once('/').map_or("", |(_, path)| path);
+        // What an ARN cannot hold leads nowhere.
+        let parts = path.split('/').filter(|part| !part.is_empty() && !part.starts_with('.'));
+        parts.fold(self.config.state.join("logs"), |folder, part| folder.join(part))
     }
 
     /// Stops every instance and build of this process. What is in the database stays.

@@ -25,7 +25,7 @@ pub use model::{
 pub use observe::observe;
 pub use publish::{Published, publish};
 
-pub(crate) use arn::{build_version, resource};
+pub(crate) use arn::{build_version, normalise, resource};
 pub(crate) use fingerprint::{digest, token};
 pub(crate) use observe::images;
 

@@ -13,6 +13,7 @@ mod serve;
 pub mod trial;
 #[cfg(feature = "aws")]
 mod verbs;
+mod why;
 
 pub use baseline::{baseline, baseline_json, baselines};
 pub use cache::{Listed, Pruned, cache_list, cache_prune, parse_size, size};
@@ -26,3 +27,4 @@ pub use serve::serving;
 pub use trial::line as trial_line;
 #[cfg(feature = "aws")]
 pub use verbs::{Promoted, Validated, built, promoted, published, resumed};
+pub use why::{why, why_markdown};

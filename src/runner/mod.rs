@@ -43,6 +43,7 @@ pub use model::{
     Context, DocumentRequest, LoopResult, PhaseStatus, Request, RunEvent, RunStatus, StepFailure, StepPlace,
     StepStatus, Stream, Summary,
 };
+pub(crate) use secrets::{REDACTED, Secrets};
 pub use serve::{serve, serve_between};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::sentence;
 use crate::aws::AwsError;
 use crate::baseline::BaselineError;
 use crate::build::BuildError;
+use crate::build::why::Cause;
 use crate::cli::exit::Exit;
 use crate::cli::exit::exit;
 use crate::cli::failure::Failure;
@@ -32,10 +33,16 @@ from_error!(AwsError, PlanError, EvidenceError, PromoteError, ConsumeError);
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         let mut failure = Self::new(exit(error.exit_code()), sentence(&error));
-        failure.next.extend(error.next());
         failure.evidence = error.last_lines().to_vec();
+        failure.why.extend(error.causes().iter().map(cause));
+        failure.next = error.advice();
         failure
     }
+}
+
+/// A cause in one line: its code, what it is, and how it is known.
+fn cause(cause: &Cause) -> String {
+    format!("{} {} ({}): {}", cause.code, cause.title, cause.certainty.word(), cause.evidence)
 }
 
 impl From<BaselineError> for Failure {

@@ -1,5 +1,6 @@
 //! `amiforge explain`
 
+use crate::build::why::catalogue as causes;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::print;
@@ -9,8 +10,8 @@ use crate::diagnostic::{catalogue, suggest};
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// A code such as `P003`, a rule by its id or name, or an action module such as `CreateFile`; without one, all are
-    /// listed.
+    /// A code such as `P003`, a rule or a cause of failed builds by its id or name, or an action module such as
+    /// `CreateFile`; without one, all are listed.
     pub code: Option<String>,
     /// Print the page of all rules in Markdown (docs/rules.md).
     #[arg(long, conflicts_with = "code")]
@@ -34,6 +35,10 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
         print(&modules::explain(module))?;
         return Ok(Exit::Done);
     }
+    if let Some(cause) = causes::find(code) {
+        print(&causes::explain(cause))?;
+        return Ok(Exit::Done);
+    }
     let code = code.to_ascii_uppercase();
     let entry = catalogue::explain(&code).ok_or_else(|| unknown(&code))?;
     print(&format!("{}: {}\n\n{}\n", entry.code, entry.title, entry.explanation.trim_end()))?;
@@ -44,12 +49,14 @@ fn list() -> String {
     let entries = catalogue::all().iter().map(|entry| format!("{}  {}", entry.code, entry.title));
     let rules = rules::all().iter().map(|rule| format!("{}  {}: {}", rule.id, rule.name, rule.summary));
     let modules = modules::MODULES.iter().map(|module| format!("{}: {}", module.name, module.summary));
-    entries.chain(rules).chain(modules).collect::<Vec<_>>().join("\n") + "\n"
+    let causes = causes::all().iter().map(|cause| format!("{}  {}: {}", cause.code, cause.name, cause.title));
+    entries.chain(rules).chain(causes).chain(modules).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn unknown(code: &str) -> Failure {
     let codes = catalogue::all().iter().map(|entry| entry.code);
     let names = codes.chain(rules::all().iter().flat_map(|rule| [rule.id, rule.name])).chain(modules::names());
+    let names = names.chain(causes::all().iter().flat_map(|cause| [cause.code, cause.name]));
     let failure = Failure::new(Exit::Usage, format!("there is no code, rule or action `{code}`"));
     match suggest(code, names) {
         Some(near) => failure.next(format!("did you mean `{near}`?")),

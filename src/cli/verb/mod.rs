@@ -11,6 +11,7 @@ pub mod render;
 pub mod schema;
 pub mod shell;
 pub mod test;
+pub mod why;
 
 #[cfg(feature = "aws")]
 pub mod build;
@@ -18,6 +19,8 @@ pub mod build;
 pub mod channels;
 #[cfg(feature = "aws")]
 pub mod local;
+#[cfg(feature = "aws")]
+pub mod logs;
 #[cfg(feature = "aws")]
 pub mod plan;
 #[cfg(feature = "aws")]

@@ -26,6 +26,7 @@ pub use levels::{Level, Levels};
 pub use model::{Basis, Check, Findings, Rule};
 pub use page::{explain, markdown};
 pub use registry::{all, check, find, lint};
+pub(crate) use shell::secrets_in;
 pub use subject::{Role, Subject, Target};
 
 #[cfg(test)]

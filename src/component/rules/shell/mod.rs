@@ -5,3 +5,4 @@ mod script;
 pub(super) mod second;
 
 pub(super) use script::{Commands, PowerShellCommands};
+pub(crate) use second::secrets_in;

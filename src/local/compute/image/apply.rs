@@ -133,12 +133,9 @@ impl Task<'_> {
         Surroundings { local: self.local, scope: self.scope, instance_id: self.instance_id, beyond }
     }
 
-    /// `logs/<image name>/<version>/<build>/`, and `test/` in it for the test phase.
+    /// The folder of the build, and `test/` in it for the test phase.
     fn log_folder(&self) -> PathBuf {
-        let image = self.image;
-        let logs = self.local.config.state.join("logs");
-        let name = image.arn.split('/').nth(1).unwrap_or(&image.name);
-        let folder = logs.join(name).join(&image.version).join(image.build.to_string());
+        let folder = self.local.build_logs(&self.image.arn);
         if self.stage == Stage::Test { folder.join("test") } else { folder }
     }
 

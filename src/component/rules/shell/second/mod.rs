@@ -13,6 +13,8 @@ mod secrets;
 mod testing;
 mod versions;
 
+pub(crate) use secrets::places as secrets_in;
+
 use crate::component::rules::model::{Basis, Check, Rule};
 use crate::diagnostic::Severity;
 

@@ -15,6 +15,11 @@ use crate::yaml::Offsets;
 use shapes::{Language, Secret};
 use std::collections::BTreeMap;
 
+/// Where a text that is no document, such as a log, holds what looks like a secret.
+pub(crate) fn places(text: &str) -> Vec<std::ops::Range<usize>> {
+    shapes::find(text, Language::Plain).into_iter().map(|secret| secret.range).collect()
+}
+
 /// M014.
 pub fn secrets(subject: &Subject<'_>, found: &mut Findings<'_>) {
     declared(subject, found);
