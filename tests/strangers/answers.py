@@ -67,7 +67,8 @@ def check_code(checker, service, operation, status, code):
         if modelled[code] not in (None, status):
             checker.fault("status", f"{code} has the status {status}, in the model {modelled[code]}")
     elif code not in COMMON_CODES[service.metadata["protocol"]]:
-        checker.fault(f"error {code}", f"it is neither one of the operation's ({', '.join(sorted(modelled))}) nor a common one")
+        known = ", ".join(sorted(modelled))
+        checker.fault(f"error {code}", f"it is neither one of the operation's ({known}) nor a common one")
     if not 400 <= status < 600:
         checker.fault("status", f"{code} has the status {status}")
 

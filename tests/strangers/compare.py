@@ -12,7 +12,7 @@ FREE = {"NextToken": "<token>", "ClientToken": "<token>"}
 # Members that tell the items of a list apart. Lists are compared by them and not by places: no order is promised for most,
 # and where one is, the expectations of the scripts have it.
 IDENTITIES = (
-    "VersionNumber Version Name Key RegionName ImageId InstanceId LaunchTemplateId BaselineId ResourceId PatchGroup CommandId"
+    "VersionNumber Version Name Key RegionName ImageId InstanceId LaunchTemplateId BaselineId ResourceId PatchGroup"
 ).split()
 NOTHING = "nothing"
 SUCCESS = "success"
