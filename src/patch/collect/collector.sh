@@ -86,7 +86,8 @@ apt() {
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
     [ -f "$file" ] || continue
     section apt-sources "${file##*/}"
-    awk "$sources" <"$file" | quote
+    awk "$sources" <"$file" >"$dir/text"
+    quote <"$dir/text"
   done
   texts apt-preferences /etc/apt/preferences /etc/apt/preferences.d/*
   arches="binary-($( (dpkg --print-architecture; dpkg --print-foreign-architectures; echo all) | tr '\n' '|' | sed 's/|$//'))"
@@ -241,12 +242,14 @@ rpms() {
   for file in "$config"/*.repo /etc/yum/repos.d/*.repo /etc/distro.repos.d/*.repo; do
     [ -f "$file" ] || continue
     section repositories "${file##*/}"
-    awk "$repositories" <"$file" | quote
+    awk "$repositories" <"$file" >"$dir/text"
+    quote <"$dir/text"
   done
   for file in /etc/dnf/dnf.conf /etc/yum.conf; do
     [ -f "$file" ] || continue
     section dnf-config "${file##*/}"
-    awk "$repositories" <"$file" | quote
+    awk "$repositories" <"$file" >"$dir/text"
+    quote <"$dir/text"
   done
   texts dnf-variable /etc/dnf/vars/* /etc/yum/vars/*
   texts dnf-module /etc/dnf/modules.d/*.module

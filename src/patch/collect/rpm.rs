@@ -124,7 +124,7 @@ fn notices(sections: &Sections, id: &str, repomd: &Repomd) -> Result<Notices, Co
 /// A list of a repository, checked against repomd.xml.
 struct List {
     file: String,
-    /// Records of it before it was narrowed down, where the collector has counted them.
+    /// As the collector has counted: of packages those that are here, of notices those before it was narrowed down.
     total: usize,
     content: Content,
 }
@@ -162,8 +162,8 @@ impl List {
     fn packages(self) -> Result<Box<dyn Iterator<Item = Result<AvailablePackage, MetadataError>>>, MetadataError> {
         Ok(match self.content {
             Content::Narrowed(text) => {
-                let count = text.matches("</package>").count();
-                let whole = format!("<metadata packages=\"{count}\">{text}</metadata>");
+                // As many as the collector has counted: the reader refuses fewer.
+                let whole = format!("<metadata packages=\"{}\">{text}</metadata>", self.total);
                 Box::new(Packages::new(&self.file, BufReader::new(std::io::Cursor::new(whole)))?)
             }
             Content::Whole(bytes) => {
