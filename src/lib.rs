@@ -77,4 +77,5 @@ pub mod runner;
 pub mod sandbox;
 pub mod toe;
 pub mod trial;
+mod workflow;
 pub mod yaml;

@@ -240,6 +240,13 @@ pub(crate) mod testing {
         Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
     }
 
+    /// The same with the settings of an environment on AWS.
+    pub(crate) fn configured(handler: Handler, clock: Clock, config: EnvironmentConfig) -> Cloud {
+        let home = Location { account: ACCOUNT.into(), region: REGION.into() };
+        let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
+        Cloud::assemble("aws", &config, Path::new("/nowhere"), home, vec![], clock, identities, None)
+    }
+
     /// The same with targets in any account and Region.
     pub(crate) fn across(handler: Handler, clock: Clock, places: &[Location]) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };

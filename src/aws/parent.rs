@@ -5,7 +5,7 @@ use super::error::{AwsError, CallError};
 use crate::event::{Events, Stage};
 use crate::project::{LocalParent, ParentReference};
 use crate::render::RenderedRecipe;
-use aws_sdk_ec2::types::ImageState;
+use aws_sdk_ec2::types::{Filter, ImageState};
 
 impl Cloud {
     /// The AMI id of a recipe's parent image, in the home account and Region.
@@ -69,6 +69,11 @@ impl Cloud {
             ParentReference::Ami(ami) => ami.clone(),
             ParentReference::Ssm(name) => self.parent_parameter(rendered, name).await?,
             ParentReference::Image(arn) => self.parent_image(rendered, arn).await?,
+            ParentReference::Named { pattern, owner } => self.newest(rendered, pattern, owner).await?,
+            // What is built and promoted is not known here: `run` has looked, or nobody has.
+            ParentReference::Recipe { recipe, .. } => {
+                return Err(unusable(rendered, &format!("the image of recipe `{recipe}` was not looked up")));
+            }
         };
         self.check_parent(rendered, &ami).await?;
         Ok(ami)
@@ -97,7 +102,37 @@ impl Cloud {
             .ok_or_else(|| unusable(rendered, "the image has no AMI in the home Region"))
     }
 
-    async fn check_parent(&self, rendered: &RenderedRecipe, ami: &str) -> Result<(), AwsError> {
+    /// The newest of the owner's AMIs that can be used and whose name fits. Deprecated ones are no parents: DescribeImages
+    /// leaves them out unless it is asked for them.
+    async fn newest(&self, rendered: &RenderedRecipe, pattern: &str, owner: &str) -> Result<String, AwsError> {
+        let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+        let mut pages = self
+            .ec2(self.home())
+            .describe_images()
+            .owners(owner)
+            .filters(filter("name", pattern))
+            .filters(filter("state", "available"))
+            .filters(filter("architecture", rendered.arch.name()))
+            .into_paginator()
+            .send();
+        let mut newest: Option<(String, String)> = None;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(CallError::of("DescribeImages", self.home()))?;
+            let found = page.images.unwrap_or_default().into_iter();
+            // Times of the same form in UTC: they are in order as text. The id decides between equals, for one answer.
+            newest = found.filter_map(|image| Some((image.creation_date?, image.image_id?))).chain(newest).max();
+        }
+        let arch = rendered.arch.name();
+        newest
+            .map(|(_, id)| id)
+            .ok_or_else(|| unusable(rendered, &format!("{owner} has no available AMI for {arch} of that name")))
+    }
+
+    /// Whether an AMI can be the parent of a recipe: there, available and of its architecture.
+    ///
+    /// # Errors
+    /// When it cannot, or that cannot be found out.
+    pub async fn check_parent(&self, rendered: &RenderedRecipe, ami: &str) -> Result<(), AwsError> {
         let answer = self.ec2(self.home()).describe_images().image_ids(ami).send().await;
         let answer = answer.map_err(CallError::of("DescribeImages", self.home()));
         if answer.as_ref().is_err_and(|error| error.fault.is(&["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"])) {
@@ -123,6 +158,8 @@ fn reference(rendered: &RenderedRecipe) -> String {
     match &rendered.parent {
         ParentReference::Ssm(name) => format!("ssm:{name}"),
         ParentReference::Ami(text) | ParentReference::Image(text) => text.clone(),
+        ParentReference::Named { pattern, owner } => format!("{pattern} of {owner}"),
+        ParentReference::Recipe { recipe, .. } => format!("recipe {recipe}"),
     }
 }
 

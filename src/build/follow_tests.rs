@@ -111,8 +111,7 @@ fn plan() -> Plan {
 async fn run(script: &Script, options: BuildOptions) -> (Result<Built, BuildError>, Vec<Event>) {
     let plan = plan();
     assert!(plan.changes.iter().any(|change: &Change| change.kind == Kind::Recipe && change.action == Action::Create));
-    let published =
-        Published { components: vec![], recipe: "arn:r".into(), infrastructure: "arn:i".into(), changed: 0 };
+    let published = Published { recipe: "arn:r".into(), infrastructure: "arn:i".into(), ..Published::default() };
     let seen = Arc::new(Mutex::new(vec![]));
     let sink = Arc::clone(&seen);
     let events = Events::new(move |event| sink.lock().unwrap().push(event));

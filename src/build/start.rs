@@ -6,7 +6,7 @@ use crate::aws::wait::Poller;
 use crate::aws::{CallError, Cloud, tags};
 use crate::event::{Ending, Events, Stage};
 use crate::evidence::TestResult;
-use crate::plan::{Desired, ImagePlan, ObservedImage, Plan, Published, images, token};
+use crate::plan::{Desired, ImagePlan, ObservedImage, Plan, Published, images, role, token, workflows};
 use aws_sdk_imagebuilder::types::ImageTestsConfiguration;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -225,6 +225,9 @@ async fn create(
         .create_image()
         .image_recipe_arn(&published.recipe)
         .infrastructure_configuration_arn(&published.infrastructure)
+        .set_distribution_configuration_arn(published.distribution.clone())
+        .set_workflows(workflows(published)?)
+        .set_execution_role(role(cloud, published))
         .image_tests_configuration(tests)
         .enhanced_image_metadata_enabled(true)
         .set_tags(Some(tagged))

@@ -1,15 +1,14 @@
 //! What should be in the account, from the project alone.
 
+use super::configuration::{distribution, infrastructure, pipeline, tagged};
 use super::fingerprint::digest;
-use super::model::{ComponentContent, Desired, DesiredComponent, DesiredInfrastructure, DesiredRecipe};
+use super::model::{
+    ComponentContent, Desired, DesiredComponent, DesiredInfrastructure, DesiredRecipe, DesiredWorkflow,
+};
 use crate::aws::tags;
-use crate::project::{AwsConfig, EnvironmentConfig, Project, Recipe};
+use crate::project::{EnvironmentConfig, Project, Recipe};
 use crate::render::{RenderedComponent, RenderedRecipe};
 use serde_json::json;
-use std::collections::BTreeMap;
-
-/// Instance profile when the project names none: the name AWS's own guide gives it.
-const DEFAULT_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
 
 /// What should be there for one recipe and architecture. `parent_ami` is the AMI the recipe starts from: its id is
 /// part of the fingerprint, so a new parent image makes a new recipe version.
@@ -24,9 +23,18 @@ pub fn desired(
     let environment = environment_name(project, config);
     let infrastructure = infrastructure(project, &environment, config);
     let components: Vec<_> = rendered.components.iter().map(|component| self::component(project, component)).collect();
-    let recipe = self::recipe(project, rendered, recipe, parent_ami, &components, &infrastructure);
+    let workflows = super::workflow::desired(project, recipe);
+    let distribution = distribution(project, rendered, config);
+    let pipeline = pipeline(project, rendered, recipe);
+    let recipe = self::recipe(
+        project,
+        rendered,
+        recipe,
+        parent_ami,
+        &Parts { components: &components, workflows: &workflows, infrastructure: &infrastructure },
+    );
     let (project, arch) = (project.name.clone(), rendered.arch.name().to_owned());
-    Desired { project, environment, arch, components, recipe, infrastructure }
+    Desired { project, environment, arch, components, recipe, workflows, infrastructure, distribution, pipeline }
 }
 
 /// The name under which the project has these settings. Environments with equal settings are the same place.
@@ -61,21 +69,28 @@ fn component(project: &Project, rendered: &RenderedComponent) -> DesiredComponen
     }
 }
 
+/// What a recipe's fingerprint covers beside the recipe.
+struct Parts<'a> {
+    components: &'a [DesiredComponent],
+    workflows: &'a [DesiredWorkflow],
+    infrastructure: &'a DesiredInfrastructure,
+}
+
 fn recipe(
     project: &Project,
     rendered: &RenderedRecipe,
     recipe: &Recipe,
     parent_ami: &str,
-    components: &[DesiredComponent],
-    infrastructure: &DesiredInfrastructure,
+    parts: &Parts<'_>,
 ) -> DesiredRecipe {
+    let (components, infrastructure) = (parts.components, parts.infrastructure);
     let ami_tags = tagged(project, &[(tags::RECIPE, &rendered.recipe)]);
     let working_directory = if rendered.platform == "Windows" { "C:/" } else { "/tmp" };
     let used: Vec<_> = components
         .iter()
         .map(|component| json!({ "fingerprint": component.fingerprint, "parameters": component.parameters }))
         .collect();
-    let fingerprint = digest(&json!({
+    let mut content = json!({
         "schema": "amiforge.recipe/1",
         "name": rendered.resource_name,
         "version": [recipe.version.0, recipe.version.1],
@@ -93,7 +108,12 @@ fn recipe(
         "ami_tags": ami_tags,
         // An initial RAM disk may fit the hardware it was made on, and the profile decides what a build can fetch.
         "built_on": { "instance_types": infrastructure.instance_types, "profile": infrastructure.instance_profile },
-    }));
+    });
+    // Only where there are any: images that were built before there could be some keep their fingerprint.
+    if !parts.workflows.is_empty() {
+        content["workflows"] = parts.workflows.iter().map(DesiredWorkflow::value).collect();
+    }
+    let fingerprint = digest(&content);
     let own = [(tags::RECIPE, rendered.recipe.as_str()), (tags::FINGERPRINT, &fingerprint)];
     DesiredRecipe {
         name: rendered.recipe.clone(),
@@ -113,57 +133,12 @@ fn recipe(
     }
 }
 
-fn infrastructure(project: &Project, environment: &str, config: &EnvironmentConfig) -> DesiredInfrastructure {
-    let name = format!("{}-{environment}", project.name);
-    let aws = match config {
-        EnvironmentConfig::Aws(aws) => Some(aws),
-        EnvironmentConfig::Local(_) => None,
-    };
-    let text = |field: fn(&AwsConfig) -> Option<&String>| aws.and_then(field).cloned();
-    let list = |field: fn(&AwsConfig) -> &Vec<String>| aws.map(field).cloned().unwrap_or_default();
-    let instance_types = list(|aws| &aws.instance_types);
-    let instance_profile = text(|aws| aws.instance_profile.as_ref()).unwrap_or_else(|| DEFAULT_PROFILE.to_owned());
-    let subnet = text(|aws| aws.subnet.as_ref());
-    let security_groups = list(|aws| &aws.security_groups);
-    let log_bucket = text(|aws| aws.log_bucket.as_ref());
-    let resource_tags = tagged(project, &[]);
-    let fingerprint = digest(&json!({
-        "schema": "amiforge.infrastructure/1",
-        "name": name,
-        "instance_types": instance_types,
-        "instance_profile": instance_profile,
-        "subnet": subnet,
-        "security_groups": security_groups,
-        "log_bucket": log_bucket,
-        "resource_tags": resource_tags,
-    }));
-    let tags = tagged(project, &[(tags::FINGERPRINT, &fingerprint)]);
-    DesiredInfrastructure {
-        name,
-        instance_types,
-        instance_profile,
-        subnet,
-        security_groups,
-        log_bucket,
-        resource_tags,
-        fingerprint,
-        tags,
-    }
-}
-
-/// The project's tags, the project's name, and `own`; amiforge's own keys win.
-fn tagged(project: &Project, own: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let mut all = project.tags.clone();
-    all.insert(tags::PROJECT.to_owned(), project.name.clone());
-    all.extend(own.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-    all
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::diagnostic::{SourceFile, Span};
-    use crate::project::{Arch, Gates, LocalConfig, Os, Parent, ParentReference, Promote, RootVolume};
+    use crate::project::{Arch, AwsConfig, Gates, LocalConfig, Os, Parent, ParentReference, Promote, RootVolume};
+    use std::collections::BTreeMap;
 
     /// A project with one recipe whose components are `(name, document)`.
     pub(in crate::plan) fn fixture(components: &[(&str, &str)]) -> (Project, RenderedRecipe, Recipe) {
@@ -180,6 +155,8 @@ pub(super) mod tests {
             patch_overrides: None,
             root_volume: RootVolume { size_gib: 8, volume_type: "gp3".into(), encrypted: true },
             gates: Gates::default(),
+            workflows: vec![],
+            pipeline: None,
             promote: Promote { launch_template: "lt".into(), parameter: "/golden".into() },
             source: source.clone(),
             span: Span::default(),
@@ -217,6 +194,7 @@ pub(super) mod tests {
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
             partials: BTreeMap::new(),
+            workflows: BTreeMap::new(),
             baselines: BTreeMap::new(),
             warnings: vec![],
         };
@@ -274,6 +252,9 @@ pub(super) mod tests {
             security_groups: vec![],
             log_bucket: None,
             targets: vec![],
+            execution_role: None,
+            document_bucket: None,
+            distribution: None,
         };
         let mut make = |aws: &AwsConfig| {
             project.environments.insert("prod".into(), EnvironmentConfig::Aws(aws.clone()));

@@ -1,6 +1,7 @@
 //! What to do to get from what is there to what is desired. Pure.
 
 use super::arn::{Version, normalise, resource};
+use super::diff_configuration::configurations;
 use super::model::{
     Action, Change, Desired, DesiredComponent, ImagePlan, Kind, Observed, ObservedComponent, ObservedRecipe, Plan,
     SCHEMA,
@@ -17,8 +18,11 @@ const SHORT: usize = 12;
 #[must_use]
 pub fn diff(desired: &Desired, observed: &Observed) -> Plan {
     let (mut changes, versions) = components(desired, observed);
-    changes.push(recipe(desired, observed, &versions));
-    changes.push(infrastructure(desired, observed));
+    changes.extend(super::workflow::changes(desired, &observed.workflows));
+    let recipe = recipe(desired, observed, &versions);
+    let configurations = configurations(desired, observed, &recipe);
+    changes.push(recipe);
+    changes.extend(configurations);
     Plan {
         schema: SCHEMA,
         project: desired.project.clone(),
@@ -58,7 +62,7 @@ fn components(desired: &Desired, observed: &Observed) -> (Vec<Change>, BTreeMap<
                 version: Some(version),
                 fingerprint: short(&component.fingerprint),
                 reason: component_reason(component, existing),
-                arn: None,
+                ..Change::default()
             }
         };
         if let Some(version) = change.version {
@@ -69,7 +73,7 @@ fn components(desired: &Desired, observed: &Observed) -> (Vec<Change>, BTreeMap<
     (changes, versions)
 }
 
-fn newest<'a>(existing: &'a [ObservedComponent], fingerprint: &str) -> Option<&'a ObservedComponent> {
+pub(super) fn newest<'a>(existing: &'a [ObservedComponent], fingerprint: &str) -> Option<&'a ObservedComponent> {
     existing
         .iter()
         .filter(|version| version.fingerprint.as_deref() == Some(fingerprint))
@@ -108,7 +112,7 @@ fn recipe(desired: &Desired, observed: &Observed, versions: &BTreeMap<String, Ve
         version: Some(next(observed.recipes.iter().map(|known| known.version), recipe.version)),
         fingerprint: short(&recipe.fingerprint),
         reason: recipe_reason(desired, &observed.recipes, versions),
-        arn: None,
+        ..Change::default()
     }
 }
 
@@ -169,26 +173,6 @@ fn component_use_reasons(
     reasons
 }
 
-fn infrastructure(desired: &Desired, observed: &Observed) -> Change {
-    let wanted = &desired.infrastructure;
-    let (action, reason, arn) = match &observed.infrastructure {
-        Some(known) if known.fingerprint.as_deref() == Some(&wanted.fingerprint) => {
-            return keep(Kind::Infrastructure, &wanted.name, None, &wanted.fingerprint, &known.arn);
-        }
-        Some(known) => (Action::Update, "settings changed", Some(known.arn.clone())),
-        None => (Action::Create, "new", None),
-    };
-    Change {
-        action,
-        kind: Kind::Infrastructure,
-        name: wanted.name.clone(),
-        version: None,
-        fingerprint: short(&wanted.fingerprint),
-        reason: reason.to_owned(),
-        arn,
-    }
-}
-
 fn image(observed: &Observed) -> ImagePlan {
     let build_number = |arn: &str| resource(arn).map(|resource| (resource.version, resource.build));
     let available = observed.images.iter().filter(|image| image.available());
@@ -208,7 +192,7 @@ fn image(observed: &Observed) -> ImagePlan {
     ImagePlan::Build { reason }
 }
 
-fn keep(kind: Kind, name: &str, version: Option<Version>, fingerprint: &str, arn: &str) -> Change {
+pub(super) fn keep(kind: Kind, name: &str, version: Option<Version>, fingerprint: &str, arn: &str) -> Change {
     Change {
         action: Action::Keep,
         kind,
@@ -217,16 +201,17 @@ fn keep(kind: Kind, name: &str, version: Option<Version>, fingerprint: &str, arn
         fingerprint: short(fingerprint),
         reason: "unchanged".to_owned(),
         arn: Some(arn.to_owned()),
+        ..Change::default()
     }
 }
 
 /// The version after the highest in a `major.minor` series; the first is `.0`.
-fn next(known: impl Iterator<Item = Version>, (major, minor): (u32, u32)) -> Version {
+pub(super) fn next(known: impl Iterator<Item = Version>, (major, minor): (u32, u32)) -> Version {
     let highest = known.filter(|version| (version.major, version.minor) == (major, minor)).max();
     Version::new(major, minor, highest.map_or(0, |version| version.patch.saturating_add(1)))
 }
 
-fn short(fingerprint: &str) -> String {
+pub(super) fn short(fingerprint: &str) -> String {
     fingerprint.chars().take(SHORT).collect()
 }
 

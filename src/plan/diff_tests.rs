@@ -1,5 +1,5 @@
 use super::super::desired::tests::of;
-use super::super::model::{ObservedImage, ObservedInfrastructure, RecipeContent};
+use super::super::model::{ObservedConfiguration, ObservedImage, RecipeContent};
 use super::*;
 use proptest::prelude::*;
 
@@ -47,9 +47,11 @@ fn apply(plan: &Plan, mut observed: Observed) -> Observed {
             content: Some(RecipeContent { components: used }),
         });
     }
-    observed.infrastructure = Some(ObservedInfrastructure {
+    observed.infrastructure = Some(ObservedConfiguration {
         arn: "arn:infrastructure".into(),
         fingerprint: Some(desired.infrastructure.fingerprint.clone()),
+        project: Some(desired.project.clone()),
+        settings: desired.infrastructure.settings(),
     });
     observed.images = vec![image(&format!("{version}/1"), "AVAILABLE", Some("ami-9"))];
     observed
@@ -246,7 +248,7 @@ proptest! {
                 let known: Vec<Version> = match change.kind {
                     Kind::Component => observed.components.get(&change.name).into_iter().flatten().map(|v| v.version).collect(),
                     Kind::Recipe => observed.recipes.iter().map(|v| v.version).collect(),
-                    Kind::Infrastructure => vec![],
+                    _ => vec![],
                 };
                 prop_assert!(known.iter().all(|version| Some(*version) < change.version));
             }

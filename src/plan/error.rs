@@ -20,6 +20,16 @@ pub enum PlanError {
         /// The limit.
         limit: usize,
     },
+    /// A component document is larger than the service takes at all.
+    #[error("component `{component}`: the document has {bytes} bytes, Image Builder takes at most {limit}")]
+    TooLarge {
+        /// Component name.
+        component: String,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// Somebody else has made the version that was planned.
     #[error("{} `{name}` {version}: somebody else has made this version with other content", kind.word())]
     Conflict {
@@ -29,6 +39,18 @@ pub enum PlanError {
         name: String,
         /// Version, or empty.
         version: String,
+    },
+    /// Something that somebody else has made is in the way.
+    #[error("{} `{name}` exists already and is not this project's ({arn})", kind.word())]
+    Foreign {
+        /// What.
+        kind: Kind,
+        /// Resource name.
+        name: String,
+        /// Its ARN.
+        arn: String,
+        /// This project.
+        project: String,
     },
     /// A service answered without something it always answers.
     #[error("{operation} answered without {what}")]
@@ -46,8 +68,16 @@ impl PlanError {
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Call(call) => call.next(),
-            Self::TooLong { .. } => Some("split the component in two, or move large files out of it".into()),
+            Self::TooLong { .. } => Some(
+                "name a bucket for long documents, `infrastructure.document_bucket` of the environment, or split the component"
+                    .into(),
+            ),
+            Self::TooLarge { .. } => Some("split the component in two, or move large files out of it".into()),
             Self::Conflict { .. } => Some("run the same command again: it plans anew from what is there now".into()),
+            Self::Foreign { arn, project, .. } => Some(format!(
+                "to hand it over to amiforge: aws imagebuilder tag-resource --resource-arn {arn} --tags amiforge:project={project}; \
+                 else rename the project, the environment or the recipe"
+            )),
             Self::Answer { .. } => None,
         }
     }
@@ -57,8 +87,8 @@ impl PlanError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Call(call) => call.exit_code(),
-            Self::TooLong { .. } => 2,
-            Self::Conflict { .. } => 11,
+            Self::TooLong { .. } | Self::TooLarge { .. } => 2,
+            Self::Conflict { .. } | Self::Foreign { .. } => 11,
             Self::Answer { .. } => 1,
         }
     }

@@ -2,32 +2,46 @@
 //!
 //! [`desired`] says what should be there (pure), [`observe`] what is there, [`diff`] what to do about it (pure), and
 //! [`publish`] does it. What is published is never edited: the same fingerprint anywhere among the versions of a
-//! resource means that nothing is created, another one becomes the next version. Only the infrastructure
-//! configuration, which Image Builder does not version, is updated in place.
+//! resource means that nothing is created, another one becomes the next version. Only what Image Builder does not version
+//! is updated in place: infrastructure and distribution configurations, pipelines. What refers to others is changed after
+//! they exist, and deleted before they are.
 
 mod arn;
+mod configuration;
 mod desired;
 mod diff;
+mod diff_configuration;
+mod documents;
 mod error;
 mod fingerprint;
 mod model;
 mod observe;
+mod observe_configuration;
 mod publish;
+mod publish_configuration;
+mod saved;
+mod settings;
+mod workflow;
 
 pub use arn::Version;
 pub use desired::desired;
 pub use diff::diff;
 pub use error::PlanError;
 pub use model::{
-    Action, Change, ComponentContent, Desired, DesiredComponent, DesiredInfrastructure, DesiredRecipe, ImagePlan, Kind,
-    Observed, ObservedComponent, ObservedImage, ObservedInfrastructure, ObservedRecipe, Plan, RecipeContent, SCHEMA,
+    Action, Change, ComponentContent, Desired, DesiredComponent, DesiredDistribution, DesiredInfrastructure,
+    DesiredPipeline, DesiredRecipe, DesiredRegion, DesiredSchedule, DesiredWorkflow, ImagePlan, Kind, Observed,
+    ObservedComponent, ObservedConfiguration, ObservedImage, ObservedPipeline, ObservedRecipe, Plan, RecipeContent,
+    SCHEMA,
 };
 pub use observe::observe;
-pub use publish::{Published, publish};
+pub use publish::{Published, PublishedWorkflow, publish};
+pub use saved::{SAVED_SCHEMA, SavedError, SavedPlan};
+pub use settings::Settings;
 
 pub(crate) use arn::{build_version, normalise, resource};
 pub(crate) use fingerprint::{digest, token};
 pub(crate) use observe::images;
+pub(crate) use publish_configuration::{role, workflows};
 
 /// A desired state for tests of other rooms.
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! What should be there, what is there, and what to do about it.
 
 use super::arn::Version;
+use super::settings::Settings;
 use crate::project::Location;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Schema of [`Plan`] as JSON.
 pub const SCHEMA: &str = "amiforge.plan/1";
 
 /// What should be there for one recipe and architecture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
     /// Project name.
     pub project: String,
@@ -21,8 +22,17 @@ pub struct Desired {
     pub components: Vec<DesiredComponent>,
     /// The image recipe.
     pub recipe: DesiredRecipe,
+    /// Workflows in place of the service's own, in order; empty: those of the service.
+    #[serde(default)]
+    pub workflows: Vec<DesiredWorkflow>,
     /// The infrastructure configuration.
     pub infrastructure: DesiredInfrastructure,
+    /// The distribution configuration, when builds leave images elsewhere.
+    #[serde(default)]
+    pub distribution: Option<DesiredDistribution>,
+    /// The pipeline, when Image Builder is to build by itself.
+    #[serde(default)]
+    pub pipeline: Option<DesiredPipeline>,
 }
 
 impl Desired {
@@ -34,7 +44,7 @@ impl Desired {
 }
 
 /// A component as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DesiredComponent {
     /// Name in the project.
     pub name: String,
@@ -53,7 +63,7 @@ pub struct DesiredComponent {
 }
 
 /// The parts of a component that a new version is made for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentContent {
     /// The document's text.
     pub document: String,
@@ -64,7 +74,7 @@ pub struct ComponentContent {
 }
 
 /// An image recipe as it should be. Its components are [`Desired::components`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DesiredRecipe {
     /// Name in the project.
     pub name: String,
@@ -97,7 +107,7 @@ pub struct DesiredRecipe {
 }
 
 /// The infrastructure configuration as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields of the same name in amiforge.yaml")]
 pub struct DesiredInfrastructure {
     pub name: String,
@@ -114,16 +124,103 @@ pub struct DesiredInfrastructure {
     pub tags: BTreeMap<String, String>,
 }
 
+/// A workflow as it should be used, and unless it is one of AWS, as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredWorkflow {
+    /// Name in the project, or of the managed workflow.
+    pub name: String,
+    /// `BUILD`, `TEST` or `DISTRIBUTION`.
+    pub kind: String,
+    /// Resource name.
+    pub resource_name: String,
+    /// The document's text; absent for one of AWS.
+    pub document: Option<String>,
+    /// Parameter values.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// Test workflows that run at the same time.
+    pub parallel_group: Option<String>,
+    /// Whether the image may become available though it failed.
+    pub continue_on_failure: bool,
+    /// Over name, type and document.
+    pub fingerprint: String,
+    /// Tags of the resource.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A distribution configuration as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredDistribution {
+    /// Resource name.
+    pub name: String,
+    /// The home Region and those that get a copy.
+    pub regions: Vec<DesiredRegion>,
+    /// Over the name and all settings.
+    pub fingerprint: String,
+    /// Tags of the resource.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What a build leaves in one Region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredRegion {
+    /// Which.
+    pub region: String,
+    /// Name of the AMI, with the service's placeholders.
+    pub ami_name: String,
+    /// Accounts that may launch it.
+    pub accounts: Vec<String>,
+    /// Key of a copy.
+    pub kms_key: Option<String>,
+    /// Tags of a copy.
+    pub ami_tags: BTreeMap<String, String>,
+}
+
+/// A pipeline as it should be. What it refers to is the rest of [`Desired`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredPipeline {
+    /// Resource name.
+    pub name: String,
+    /// Description.
+    pub description: String,
+    /// When it starts by itself.
+    pub schedule: Option<DesiredSchedule>,
+    /// Whether it does.
+    pub enabled: bool,
+    /// Over the name and all settings, without what it refers to.
+    pub fingerprint: String,
+    /// Tags of the resource.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// When a pipeline starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredSchedule {
+    /// `cron(…)` or `rate(…)`.
+    pub expression: String,
+    /// IANA name; UTC when absent.
+    pub timezone: Option<String>,
+    /// Whether it starts without anything new.
+    pub always: bool,
+    /// Failed runs in a row that disable it; the service's default when absent.
+    pub disable_after: Option<u32>,
+}
+
 /// What is in the account.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Observed {
     /// Component versions by resource name, in any order. Old versions may be left out once one with the desired
     /// fingerprint was seen; the highest version is always there.
     pub components: BTreeMap<String, Vec<ObservedComponent>>,
+    /// Versions of the desired workflows, in any order.
+    pub workflows: Vec<ObservedComponent>,
     /// Versions of the image recipe, in any order.
     pub recipes: Vec<ObservedRecipe>,
     /// The infrastructure configuration.
-    pub infrastructure: Option<ObservedInfrastructure>,
+    pub infrastructure: Option<ObservedConfiguration>,
+    /// The distribution configuration of that name.
+    pub distribution: Option<ObservedConfiguration>,
+    /// The pipeline of that name.
+    pub pipeline: Option<ObservedPipeline>,
     /// Image builds with the desired fingerprint, in any order.
     pub images: Vec<ObservedImage>,
 }
@@ -163,13 +260,32 @@ pub struct RecipeContent {
     pub components: Vec<(String, BTreeMap<String, String>)>,
 }
 
-/// The infrastructure configuration that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedInfrastructure {
+/// An infrastructure or distribution configuration that exists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObservedConfiguration {
     /// Its ARN.
     pub arn: String,
     /// From its tag.
     pub fingerprint: Option<String>,
+    /// The project its tag names; absent when amiforge did not make it.
+    pub project: Option<String>,
+    /// What it really says.
+    pub settings: Settings,
+}
+
+/// A pipeline that exists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObservedPipeline {
+    /// ARN, tags and settings.
+    pub configuration: ObservedConfiguration,
+    /// Image recipe it builds.
+    pub recipe: String,
+    /// Infrastructure configuration it builds on.
+    pub infrastructure: String,
+    /// Distribution configuration it uses.
+    pub distribution: Option<String>,
+    /// Scheduled runs that failed in a row.
+    pub failures: u32,
 }
 
 /// An image build with the desired fingerprint.
@@ -246,7 +362,7 @@ impl Plan {
 }
 
 /// One resource of a [`Plan`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Change {
     /// What is done.
     pub action: Action,
@@ -264,28 +380,41 @@ pub struct Change {
     /// ARN when it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
+    /// What somebody has changed by hand since amiforge wrote it last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<String>,
+    /// Whether it was made by somebody else: then it is not touched.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign: bool,
 }
 
 /// What is done to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// A new version is made.
     Create,
-    /// It is changed in place (infrastructure configuration only).
+    /// It is changed in place (what Image Builder does not version).
     Update,
     /// It is there already.
+    #[default]
     Keep,
+    /// It is deleted, once nothing refers to it any more (what Image Builder does not version).
+    Delete,
 }
 
 /// Kinds of resources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "Image Builder's own nouns")]
 pub enum Kind {
+    #[default]
     Component,
+    Workflow,
     Recipe,
     Infrastructure,
+    Distribution,
+    Pipeline,
 }
 
 impl Kind {
@@ -294,8 +423,11 @@ impl Kind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Component => "component",
+            Self::Workflow => "workflow",
             Self::Recipe => "image recipe",
             Self::Infrastructure => "infrastructure configuration",
+            Self::Distribution => "distribution configuration",
+            Self::Pipeline => "image pipeline",
         }
     }
 }

@@ -3,9 +3,10 @@
 use super::arn::{Version, build_version, resource};
 use super::error::PlanError;
 use super::model::{
-    ComponentContent, Desired, DesiredComponent, Observed, ObservedComponent, ObservedImage, ObservedInfrastructure,
-    ObservedRecipe, RecipeContent,
+    ComponentContent, Desired, DesiredComponent, Observed, ObservedComponent, ObservedImage, ObservedRecipe,
+    RecipeContent,
 };
+use super::observe_configuration::{distribution, infrastructure, pipeline};
 use crate::aws::{CallError, Cloud, tags};
 use aws_sdk_imagebuilder::types::{ComponentStatus, ComponentVersion, Filter, ImageSummary, Ownership};
 use std::collections::{BTreeMap, HashMap};
@@ -29,8 +30,12 @@ pub async fn observe(cloud: &Cloud, desired: &Desired) -> Result<Observed, PlanE
             }
         }
     }
+    observed.workflows = super::workflow::observe(cloud, desired).await?;
     observed.recipes = recipe_versions(cloud, desired).await?;
     observed.infrastructure = infrastructure(cloud, &desired.infrastructure.name).await?;
+    // Also when none is desired: one that is left over is deleted.
+    observed.distribution = distribution(cloud, &desired.recipe.resource_name).await?;
+    observed.pipeline = pipeline(cloud, &desired.recipe.resource_name).await?;
     if observed.recipes.iter().any(|recipe| recipe.fingerprint.as_deref() == Some(desired.fingerprint())) {
         observed.images = images(cloud, desired).await?;
     }
@@ -199,20 +204,6 @@ async fn recipe_content(cloud: &Cloud, arn: &str) -> Result<Option<RecipeContent
     Ok(Some(RecipeContent { components }))
 }
 
-pub(super) async fn infrastructure(cloud: &Cloud, name: &str) -> Result<Option<ObservedInfrastructure>, PlanError> {
-    let mut pages =
-        cloud.imagebuilder().list_infrastructure_configurations().filters(named(name)).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(CallError::of("ListInfrastructureConfigurations", cloud.home()))?;
-        for one in page.infrastructure_configuration_summary_list.unwrap_or_default() {
-            if let (true, Some(arn)) = (one.name.as_deref() == Some(name), one.arn) {
-                return Ok(Some(ObservedInfrastructure { arn, fingerprint: fingerprint(one.tags.as_ref()) }));
-            }
-        }
-    }
-    Ok(None)
-}
-
 /// The build version ARN of a component with that content, if there is one: the look before a repetition.
 pub(super) async fn find_component(cloud: &Cloud, desired: &DesiredComponent) -> Result<Option<String>, PlanError> {
     let versions = component_versions(cloud, desired).await?;
@@ -228,10 +219,10 @@ pub(super) async fn find_recipe(cloud: &Cloud, desired: &Desired) -> Result<Opti
 }
 
 /// The service matches names by its own rules; callers compare exactly afterwards.
-fn named(name: &str) -> Filter {
+pub(super) fn named(name: &str) -> Filter {
     Filter::builder().name("name").values(name).build()
 }
 
-fn fingerprint(tagged: Option<&HashMap<String, String>>) -> Option<String> {
+pub(super) fn fingerprint(tagged: Option<&HashMap<String, String>>) -> Option<String> {
     tagged?.get(tags::FINGERPRINT).cloned()
 }

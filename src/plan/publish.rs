@@ -1,32 +1,52 @@
 //! Carries out the creations of a plan, in order.
 
+use super::documents::{self, Uris};
 use super::error::PlanError;
 use super::fingerprint::token;
-use super::model::{Action, Change, Desired, DesiredComponent, DesiredInfrastructure, Kind, Plan, place};
-use super::observe::{find_component, find_recipe, infrastructure};
+use super::model::{Action, Change, Desired, DesiredComponent, Kind, Plan, place};
+use super::observe::{find_component, find_recipe};
+use super::publish_configuration::carry_out;
+use super::workflow;
 use crate::aws::{CallError, Cloud, tags};
 use crate::event::{Events, Stage};
+use aws_sdk_imagebuilder::operation::create_component::builders::CreateComponentFluentBuilder;
 use aws_sdk_imagebuilder::types as ib;
 use std::collections::{BTreeMap, HashMap};
-
-/// Image Builder takes documents of up to this many characters in the call itself; longer ones must lie in S3.
-const INLINE_DOCUMENT: usize = 16_000;
 
 /// The answers that mean "there is something already": looked at, then decided.
 const EXISTS: &[&str] =
     &["ResourceAlreadyExistsException", "IdempotentParameterMismatchException", "ResourceInUseException"];
 
 /// What is in the account now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Published {
     /// Component build version ARNs in run order.
     pub components: Vec<String>,
     /// Image recipe ARN.
     pub recipe: String,
+    /// Workflows in place of the service's own, in order.
+    pub workflows: Vec<PublishedWorkflow>,
     /// Infrastructure configuration ARN.
     pub infrastructure: String,
-    /// How many resources were created or updated.
+    /// Distribution configuration ARN, when there is one.
+    pub distribution: Option<String>,
+    /// Pipeline ARN, when there is one.
+    pub pipeline: Option<String>,
+    /// How many resources were created, updated or deleted.
     pub changed: usize,
+}
+
+/// A workflow of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedWorkflow {
+    /// Build version ARN; of one of AWS the newest version.
+    pub arn: String,
+    /// Parameter values.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// Test workflows that run at the same time.
+    pub parallel_group: Option<String>,
+    /// Whether the image may become available though it failed; only said for test workflows.
+    pub continue_on_failure: Option<bool>,
 }
 
 /// Creates what the plan says, components first. Safe to repeat at any point: every call carries a token that follows
@@ -36,63 +56,115 @@ pub struct Published {
 /// When a call fails, a document is too long, or somebody else has made the same version with other content.
 pub async fn publish(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Published, PlanError> {
     let desired = plan.desired();
-    check_lengths(desired)?;
-    let changes = plan.changes.iter().filter(|change| change.kind == Kind::Component);
-    let mut arns: BTreeMap<&str, String> = BTreeMap::new();
-    for change in changes {
-        let wanted = desired
-            .components
-            .iter()
-            .find(|one| one.resource_name == change.name && one.fingerprint.starts_with(&change.fingerprint));
-        let Some(wanted) = wanted else { continue };
-        let arn = if let (Some(arn), Action::Keep) = (&change.arn, change.action) {
-            arn.clone()
-        } else {
-            announce(events, change);
-            create_component(cloud, wanted, change).await?
-        };
-        arns.insert(&wanted.fingerprint, arn);
-    }
-    let components: Vec<String> =
-        desired.components.iter().filter_map(|one| arns.get(one.fingerprint.as_str()).cloned()).collect();
+    check_foreign(plan)?;
+    documents::check(cloud, plan)?;
+    let uris = documents::upload(cloud, plan).await?;
+    dry_run(cloud, plan, &uris).await?;
+    workflow::dry_run(cloud, plan).await?;
     let mut published = Published {
-        components,
-        recipe: String::new(),
-        infrastructure: String::new(),
+        components: components(cloud, plan, &uris, events).await?,
         changed: plan.changes.iter().filter(|change| change.action != Action::Keep).count(),
+        ..Published::default()
     };
+    for change in plan.changes.iter().filter(|change| change.kind == Kind::Workflow && change.action != Action::Keep) {
+        announce(events, change);
+    }
+    published.workflows = workflow::publish(cloud, plan).await?;
+    // The plan's order is the order in which they refer to each other.
     for change in &plan.changes {
-        match change.kind {
-            Kind::Component => {}
-            Kind::Recipe => published.recipe = recipe(cloud, desired, change, &published.components, events).await?,
-            Kind::Infrastructure => {
-                published.infrastructure = configure(cloud, &desired.infrastructure, change, events).await?;
+        let arn = match change.kind {
+            Kind::Component | Kind::Workflow => continue,
+            Kind::Recipe => Some(recipe(cloud, desired, change, &published.components, events).await?),
+            Kind::Infrastructure | Kind::Distribution | Kind::Pipeline => {
+                if change.action != Action::Keep {
+                    announce(events, change);
+                }
+                carry_out(cloud, desired, change, &published).await?
             }
+        };
+        match change.kind {
+            Kind::Component | Kind::Workflow => {}
+            Kind::Recipe => published.recipe = arn.unwrap_or_default(),
+            Kind::Infrastructure => published.infrastructure = arn.unwrap_or_default(),
+            Kind::Distribution => published.distribution = arn,
+            Kind::Pipeline => published.pipeline = arn,
         }
     }
     Ok(published)
 }
 
-/// Before anything is created.
-fn check_lengths(desired: &Desired) -> Result<(), PlanError> {
-    for component in &desired.components {
-        let characters = component.content.document.chars().count();
-        if characters > INLINE_DOCUMENT {
-            let component = component.name.clone();
-            return Err(PlanError::TooLong { component, characters, limit: INLINE_DOCUMENT });
+/// The components' ARNs in run order, made where they are missing.
+async fn components(cloud: &Cloud, plan: &Plan, uris: &Uris, events: &Events) -> Result<Vec<String>, PlanError> {
+    let mut arns: BTreeMap<&str, String> = BTreeMap::new();
+    for (change, wanted) in planned_components(plan) {
+        let arn = if let (Some(arn), Action::Keep) = (&change.arn, change.action) {
+            arn.clone()
+        } else {
+            announce(events, change);
+            create_component(cloud, wanted, change, uris).await?
+        };
+        arns.insert(&wanted.fingerprint, arn);
+    }
+    let used = plan.desired().components.iter();
+    Ok(used.filter_map(|one| arns.get(one.fingerprint.as_str()).cloned()).collect())
+}
+
+/// The component changes of a plan, each with what is desired.
+pub(super) fn planned_components(plan: &Plan) -> impl Iterator<Item = (&Change, &DesiredComponent)> {
+    let changes = plan.changes.iter().filter(|change| change.kind == Kind::Component);
+    changes.filter_map(|change| {
+        let mut all = plan.desired().components.iter();
+        let wanted =
+            all.find(|one| one.resource_name == change.name && one.fingerprint.starts_with(&change.fingerprint));
+        wanted.map(|wanted| (change, wanted))
+    })
+}
+
+/// Has the service check every component that will be created before the first one is: its own validator knows more than
+/// any linter, and a recipe half published is work for somebody (image-builder.md section 3, "Dry run").
+async fn dry_run(cloud: &Cloud, plan: &Plan, uris: &Uris) -> Result<(), PlanError> {
+    let created = planned_components(plan).filter(|(change, _)| change.action == Action::Create);
+    for (change, wanted) in created {
+        let answer = component_request(cloud, wanted, change, uris)
+            .dry_run(true)
+            // A token of its own: it must not be remembered as the creation.
+            .client_token(token(&["dry run", &wanted.fingerprint, &crate::clock::rfc3339(cloud.clock().now())]))
+            .send()
+            .await
+            .map_err(CallError::of("CreateComponent", cloud.home()));
+        match answer {
+            // This is how the service says yes. That it exists already is for the creation to find out.
+            Err(error) if error.fault.is(&["DryRunOperationException"]) || doubtful(&error) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
         }
     }
     Ok(())
 }
 
+/// Nothing is done when something that somebody else has made is in the way.
+fn check_foreign(plan: &Plan) -> Result<(), PlanError> {
+    let Some(change) = plan.changes.iter().find(|change| change.foreign) else { return Ok(()) };
+    Err(PlanError::Foreign {
+        kind: change.kind,
+        name: change.name.clone(),
+        arn: change.arn.clone().unwrap_or_default(),
+        project: plan.project.clone(),
+    })
+}
+
 fn announce(events: &Events, change: &Change) {
     let version = change.version.map(|version| format!(" {version}")).unwrap_or_default();
-    let verb = if change.action == Action::Update { "updating" } else { "creating" };
+    let verb = match change.action {
+        Action::Update => "updating",
+        Action::Delete => "deleting",
+        Action::Create | Action::Keep => "creating",
+    };
     events.progress(Stage::Publish, format!("{verb} {} {}{version}", change.kind.word(), change.name));
 }
 
 /// What a failed creation leads to.
-enum Next {
+pub(super) enum Next {
     /// It is there with the desired content after all.
     There(String),
     /// It is not there and may be tried once more.
@@ -100,7 +172,7 @@ enum Next {
 }
 
 /// After a failed creation: `found` is what a look into the account said.
-fn look(error: CallError, change: &Change, found: Option<String>) -> Result<Next, PlanError> {
+pub(super) fn look(error: CallError, change: &Change, found: Option<String>) -> Result<Next, PlanError> {
     if let Some(arn) = found {
         return Ok(Next::There(arn));
     }
@@ -115,25 +187,54 @@ fn look(error: CallError, change: &Change, found: Option<String>) -> Result<Next
 }
 
 /// Whether a failure calls for a look into the account at all.
-fn doubtful(error: &CallError) -> bool {
+pub(super) fn doubtful(error: &CallError) -> bool {
     error.fault.may_have_been_applied() || error.fault.is(EXISTS)
 }
 
-async fn create_component(cloud: &Cloud, wanted: &DesiredComponent, change: &Change) -> Result<String, PlanError> {
-    let error = match send_component(cloud, wanted, change).await {
+async fn create_component(
+    cloud: &Cloud,
+    wanted: &DesiredComponent,
+    change: &Change,
+    uris: &Uris,
+) -> Result<String, PlanError> {
+    let error = match send_component(cloud, wanted, change, uris).await {
         Ok(arn) => return Ok(arn),
         Err(PlanError::Call(error)) if doubtful(&error) => error,
         Err(error) => return Err(error),
     };
     match look(error, change, find_component(cloud, wanted).await?)? {
         Next::There(arn) => Ok(arn),
-        Next::Again => send_component(cloud, wanted, change).await,
+        Next::Again => send_component(cloud, wanted, change, uris).await,
     }
 }
 
-async fn send_component(cloud: &Cloud, wanted: &DesiredComponent, change: &Change) -> Result<String, PlanError> {
+async fn send_component(
+    cloud: &Cloud,
+    wanted: &DesiredComponent,
+    change: &Change,
+    uris: &Uris,
+) -> Result<String, PlanError> {
+    let token = token_of(cloud, &wanted.resource_name, change, &wanted.fingerprint, &wanted.tags);
+    let answer = component_request(cloud, wanted, change, uris)
+        .client_token(token)
+        .send()
+        .await
+        .map_err(CallError::of("CreateComponent", cloud.home()))?;
+    answer
+        .component_build_version_arn
+        .ok_or(PlanError::Answer { operation: "CreateComponent", what: "componentBuildVersionArn" })
+}
+
+fn component_request(
+    cloud: &Cloud,
+    wanted: &DesiredComponent,
+    change: &Change,
+    uris: &Uris,
+) -> CreateComponentFluentBuilder {
+    let uri = uris.get(&wanted.fingerprint).cloned();
+    let data = uri.is_none().then(|| wanted.content.document.clone());
     let supported = (!wanted.content.supported_os.is_empty()).then(|| wanted.content.supported_os.clone());
-    let answer = cloud
+    cloud
         .imagebuilder()
         .create_component()
         .name(&wanted.resource_name)
@@ -142,15 +243,9 @@ async fn send_component(cloud: &Cloud, wanted: &DesiredComponent, change: &Chang
         .change_description(format!("fingerprint {}", change.fingerprint))
         .platform(ib::Platform::from(wanted.platform.as_str()))
         .set_supported_os_versions(supported)
-        .data(&wanted.content.document)
+        .set_data(data)
+        .set_uri(uri)
         .set_tags(Some(map(&wanted.tags)))
-        .client_token(token_of(cloud, &wanted.resource_name, change, &wanted.fingerprint, &wanted.tags))
-        .send()
-        .await
-        .map_err(CallError::of("CreateComponent", cloud.home()))?;
-    answer
-        .component_build_version_arn
-        .ok_or(PlanError::Answer { operation: "CreateComponent", what: "componentBuildVersionArn" })
 }
 
 async fn recipe(
@@ -236,110 +331,7 @@ fn agent(platform: &str) -> Option<ib::AdditionalInstanceConfiguration> {
     (platform == "Linux").then(|| ib::AdditionalInstanceConfiguration::builder().systems_manager_agent(keep).build())
 }
 
-async fn configure(
-    cloud: &Cloud,
-    wanted: &DesiredInfrastructure,
-    change: &Change,
-    events: &Events,
-) -> Result<String, PlanError> {
-    match (&change.arn, change.action) {
-        (Some(arn), Action::Keep) => return Ok(arn.clone()),
-        (Some(arn), _) => {
-            announce(events, change);
-            return update_infrastructure(cloud, wanted, change, arn).await;
-        }
-        (None, _) => announce(events, change),
-    }
-    let error = match create_infrastructure(cloud, wanted, change).await {
-        Ok(arn) => return Ok(arn),
-        Err(PlanError::Call(error)) if doubtful(&error) => error,
-        Err(error) => return Err(error),
-    };
-    let known = infrastructure(cloud, &wanted.name).await?;
-    let same = known.filter(|known| known.fingerprint.as_deref() == Some(&wanted.fingerprint));
-    match look(error, change, same.map(|known| known.arn))? {
-        Next::There(arn) => Ok(arn),
-        Next::Again => create_infrastructure(cloud, wanted, change).await,
-    }
-}
-
-async fn create_infrastructure(
-    cloud: &Cloud,
-    wanted: &DesiredInfrastructure,
-    change: &Change,
-) -> Result<String, PlanError> {
-    let answer = cloud
-        .imagebuilder()
-        .create_infrastructure_configuration()
-        .name(&wanted.name)
-        .set_instance_types(listed(&wanted.instance_types))
-        .instance_profile_name(&wanted.instance_profile)
-        .set_subnet_id(wanted.subnet.clone())
-        .set_security_group_ids(listed(&wanted.security_groups))
-        .set_logging(logging(wanted))
-        .terminate_instance_on_failure(true)
-        .instance_metadata_options(metadata_options())
-        .set_resource_tags(Some(map(&wanted.resource_tags)))
-        .set_tags(Some(map(&wanted.tags)))
-        .client_token(token_of(cloud, &wanted.name, change, &wanted.fingerprint, &wanted.tags))
-        .send()
-        .await
-        .map_err(CallError::of("CreateInfrastructureConfiguration", cloud.home()))?;
-    answer.infrastructure_configuration_arn.ok_or(PlanError::Answer {
-        operation: "CreateInfrastructureConfiguration",
-        what: "infrastructureConfigurationArn",
-    })
-}
-
-/// Replaces the settings, then the tags: an interruption between the two is repaired by the next run.
-async fn update_infrastructure(
-    cloud: &Cloud,
-    wanted: &DesiredInfrastructure,
-    change: &Change,
-    arn: &str,
-) -> Result<String, PlanError> {
-    // The time is in the token because going back to earlier settings is a new update, not the earlier one again;
-    // the call replaces everything, so doing it twice does no harm.
-    let occasion = format!("update {} {}", wanted.name, crate::clock::rfc3339(cloud.clock().now()));
-    cloud
-        .imagebuilder()
-        .update_infrastructure_configuration()
-        .infrastructure_configuration_arn(arn)
-        .set_instance_types(listed(&wanted.instance_types))
-        .instance_profile_name(&wanted.instance_profile)
-        .set_subnet_id(wanted.subnet.clone())
-        .set_security_group_ids(listed(&wanted.security_groups))
-        .set_logging(logging(wanted))
-        .terminate_instance_on_failure(true)
-        .instance_metadata_options(metadata_options())
-        .set_resource_tags(Some(map(&wanted.resource_tags)))
-        .client_token(token_of(cloud, &occasion, change, &wanted.fingerprint, &wanted.tags))
-        .send()
-        .await
-        .map_err(CallError::of("UpdateInfrastructureConfiguration", cloud.home()))?;
-    cloud
-        .imagebuilder()
-        .tag_resource()
-        .resource_arn(arn)
-        .set_tags(Some(map(&wanted.tags)))
-        .send()
-        .await
-        .map_err(CallError::of("TagResource", cloud.home()))?;
-    Ok(arn.to_owned())
-}
-
-fn logging(wanted: &DesiredInfrastructure) -> Option<ib::Logging> {
-    let bucket = wanted.log_bucket.as_ref()?;
-    let s3 = ib::S3Logs::builder().s3_bucket_name(bucket).s3_key_prefix(&wanted.name).build();
-    Some(ib::Logging::builder().s3_logs(s3).build())
-}
-
-/// Tokens required, one hop: build instances need no more (image-builder.md section 8 says to set both).
-fn metadata_options() -> ib::InstanceMetadataOptions {
-    ib::InstanceMetadataOptions::builder().http_tokens("required").http_put_response_hop_limit(1).build()
-}
-
-fn token_of(
+pub(super) fn token_of(
     cloud: &Cloud,
     name: &str,
     change: &Change,
@@ -356,15 +348,15 @@ fn token_of(
 }
 
 /// The service refuses empty descriptions.
-fn described(text: &str) -> Option<String> {
+pub(super) fn described(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn listed(items: &[String]) -> Option<Vec<String>> {
+pub(super) fn listed(items: &[String]) -> Option<Vec<String>> {
     (!items.is_empty()).then(|| items.to_vec())
 }
 
-fn map(tagged: &BTreeMap<String, String>) -> HashMap<String, String> {
+pub(super) fn map(tagged: &BTreeMap<String, String>) -> HashMap<String, String> {
     tagged.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 

@@ -194,7 +194,8 @@ async fn whatever_call_fails_the_next_run_ends_with_one_version_of_each() {
 #[tokio::test(start_paused = true)]
 async fn a_document_that_is_too_long_is_refused_before_anything_is_made() {
     let house = House::new();
-    let long = of(&[("a", &document("x")), ("b", &document(&"x".repeat(INLINE_DOCUMENT)))], PARENT);
+    let long =
+        of(&[("a", &document("x")), ("b", &document(&"x".repeat(super::super::documents::INLINE_DOCUMENT)))], PARENT);
     let error = house.publish(&long).await.unwrap_err();
     assert!(matches!(&error, PlanError::TooLong { component, .. } if component == "b"), "{error}");
     assert!(house.there(&long).await.is_empty());

@@ -1,7 +1,7 @@
 //! What can only be told by looking at several files: components that do not exist or do not fit, baselines, names that
 //! become the same.
 
-use super::{ComponentUse, EnvironmentConfig, Project, Recipe, codes, names, patching};
+use super::{ComponentUse, EnvironmentConfig, Project, Recipe, codes, lineage, names, patching, workflows};
 use crate::component::modules::Platform;
 use crate::component::rules::{self, Target};
 use crate::component::{self, Document};
@@ -42,6 +42,8 @@ pub(super) fn project(project: &Project, found: &mut Vec<Diagnostic>) {
     baselines(project, found);
     not_kept_out(project, found);
     collisions(project, found);
+    lineage::check(project, found);
+    workflows::check(project, found);
     platforms(project, found);
     // In a project with faults a recipe may be missing, or name something else than it means.
     if !found.iter().any(|finding| finding.severity == Severity::Error) {
@@ -93,8 +95,11 @@ pub(crate) fn common_target(project: &Project) -> Target {
     }
     accounts.remove("");
     Target {
-        // `publish` sends documents as text.
-        inline: true,
+        // Without a bucket for them `publish` sends documents as text.
+        inline: !project
+            .environments
+            .values()
+            .any(|environment| matches!(environment, EnvironmentConfig::Aws(aws) if aws.document_bucket.is_some())),
         old_awstoe: project.lint.old_awstoe,
         accounts: accounts.into_iter().collect(),
         ..Target::default()

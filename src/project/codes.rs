@@ -28,6 +28,8 @@ pub(super) const RULE: &str = "P023";
 pub(super) const UNUSED: &str = "P024";
 pub(super) const PATCHING: &str = "P025";
 pub(super) const NOT_KEPT_OUT: &str = "P026";
+pub(super) const SCHEDULE: &str = "P027";
+pub(super) const WORKFLOW: &str = "P028";
 
 /// The entries of the P codes.
 pub const ENTRIES: &[Entry] = &[
@@ -203,5 +205,22 @@ pub const ENTRIES: &[Entry] = &[
                       has for it: pins of apt, excludes of dnf, locks of zypper, KB numbers on Windows. zypper knows exact \
                       editions and no ranges, Windows no bulletin ids. The scan of the new image still judges by the entry, so \
                       a build may end in a candidate that the gate `rejected` does not let pass.",
+    },
+    Entry {
+        code: SCHEDULE,
+        title: "not a schedule or not a time zone",
+        explanation: "A pipeline starts by a schedule of EventBridge: cron(minutes hours day-of-month month day-of-week year) \
+                      with exactly one of the two days given as ?, names of months and days in capitals, or rate(7 days). Image \
+                      Builder refuses the five-field form. Time zones are IANA names such as Europe/Berlin; without one the \
+                      times are UTC.",
+    },
+    Entry {
+        code: WORKFLOW,
+        title: "a workflow cannot be used",
+        explanation: "A recipe with `workflows` has none of Image Builder's own: one build workflow has to be listed, test \
+                      workflows when the recipe has tests, at most one for the distribution, ten in all. Own ones are documents \
+                      in workflows/build, workflows/test and workflows/distribution; those of AWS begin with aws/, for example \
+                      aws/build/build-image. Image Builder runs them with a role, `infrastructure.execution_role` of the \
+                      environment. The documents are checked as the service checks them.",
     },
 ];

@@ -1,7 +1,7 @@
 //! Reading a project from its folder.
 
 use super::fields::Findings;
-use super::{ComponentSource, Project, Recipe, builtin, check, codes, patching, recipe, settings};
+use super::{ComponentSource, Project, Recipe, WorkflowKind, builtin, check, codes, patching, recipe, settings};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -67,6 +67,7 @@ pub fn load_all(root: &Path) -> Result<Loaded, Vec<Diagnostic>> {
         recipes,
         components: builtin::components(),
         partials: builtin::partials(),
+        workflows: BTreeMap::new(),
         baselines: BTreeMap::new(),
         warnings: vec![],
     };
@@ -76,6 +77,14 @@ pub fn load_all(root: &Path) -> Result<Loaded, Vec<Diagnostic>> {
     }
     for (name, source) in folder(root, "baselines", &[".yaml", ".json"], &mut found) {
         unique(project.baselines.insert(name, Arc::clone(&source)).as_ref(), &source, "baseline", &mut found);
+    }
+    for kind in WorkflowKind::ALL {
+        for (name, source) in folder(root, &format!("workflows/{}", kind.folder()), &[".yaml"], &mut found) {
+            let mut out = Findings::new(&source);
+            settings::check_name(&name, Span::default(), "workflow", false, &mut out);
+            found.append(&mut out.into_list());
+            project.workflows.insert((kind, name), source);
+        }
     }
     check::project(&project, &mut found);
     Ok(Loaded { project, found })

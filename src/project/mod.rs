@@ -11,6 +11,7 @@ mod duration;
 mod fields;
 mod gates;
 mod init;
+pub mod lineage;
 mod lint;
 mod load;
 mod model;
@@ -18,11 +19,13 @@ pub mod names;
 mod os;
 mod parent;
 pub(crate) mod patching;
+mod pipeline;
 mod recipe;
 pub mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod workflows;
 
 pub use codes::ENTRIES;
 pub use init::{InitError, InitReport, init};

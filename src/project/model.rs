@@ -27,6 +27,8 @@ pub struct Project {
     pub components: BTreeMap<String, ComponentSource>,
     /// Pieces that templates include with `{{> name}}`, by name; the project's own shadow the built-in ones.
     pub partials: BTreeMap<String, Arc<SourceFile>>,
+    /// Workflow documents, by what they are for and their name.
+    pub workflows: BTreeMap<(WorkflowKind, String), Arc<SourceFile>>,
     /// Patch baselines of `baselines/` by name (JSON or YAML text as read).
     pub baselines: BTreeMap<String, Arc<SourceFile>>,
     /// What is doubtful but not refused; errors never get this far.
@@ -101,6 +103,23 @@ pub struct AwsConfig {
     pub log_bucket: Option<String>,
     /// Launch template and parameter targets.
     pub targets: Vec<Target>,
+    /// Role that Image Builder takes for custom workflows: a name or an ARN.
+    pub execution_role: Option<String>,
+    /// Bucket for documents that are too long for a call.
+    pub document_bucket: Option<String>,
+    /// Where builds leave images beyond the home Region.
+    pub distribution: Option<Distribution>,
+}
+
+/// What a build does with a finished image by itself, before anything is approved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Distribution {
+    /// Regions that get a copy beside the home Region, so that a promotion need not wait for one.
+    pub regions: Vec<String>,
+    /// Accounts that may launch the image.
+    pub accounts: Vec<String>,
+    /// Key that copies are encrypted with, by Region; a Region's default key when absent.
+    pub kms_keys: BTreeMap<String, String>,
 }
 
 /// One account and Region.
@@ -159,12 +178,100 @@ pub struct Recipe {
     pub root_volume: RootVolume,
     /// Gate policy.
     pub gates: Gates,
+    /// Workflows that take the place of the service's own; empty: those of the service.
+    pub workflows: Vec<WorkflowUse>,
+    /// A pipeline of Image Builder for this recipe.
+    pub pipeline: Option<Pipeline>,
     /// What a promotion moves; templates with `{{ name }}`, `{{ arch }}`, `{{ channel }}`.
     pub promote: Promote,
     /// The file.
     pub source: Arc<SourceFile>,
     /// Where the recipe's name stands.
     pub span: Span,
+}
+
+/// What a workflow is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "Image Builder's own nouns")]
+pub enum WorkflowKind {
+    Build,
+    Test,
+    Distribution,
+}
+
+impl WorkflowKind {
+    /// All of them, in the order in which they run.
+    pub const ALL: [Self; 3] = [Self::Build, Self::Test, Self::Distribution];
+
+    /// The word in references, folders and ARNs.
+    #[must_use]
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Test => "test",
+            Self::Distribution => "distribution",
+        }
+    }
+
+    /// The service's word for the type.
+    #[must_use]
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::Build => "BUILD",
+            Self::Test => "TEST",
+            Self::Distribution => "DISTRIBUTION",
+        }
+    }
+}
+
+/// A workflow in a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowUse {
+    /// What it is for.
+    pub kind: WorkflowKind,
+    /// Its name.
+    pub name: String,
+    /// Whether it is one of AWS.
+    pub managed: bool,
+    /// Parameters, as the service takes them.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// Test workflows that run at the same time.
+    pub parallel_group: Option<String>,
+    /// Whether the image may become available though this test workflow failed.
+    pub continue_on_failure: bool,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A pipeline of Image Builder: builds without amiforge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipeline {
+    /// When it starts; only by hand when absent.
+    pub schedule: Option<Schedule>,
+    /// Whether it starts by itself.
+    pub enabled: bool,
+}
+
+/// When a pipeline starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// `cron(…)` or `rate(…)`.
+    pub expression: String,
+    /// IANA name; UTC when absent.
+    pub timezone: Option<String>,
+    /// Under which condition.
+    pub start: StartCondition,
+    /// Failed runs in a row after which the service disables the pipeline.
+    pub disable_after: Option<u32>,
+}
+
+/// When a scheduled run takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartCondition {
+    /// Only if a component or the parent image has a newer version.
+    WhenUpdated,
+    /// Every time.
+    Always,
 }
 
 /// Operating systems amiforge knows.
@@ -204,8 +311,24 @@ pub enum ParentReference {
     Ssm(String),
     /// An AMI id.
     Ami(String),
-    /// An Image Builder image ARN.
+    /// An Image Builder image ARN; with `x` for the newest version.
     Image(String),
+    /// The newest AMI whose name fits a pattern. Whoever may use any name is no parent: the owner is part of it.
+    Named {
+        /// With `*` and `?`.
+        pattern: String,
+        /// An account, or `self`, `amazon`, `aws-marketplace`.
+        owner: String,
+    },
+    /// An image of another recipe of the project.
+    Recipe {
+        /// Its name.
+        recipe: String,
+        /// The channel whose release is meant; the newest image of the project's files when absent.
+        channel: Option<String>,
+        /// Where it is named.
+        span: Span,
+    },
 }
 
 /// How the local environment makes a parent image; paths are relative to the project.

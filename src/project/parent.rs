@@ -8,7 +8,11 @@ use crate::yaml::Node;
 use std::path::PathBuf;
 
 /// The keys of which one says what to start from.
-pub(super) const REFERENCES: [&str; 3] = ["ssm", "ami", "image"];
+pub(super) const REFERENCES: [&str; 5] = ["ssm", "ami", "image", "name", "recipe"];
+/// Who may own a parent that is found by its name, beside an account: owner aliases of DescribeImages.
+pub(super) const OWNERS: [&str; 3] = ["self", "amazon", "aws-marketplace"];
+/// Most characters of an AMI's name, which a pattern cannot exceed either (image-builder.md 9.1).
+pub(super) const LONGEST_PATTERN: usize = 128;
 
 /// Reads `parent`.
 pub(super) fn read(node: &Node, os: Option<Os>, architectures: &[Arch], out: &mut Findings) -> Option<Parent> {
@@ -16,8 +20,16 @@ pub(super) fn read(node: &Node, os: Option<Os>, architectures: &[Arch], out: &mu
     let local = fields.take("local").and_then(|node| local(node, os, out));
     let given: Vec<(&str, &Node)> =
         REFERENCES.into_iter().filter_map(|key| fields.take(key).map(|node| (key, node))).collect();
+    let further = Further { owner: fields.take("owner"), channel: fields.take("channel") };
     fields.finish(out);
+    further.check(node, &given, out);
     match given.as_slice() {
+        [(key @ ("name" | "recipe"), value)] => {
+            let text = text(value, &format!("parent.{key}"), out)?;
+            let reference =
+                if *key == "name" { further.named(text, value, out) } else { further.recipe(text, value, out) };
+            reference.map(|reference| Parent { reference, local })
+        }
         [(key, value)] => {
             let text = text(value, &format!("parent.{key}"), out)?;
             reference(key, text, value, architectures, out).map(|reference| Parent { reference, local })
@@ -26,7 +38,10 @@ pub(super) fn read(node: &Node, os: Option<Os>, architectures: &[Arch], out: &mu
             let span = node.entries().and_then(<[_]>::first).map_or(node.span, |(key, _)| key.span);
             let found =
                 out.error(codes::PARENT, span, "`parent` does not say which image to start from", "no reference");
-            found.help.push("give one of `ssm`, `ami` and `image`; AWS needs it, `local` only adds to it".to_owned());
+            found.help.push(
+                "give one of `ssm`, `ami`, `image`, `name` and `recipe`; AWS needs it, `local` only adds to it"
+                    .to_owned(),
+            );
             None
         }
         [_, (key, second), ..] => {
@@ -35,10 +50,64 @@ pub(super) fn read(node: &Node, os: Option<Os>, architectures: &[Arch], out: &mu
                 codes::PARENT,
                 span,
                 "`parent` has more than one reference",
-                "one of ssm, ami and image is enough",
+                "one of ssm, ami, image, name and recipe is enough",
             );
             None
         }
+    }
+}
+
+/// What goes with one kind of reference only.
+struct Further<'a> {
+    owner: Option<&'a Node>,
+    channel: Option<&'a Node>,
+}
+
+impl Further<'_> {
+    fn check(&self, node: &Node, given: &[(&str, &Node)], out: &mut Findings) {
+        let has = |key: &str| given.iter().any(|(known, _)| *known == key);
+        for (key, value, with) in [("owner", self.owner, "name"), ("channel", self.channel, "recipe")] {
+            if let (Some(value), false) = (value, has(with)) {
+                let span = node.entry(key).map_or(value.span, |(name, _)| name.span);
+                out.error(
+                    codes::PARENT,
+                    span,
+                    format!("`parent.{key}` belongs to `{with}`"),
+                    format!("there is no `{with}`"),
+                );
+            }
+        }
+    }
+
+    fn named(&self, pattern: String, node: &Node, out: &mut Findings) -> Option<ParentReference> {
+        let Some(owner) = self.owner else {
+            let found = out.error(codes::PARENT, node.span, "`parent.name` needs `parent.owner`", "whose image?");
+            found.notes.push("everybody can publish an AMI under any name, with anything in it".to_owned());
+            found.help.push("the publisher's account in quotes, `self` or `amazon`".to_owned());
+            return None;
+        };
+        let owner_text = text(owner, "parent.owner", out)?;
+        let account = owner_text.len() == 12 && owner_text.bytes().all(|b| b.is_ascii_digit());
+        if !account && !OWNERS.contains(&owner_text.as_str()) {
+            let message = format!("`{owner_text}` cannot own the parent image");
+            let found = out.error(codes::PARENT, owner.span, message, "neither an account nor an alias");
+            found.help.push(format!("twelve digits in quotes, or one of {}", list(&OWNERS)));
+            return None;
+        }
+        if pattern.is_empty() || pattern.chars().count() > LONGEST_PATTERN {
+            let message = format!("a pattern of AMI names has 1 to {LONGEST_PATTERN} characters");
+            out.error(codes::PARENT, node.span, message, "no AMI can be called so");
+            return None;
+        }
+        Some(ParentReference::Named { pattern, owner: owner_text })
+    }
+
+    fn recipe(&self, recipe: String, node: &Node, out: &mut Findings) -> Option<ParentReference> {
+        let channel = match self.channel {
+            Some(channel) => Some(text(channel, "parent.channel", out)?),
+            None => None,
+        };
+        Some(ParentReference::Recipe { recipe, channel, span: node.span })
     }
 }
 

@@ -3,7 +3,9 @@
 
 use super::fields::{Fields, Findings, scalar, text};
 use super::settings::check_name;
-use super::{Arch, ComponentUse, Gates, Os, Promote, Recipe, RootVolume, codes, gates, parent, patching};
+use super::{
+    Arch, ComponentUse, Gates, Os, Promote, Recipe, RootVolume, codes, gates, parent, patching, pipeline, workflows,
+};
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Kind, Node, Style};
 use std::collections::BTreeMap;
@@ -37,6 +39,8 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
     check_uses(&build, &test, out);
     let root_volume = fields.take("root_volume").map_or_else(|| volume_default(os), |node| volume(node, os, out));
     let gates = gates(&mut fields, test.is_empty(), span, out);
+    let workflows = workflows::read(&mut fields, out);
+    let pipeline = fields.take("pipeline").and_then(|node| pipeline::read(node, out));
     let promote = fields.take("promote").map_or_else(promote_default, |node| promote(node, out));
     fields.not_yet("waivers", out);
     fields.finish(out);
@@ -53,6 +57,8 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
         patch_overrides,
         root_volume,
         gates,
+        workflows,
+        pipeline,
         promote,
         source: Arc::clone(source),
         span,

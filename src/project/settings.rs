@@ -1,7 +1,9 @@
 //! `amiforge.yaml`: the project's name, its environments, channels and tags.
 
 use super::fields::{Fields, Findings, text};
-use super::{AwsConfig, Channel, EnvironmentConfig, LintConfig, LocalConfig, Location, Target, codes, lint, names};
+use super::{
+    AwsConfig, Channel, Distribution, EnvironmentConfig, LintConfig, LocalConfig, Location, Target, codes, lint, names,
+};
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Node};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +125,9 @@ fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
         security_groups: vec![],
         log_bucket: None,
         targets: home.iter().map(|home| Target { location: home.clone(), role: role.clone() }).collect(),
+        execution_role: None,
+        document_bucket: None,
+        distribution: None,
     };
     if let Some(node) = fields.take("infrastructure") {
         infrastructure(node, &fields.path("infrastructure"), &mut config, out);
@@ -130,6 +135,10 @@ fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
     let path = fields.path("targets");
     if let Some(node) = fields.take("targets") {
         config.targets = targets(node, &path, out);
+    }
+    let path = fields.path("distribution");
+    if let Some(node) = fields.take("distribution") {
+        config.distribution = distribution(node, &path, &config.home, out);
     }
     fields.finish(out);
     home.is_some().then_some(config)
@@ -153,6 +162,8 @@ fn infrastructure(node: &Node, path: &str, config: &mut AwsConfig, out: &mut Fin
     config.subnet = fields.text("subnet", out);
     config.security_groups = fields.texts("security_groups", out).into_iter().map(|(text, _)| text).collect();
     config.log_bucket = fields.text("log_bucket", out);
+    config.document_bucket = fields.text("document_bucket", out);
+    config.execution_role = fields.text("execution_role", out);
     // A subnet requires security groups (image-builder.md 8); groups alone belong to an unknown network.
     if config.subnet.is_some() == config.security_groups.is_empty() {
         let (has, lacks) =
@@ -197,6 +208,58 @@ fn targets(node: &Node, path: &str, out: &mut Findings) -> Vec<Target> {
     targets
 }
 
+/// What builds do with finished images. The home Region always has one and is not named.
+fn distribution(node: &Node, path: &str, home: &Location, out: &mut Findings) -> Option<Distribution> {
+    let mut fields = Fields::new(node, path, true, out)?;
+    let mut read = Distribution::default();
+    let (regions_path, accounts_path) = (fields.path("regions"), fields.path("accounts"));
+    for node in fields.list("regions", out) {
+        let Some(region) = region(node, &regions_path, out) else { continue };
+        if region == home.region {
+            let found =
+                out.error(codes::TWICE, node.span, format!("{region} is the home Region"), "has the image anyway");
+            found.help.push("leave it out".to_owned());
+        } else if read.regions.contains(&region) {
+            out.error(codes::TWICE, node.span, format!("{region} stands here twice"), "again here");
+        } else {
+            read.regions.push(region);
+        }
+    }
+    for node in fields.list("accounts", out) {
+        let Some(account) = text(node, &accounts_path, out).and_then(|text| twelve_digits(text, node.span, out)) else {
+            continue;
+        };
+        if read.accounts.contains(&account) {
+            out.error(codes::TWICE, node.span, format!("account {account} stands here twice"), "again here");
+        } else {
+            read.accounts.push(account);
+        }
+    }
+    if let Some(node) = fields.take("kms_keys") {
+        read.kms_keys = keys(node, &fields.path("kms_keys"), &read.regions, out);
+    }
+    fields.finish(out);
+    Some(read)
+}
+
+/// Keys by Region. The AMI in the home Region is encrypted by the recipe's volume, never by a distribution
+/// (image-builder.md 9.1).
+fn keys(node: &Node, path: &str, regions: &[String], out: &mut Findings) -> BTreeMap<String, String> {
+    let mut keys = BTreeMap::new();
+    let Some(entries) = Fields::new(node, path, true, out).and(node.entries()) else { return keys };
+    for (name, value) in entries {
+        let (Some(region), Some(key)) = (text(name, path, out), text(value, path, out)) else { continue };
+        if regions.contains(&region) {
+            keys.insert(region, key);
+        } else {
+            let known: Vec<&str> = regions.iter().map(String::as_str).collect();
+            let message = format!("`{region}` is not one of the Regions that get a copy");
+            out.unknown(codes::NOT_ALLOWED, name.span, message, &region, &known);
+        }
+    }
+    keys
+}
+
 /// The items of a list that may not be empty.
 fn list<'a>(node: &'a Node, path: &str, out: &mut Findings) -> &'a [Node] {
     match node.items() {
@@ -215,11 +278,14 @@ fn list<'a>(node: &'a Node, path: &str, out: &mut Findings) -> &'a [Node] {
 fn account(fields: &mut Fields<'_>, out: &mut Findings) -> Option<String> {
     let node = fields.required("account", out)?;
     let path = fields.path("account");
-    let text = text(node, &path, out)?;
+    twelve_digits(text(node, &path, out)?, node.span, out)
+}
+
+fn twelve_digits(text: String, span: Span, out: &mut Findings) -> Option<String> {
     if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Some(text);
     }
-    out.error(codes::LOCATION, node.span, format!("`{text}` is not an account: twelve digits are"), "not an account");
+    out.error(codes::LOCATION, span, format!("`{text}` is not an account: twelve digits are"), "not an account");
     None
 }
 

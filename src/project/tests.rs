@@ -431,7 +431,7 @@ fn a_component_in_no_recipe_is_pointed_out() {
 
 #[test]
 fn every_code_is_explained_and_used_here() {
-    let text = [include_str!("tests.rs"), include_str!("patching_tests.rs")].concat();
+    let text = [include_str!("tests.rs"), include_str!("patching_tests.rs"), include_str!("pipeline.rs")].concat();
     for entry in ENTRIES {
         assert!(text.contains(entry.code), "{} is not tested", entry.code);
     }

@@ -51,6 +51,7 @@ impl House {
             components: BTreeMap::new(),
             partials: BTreeMap::new(),
             warnings: vec![],
+            workflows: BTreeMap::new(),
             baselines: BTreeMap::new(),
         };
         let house = Self { local, project, promotions: AtomicU64::new(0), cloud, _folder: folder };

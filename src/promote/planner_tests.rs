@@ -29,6 +29,7 @@ fn project() -> Project {
         recipes: BTreeMap::new(),
         components: BTreeMap::new(),
         partials: BTreeMap::new(),
+        workflows: BTreeMap::new(),
         baselines: BTreeMap::new(),
         warnings: vec![],
     }

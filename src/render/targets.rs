@@ -25,6 +25,10 @@ pub(super) fn parent(recipe: &Recipe, arch: Arch) -> Result<ParentReference, Box
         ParentReference::Ssm(text) => ParentReference::Ssm(fill(text)?),
         ParentReference::Ami(text) => ParentReference::Ami(fill(text)?),
         ParentReference::Image(text) => ParentReference::Image(fill(text)?),
+        ParentReference::Named { pattern, owner } => {
+            ParentReference::Named { pattern: fill(pattern)?, owner: owner.clone() }
+        }
+        other @ ParentReference::Recipe { .. } => other.clone(),
     })
 }
 

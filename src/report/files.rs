@@ -127,6 +127,11 @@ impl Rendered {
             parent: match &rendered.parent {
                 ParentReference::Ssm(name) => format!("ssm:{name}"),
                 ParentReference::Ami(id) | ParentReference::Image(id) => id.clone(),
+                ParentReference::Named { pattern, owner } => format!("the newest AMI of {owner} named {pattern}"),
+                ParentReference::Recipe { recipe, channel: Some(channel), .. } => {
+                    format!("what channel {channel} of recipe {recipe} points to")
+                }
+                ParentReference::Recipe { recipe, .. } => format!("the newest image of recipe {recipe}"),
             },
             components: rendered.components.iter().map(document).collect(),
         }

@@ -27,13 +27,41 @@ pub fn plan(plan: &Plan) -> String {
     let _ = writeln!(text, "  {}", image_line(&plan.image));
     let created = plan.changes.iter().filter(|change| change.action == Action::Create).count();
     let updated = plan.changes.iter().filter(|change| change.action == Action::Update).count();
-    let kept = plan.changes.len() - created - updated;
+    let deleted = plan.changes.iter().filter(|change| change.action == Action::Delete).count();
+    let kept = plan.changes.len() - created - updated - deleted;
+    let gone = if deleted > 0 { format!(", {deleted} to delete") } else { String::new() };
     let _ = match (plan.is_empty(), plan.publishes_nothing()) {
         (true, _) => writeln!(text, "\nNothing to create: everything is there already."),
         (false, true) => writeln!(text, "\nThe resources are there already; the image is not."),
-        (false, false) => writeln!(text, "\n{created} to create, {updated} to update, {kept} kept."),
+        (false, false) => writeln!(text, "\n{created} to create, {updated} to update{gone}, {kept} kept."),
     };
     text
+}
+
+/// What `plan --all` prints: a plan after the other, then what it comes to.
+#[must_use]
+pub fn plans(plans: &[Plan]) -> String {
+    let mut text: String = plans.iter().map(|plan| self::plan(plan) + "\n").collect();
+    let with_changes = plans.iter().filter(|plan| !plan.is_empty()).count();
+    let drifted = plans.iter().flat_map(|plan| &plan.changes).filter(|change| !change.drift.is_empty()).count();
+    let _ = write!(text, "{} images: {with_changes} with something to do", plans.len());
+    let _ = if drifted > 0 { writeln!(text, ", {drifted} resources changed by hand.") } else { writeln!(text, ".") };
+    text
+}
+
+/// The plans of several images as JSON.
+#[derive(Debug, serde::Serialize)]
+pub struct Plans<'a> {
+    schema: &'static str,
+    plans: &'a [Plan],
+}
+
+impl<'a> Plans<'a> {
+    /// The document about these plans.
+    #[must_use]
+    pub fn new(plans: &'a [Plan]) -> Self {
+        Self { schema: "amiforge.plans/1", plans }
+    }
 }
 
 /// One line of a plan: what is done to which resource, and why.
@@ -42,6 +70,7 @@ pub fn change_line(change: &Change) -> String {
     let sign = match change.action {
         Action::Create => '+',
         Action::Update => '~',
+        Action::Delete => '-',
         Action::Keep => '=',
     };
     let version = change.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));

@@ -19,7 +19,7 @@ pub use baseline::{baseline, baseline_json, baselines};
 pub use cache::{Listed, Pruned, cache_list, cache_prune, parse_size, size};
 pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
-pub use image::{change_line, channels, closing, plan, verdicts, word};
+pub use image::{Plans, change_line, channels, closing, plan, plans, verdicts, word};
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]

@@ -17,13 +17,16 @@ use std::path::PathBuf;
 pub fn published(published: &Published) -> String {
     let mut text = match published.changed {
         0 => "Nothing to do: everything was published already.\n".to_owned(),
-        1 => "1 resource created.\n".to_owned(),
-        count => format!("{count} resources created.\n"),
+        1 => "1 resource changed.\n".to_owned(),
+        count => format!("{count} resources changed.\n"),
     };
     for arn in &published.components {
         let _ = writeln!(text, "  {arn}");
     }
-    let _ = writeln!(text, "  {}\n  {}", published.recipe, published.infrastructure);
+    let rest = [Some(&published.recipe), Some(&published.infrastructure), published.distribution.as_ref()];
+    for arn in rest.into_iter().chain([published.pipeline.as_ref()]).flatten() {
+        let _ = writeln!(text, "  {arn}");
+    }
     text
 }
 

@@ -6,7 +6,7 @@ use crate::consume::ConsumeError;
 use crate::diagnostic::Diagnostic;
 use crate::evidence::EvidenceError;
 use crate::gate::Verdict;
-use crate::plan::PlanError;
+use crate::plan::{PlanError, SavedError};
 use crate::promote::{PromoteError, Release};
 use std::path::PathBuf;
 
@@ -30,6 +30,9 @@ pub enum RunError {
     /// Planning or publishing.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Carrying out a plan from a file.
+    #[error(transparent)]
+    Saved(#[from] SavedError),
     /// Building or testing.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -59,6 +62,18 @@ pub enum RunError {
     NoCandidate {
         /// Recipe.
         recipe: String,
+        /// Architecture.
+        arch: String,
+    },
+    /// The image it starts from is not built yet.
+    #[error(
+        "recipe `{recipe}` starts from recipe `{base}` ({arch}), of which there is no image with the fingerprint of the project's files"
+    )]
+    NoBase {
+        /// Recipe.
+        recipe: String,
+        /// The recipe it starts from.
+        base: String,
         /// Architecture.
         arch: String,
     },

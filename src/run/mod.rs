@@ -5,10 +5,12 @@
 
 mod channel;
 mod error;
+mod saved;
 mod stages;
 
 use channel::holder;
 pub use error::RunError;
+pub use saved::{plans, publish_saved};
 pub use stages::{Candidate, Judged, Work, inventory};
 
 use crate::build::Built;

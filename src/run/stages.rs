@@ -3,6 +3,7 @@
 use super::error::RunError;
 use crate::aws::Cloud;
 use crate::build::{self, BuildOptions, Built};
+use crate::consume;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Ending, Events, Stage};
 use crate::evidence::{self, CollectRequest, Collected, Evidence, EvidenceError};
@@ -10,8 +11,7 @@ use crate::gate::{self, Verdict};
 use crate::patch::collect::Scope;
 use crate::patch::{self, DiffError, Inventory, PackageDiff};
 use crate::plan::{self, Action, ImagePlan, Plan};
-use crate::project::{Arch, Channel, Project, Recipe};
-
+use crate::project::{Arch, Channel, ParentReference, Project, Recipe};
 use crate::render::{self, RenderedRecipe};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
@@ -102,17 +102,49 @@ impl Work<'_> {
     }
 
     async fn compare(&self, rendered: &RenderedRecipe) -> Result<Plan, RunError> {
-        let parent = self.cloud.parent_id(rendered, self.recipe.parent.local.as_ref()).await?;
+        let parent = match self.image_of_recipe(rendered).await? {
+            Some(ami) => ami,
+            None => self.cloud.parent_id(rendered, self.recipe.parent.local.as_ref()).await?,
+        };
         let desired = plan::desired(self.project, rendered, self.recipe, self.cloud.config(), &parent);
         let observed = plan::observe(self.cloud, &desired).await?;
         Ok(plan::diff(&desired, &observed))
     }
 
+    /// The parent, when it is an image of another recipe of the project.
+    async fn image_of_recipe(&self, rendered: &RenderedRecipe) -> Result<Option<String>, RunError> {
+        let ParentReference::Recipe { recipe, channel, .. } = &rendered.parent else { return Ok(None) };
+        let Some(base) = self.project.recipes.get(recipe) else {
+            let (recipe, base) = (self.recipe.name.clone(), recipe.clone());
+            return Err(RunError::NoBase { recipe, base, arch: self.arch.name().to_owned() });
+        };
+        if let Some(channel) = channel {
+            let ami = consume::resolve(self.cloud, self.project, base, self.arch, channel).await?;
+            self.cloud.check_parent(rendered, &ami).await?;
+            return Ok(Some(ami));
+        }
+        let work = Work { recipe: base, ..*self };
+        let base_rendered = work.check(&Events::none())?;
+        // A base may start from another one.
+        match Box::pin(work.candidate(&base_rendered)).await {
+            Ok((built, _)) => Ok(Some(built.ami)),
+            Err(RunError::NoCandidate { recipe: base, arch }) => {
+                Err(RunError::NoBase { recipe: self.recipe.name.clone(), base, arch })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes or finds the parent image.
     pub async fn parent(&self, rendered: &RenderedRecipe, events: &Events) -> Result<String, RunError> {
         events.started(Stage::Parent, format!("parent image of {}", self.recipe.name));
-        let parent = self.cloud.prepare_parent(rendered, self.recipe.parent.local.as_ref(), events).await;
-        let parent = failing(events, Stage::Parent, parent)?;
+        let parent = match failing(events, Stage::Parent, self.image_of_recipe(rendered).await)? {
+            Some(ami) => ami,
+            None => {
+                let parent = self.cloud.prepare_parent(rendered, self.recipe.parent.local.as_ref(), events).await;
+                failing(events, Stage::Parent, parent)?
+            }
+        };
         events.finished(Stage::Parent, Ending::Done, format!("parent image {parent}"));
         Ok(parent)
     }

@@ -382,6 +382,8 @@ fn made_up(component: &str, os: Os) -> Recipe {
         patch_overrides: None,
         root_volume: RootVolume { size_gib: os.default_root_gib(), volume_type: "gp3".to_owned(), encrypted: true },
         gates: Gates::default(),
+        workflows: vec![],
+        pipeline: None,
         promote: Promote { launch_template: String::new(), parameter: String::new() },
         span: Span::new(start, start + component.len()),
         source,

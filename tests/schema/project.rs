@@ -25,6 +25,12 @@ const BEYOND: &[&str] = &[
     "needs a patch component",
     "say what to do",
     "begins with a drive",
+    "there is no recipe `",
+    "would start from itself",
+    "is not built for ",
+    "the project has no channel `",
+    "is the home Region",
+    "is not one of the Regions that get a copy",
 ];
 
 /// What it sees in some cases: that two are equal in all, but not that they only have the same name; that a name cannot be
@@ -47,6 +53,8 @@ impl Folder {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("recipes")).unwrap();
         fs::write(folder.path().join("amiforge.yaml"), "project: acme\n").unwrap();
+        let base = "os: debian-13\narchitectures: [x86_64, arm64]\nparent: { ssm: /p }\ntest: [boots]\n";
+        fs::write(folder.path().join("recipes/base.yaml"), base).unwrap();
         for (file, text) in [("components/stop-app.yaml", STOP_APP), ("overrides/cve-2026-1234.yaml", LIST)] {
             let path = folder.path().join(file);
             fs::create_dir(path.parent().unwrap()).unwrap();
@@ -102,6 +110,10 @@ fn full_recipe() -> Value {
             "tests": "required",
             "age": { "max": "2w" },
         },
+        "pipeline": {
+            "schedule": "cron(0 4 ? * TUE *)", "timezone": "Europe/Berlin", "start": "always", "disable_after": 3,
+            "enabled": false,
+        },
         "promote": { "launch_template": "{{ name }}-{{ arch }}-{{ channel }}", "parameter": "/g/{{ name }}/{{ arch }}/{{ channel }}" },
     })
 }
@@ -115,7 +127,11 @@ fn full_project() -> Value {
                 "home": { "account": "111122223333", "region": "us-east-1", "role": "amiforge" },
                 "infrastructure": {
                     "instance_types": ["m7i.large"], "instance_profile": "Builder", "subnet": "subnet-1",
-                    "security_groups": ["sg-1"], "log_bucket": "logs",
+                    "security_groups": ["sg-1"], "log_bucket": "logs", "document_bucket": "documents",
+                    "execution_role": "ImageBuilder",
+                },
+                "distribution": {
+                    "regions": ["eu-west-1"], "accounts": ["444455556666"], "kms_keys": { "eu-west-1": "alias/golden" },
                 },
                 "targets": [{ "account": "444455556666", "regions": ["us-gov-west-1", "eu-west-1"], "role": "target" }],
             },
@@ -135,12 +151,16 @@ fn what_the_repository_ships_is_accepted() {
 }
 
 /// Recipes that have all keys between them.
-fn recipes() -> [Value; 8] {
+fn recipes() -> [Value; 10] {
     let mut directory = full_recipe();
     directory["parent"] =
         json!({ "ami": "ami-0123456789abcdef0", "local": { "directory": "roots/web", "packages": [] } });
     directory["architectures"] = json!(["x86_64"]);
     let mut image = full_recipe();
+    let mut named = full_recipe();
+    named["parent"] = json!({ "name": "debian-12-*", "owner": "136693071363" });
+    let mut based = full_recipe();
+    based["parent"] = json!({ "recipe": "base", "channel": "candidate" });
     image["parent"] = json!({ "image": "arn:aws:imagebuilder:us-east-1:aws:image/x/x.x.x" });
     let local = |key: &str, value: &str| {
         let mut recipe = full_recipe();
@@ -157,6 +177,8 @@ fn recipes() -> [Value; 8] {
         by_url,
         by_s3,
         directory,
+        named,
+        based,
         image,
         oci,
         local("image", "roots/saved.tar#app:1"),
@@ -217,7 +239,7 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
     let any = |key: &str| project::schema::project()["properties"][key]["additionalProperties"].clone();
     let environment = keys(&any("environments"), "/environments/aws");
     let channel = keys(&any("channels"), "/channels/staging");
-    assert_eq!((environment.len(), channel.len()), (14, 3));
+    assert_eq!((environment.len(), channel.len()), (20, 3));
     for (file, schema, rules, files, more) in [
         ("recipes/web.yaml", project::schema::recipe(), &RECIPE, recipes().to_vec(), vec![]),
         ("amiforge.yaml", project::schema::project(), &PROJECT, vec![full_project()], [environment, channel].concat()),
@@ -308,6 +330,17 @@ fn both_agree_on_recipes_by_hand() {
         (false, "patch_overrides:".into()),
         (false, "waivers: x".into()),
         (true, "promote:".into()),
+        (true, "pipeline:".into()),
+        (true, "pipeline: { enabled: false }".into()),
+        (true, "pipeline: { schedule: rate(7 days) }".into()),
+        (true, "pipeline: { schedule: cron(0 4 ? * MON-FRI *), timezone: Etc/GMT+5 }".into()),
+        (false, "pipeline: { schedule: cron(0 4 * * * *) }".into()),
+        (false, "pipeline: { schedule: daily }".into()),
+        (false, "pipeline: { timezone: UTC }".into()),
+        (false, "pipeline: { start: always }".into()),
+        (false, "pipeline: { schedule: rate(7 days), timezone: +2 }".into()),
+        (false, "pipeline: { schedule: rate(7 days), disable_after: 11 }".into()),
+        (false, "pipeline: { schedule: rate(7 days), start: sometimes }".into()),
         (false, "promote: { parameter: 12 }".into()),
     ] {
         files.push((good, recipe(&lines)));
@@ -337,6 +370,15 @@ fn both_agree_on_recipes_by_hand() {
         (true, "{ ami: ami-0123456789ABCDEF0 }"),
         (false, "{ ami: ami-123456789 }"),
         (false, "{ ami: i-12345678 }"),
+        (true, "{ name: 'debian-12-*', owner: '136693071363' }"),
+        (true, "{ name: 'debian-12-*', owner: self }"),
+        (false, "{ name: 'debian-12-*' }"),
+        (false, "{ name: '', owner: self }"),
+        (false, "{ name: 'debian-12-*', owner: everybody }"),
+        (false, "{ name: 'debian-12-*', owner: 136693071363 }"),
+        (false, "{ ssm: /p, owner: self }"),
+        (false, "{ ssm: /p, channel: candidate }"),
+        (false, "{ recipe: other, ssm: /p }"),
         (true, "{ image: 'arn:aws:imagebuilder:us-east-1:aws:image/x/1.0.0' }"),
         (false, "{ image: 'arn:aws:imagebuilder:us-east-1:aws:component/x/1.0.0' }"),
         (false, "{ ssm: /p, ami: ami-12345678 }"),

@@ -12,7 +12,7 @@ use crate::consume::ConsumeError;
 use crate::evidence::EvidenceError;
 use crate::gate::{Verdict, VerdictStatus};
 use crate::local::LocalError;
-use crate::plan::PlanError;
+use crate::plan::{PlanError, SavedError};
 use crate::promote::PromoteError;
 use crate::run::RunError;
 
@@ -28,7 +28,7 @@ macro_rules! from_error {
     )+};
 }
 
-from_error!(AwsError, PlanError, EvidenceError, PromoteError, ConsumeError);
+from_error!(AwsError, PlanError, SavedError, EvidenceError, PromoteError, ConsumeError);
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
@@ -84,6 +84,7 @@ impl From<RunError> for Failure {
             RunError::Unreadable { .. } => Self::new(Exit::Usage, text),
             RunError::Aws(error) => error.into(),
             RunError::Plan(error) => error.into(),
+            RunError::Saved(error) => error.into(),
             RunError::Build(error) => error.into(),
             RunError::Evidence(error) => error.into(),
             RunError::Promote(error) => error.into(),
@@ -103,6 +104,9 @@ impl From<RunError> for Failure {
             RunError::NoCandidate { recipe, .. } => {
                 Self::new(Exit::NoEvidence, text).next(format!("amiforge build {recipe}"))
             }
+            RunError::NoBase { base, .. } => Self::new(Exit::NoEvidence, text)
+                .why("a base image is built before the images that start from it")
+                .next(format!("amiforge build {base}")),
             RunError::NoEvidence { recipe, .. } => Self::new(Exit::NoEvidence, text)
                 .why("only an image with passing, fresh evidence is promoted")
                 .next(format!("amiforge validate {recipe}")),

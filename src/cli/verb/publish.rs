@@ -4,24 +4,58 @@ use crate::cli::args::Selection;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print, work};
+use crate::plan::{Published, SavedPlan};
+use crate::project::Project;
+use std::path::Path;
 
 /// Arguments of `publish`.
 #[derive(Debug, clap::Args)]
 pub struct PublishArgs {
-    #[command(flatten)]
-    pub(crate) image: Selection,
+    /// Recipe name, or a file that `plan --out` has written.
+    #[arg(value_name = "RECIPE|FILE")]
+    pub what: String,
+    /// CPU architecture; needed when the recipe has more than one.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
 }
 
 pub(crate) async fn run(session: &Session, args: &PublishArgs) -> Result<Exit, Failure> {
     let project = session.project()?;
-    let work = work(session, &project, &args.image).await?;
+    let path = Path::new(&args.what);
+    // A recipe's name cannot be mistaken for one: it has no slash, and the project knows it.
+    let published = if !project.recipes.contains_key(&args.what) && path.is_file() {
+        saved(session, &project, path, args).await?
+    } else {
+        vec![recipe(session, &project, args).await?]
+    };
+    for one in &published {
+        print(&crate::report::published(one))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn saved(
+    session: &Session,
+    project: &Project,
+    path: &Path,
+    args: &PublishArgs,
+) -> Result<Vec<Published>, Failure> {
+    if args.arch.is_some() {
+        return Err(Failure::new(Exit::Usage, "--arch has no meaning for a plan in a file, which says it itself"));
+    }
+    let saved = SavedPlan::read(path)?;
+    let cloud = session.cloud(project).await?;
+    Ok(crate::run::publish_saved(cloud, project, &saved, &session.events).await?)
+}
+
+async fn recipe(session: &Session, project: &Project, args: &PublishArgs) -> Result<Published, Failure> {
+    let selection = Selection { recipe: args.what.clone(), arch: args.arch.clone() };
+    let work = work(session, project, &selection).await?;
     let rendered = work.check(&session.events)?;
     let plan = work.plan(&rendered, false, &session.events).await?;
     // The recipe names the parent image: it must exist before the recipe does.
     if !plan.publishes_nothing() {
         work.parent(&rendered, &session.events).await?;
     }
-    let published = work.publish(&plan, &session.events).await?;
-    print(&crate::report::published(&published))?;
-    Ok(Exit::Done)
+    Ok(work.publish(&plan, &session.events).await?)
 }

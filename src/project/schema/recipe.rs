@@ -2,10 +2,12 @@
 
 use super::{default, described, duration, file, flag, mapping, matching, name, number, or_nothing, text, texts};
 use crate::project::gates::{self, PATCHES, SEVERITIES};
-use crate::project::parent::{REFERENCES, SOURCES};
+use crate::project::parent::{LONGEST_PATTERN, OWNERS, REFERENCES, SOURCES};
+use crate::project::pipeline::{FAILURES, STARTS, TIMEZONE, TIMEZONE_LENGTH, schedule_pattern};
 use crate::project::recipe::{
     LARGEST_VERSION, LONGEST_VALUE, MOST_COMPONENTS, VOLUME_SIZES, VOLUME_TYPES, promote_default,
 };
+use crate::project::workflows::{GROUP, MOST, ON_FAILURE, reference_pattern};
 use crate::project::{Arch, Os};
 use serde_json::{Map, Value, json};
 
@@ -26,6 +28,8 @@ pub fn recipe() -> Value {
             ("hooks", hooks()),
             ("root_volume", root_volume()),
             ("gates", gates()),
+            ("workflows", workflows()),
+            ("pipeline", pipeline()),
             ("promote", promote()),
         ],
     );
@@ -71,6 +75,8 @@ fn at_most(largest: u32) -> String {
 }
 
 fn parent() -> Value {
+    let pattern = json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_PATTERN });
+    let owner = matching(format!("^([0-9]{{12}}|{})$", OWNERS.join("|")));
     let mut schema = mapping(
         &[],
         [
@@ -86,11 +92,67 @@ fn parent() -> Value {
                     }),
                 ),
             ),
+            ("name", described("Pattern of AMI names; the newest is taken. Needs `owner`.", pattern)),
+            ("owner", described("Who must own an AMI found by `name`: an account, or an alias.", owner)),
+            ("recipe", described("Another recipe of the project whose image this one starts from.", text())),
+            ("channel", described("Channel of `recipe` whose release is meant; its newest image when absent.", text())),
             ("local", local()),
         ],
     );
     schema["oneOf"] = REFERENCES.iter().map(|key| json!({ "required": [key] })).collect();
-    described("The image to start from: one of `ssm`, `ami` and `image`.", schema)
+    schema["dependencies"] = json!({ "name": ["owner"], "owner": ["name"], "channel": ["recipe"] });
+    described("The image to start from: one of `ssm`, `ami`, `image`, `name` and `recipe`.", schema)
+}
+
+/// Workflows: names, or names with settings. That there is one build workflow, and settings of test workflows with those
+/// only, is for the reader.
+fn workflows() -> Value {
+    let value = json!({ "type": ["string", "number", "boolean"] });
+    let list = json!({ "type": "array", "items": value.clone() });
+    let settings = mapping(
+        &[],
+        [
+            ("parameters", json!({ "type": ["object", "null"], "additionalProperties": { "anyOf": [value, list] } })),
+            ("parallel_group", described("Test workflows that run at the same time.", matching(GROUP))),
+            ("on_failure", default(ON_FAILURE[0], json!({ "enum": ON_FAILURE }))),
+        ],
+    );
+    let one = json!({
+        "type": "object", "minProperties": 1, "maxProperties": 1,
+        "propertyNames": { "pattern": reference_pattern() }, "additionalProperties": or_nothing(settings),
+    });
+    let items = json!({ "anyOf": [matching(reference_pattern()), one] });
+    described(
+        "Workflows in place of the service's own: build/NAME, test/NAME, distribution/NAME, aws/KIND/NAME.",
+        json!({ "type": "array", "maxItems": MOST, "items": items }),
+    )
+}
+
+fn pipeline() -> Value {
+    let zone = json!({
+        "type": "string", "pattern": TIMEZONE, "minLength": TIMEZONE_LENGTH.0, "maxLength": TIMEZONE_LENGTH.1,
+    });
+    let mut schema = mapping(
+        &[],
+        [
+            (
+                "schedule",
+                described("When it starts: cron(0 4 ? * TUE *) or rate(7 days).", matching(schedule_pattern())),
+            ),
+            ("timezone", described("IANA name of the schedule's time zone.", default("UTC", zone))),
+            (
+                "start",
+                described(
+                    "Whether a scheduled run takes place only when a component or the parent image is newer.",
+                    default(STARTS[0], json!({ "enum": STARTS })),
+                ),
+            ),
+            ("disable_after", described("Failed runs in a row that disable it.", number(FAILURES))),
+            ("enabled", described("Whether it starts by itself.", flag(true))),
+        ],
+    );
+    schema["dependencies"] = json!({ "timezone": ["schedule"], "start": ["schedule"], "disable_after": ["schedule"] });
+    described("A pipeline of Image Builder that builds the recipe by itself.", or_nothing(schema))
 }
 
 /// A path that can be a file of a project.

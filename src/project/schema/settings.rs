@@ -67,6 +67,7 @@ fn aws() -> Value {
             ("home", described("Where images are built.", home)),
             ("infrastructure", infrastructure()),
             ("targets", described("Where a promotion moves pointers; the home when not given.", targets)),
+            ("distribution", distribution()),
         ],
     );
     described("AWS accounts and Regions.", schema)
@@ -82,12 +83,28 @@ fn infrastructure() -> Value {
             ("subnet", described("Subnet to build in; needs `security_groups`.", text())),
             ("security_groups", described("Security groups of the build instance; need `subnet`.", texts(&text()))),
             ("log_bucket", described("Bucket for the logs of builds.", text())),
+            ("document_bucket", described("Bucket for documents of more than 16,000 characters.", text())),
+            ("execution_role", described("Role of Image Builder for custom workflows.", text())),
         ],
     );
     schema["if"] = json!({ "required": ["subnet"] });
     schema["then"] = json!({ "required": ["security_groups"], "properties": { "security_groups": { "minItems": 1 } } });
     schema["else"] = json!({ "properties": { "security_groups": { "maxItems": 0 } } });
     described("What images are built on.", or_nothing(schema))
+}
+
+fn distribution() -> Value {
+    let unique = |items: Value| json!({ "type": "array", "uniqueItems": true, "items": items });
+    let keys = json!({ "type": ["object", "null"], "additionalProperties": text() });
+    let schema = mapping(
+        &[],
+        [
+            ("regions", described("Regions that get a copy beside the home Region.", unique(region()))),
+            ("accounts", described("Accounts that may launch the image.", unique(account()))),
+            ("kms_keys", described("Keys that the copies are encrypted with, by Region.", keys)),
+        ],
+    );
+    described("What builds do with finished images by themselves, before they are approved.", or_nothing(schema))
 }
 
 fn channels() -> Value {
