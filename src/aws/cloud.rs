@@ -1,8 +1,11 @@
 //! One environment, connected: SDK clients per account and Region.
 
 use super::error::AwsError;
-use super::identity::{Identities, client};
+use super::identity::{ATTEMPT_TIMEOUT, Identities, client};
 use super::local::Embedded;
+use super::looks::Looks;
+use super::pace::Pace;
+use super::connector;
 use crate::clock::Clock;
 use crate::event::Events;
 use crate::project::{EnvironmentConfig, Location, Project, Target};
@@ -43,6 +46,7 @@ struct Inner {
     clock: Clock,
     identities: Identities,
     imagebuilder: aws_sdk_imagebuilder::Client,
+    looks: Looks,
     clients: Mutex<BTreeMap<Location, Clients>>,
     embedded: Option<Embedded>,
 }
@@ -79,12 +83,24 @@ impl Cloud {
                     options.clock,
                     identities,
                     Some(embedded),
+                    None,
                 ))
             }
             EnvironmentConfig::Aws(aws) => {
                 let identities = Identities::aws(environment, aws).await?;
                 let (home, targets) = (aws.home.clone(), aws.targets.clone());
-                Ok(Self::assemble(environment, config, &project.root, home, targets, options.clock, identities, None))
+                let pace = Some(Pace::new());
+                Ok(Self::assemble(
+                    environment,
+                    config,
+                    &project.root,
+                    home,
+                    targets,
+                    options.clock,
+                    identities,
+                    None,
+                    pace,
+                ))
             }
         }
     }
@@ -99,8 +115,12 @@ impl Cloud {
         clock: Clock,
         identities: Identities,
         embedded: Option<Embedded>,
+        pace: Option<Pace>,
     ) -> Self {
-        let imagebuilder = client!(aws_sdk_imagebuilder, identities, &home);
+        let imagebuilder = match &pace {
+            None => client!(aws_sdk_imagebuilder, identities, &home),
+            Some(pace) => paced(&identities, &home, pace),
+        };
         Self(Arc::new(Inner {
             environment: environment.to_owned(),
             config: config.clone(),
@@ -110,6 +130,7 @@ impl Cloud {
             clock,
             identities,
             imagebuilder,
+            looks: Looks::new(pace),
             clients: Mutex::default(),
             embedded,
         }))
@@ -119,6 +140,11 @@ impl Cloud {
     #[must_use]
     pub fn imagebuilder(&self) -> &aws_sdk_imagebuilder::Client {
         &self.0.imagebuilder
+    }
+
+    /// The builds that this process follows.
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.0.looks
     }
 
     /// EC2 in an account and Region. In an account that is neither home nor a target every call fails for want of
@@ -219,6 +245,18 @@ impl Cloud {
     }
 }
 
+/// Image Builder at a pace. The pace's own connector watches the time of each attempt.
+fn paced(identities: &Identities, home: &Location, pace: &Pace) -> aws_sdk_imagebuilder::Client {
+    let settings = identities.settings(home);
+    let inner = settings.http_client();
+    let http = connector::paced(inner, pace.clone(), ATTEMPT_TIMEOUT);
+    let timeouts = settings.timeout_config().map(|known| known.to_builder().disable_operation_attempt_timeout().build());
+    let mut builder = aws_sdk_imagebuilder::config::Builder::from(&settings).http_client(http);
+    builder.set_timeout_config(timeouts);
+    builder.set_retry_partition(identities.retries());
+    aws_sdk_imagebuilder::Client::from_conf(builder.retry_classifier(super::identity::rate_limit()).build())
+}
+
 /// A cloud for tests: a local environment whose requests a closure answers.
 #[cfg(test)]
 pub(crate) mod testing {
@@ -237,7 +275,26 @@ pub(crate) mod testing {
         let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
         let config = EnvironmentConfig::Local(LocalConfig::default());
         let targets = vec![Target { location: home.clone(), role: None }];
-        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
+    }
+
+    /// The same, followed and paced as AWS is.
+    pub(crate) fn paced(handler: Handler, clock: Clock) -> Cloud {
+        let home = Location { account: ACCOUNT.into(), region: REGION.into() };
+        let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
+        let config = EnvironmentConfig::Aws(crate::project::AwsConfig {
+            home: home.clone(),
+            role: None,
+            instance_types: vec![],
+            instance_profile: None,
+            subnet: None,
+            security_groups: vec![],
+            log_bucket: None,
+            targets: vec![],
+        });
+        let targets = vec![Target { location: home.clone(), role: None }];
+        let pace = Some(super::Pace::new());
+        Cloud::assemble("aws", &config, Path::new("/nowhere"), home, targets, clock, identities, None, pace)
     }
 
     /// The same with targets in any account and Region.
@@ -249,7 +306,7 @@ pub(crate) mod testing {
         }
         let config = EnvironmentConfig::Local(LocalConfig::default());
         let targets = places.iter().map(|place| Target { location: place.clone(), role: None }).collect();
-        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
     }
 
     /// A cloud whose every request `handler` answers; its clock stands at 2026-01-02 03:04:05 UTC.
