@@ -1,11 +1,11 @@
 //! One environment, connected: SDK clients per account and Region.
 
+use super::connector;
 use super::error::AwsError;
 use super::identity::{ATTEMPT_TIMEOUT, Identities, client};
 use super::local::Embedded;
 use super::looks::Looks;
 use super::pace::Pace;
-use super::connector;
 use crate::clock::Clock;
 use crate::event::Events;
 use crate::project::{EnvironmentConfig, Location, Project, Target};
@@ -250,7 +250,8 @@ fn paced(identities: &Identities, home: &Location, pace: &Pace) -> aws_sdk_image
     let settings = identities.settings(home);
     let inner = settings.http_client();
     let http = connector::paced(inner, pace.clone(), ATTEMPT_TIMEOUT);
-    let timeouts = settings.timeout_config().map(|known| known.to_builder().disable_operation_attempt_timeout().build());
+    let timeouts =
+        settings.timeout_config().map(|known| known.to_builder().disable_operation_attempt_timeout().build());
     let mut builder = aws_sdk_imagebuilder::config::Builder::from(&settings).http_client(http);
     builder.set_timeout_config(timeouts);
     builder.set_retry_partition(identities.retries());

@@ -156,7 +156,12 @@ impl Follow<'_> {
         let sweep = self.looks.sweep.lock().await;
         #[allow(clippy::cast_precision_loss, reason = "counts of builds and pages")]
         let calls = if sweep.useless { self.looks.count() } else { sweep.pages } as f64;
-        self.looks.spread(calls, FOR_STATES).max(SWEEP)
+        let every = self.looks.spread(calls, FOR_STATES).max(SWEEP);
+        match sweep.at {
+            // All wake up when the next reading is due, so that nobody looks at an old one.
+            Some(at) if !sweep.useless => every.saturating_sub(at.elapsed()).max(Duration::from_secs(1)),
+            _ => every,
+        }
     }
 
     /// What is known of the build without a call of its own.
