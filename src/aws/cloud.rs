@@ -215,10 +215,11 @@ impl Cloud {
         &self.0.clock
     }
 
-    /// Time between two looks at something that takes a while.
+    /// Time between two looks at something that takes a while. Scripted builds take as long as those of AWS.
     #[must_use]
     pub fn poll(&self) -> Duration {
-        if self.is_local() { POLL_LOCAL } else { POLL_AWS }
+        let scripted = self.0.embedded.as_ref().is_some_and(Embedded::is_scripted);
+        if self.is_local() && !scripted { POLL_LOCAL } else { POLL_AWS }
     }
 
     /// Folder of the project.
@@ -296,6 +297,17 @@ pub(crate) mod testing {
         let targets = vec![Target { location: home.clone(), role: None }];
         let pace = Some(super::Pace::new());
         Cloud::assemble("aws", &config, Path::new("/nowhere"), home, targets, clock, identities, None, pace)
+    }
+
+    /// A cloud on a local environment, as the program connects to one.
+    pub(crate) fn on(local: &Arc<crate::local::Local>) -> Cloud {
+        let home = Location { account: ACCOUNT.into(), region: REGION.into() };
+        let embedded = Embedded::over(Arc::clone(local));
+        let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), embedded.handler());
+        let config = EnvironmentConfig::Local(LocalConfig::default());
+        let targets = vec![Target { location: home.clone(), role: None }];
+        let clock = local.config.clock.clone();
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, Some(embedded))
     }
 
     /// The same with targets in any account and Region.

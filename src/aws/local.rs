@@ -24,9 +24,21 @@ impl Embedded {
             mirror: config.mirror.clone(),
             bind: config.bind.iter().map(|path| project.root.join(path)).collect(),
             beyond: local::Beyond::new(|| Box::new(super::Sdk::new())),
+            builds: local::Builds::Real,
         };
         let local = blocking(move || Local::open(config)).await?;
         Ok(Self { local })
+    }
+
+    /// The same of an environment that is open already.
+    #[cfg(test)]
+    pub(super) fn over(local: Arc<Local>) -> Self {
+        Self { local }
+    }
+
+    /// Whether nothing is really built in it.
+    pub(super) fn is_scripted(&self) -> bool {
+        self.local.config.builds.are_scripted()
     }
 
     pub(super) fn home() -> Location {

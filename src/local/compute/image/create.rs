@@ -1,6 +1,6 @@
 //! `CreateImage`.
 
-use super::{IMAGE, ImageRecord, ImageStatus, build, version_arn};
+use super::{IMAGE, ImageRecord, ImageStatus, build, scripted, version_arn};
 use crate::clock::rfc3339;
 use crate::local::Local;
 use crate::local::compute::{document, peer, process::Owner};
@@ -30,6 +30,7 @@ pub(in crate::local::compute) fn create_image(
         return Ok(answer);
     }
     let draft = draft(local, caller, body)?;
+    let script = scripted::draft(local, &caller.scope, &draft, caller.now);
     let (record, answer) = local.store.write(|tx| {
         // Looked up again: another call with the same token may have been faster.
         if let Some(answer) = once.answered(tx, caller)? {
@@ -42,10 +43,13 @@ pub(in crate::local::compute) fn create_image(
             "latestVersionReferences": latest_references(&record.arn),
         });
         tx.put(&caller.scope, IMAGE, &record.arn, &record)?;
+        if let Some(script) = script {
+            scripted::begin(local, tx, &caller.scope, script, &record.arn)?;
+        }
         once.remember(tx, caller, &answer)?;
         Ok::<_, ServiceError>((Some(record), answer))
     })?;
-    if let Some(record) = record {
+    if let Some(record) = record.filter(|_| !local.config.builds.are_scripted()) {
         build::start(local, &caller.scope, &record)?;
     }
     Ok(answer)
