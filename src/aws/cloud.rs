@@ -8,7 +8,8 @@ use super::looks::Looks;
 use super::pace::Pace;
 use crate::clock::Clock;
 use crate::event::Events;
-use crate::project::{EnvironmentConfig, Location, Project, Target};
+use crate::local::Builds;
+use crate::project::{EnvironmentConfig, LocalConfig, Location, Project, Target};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,21 +71,7 @@ impl Cloud {
         };
         match config {
             EnvironmentConfig::Local(local) => {
-                let embedded = Embedded::open(project, local, &options).await?;
-                let home = Embedded::home();
-                let identities = Identities::in_process(home.clone(), Embedded::credentials(), embedded.handler());
-                let targets = vec![Target { location: home.clone(), role: None }];
-                Ok(Self::assemble(
-                    environment,
-                    config,
-                    &project.root,
-                    home,
-                    targets,
-                    options.clock,
-                    identities,
-                    Some(embedded),
-                    None,
-                ))
+                Self::here(project, environment, (config, local), options, Builds::Real, None).await
             }
             EnvironmentConfig::Aws(aws) => {
                 let identities = Identities::aws(environment, aws).await?;
@@ -103,6 +90,45 @@ impl Cloud {
                 ))
             }
         }
+    }
+
+    /// Connects to a local environment in which nothing is really built: builds follow a script by the options' clock, and calls are
+    /// paced as those to AWS. For tests and benchmarks of what drives many builds.
+    ///
+    /// # Errors
+    /// An environment that is unknown, not local, or cannot be opened.
+    pub async fn rehearse(
+        project: &Project,
+        environment: &str,
+        options: Options,
+        builds: Builds,
+    ) -> Result<Self, AwsError> {
+        match project.environments.get(environment) {
+            Some(config @ EnvironmentConfig::Local(local)) => {
+                Self::here(project, environment, (config, local), options, builds, Some(Pace::new())).await
+            }
+            _ => {
+                let known = project.environments.keys().cloned().collect();
+                Err(AwsError::UnknownEnvironment { name: environment.to_owned(), known })
+            }
+        }
+    }
+
+    /// The local environment of this process.
+    async fn here(
+        project: &Project,
+        environment: &str,
+        (config, local): (&EnvironmentConfig, &LocalConfig),
+        options: Options,
+        builds: Builds,
+        pace: Option<Pace>,
+    ) -> Result<Self, AwsError> {
+        let embedded = Embedded::open(project, local, &options, builds).await?;
+        let home = Embedded::home();
+        let identities = Identities::in_process(home.clone(), Embedded::credentials(), embedded.handler());
+        let targets = vec![Target { location: home.clone(), role: None }];
+        let (root, clock) = (&project.root, options.clock);
+        Ok(Self::assemble(environment, config, root, home, targets, clock, identities, Some(embedded), pace))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one private struct, named at both call sites")]
@@ -264,7 +290,6 @@ fn paced(identities: &Identities, home: &Location, pace: &Pace) -> aws_sdk_image
 pub(crate) mod testing {
     use super::*;
     use crate::aws::connector::Handler;
-    use crate::project::LocalConfig;
 
     /// Account of [`cloud`].
     pub(crate) const ACCOUNT: &str = crate::local::DEFAULT_ACCOUNT;
@@ -307,7 +332,7 @@ pub(crate) mod testing {
         let config = EnvironmentConfig::Local(LocalConfig::default());
         let targets = vec![Target { location: home.clone(), role: None }];
         let clock = local.config.clock.clone();
-        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, Some(embedded))
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, Some(embedded), None)
     }
 
     /// The same with targets in any account and Region.

@@ -15,7 +15,12 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
-    pub(super) async fn open(project: &Project, config: &LocalConfig, options: &Options) -> Result<Self, AwsError> {
+    pub(super) async fn open(
+        project: &Project,
+        config: &LocalConfig,
+        options: &Options,
+        builds: local::Builds,
+    ) -> Result<Self, AwsError> {
         let config = local::Config {
             state: options.state.join("local"),
             cache: options.cache.clone(),
@@ -24,7 +29,7 @@ impl Embedded {
             mirror: config.mirror.clone(),
             bind: config.bind.iter().map(|path| project.root.join(path)).collect(),
             beyond: local::Beyond::new(|| Box::new(super::Sdk::new())),
-            builds: local::Builds::Real,
+            builds,
         };
         let local = blocking(move || Local::open(config)).await?;
         Ok(Self { local })

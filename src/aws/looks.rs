@@ -178,6 +178,8 @@ impl Follow<'_> {
         if !fresh && let Err(error) = self.looks.read(cloud, &mut sweep).await {
             tracing::debug!(%error, "the builds of the account cannot be read at once");
             sweep.useless = !(error.fault.throttled || error.fault.may_have_been_applied());
+            // A passing trouble: the others make do with what was known until the next reading is due.
+            sweep.at = Some(Instant::now());
             return Glance::Ask;
         }
         let followed = self.looks.followed();

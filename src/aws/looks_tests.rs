@@ -14,13 +14,18 @@ fn arn(number: usize) -> String {
 
 /// A paced cloud that lists `builds` build versions, 25 a page.
 fn cloud(builds: usize, refuses: bool) -> (Cloud, Arc<AtomicUsize>) {
+    failing(builds, if refuses { 400 } else { 200 })
+}
+
+/// The same with the status of every answer.
+fn failing(builds: usize, status: u16) -> (Cloud, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
     let handler = move |request: http::Request<Bytes>| {
         assert_eq!(request.uri().path(), "/ListImageBuildVersions");
         counter.fetch_add(1, Ordering::SeqCst);
-        if refuses {
-            return http::Response::builder().status(400).body(Bytes::from_static(b"{}")).unwrap();
+        if status != 200 {
+            return http::Response::builder().status(status).body(Bytes::from_static(b"{}")).unwrap();
         }
         let body: Value = serde_json::from_slice(request.body()).unwrap();
         let from: usize = body["nextToken"].as_str().map_or(0, |token| token.parse().unwrap());
@@ -103,4 +108,19 @@ async fn steps_are_looked_up_within_their_share_of_the_calls() {
     }
     // Every 200 s in half an hour.
     assert!(shown.iter().all(|count| (6..=9).contains(count)), "{shown:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passing_trouble_is_met_by_one_follower_and_not_by_all() {
+    let (cloud, calls) = failing(100, 503);
+    let follows: Vec<_> = (0..100).map(|number| cloud.looks().follow(&arn(number))).collect();
+    assert_eq!(follows[0].glance(&cloud).await, Glance::Ask);
+    let first = calls.load(Ordering::SeqCst);
+    for follow in &follows[1..] {
+        assert_eq!(follow.glance(&cloud).await, Glance::New);
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), first);
+    tokio::time::advance(SWEEP).await;
+    follows[0].glance(&cloud).await;
+    assert!(calls.load(Ordering::SeqCst) > first, "it is tried again");
 }

@@ -28,3 +28,4 @@ pub use error::{AwsError, CallError};
 pub use fault::{ServiceFault, describe};
 pub(crate) use looks::{Follow, Glance};
 pub use outside::Sdk;
+pub use pace::READING;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// Mutating calls per second: the upper end of the advice in image-builder.md section 4.
 const MUTATING: f64 = 2.0;
 /// Reading calls per second. Nobody says how many are allowed; this is our own choice, and what throttling corrects.
-pub(crate) const READING: f64 = 5.0;
+pub const READING: f64 = 5.0;
 /// Calls that may go out at once after a pause: a plan reads about this much.
 const BURST: f64 = 10.0;
 /// Never slower than this share of the full rate, or a process that was throttled would seem to hang.

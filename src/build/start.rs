@@ -162,7 +162,7 @@ async fn reuse_or_start(
         events.note(Stage::Build, format!("joining {}, which is {}", image.version, image.status));
         return Ok(Begun::Building { arn: image.arn.clone(), joined: true });
     }
-    let arn = start(cloud, plan.desired(), published, options, existing.len()).await?;
+    let arn = start(cloud, plan.desired(), published, options, existing.len(), events).await?;
     events.note(Stage::Build, format!("started {arn}"));
     Ok(Begun::Building { arn, joined: false })
 }
@@ -202,16 +202,42 @@ async fn start(
     published: &Published,
     options: &BuildOptions,
     existing: usize,
+    events: &Events,
 ) -> Result<String, BuildError> {
     let now = cloud.clock().now();
     for attempt in existing..existing + STALE_ANSWERS {
-        let arn = create(cloud, desired, published, options, attempt).await?;
+        let arn = create_when_free(cloud, desired, published, options, attempt, events).await?;
         let seen = look(cloud, &arn).await?;
         if !(seen.ended() && seen.status != "AVAILABLE" && older(seen.created.as_deref(), now)) {
             return Ok(arn);
         }
     }
     Err(BuildError::Answer { operation: "CreateImage", what: "a new image (only builds that ended long ago)" })
+}
+
+/// Creates the image; where the account builds as many at a time as it may, once one of them has ended
+/// (image-builder.md section 4: a quota is worth another try only when capacity becomes free). The deadline of the build holds
+/// for this wait, too.
+async fn create_when_free(
+    cloud: &Cloud,
+    desired: &Desired,
+    published: &Published,
+    options: &BuildOptions,
+    attempt: usize,
+    events: &Events,
+) -> Result<String, BuildError> {
+    let mut waiting = Poller { every: cloud.poll(), deadline: options.deadline }.start();
+    loop {
+        match create(cloud, desired, published, options, attempt).await {
+            Err(BuildError::Call(error)) if error.fault.is(&["ServiceQuotaExceededException"]) => {
+                events.progress(Stage::Build, format!("waits for its turn: {}", error.fault.message));
+                if waiting.pause().await.is_err() {
+                    return Err(error.into());
+                }
+            }
+            other => return other,
+        }
+    }
 }
 
 fn older(created: Option<&str>, now: OffsetDateTime) -> bool {

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Concurrent builds per account and Region (image-builder.md section 16).
+const CONCURRENT_BUILDS: usize = 100;
+
 /// How images are built.
 #[derive(Debug, Clone, Default)]
 pub enum Builds {
@@ -20,7 +23,24 @@ pub enum Builds {
 impl Builds {
     /// Builds whose script `script` gives, asked once per build with its image build version ARN.
     pub fn scripted(script: impl Fn(&str) -> Script + Send + Sync + 'static) -> Self {
-        Self::Scripted(Scripts(Arc::new(script)))
+        Self::Scripted(Scripts { script: Arc::new(script), concurrent: CONCURRENT_BUILDS })
+    }
+
+    /// The same, but so many builds may be under way at a time in an account and Region: AWS raises its quota on request.
+    #[must_use]
+    pub fn with_quota(self, concurrent: usize) -> Self {
+        match self {
+            Self::Real => Self::Real,
+            Self::Scripted(scripts) => Self::Scripted(Scripts { concurrent, ..scripts }),
+        }
+    }
+
+    /// Builds that may be under way at a time in an account and Region.
+    pub(super) fn quota(&self) -> usize {
+        match self {
+            Self::Real => CONCURRENT_BUILDS,
+            Self::Scripted(scripts) => scripts.concurrent,
+        }
     }
 
     /// Whether nothing is really built.
@@ -32,11 +52,14 @@ impl Builds {
 
 /// The scripts of builds.
 #[derive(Clone)]
-pub struct Scripts(Arc<dyn Fn(&str) -> Script + Send + Sync>);
+pub struct Scripts {
+    script: Arc<dyn Fn(&str) -> Script + Send + Sync>,
+    concurrent: usize,
+}
 
 impl Scripts {
     pub(super) fn of(&self, image_arn: &str) -> Script {
-        (self.0)(image_arn)
+        (self.script)(image_arn)
     }
 }
 

@@ -60,7 +60,9 @@ fn table(rows: &[ImageRow]) -> String {
     let word = if begun { "there or on their way" } else { "there" };
     let _ = writeln!(text, "{there} of {} images are {word}", rows.len());
     for row in rows {
-        if let Some(next) = row.next.first() {
+        // A command is worth more than advice in words.
+        let command = row.next.iter().find(|next| next.starts_with("amiforge "));
+        if let Some(next) = command.or(row.next.first()) {
             let _ = writeln!(text, "next for {}: {}", name(&row.recipe, &row.arch), printable(next));
         }
     }
@@ -95,7 +97,8 @@ pub fn status(report: &StatusReport) -> String {
         past(&mut text, "last failed", row.standing.last_failed.as_ref());
     }
     let count = report.images.iter().map(|row| row.standing.in_flight.len()).sum::<usize>();
-    let _ = writeln!(text, "{count} builds under way in environment {}", report.environment);
+    let builds = if count == 1 { "build" } else { "builds" };
+    let _ = writeln!(text, "{count} {builds} under way in environment {}", report.environment);
     if count > 0 {
         text.push_str("next: amiforge watch\n");
     }
