@@ -26,6 +26,14 @@ impl Clock {
         Self(Arc::new(now))
     }
 
+    /// A clock that begins at `start` and goes with tokio's time, which tests can stop and which then leaps over sleeps
+    /// (`start_paused`). To be called within a runtime.
+    #[must_use]
+    pub fn with_tokio(start: OffsetDateTime) -> Self {
+        let began = tokio::time::Instant::now();
+        Self(Arc::new(move || start + began.elapsed()))
+    }
+
     /// A clock that stands still.
     #[must_use]
     pub fn fixed(at: OffsetDateTime) -> Self {

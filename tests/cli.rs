@@ -323,3 +323,26 @@ fn every_shipped_recipe_can_be_planned_without_an_account() {
     let refused = env.expect(2, &["build", "amazon-linux-2023", "--arch", "x86_64"]).stderr;
     assert!(refused.contains("local"), "{refused}");
 }
+
+#[test]
+fn a_build_of_nothing_is_an_error_that_says_how_something_is_selected() {
+    let env = env();
+    for (arguments, words) in [
+        (&["build"][..], &["no recipe was named", "web", "--all"][..]),
+        (&["build", "wep"], &["no recipe `wep`", "did you mean `web`"]),
+        (&["build", "--all", "--except", "w*"], &["nothing is left of the project's 1 recipes", "--except"]),
+        (&["build", "web", "--detach"], &["a build ends with the command that runs it", "--environment"]),
+        (&["build", "web", "--jobs", "0"], &["--jobs"]),
+        (&["status", "--only", "z*"], &["nothing is left"]),
+        (&["watch", "web", "arn:aws:imagebuilder:r:1:image/x/1.0.0/1"], &["cannot be watched in one command"]),
+        (&["watch", "arn:aws:imagebuilder:r:1:image/x/1.0.0/1"], &["is a build of no recipe of this project"]),
+        (&["approve"], &["no build was named", "amiforge status"]),
+    ] {
+        let outcome = env.expect(2, arguments);
+        assert_eq!(outcome.stdout, "", "{arguments:?}");
+        for word in words {
+            assert!(outcome.stderr.contains(word), "`{word}` is missing after {arguments:?} in:\n{}", outcome.stderr);
+        }
+    }
+    assert!(!env.project().join(".amiforge").exists(), "something was created");
+}

@@ -1,11 +1,15 @@
 //! One environment, connected: SDK clients per account and Region.
 
+use super::connector;
 use super::error::AwsError;
-use super::identity::{Identities, client};
+use super::identity::{ATTEMPT_TIMEOUT, Identities, client};
 use super::local::Embedded;
+use super::looks::Looks;
+use super::pace::Pace;
 use crate::clock::Clock;
 use crate::event::Events;
-use crate::project::{EnvironmentConfig, Location, Project, Target};
+use crate::local::Builds;
+use crate::project::{EnvironmentConfig, LocalConfig, Location, Project, Target};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,6 +47,7 @@ struct Inner {
     clock: Clock,
     identities: Identities,
     imagebuilder: aws_sdk_imagebuilder::Client,
+    looks: Looks,
     clients: Mutex<BTreeMap<Location, Clients>>,
     embedded: Option<Embedded>,
 }
@@ -66,10 +71,12 @@ impl Cloud {
         };
         match config {
             EnvironmentConfig::Local(local) => {
-                let embedded = Embedded::open(project, local, &options).await?;
-                let home = Embedded::home();
-                let identities = Identities::in_process(home.clone(), Embedded::credentials(), embedded.handler());
-                let targets = vec![Target { location: home.clone(), role: None }];
+                Self::here(project, environment, (config, local), options, Builds::Real, None).await
+            }
+            EnvironmentConfig::Aws(aws) => {
+                let identities = Identities::aws(environment, aws).await?;
+                let (home, targets) = (aws.home.clone(), aws.targets.clone());
+                let pace = Some(Pace::new());
                 Ok(Self::assemble(
                     environment,
                     config,
@@ -78,15 +85,50 @@ impl Cloud {
                     targets,
                     options.clock,
                     identities,
-                    Some(embedded),
+                    None,
+                    pace,
                 ))
             }
-            EnvironmentConfig::Aws(aws) => {
-                let identities = Identities::aws(environment, aws).await?;
-                let (home, targets) = (aws.home.clone(), aws.targets.clone());
-                Ok(Self::assemble(environment, config, &project.root, home, targets, options.clock, identities, None))
+        }
+    }
+
+    /// Connects to a local environment in which nothing is really built: builds follow a script by the options' clock, and calls are
+    /// paced as those to AWS. For tests and benchmarks of what drives many builds.
+    ///
+    /// # Errors
+    /// An environment that is unknown, not local, or cannot be opened.
+    pub async fn rehearse(
+        project: &Project,
+        environment: &str,
+        options: Options,
+        builds: Builds,
+    ) -> Result<Self, AwsError> {
+        match project.environments.get(environment) {
+            Some(config @ EnvironmentConfig::Local(local)) => {
+                Self::here(project, environment, (config, local), options, builds, Some(Pace::new())).await
+            }
+            _ => {
+                let known = project.environments.keys().cloned().collect();
+                Err(AwsError::UnknownEnvironment { name: environment.to_owned(), known })
             }
         }
+    }
+
+    /// The local environment of this process.
+    async fn here(
+        project: &Project,
+        environment: &str,
+        (config, local): (&EnvironmentConfig, &LocalConfig),
+        options: Options,
+        builds: Builds,
+        pace: Option<Pace>,
+    ) -> Result<Self, AwsError> {
+        let embedded = Embedded::open(project, local, &options, builds).await?;
+        let home = Embedded::home();
+        let identities = Identities::in_process(home.clone(), Embedded::credentials(), embedded.handler());
+        let targets = vec![Target { location: home.clone(), role: None }];
+        let (root, clock) = (&project.root, options.clock);
+        Ok(Self::assemble(environment, config, root, home, targets, clock, identities, Some(embedded), pace))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one private struct, named at both call sites")]
@@ -99,8 +141,12 @@ impl Cloud {
         clock: Clock,
         identities: Identities,
         embedded: Option<Embedded>,
+        pace: Option<Pace>,
     ) -> Self {
-        let imagebuilder = client!(aws_sdk_imagebuilder, identities, &home);
+        let imagebuilder = match &pace {
+            None => client!(aws_sdk_imagebuilder, identities, &home),
+            Some(pace) => paced(&identities, &home, pace),
+        };
         Self(Arc::new(Inner {
             environment: environment.to_owned(),
             config: config.clone(),
@@ -110,6 +156,7 @@ impl Cloud {
             clock,
             identities,
             imagebuilder,
+            looks: Looks::new(pace),
             clients: Mutex::default(),
             embedded,
         }))
@@ -119,6 +166,11 @@ impl Cloud {
     #[must_use]
     pub fn imagebuilder(&self) -> &aws_sdk_imagebuilder::Client {
         &self.0.imagebuilder
+    }
+
+    /// The builds that this process follows.
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.0.looks
     }
 
     /// EC2 in an account and Region. In an account that is neither home nor a target every call fails for want of
@@ -189,10 +241,11 @@ impl Cloud {
         &self.0.clock
     }
 
-    /// Time between two looks at something that takes a while.
+    /// Time between two looks at something that takes a while. Scripted builds take as long as those of AWS.
     #[must_use]
     pub fn poll(&self) -> Duration {
-        if self.is_local() { POLL_LOCAL } else { POLL_AWS }
+        let scripted = self.0.embedded.as_ref().is_some_and(Embedded::is_scripted);
+        if self.is_local() && !scripted { POLL_LOCAL } else { POLL_AWS }
     }
 
     /// Folder of the project.
@@ -219,12 +272,24 @@ impl Cloud {
     }
 }
 
+/// Image Builder at a pace. The pace's own connector watches the time of each attempt.
+fn paced(identities: &Identities, home: &Location, pace: &Pace) -> aws_sdk_imagebuilder::Client {
+    let settings = identities.settings(home);
+    let inner = settings.http_client();
+    let http = connector::paced(inner, pace.clone(), ATTEMPT_TIMEOUT);
+    let timeouts =
+        settings.timeout_config().map(|known| known.to_builder().disable_operation_attempt_timeout().build());
+    let mut builder = aws_sdk_imagebuilder::config::Builder::from(&settings).http_client(http);
+    builder.set_timeout_config(timeouts);
+    builder.set_retry_partition(identities.retries());
+    aws_sdk_imagebuilder::Client::from_conf(builder.retry_classifier(super::identity::rate_limit()).build())
+}
+
 /// A cloud for tests: a local environment whose requests a closure answers.
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
     use crate::aws::connector::Handler;
-    use crate::project::LocalConfig;
 
     /// Account of [`cloud`].
     pub(crate) const ACCOUNT: &str = crate::local::DEFAULT_ACCOUNT;
@@ -237,14 +302,47 @@ pub(crate) mod testing {
         let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
         let config = EnvironmentConfig::Local(LocalConfig::default());
         let targets = vec![Target { location: home.clone(), role: None }];
-        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
+    }
+
+    /// The same, followed and paced as AWS is.
+    pub(crate) fn paced(handler: Handler, clock: Clock) -> Cloud {
+        let home = Location { account: ACCOUNT.into(), region: REGION.into() };
+        let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
+        let config = EnvironmentConfig::Aws(crate::project::AwsConfig {
+            home: home.clone(),
+            role: None,
+            instance_types: vec![],
+            instance_profile: None,
+            subnet: None,
+            security_groups: vec![],
+            log_bucket: None,
+            targets: vec![],
+            execution_role: None,
+            document_bucket: None,
+            distribution: None,
+        });
+        let targets = vec![Target { location: home.clone(), role: None }];
+        let pace = Some(super::Pace::new());
+        Cloud::assemble("aws", &config, Path::new("/nowhere"), home, targets, clock, identities, None, pace)
+    }
+
+    /// A cloud on a local environment, as the program connects to one.
+    pub(crate) fn on(local: &Arc<crate::local::Local>) -> Cloud {
+        let home = Location { account: ACCOUNT.into(), region: REGION.into() };
+        let embedded = Embedded::over(Arc::clone(local));
+        let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), embedded.handler());
+        let config = EnvironmentConfig::Local(LocalConfig::default());
+        let targets = vec![Target { location: home.clone(), role: None }];
+        let clock = local.config.clock.clone();
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, Some(embedded), None)
     }
 
     /// The same with the settings of an environment on AWS.
     pub(crate) fn configured(handler: Handler, clock: Clock, config: EnvironmentConfig) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };
         let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
-        Cloud::assemble("aws", &config, Path::new("/nowhere"), home, vec![], clock, identities, None)
+        Cloud::assemble("aws", &config, Path::new("/nowhere"), home, vec![], clock, identities, None, None)
     }
 
     /// The same with targets in any account and Region.
@@ -256,7 +354,7 @@ pub(crate) mod testing {
         }
         let config = EnvironmentConfig::Local(LocalConfig::default());
         let targets = places.iter().map(|place| Target { location: place.clone(), role: None }).collect();
-        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None)
+        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
     }
 
     /// A cloud whose every request `handler` answers; its clock stands at 2026-01-02 03:04:05 UTC.

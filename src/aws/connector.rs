@@ -1,7 +1,10 @@
-//! An HTTP client for the SDK that hands requests to a function in this process.
+//! HTTP clients for the SDK: one that hands requests to a function in this process, and one that keeps a pace.
 
+use super::fault::is_throttling;
+use super::pace::{Kind, Pace};
+use aws_smithy_http_client::{Builder, ConnectorBuilder, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -9,6 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Answers one request, synchronously. Called on a thread of the blocking pool, so it may take its time.
 pub(crate) type Handler = Arc<dyn Fn(http::Request<Bytes>) -> http::Response<Bytes> + Send + Sync>;
@@ -42,4 +46,73 @@ async fn answer(handler: Handler, request: HttpRequest) -> Result<HttpResponse, 
         .await
         .map_err(|error| ConnectorError::other(error.into(), None))?;
     HttpResponse::try_from(response.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// The SDK's HTTP client over `inner` (HTTPS when absent) that keeps `pace`. A call waits for its turn here, so the time a
+/// single attempt may take has to be measured here as well, from its turn on: that is `limit`.
+pub(super) fn paced(inner: Option<SharedHttpClient>, pace: Pace, limit: Duration) -> SharedHttpClient {
+    let inner = inner.unwrap_or_else(https);
+    http_client_fn(move |settings, components| {
+        let connector = inner.http_connector(settings, components);
+        SharedHttpConnector::new(Paced { connector, pace: pace.clone(), limit })
+    })
+}
+
+/// HTTPS as the SDK itself does it, through the proxy that the environment names.
+fn https() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+        let mut connector = ConnectorBuilder::default().tls_provider(provider);
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
+}
+
+#[derive(Debug)]
+struct Paced {
+    connector: SharedHttpConnector,
+    pace: Pace,
+    limit: Duration,
+}
+
+impl HttpConnector for Paced {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (connector, pace, limit) = (self.connector.clone(), self.pace.clone(), self.limit);
+        HttpConnectorFuture::new(async move {
+            pace.turn(Kind::of(path(request.uri()))).await;
+            let answer = tokio::time::timeout(limit, connector.call(request)).await;
+            let answer = answer.map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?;
+            if let Ok(response) = &answer {
+                let code = response.headers().get("x-amzn-errortype").unwrap_or_default();
+                if is_throttling(response.status().as_u16(), code) {
+                    pace.throttled();
+                }
+            }
+            answer
+        })
+    }
+}
+
+/// The path of a URI, without scheme, host and query.
+fn path(uri: &str) -> &str {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let rest = rest.find('/').map_or("", |at| &rest[at..]);
+    rest.split('?').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_found_in_every_form_of_uri() {
+        for uri in ["https://imagebuilder.us-east-1.amazonaws.com/GetImage?x=/y", "/GetImage", "/GetImage?a=b"] {
+            assert_eq!(path(uri), "/GetImage", "{uri}");
+        }
+        assert_eq!(path("https://host"), "");
+    }
 }

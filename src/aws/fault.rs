@@ -77,6 +77,11 @@ const THROTTLED: &[&str] = &[
     "TooManyUpdates",
 ];
 
+/// Whether an answer says that calls come too fast. `code` may carry a namespace behind a colon, as headers do.
+pub(super) fn is_throttling(status: u16, code: &str) -> bool {
+    status == 429 || THROTTLED.contains(&code.split(':').next().unwrap_or_default())
+}
+
 /// Describes the failure of one call.
 pub fn describe<E>(error: &SdkError<E, HttpResponse>) -> ServiceFault
 where
@@ -87,7 +92,7 @@ where
     let metadata = error.as_service_error().map(ProvideErrorMetadata::meta);
     let code = metadata.and_then(|meta| meta.code()).map(str::to_owned);
     let named = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
-    let throttled = status == Some(429) || named(THROTTLED);
+    let throttled = is_throttling(status.unwrap_or_default(), code.as_deref().unwrap_or_default());
     let denied = !throttled && (named(DENIED) || without_credentials(error));
     let unreachable = !throttled && !denied && code.is_none() && status.is_none_or(|status| status < 400);
     let message = metadata

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// backoff (at most 20 s each) five attempts ride out about a minute.
 pub(super) const ATTEMPTS: u32 = 5;
 /// A single attempt that takes longer is given up: no call amiforge makes waits on the server's side.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Session name of assumed roles, as it stands in the accounts' audit trails.
 const SESSION: &str = "amiforge";
 

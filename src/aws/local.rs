@@ -15,7 +15,12 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
-    pub(super) async fn open(project: &Project, config: &LocalConfig, options: &Options) -> Result<Self, AwsError> {
+    pub(super) async fn open(
+        project: &Project,
+        config: &LocalConfig,
+        options: &Options,
+        builds: local::Builds,
+    ) -> Result<Self, AwsError> {
         let config = local::Config {
             state: options.state.join("local"),
             cache: options.cache.clone(),
@@ -24,9 +29,21 @@ impl Embedded {
             mirror: config.mirror.clone(),
             bind: config.bind.iter().map(|path| project.root.join(path)).collect(),
             beyond: local::Beyond::new(|| Box::new(super::Sdk::new())),
+            builds,
         };
         let local = blocking(move || Local::open(config)).await?;
         Ok(Self { local })
+    }
+
+    /// The same of an environment that is open already.
+    #[cfg(test)]
+    pub(super) fn over(local: Arc<Local>) -> Self {
+        Self { local }
+    }
+
+    /// Whether nothing is really built in it.
+    pub(super) fn is_scripted(&self) -> bool {
+        self.local.config.builds.are_scripted()
     }
 
     pub(super) fn home() -> Location {

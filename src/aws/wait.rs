@@ -57,11 +57,19 @@ impl Waiting {
     /// # Errors
     /// When the deadline has passed.
     pub async fn pause(&mut self) -> Result<(), TimedOut> {
+        self.pause_for(self.poller.every).await
+    }
+
+    /// The same with another time to the next look than the poller's.
+    ///
+    /// # Errors
+    /// When the deadline has passed.
+    pub async fn pause_for(&mut self, every: Duration) -> Result<(), TimedOut> {
         let left = self.poller.deadline.saturating_sub(self.started.elapsed());
         if left.is_zero() {
             return Err(TimedOut { after: self.started.elapsed() });
         }
-        tokio::time::sleep(self.poller.every.min(left)).await;
+        tokio::time::sleep(every.min(left)).await;
         Ok(())
     }
 }

@@ -77,6 +77,12 @@ pub enum BuildError {
         /// How long it was waited.
         timed_out: TimedOut,
     },
+    /// There is nothing to answer.
+    #[error("no step of {image_arn} waits for an answer")]
+    NotWaiting {
+        /// Image build version ARN.
+        image_arn: String,
+    },
     /// The account could not be read.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -128,7 +134,10 @@ impl BuildError {
             }),
             Self::Cancelled { .. } => Some("run the same command again to build anew".into()),
             Self::Withdrawn { .. } => Some("build with --fresh to make a new image".into()),
-            Self::TimedOut { .. } => Some("run the same command again: it joins the build".into()),
+            Self::TimedOut { image_arn, .. } => Some(format!(
+                "run the same command again, it joins the build; or only follow it: amiforge watch {image_arn}"
+            )),
+            Self::NotWaiting { .. } => Some("amiforge status says which builds wait".into()),
             Self::Plan(error) => error.next(),
             Self::Call(call) => call.next(),
             Self::Answer { .. } => None,
@@ -151,6 +160,7 @@ impl BuildError {
             Self::Failed(failure) if failure.phase == Phase::Test => 6,
             Self::Failed(_) | Self::Cancelled { .. } | Self::Withdrawn { .. } => 5,
             Self::TimedOut { .. } => 13,
+            Self::NotWaiting { .. } => 11,
             Self::Plan(error) => error.exit_code(),
             Self::Call(call) => call.exit_code(),
             Self::Answer { .. } => 1,

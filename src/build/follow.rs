@@ -2,9 +2,11 @@
 
 use super::Phase;
 use super::error::BuildError;
+use super::history::{self, Expected};
+use super::steps::{Running, running};
 use crate::aws::wait::Poller;
-use crate::aws::{CallError, Cloud};
-use crate::event::{Ending, Events, Stage};
+use crate::aws::{CallError, Cloud, Follow, Glance};
+use crate::event::{Ending, Event, Events, Stage, StepNow};
 use aws_sdk_imagebuilder::types as ib;
 
 /// A build that has become an image.
@@ -28,8 +30,14 @@ pub(super) struct Seen {
 impl Seen {
     /// Whether it will not change by itself any more.
     pub(super) fn ended(&self) -> bool {
-        matches!(self.status.as_str(), "AVAILABLE" | "FAILED" | "CANCELLED" | "DEPRECATED" | "DISABLED" | "DELETED")
+        ended(&self.status)
     }
+}
+
+/// Whether a build in this state will not change by itself any more (image-builder.md 11.1). States that nobody knows are not
+/// an end.
+pub(super) fn ended(status: &str) -> bool {
+    matches!(status, "AVAILABLE" | "FAILED" | "CANCELLED" | "DEPRECATED" | "DISABLED" | "DELETED")
 }
 
 pub(super) async fn look(cloud: &Cloud, arn: &str) -> Result<Seen, BuildError> {
@@ -50,6 +58,9 @@ pub(super) async fn look(cloud: &Cloud, arn: &str) -> Result<Seen, BuildError> {
 
 /// Looks in a row that may fail before it is given up: with the SDK's own attempts that is several minutes.
 const MISSES: u32 = 10;
+
+/// Seconds after which it is told again how far a step is.
+const AGAIN: u64 = 15;
 
 /// Whether a failed look may be a passing trouble: the build goes on without us, so it is worth some patience.
 fn passing(call: &CallError) -> bool {
@@ -79,10 +90,11 @@ async fn watch(
     events: &Events,
     progress: &mut Progress,
 ) -> Result<Ended, BuildError> {
+    let follow = cloud.looks().follow(arn);
     let mut waiting = poller.start();
     let mut misses = 0;
     loop {
-        let seen = match look(cloud, arn).await {
+        let seen = match sight(cloud, arn, &follow, progress).await {
             Ok(seen) => seen,
             Err(BuildError::Call(call)) if misses < MISSES && passing(&call) => {
                 misses += 1;
@@ -95,25 +107,43 @@ async fn watch(
             Err(error) => return Err(error),
         };
         misses = 0;
-        progress.report(cloud, arn, &seen, events).await;
-        match seen.status.as_str() {
-            "AVAILABLE" => return Ok(Ended { arn: arn.to_owned(), version: seen.version, ami: seen.ami }),
-            "FAILED" => {
-                let phase = progress.phase();
-                let failure =
-                    super::explain::failure(cloud, arn, phase, seen.state.as_ref(), Some(&progress.recipe)).await;
-                return Err(BuildError::Failed(Box::new(failure)));
-            }
-            "CANCELLED" => return Err(BuildError::Cancelled { image_arn: arn.to_owned() }),
-            "DEPRECATED" | "DISABLED" | "DELETED" => {
-                return Err(BuildError::Withdrawn { image_arn: arn.to_owned(), status: seen.status });
-            }
-            _ => {}
+        progress.report(cloud, arn, &seen, &follow, events).await;
+        if let Some(end) = end(cloud, arn, &seen, progress).await {
+            return end;
         }
-        if let Err(timed_out) = waiting.pause().await {
+        let every = follow.interval(poller.every).await;
+        if let Err(timed_out) = waiting.pause_for(every).await {
             return Err(BuildError::TimedOut { image_arn: arn.to_owned(), status: seen.status, timed_out });
         }
     }
+}
+
+/// The state of the build, with a call of its own only where that is needed.
+async fn sight(cloud: &Cloud, arn: &str, follow: &Follow<'_>, progress: &Progress) -> Result<Seen, BuildError> {
+    let status = match follow.glance(cloud).await {
+        Glance::Ask => return look(cloud, arn).await,
+        Glance::Going(status) => status,
+        Glance::New if progress.status.is_empty() => "PENDING".to_owned(),
+        Glance::New => progress.status.clone(),
+    };
+    let version = crate::plan::build_version(arn).unwrap_or_default();
+    Ok(Seen { status, version, ami: None, created: None, state: None })
+}
+
+/// How it ended, if it did.
+async fn end(cloud: &Cloud, arn: &str, seen: &Seen, progress: &Progress) -> Option<Result<Ended, BuildError>> {
+    let image_arn = arn.to_owned();
+    Some(match seen.status.as_str() {
+        "AVAILABLE" => Ok(Ended { arn: image_arn, version: seen.version.clone(), ami: seen.ami.clone() }),
+        "FAILED" => {
+            let phase = progress.phase();
+            let failure = super::explain::failure(cloud, arn, phase, seen.state.as_ref(), Some(&progress.recipe)).await;
+            Err(BuildError::Failed(Box::new(failure)))
+        }
+        "CANCELLED" => Err(BuildError::Cancelled { image_arn }),
+        "DEPRECATED" | "DISABLED" | "DELETED" => Err(BuildError::Withdrawn { image_arn, status: seen.status.clone() }),
+        _ => return None,
+    })
 }
 
 /// What was told so far.
@@ -121,8 +151,11 @@ async fn watch(
 struct Progress {
     recipe: String,
     status: String,
-    step: String,
     testing: bool,
+    /// The step as it was told last.
+    told: Option<StepNow>,
+    /// How long earlier builds took; looked up once.
+    expected: Option<Expected>,
 }
 
 impl Progress {
@@ -134,8 +167,8 @@ impl Progress {
         if self.testing { Stage::Test } else { Stage::Build }
     }
 
-    /// Tells of a new state or a new workflow step, once. What cannot be found out is not told.
-    async fn report(&mut self, cloud: &Cloud, arn: &str, seen: &Seen, events: &Events) {
+    /// Tells of a new state once, and of the workflow step that runs. What cannot be found out is not told.
+    async fn report(&mut self, cloud: &Cloud, arn: &str, seen: &Seen, follow: &Follow<'_>, events: &Events) {
         if seen.status == "TESTING" && !self.testing {
             self.testing = true;
             events.finished(Stage::Build, Ending::Done, format!("image {} is built", seen.version));
@@ -150,31 +183,42 @@ impl Progress {
                 events.progress(self.stage(), seen.status.to_lowercase());
             }
         }
-        if seen.ended() {
+        if seen.ended() || !follow.may_show_steps() {
             return;
         }
-        match running_step(cloud, arn).await {
-            Ok(Some(step)) if step != self.step => {
-                events.progress(self.stage(), format!("{}: {step}", self.status.to_lowercase()));
-                self.step = step;
-            }
-            Ok(_) => {}
+        match running(cloud, arn).await {
+            Ok(Some(running)) => self.step(cloud, arn, &running, events).await,
+            Ok(None) => {}
             Err(error) => tracing::debug!(%error, "the workflow of the build cannot be looked at"),
         }
     }
-}
 
-/// The workflow step that runs now, for example `ApplyBuildComponents`.
-async fn running_step(cloud: &Cloud, arn: &str) -> Result<Option<String>, CallError> {
-    for execution in executions(cloud, arn).await?.into_iter().rev() {
-        if execution.status != Some(ib::WorkflowExecutionStatus::Running) {
-            continue;
+    async fn step(&mut self, cloud: &Cloud, arn: &str, running: &Running, events: &Events) {
+        if self.expected.is_none() && cloud.looks().few() {
+            let known = history::expected(cloud, arn).await;
+            self.expected = Some(known.unwrap_or_else(|error| {
+                tracing::debug!(%error, "earlier builds cannot be looked at");
+                Expected::default()
+            }));
         }
-        let Some(id) = execution.workflow_execution_id else { continue };
-        let running = |step: &ib::WorkflowStepMetadata| step.status == Some(ib::WorkflowStepExecutionStatus::Running);
-        return Ok(steps(cloud, &id).await?.into_iter().find(running).and_then(|step| step.name));
+        let step = running.now(cloud.clock().now(), self.expected.as_ref());
+        let same = |told: &StepNow| StepNow { elapsed_seconds: step.elapsed_seconds, ..told.clone() } == step;
+        let since = self.told.as_ref().filter(|told| same(told)).map(|told| told.elapsed_seconds.unwrap_or_default());
+        if since.is_some_and(|since| step.elapsed_seconds.unwrap_or_default() < since + AGAIN) {
+            return;
+        }
+        self.ask(arn, &step, events);
+        self.told = Some(step.clone());
+        events.send(Event::Step { stage: self.stage(), step });
     }
-    Ok(None)
+
+    /// Says once how the answer is given that a step waits for.
+    fn ask(&mut self, arn: &str, step: &StepNow, events: &Events) {
+        let told = self.told.as_ref().and_then(|told| told.waits_for_answer.as_ref());
+        if step.waits_for_answer.is_some() && step.waits_for_answer.as_ref() != told {
+            events.note(self.stage(), format!("{}; answer: {}", step.text(), super::approve::command(arn)));
+        }
+    }
 }
 
 /// Workflow executions of a build, in the order of their start.

@@ -92,7 +92,7 @@ fn is_meant(build: &ImageSummary, word: Option<&str>) -> bool {
 }
 
 /// ARNs of the image's versions, the newest first.
-async fn versions(cloud: &Cloud, name: &str) -> Result<Vec<String>, BuildError> {
+pub(super) async fn versions(cloud: &Cloud, name: &str) -> Result<Vec<String>, BuildError> {
     let filter = Filter::builder().name("name").values(name).build();
     let mut pages =
         cloud.imagebuilder().list_images().owner(Ownership::SelfValue).filters(filter).into_paginator().send();
@@ -111,7 +111,7 @@ async fn versions(cloud: &Cloud, name: &str) -> Result<Vec<String>, BuildError> 
     Ok(versions.into_iter().rev().map(|(_, arn)| arn).collect())
 }
 
-async fn builds(cloud: &Cloud, version: &str) -> Result<Vec<ImageSummary>, BuildError> {
+pub(super) async fn builds(cloud: &Cloud, version: &str) -> Result<Vec<ImageSummary>, BuildError> {
     let mut pages = cloud.imagebuilder().list_image_build_versions().image_version_arn(version).into_paginator().send();
     let mut all = Vec::new();
     while let Some(page) = pages.next().await {

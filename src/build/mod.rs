@@ -4,7 +4,11 @@
 //! a new one. A program that dies in between loses nothing: the next one finds the same build by its fingerprint.
 
 #[cfg(feature = "aws")]
+mod approve;
+#[cfg(feature = "aws")]
 mod awstoe;
+#[cfg(feature = "aws")]
+mod cancel;
 #[cfg(feature = "aws")]
 mod collect;
 #[cfg(feature = "aws")]
@@ -14,12 +18,22 @@ mod explain;
 #[cfg(feature = "aws")]
 mod follow;
 #[cfg(feature = "aws")]
+mod history;
+#[cfg(feature = "aws")]
 mod locate;
 mod phase;
 #[cfg(feature = "aws")]
 mod start;
+#[cfg(feature = "aws")]
+mod status;
+#[cfg(feature = "aws")]
+mod steps;
 pub mod why;
 
+#[cfg(feature = "aws")]
+pub use approve::{Answer, WaitingStep, approve};
+#[cfg(feature = "aws")]
+pub use cancel::{Cancelled, cancel, cancel_all};
 #[cfg(feature = "aws")]
 pub use collect::collect;
 #[cfg(feature = "aws")]
@@ -28,4 +42,6 @@ pub use error::{BuildError, Failure};
 pub use locate::{Candidates, Located, locate};
 pub use phase::Phase;
 #[cfg(feature = "aws")]
-pub use start::{BuildOptions, Built, cancel, ensure, find};
+pub use start::{Begun, BuildOptions, Built, begin, ensure, find, finish};
+#[cfg(feature = "aws")]
+pub use status::{BuildNow, BuildPast, Standing, in_flight, newest, standing};

@@ -4,7 +4,7 @@ use super::error::BuildError;
 use super::follow::{Ended, follow, look};
 use crate::aws::wait::Poller;
 use crate::aws::{CallError, Cloud, tags};
-use crate::event::{Ending, Events, Stage};
+use crate::event::{Ending, Event, Events, Stage};
 use crate::evidence::TestResult;
 use crate::plan::{Desired, ImagePlan, ObservedImage, Plan, Published, images, role, token, workflows};
 use aws_sdk_imagebuilder::types::ImageTestsConfiguration;
@@ -53,6 +53,20 @@ pub struct Built {
     pub reused: bool,
 }
 
+/// What [`begin`] has found or started.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// Nothing has to be built: the image is there.
+    Available(Built),
+    /// This build is under way.
+    Building {
+        /// Image build version ARN.
+        arn: String,
+        /// Whether somebody else had started it.
+        joined: bool,
+    },
+}
+
 /// Gives back an image with the plan's fingerprint, building it when there is none.
 ///
 /// Tells the build and test stages, their beginnings and ends included.
@@ -66,30 +80,51 @@ pub async fn ensure(
     options: BuildOptions,
     events: &Events,
 ) -> Result<Built, BuildError> {
-    let desired = plan.desired();
-    events.started(Stage::Build, format!("image of {}", desired.recipe.name));
-    let waiting = Poller { every: cloud.poll(), deadline: options.deadline };
-    let arn = match reuse_or_start(cloud, plan, published, &options, events).await {
-        Ok(Found::Available(built)) => {
-            let message = format!("image {} is there: {}", built.image_version, built.ami);
-            events.finished(Stage::Build, Ending::Unchanged, message);
-            return Ok(built);
-        }
-        Ok(Found::Building(arn)) => arn,
-        Err(error) => {
-            events.finished(Stage::Build, Ending::Failed, error.to_string());
-            return Err(error);
-        }
-    };
-    done(cloud, follow(cloud, &arn, &desired.recipe.name, waiting, events).await?).await
+    match begin(cloud, plan, published, &options, events).await? {
+        Begun::Available(built) => Ok(built),
+        Begun::Building { arn, .. } => finish(cloud, &arn, &plan.desired().recipe.name, options.deadline, events).await,
+    }
 }
 
-/// What there is to wait for.
-enum Found {
-    /// Nothing: it is there.
-    Available(Built),
-    /// This build.
-    Building(String),
+/// The first half of [`ensure`]: an image that is there, a build that is joined, or a new one. It does not wait for its end.
+///
+/// # Errors
+/// When calls fail.
+pub async fn begin(
+    cloud: &Cloud,
+    plan: &Plan,
+    published: &Published,
+    options: &BuildOptions,
+    events: &Events,
+) -> Result<Begun, BuildError> {
+    events.started(Stage::Build, format!("image of {}", plan.desired().recipe.name));
+    let begun = reuse_or_start(cloud, plan, published, options, events).await;
+    match &begun {
+        Ok(Begun::Available(built)) => {
+            let message = format!("image {} is there: {}", built.image_version, built.ami);
+            events.finished(Stage::Build, Ending::Unchanged, message);
+        }
+        Ok(Begun::Building { arn, joined }) => {
+            events.send(Event::BuildStarted { stage: Stage::Build, image_arn: arn.clone(), joined: *joined });
+        }
+        Err(error) => events.finished(Stage::Build, Ending::Failed, error.to_string()),
+    }
+    begun
+}
+
+/// The second half of [`ensure`]: follows a build to its end, whoever started it.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn finish(
+    cloud: &Cloud,
+    arn: &str,
+    recipe: &str,
+    deadline: Duration,
+    events: &Events,
+) -> Result<Built, BuildError> {
+    let waiting = Poller { every: cloud.poll(), deadline };
+    done(cloud, follow(cloud, arn, recipe, waiting, events).await?).await
 }
 
 /// The newest available image with the plan's fingerprint, if there is one.
@@ -116,39 +151,20 @@ async fn reuse_or_start(
     published: &Published,
     options: &BuildOptions,
     events: &Events,
-) -> Result<Found, BuildError> {
+) -> Result<Begun, BuildError> {
     if !options.fresh
         && let Some(built) = find(cloud, plan).await?
     {
-        return Ok(Found::Available(built));
+        return Ok(Begun::Available(built));
     }
     let existing = images(cloud, plan.desired()).await?;
     if let Some(image) = latest(existing.iter().filter(|image| image.in_flight())) {
         events.note(Stage::Build, format!("joining {}, which is {}", image.version, image.status));
-        return Ok(Found::Building(image.arn.clone()));
+        return Ok(Begun::Building { arn: image.arn.clone(), joined: true });
     }
-    let arn = start(cloud, plan.desired(), published, options, existing.len()).await?;
+    let arn = start(cloud, plan.desired(), published, options, existing.len(), events).await?;
     events.note(Stage::Build, format!("started {arn}"));
-    Ok(Found::Building(arn))
-}
-
-/// Asks the service to cancel a build. The instance it runs on is the service's to end.
-///
-/// # Errors
-/// When the call fails; a build that has ended already is no failure.
-pub async fn cancel(cloud: &Cloud, image_arn: &str) -> Result<(), BuildError> {
-    let answer = cloud
-        .imagebuilder()
-        .cancel_image_creation()
-        .image_build_version_arn(image_arn)
-        .client_token(token(&["cancel", image_arn]))
-        .send()
-        .await;
-    let Err(error) = answer.map_err(CallError::of("CancelImageCreation", cloud.home())) else {
-        return Ok(());
-    };
-    let ended = look(cloud, image_arn).await?.ended();
-    if ended { Ok(()) } else { Err(error.into()) }
+    Ok(Begun::Building { arn, joined: false })
 }
 
 fn latest<'a>(images: impl Iterator<Item = &'a ObservedImage>) -> Option<&'a ObservedImage> {
@@ -186,16 +202,42 @@ async fn start(
     published: &Published,
     options: &BuildOptions,
     existing: usize,
+    events: &Events,
 ) -> Result<String, BuildError> {
     let now = cloud.clock().now();
     for attempt in existing..existing + STALE_ANSWERS {
-        let arn = create(cloud, desired, published, options, attempt).await?;
+        let arn = create_when_free(cloud, desired, published, options, attempt, events).await?;
         let seen = look(cloud, &arn).await?;
         if !(seen.ended() && seen.status != "AVAILABLE" && older(seen.created.as_deref(), now)) {
             return Ok(arn);
         }
     }
     Err(BuildError::Answer { operation: "CreateImage", what: "a new image (only builds that ended long ago)" })
+}
+
+/// Creates the image; where the account builds as many at a time as it may, once one of them has ended
+/// (image-builder.md section 4: a quota is worth another try only when capacity becomes free). The deadline of the build holds
+/// for this wait, too.
+async fn create_when_free(
+    cloud: &Cloud,
+    desired: &Desired,
+    published: &Published,
+    options: &BuildOptions,
+    attempt: usize,
+    events: &Events,
+) -> Result<String, BuildError> {
+    let mut waiting = Poller { every: cloud.poll(), deadline: options.deadline }.start();
+    loop {
+        match create(cloud, desired, published, options, attempt).await {
+            Err(BuildError::Call(error)) if error.fault.is(&["ServiceQuotaExceededException"]) => {
+                events.progress(Stage::Build, format!("waits for its turn: {}", error.fault.message));
+                if waiting.pause().await.is_err() {
+                    return Err(error.into());
+                }
+            }
+            other => return other,
+        }
+    }
 }
 
 fn older(created: Option<&str>, now: OffsetDateTime) -> bool {

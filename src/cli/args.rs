@@ -86,6 +86,42 @@ pub struct Selection {
     pub arch: Option<String>,
 }
 
+/// Which images a verb is about that can be about many: recipes × architectures.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Args)]
+pub struct Images {
+    /// Recipe names.
+    #[arg(value_name = "RECIPE")]
+    pub recipes: Vec<String>,
+    /// All recipes of the project.
+    #[arg(long)]
+    pub all: bool,
+    /// Recipes whose names match the pattern (`*` any characters); can be given more than once.
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<String>,
+    /// None of the recipes whose names match the pattern; can be given more than once.
+    #[arg(long, value_name = "PATTERN")]
+    pub except: Vec<String>,
+    /// Only this CPU architecture; can be given more than once.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Vec<String>,
+}
+
+#[cfg(feature = "aws")]
+impl Images {
+    /// As the library takes it.
+    #[must_use]
+    pub fn wanted(&self) -> crate::run::Wanted {
+        crate::run::Wanted {
+            recipes: self.recipes.clone(),
+            all: self.all,
+            only: self.only.clone(),
+            except: self.except.clone(),
+            archs: self.arch.clone(),
+        }
+    }
+}
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -130,8 +166,14 @@ pub enum EnvironmentVerb {
     Plan(verb::plan::PlanArgs),
     /// Create the components, the recipe and the infrastructure configuration of the plan.
     Publish(verb::publish::PublishArgs),
-    /// Build and test the image (publishes first what is missing).
+    /// Build and test images (publishes first what is missing).
     Build(verb::build::BuildArgs),
+    /// Say of each image what is being built, how far it is, and what became of the last builds.
+    Status(verb::status::StatusArgs),
+    /// Follow builds to their end, whoever started them; ends as `build` does.
+    Watch(verb::watch::WatchArgs),
+    /// Answer a build that waits for somebody's approval.
+    Approve(verb::approve::ApproveArgs),
     /// Capture evidence on a fresh instance of the candidate and evaluate the gates.
     Validate(verb::validate::ValidateArgs),
     /// Move a channel to the validated candidate.

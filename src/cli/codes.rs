@@ -94,13 +94,16 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         "A013",
         "timed out, still running",
-        "Exit code 13. The deadline for waiting passed. The work goes on in the environment; the same command joins it again.",
+        "Exit code 13. The deadline for waiting passed. The work goes on in the environment; the same command joins it again,\n\
+         `amiforge status` says how far it is, and `amiforge watch` follows it.",
     ),
     entry(
         "A130",
         "interrupted",
         "Exit code 130. The user (Ctrl-C) or the system (SIGTERM, SIGHUP) ended the command. What ran in the local environment was\n\
-         ended with it; nothing is left running or mounted. The same command continues with what is already there.",
+         ended with it; nothing is left running or mounted. Builds in AWS go on: the message has the `amiforge watch` that follows\n\
+         each. They are cancelled when the command had --cancel-on-interrupt, or by a second Ctrl-C; only those that the command\n\
+         had started itself. The same command continues with what is already there.",
     ),
     entry(
         "A194",

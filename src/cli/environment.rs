@@ -3,8 +3,18 @@
 use super::args::EnvironmentVerb;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::session::Session;
-use super::{signal, verb};
+use super::session::{Session, tell};
+use super::signal::Signals;
+use super::verb;
+use crate::aws::Cloud;
+use crate::build::{self, Cancelled};
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+/// Time in which a second Ctrl-C is taken as the wish to cancel.
+const SECOND_CTRL_C: Duration = Duration::from_secs(3);
+/// Time in which cancelled builds have to end. The service ends their instances first, which takes minutes.
+const CANCELLED_WITHIN: Duration = Duration::from_mins(10);
 
 /// Runs the verb.
 pub(super) fn run(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Failure> {
@@ -22,24 +32,78 @@ pub(super) fn block(session: &Session, work: impl Future<Output = Result<Exit, F
 
 /// Waits until the work ends or the user interrupts; then ends what this process runs, in either case.
 async fn drive(session: &Session, work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let mut signals = Signals::new()?;
     let outcome = tokio::select! {
         outcome = work => outcome,
-        name = signal::interrupted() => Err(interrupted(name?)),
+        name = signals.next() => {
+            let started = session.started.arns();
+            let terminal = std::io::stderr().is_terminal();
+            let again = async {
+                // Without somebody at a terminal there is no second Ctrl-C to wait for.
+                terminal && tokio::time::timeout(SECOND_CTRL_C, signals.next()).await.is_ok()
+            };
+            Err(interrupted(session.opened(), name, &started, session.started.cancel(), terminal, again).await)
+        }
     };
     session.shutdown().await;
     outcome
 }
 
-fn interrupted(signal: &str) -> Failure {
-    Failure::new(Exit::Interrupted, format!("interrupted by {signal}; nothing is left running or mounted"))
-        .next("run the same command again: what was finished is kept, a build that was cut off is started anew")
+/// What an interruption comes to. In AWS the builds that this process has started go on, unless they are to be cancelled: from the
+/// beginning (`cancel`), or because the user interrupts `again`.
+async fn interrupted(
+    cloud: Option<&Cloud>,
+    signal: &str,
+    started: &[String],
+    cancel: bool,
+    terminal: bool,
+    again: impl Future<Output = bool>,
+) -> Failure {
+    let Some(cloud) = cloud.filter(|cloud| !cloud.is_local()) else {
+        return Failure::new(Exit::Interrupted, format!("interrupted by {signal}; nothing is left running or mounted"))
+            .next("run the same command again: what was finished is kept, a build that was cut off is started anew");
+    };
+    if started.is_empty() {
+        return Failure::new(Exit::Interrupted, format!("interrupted by {signal}; this command had started no build"))
+            .next("run the same command again: what was finished is kept, and a build under way is joined");
+    }
+    let count = if started.len() == 1 { "1 build goes".to_owned() } else { format!("{} builds go", started.len()) };
+    if !cancel && terminal {
+        let seconds = SECOND_CTRL_C.as_secs();
+        tell(&format!("{signal}: {count} on in AWS. Ctrl-C once more within {seconds} s cancels\n"));
+    }
+    if cancel || again.await {
+        return cancelled(cloud, signal, started).await;
+    }
+    let failure = Failure::new(Exit::Interrupted, format!("interrupted by {signal}; {count} on in AWS"));
+    started.iter().fold(failure, |failure, arn| failure.next(format!("amiforge watch {arn}")))
+}
+
+async fn cancelled(cloud: &Cloud, signal: &str, started: &[String]) -> Failure {
+    tell(&format!("{signal}: cancelling {} builds\n", started.len()));
+    let ends = build::cancel_all(cloud, started, CANCELLED_WITHIN).await;
+    let open = ends.iter().filter(|one| one.end.is_err()).count();
+    let message = match open {
+        0 => format!("interrupted by {signal}; what it had started has ended"),
+        open => format!("interrupted by {signal}; {open} of {} builds may still run", ends.len()),
+    };
+    let line = |one: &Cancelled| match &one.end {
+        Ok(status) => format!("{} {status}", one.image_arn),
+        Err(error) => format!("{} {error}", one.image_arn),
+    };
+    let failure = Failure::new(Exit::Interrupted, message).showing(ends.iter().map(line));
+    let left = ends.iter().filter(|one| one.end.is_err());
+    left.fold(failure, |failure, one| failure.next(format!("amiforge watch {}", one.image_arn)))
 }
 
 async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Failure> {
     match verb {
         EnvironmentVerb::Plan(args) => verb::plan::run(session, &args).await,
         EnvironmentVerb::Publish(args) => Box::pin(verb::publish::run(session, &args)).await,
-        EnvironmentVerb::Build(args) => verb::build::run(session, &args).await,
+        EnvironmentVerb::Build(args) => Box::pin(verb::build::run(session, &args)).await,
+        EnvironmentVerb::Status(args) => Box::pin(verb::status::run(session, &args)).await,
+        EnvironmentVerb::Watch(args) => Box::pin(verb::watch::run(session, &args)).await,
+        EnvironmentVerb::Approve(args) => Box::pin(verb::approve::run(session, &args)).await,
         EnvironmentVerb::Validate(args) => verb::validate::run(session, &args).await,
         // The futures of the long verbs are large; on the heap they move cheaply.
         EnvironmentVerb::Promote(args) => Box::pin(verb::promote::run(session, &args)).await,
@@ -51,3 +115,7 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         EnvironmentVerb::Local(verb) => verb::local::run(session, verb).await,
     }
 }
+
+#[cfg(test)]
+#[path = "environment_tests.rs"]
+mod tests;

@@ -1,11 +1,11 @@
 //! Sinks of the event stream on stderr: live bars, plain lines, NDJSON.
 
 use super::args::Progress;
-use crate::event::{Ending, Event, Events, Stage, human_duration};
+use crate::event::{Ending, Event, Events, Stage, StepNow, human_duration};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a spinner frame stays.
@@ -35,45 +35,70 @@ fn write_line(line: &str) {
 }
 
 fn plain() -> Events {
-    let state = Mutex::new(BTreeMap::<Stage, (Instant, String)>::new());
-    let said = Mutex::new(BTreeMap::<String, String>::new());
+    let lines = Mutex::new(Lines::default());
     Events::new(move |event| {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::LaneStarted { lane, message } => write_line(&lane_line(&lane, ' ', &message)),
-            Event::LaneProgress { lane, message } => {
-                if said.get(&lane) != Some(&message) {
-                    write_line(&lane_line(&lane, '…', &message));
-                    said.insert(lane, message);
-                }
-            }
-            // Of works that go on at the same time the lines would be a jumble; what failed is told with its last ones.
-            Event::LaneOutput { .. } => {}
-            Event::LaneFinished { lane, ending, message } => {
-                said.remove(&lane);
-                write_line(&lane_line(&lane, mark(ending), &message));
-            }
-            Event::StageStarted { stage, message } => {
-                state.insert(stage, (Instant::now(), String::new()));
-                write_line(&format!("{:>8}  {message}", stage.word()));
-            }
-            // Progress repeats itself on every poll; a log wants each text once.
-            Event::Progress { stage, message } => {
-                let entry = state.entry(stage).or_insert_with(|| (Instant::now(), String::new()));
-                if entry.1 != message {
-                    write_line(&format!("{:>8}  … {message}", stage.word()));
-                    entry.1 = message;
-                }
-            }
-            Event::Output { stage, line } => write_line(&format!("{:>8}  | {line}", stage.word())),
-            Event::Note { stage, message } => write_line(&format!("{:>8}  · {message}", stage.word())),
-            Event::StageFinished { stage, ending, message } => {
-                let elapsed = state.get(&stage).map_or(Duration::ZERO, |(since, _)| since.elapsed());
-                write_line(&finished_line(stage, ending, &message, elapsed));
-            }
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.line("", event) {
+            write_line(&line);
         }
     })
+}
+
+/// What was said so far; a log wants each text once, and progress repeats itself on every look.
+#[derive(Debug, Default)]
+struct Lines {
+    /// By image (empty when there is only one) and stage: when it began, and its last text.
+    stages: BTreeMap<(String, Stage), (Instant, String)>,
+    lanes: BTreeMap<String, String>,
+}
+
+impl Lines {
+    /// The line for an event, if it is worth one. Lines about one of several images begin with its name.
+    fn line(&mut self, image: &str, event: Event) -> Option<String> {
+        let line = match event {
+            Event::Image { image, what } => return self.line(&image, *what),
+            Event::LaneStarted { lane, message } => return Some(lane_line(&lane, ' ', &message)),
+            Event::LaneProgress { lane, message } => {
+                if self.lanes.get(&lane) == Some(&message) {
+                    return None;
+                }
+                let line = lane_line(&lane, '…', &message);
+                self.lanes.insert(lane, message);
+                return Some(line);
+            }
+            // Of works that go on at the same time the lines would be a jumble; what failed is told with its last ones.
+            Event::LaneOutput { .. } | Event::BuildStarted { .. } => return None,
+            Event::LaneFinished { lane, ending, message } => {
+                self.lanes.remove(&lane);
+                return Some(lane_line(&lane, mark(ending), &message));
+            }
+            Event::StageStarted { stage, message } => {
+                self.stages.insert((image.to_owned(), stage), (Instant::now(), String::new()));
+                format!("{:>8}  {}", stage.word(), cut(&message))
+            }
+            Event::Progress { stage, message } => self.once(image, stage, message)?,
+            // How far a step is changes with every look; once it is told that it began.
+            Event::Step { stage, step } => self.once(image, stage, StepNow { elapsed_seconds: None, ..step }.text())?,
+            Event::Output { .. } if !image.is_empty() => return None,
+            Event::Output { stage, line } => format!("{:>8}  | {line}", stage.word()),
+            Event::Note { stage, message } => format!("{:>8}  · {message}", stage.word()),
+            Event::StageFinished { stage, ending, message } => {
+                let since = self.stages.get(&(image.to_owned(), stage));
+                finished_line(stage, ending, &message, since.map_or(Duration::ZERO, |(since, _)| since.elapsed()))
+            }
+        };
+        Some(if image.is_empty() { line } else { format!("{image}  {}", line.trim_start()) })
+    }
+
+    fn once(&mut self, image: &str, stage: Stage, message: String) -> Option<String> {
+        let entry = self.stages.entry((image.to_owned(), stage)).or_insert_with(|| (Instant::now(), String::new()));
+        if entry.1 == message {
+            return None;
+        }
+        let line = format!("{:>8}  … {message}", stage.word());
+        entry.1 = message;
+        Some(line)
+    }
 }
 
 fn mark(ending: Ending) -> char {
@@ -93,63 +118,95 @@ fn finished_line(stage: Stage, ending: Ending, message: &str, elapsed: Duration)
     format!("{:>8}  {} {message} ({})", stage.word(), mark(ending), human_duration(elapsed))
 }
 
-/// One line per stage, and per work of several: a spinner while it works, a mark when it has ended.
+/// One line per stage, and per work or image of several: a spinner while it works, a mark when it has ended.
 fn bars() -> Events {
-    let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let stages = Arc::new(Mutex::new(BTreeMap::<Stage, ProgressBar>::new()));
-    let lanes = Mutex::new(BTreeMap::<String, ProgressBar>::new());
-    Events::new(move |event| {
-        let mut stages = stages.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lanes = lanes.lock().unwrap_or_else(PoisonError::into_inner);
+    let bars = Mutex::new(Bars {
+        multi: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
+        stages: BTreeMap::new(),
+        lanes: BTreeMap::new(),
+    });
+    Events::new(move |event| bars.lock().unwrap_or_else(PoisonError::into_inner).show(event))
+}
+
+#[derive(Debug)]
+struct Bars {
+    multi: MultiProgress,
+    stages: BTreeMap<Stage, ProgressBar>,
+    lanes: BTreeMap<String, ProgressBar>,
+}
+
+impl Bars {
+    fn show(&mut self, event: Event) {
         match event {
+            Event::Image { image, what } => self.image(&image, *what),
             Event::LaneStarted { lane, message } => {
-                let bar = multi.add(ProgressBar::new_spinner());
-                bar.set_style(running_style());
-                bar.set_prefix(lane.clone());
-                bar.set_message(cut(&message));
-                bar.enable_steady_tick(TICK);
-                lanes.insert(lane, bar);
+                let bar = self.bar(lane.clone(), &message);
+                self.lanes.insert(lane, bar);
             }
-            Event::LaneProgress { lane, message } => {
-                if let Some(bar) = lanes.get(&lane) {
-                    bar.set_message(cut(&message));
-                }
-            }
+            Event::LaneProgress { lane, message } => set(self.lanes.get(&lane), &message),
             // The step that runs is worth more on the one line there is than what it writes.
-            Event::LaneOutput { .. } => {}
+            Event::LaneOutput { .. } | Event::BuildStarted { .. } => {}
             Event::LaneFinished { lane, ending, message } => {
-                if let Some(bar) = lanes.remove(&lane) {
+                if let Some(bar) = self.lanes.remove(&lane) {
                     bar.finish_and_clear();
                 }
-                let _ = multi.println(lane_line(&lane, mark(ending), &message));
+                self.print(lane_line(&lane, mark(ending), &message));
             }
             Event::StageStarted { stage, message } => {
-                let bar = multi.add(ProgressBar::new_spinner());
-                bar.set_style(running_style());
-                bar.set_prefix(stage.word());
-                bar.set_message(cut(&message));
-                bar.enable_steady_tick(TICK);
-                stages.insert(stage, bar);
+                let bar = self.bar(stage.word().to_owned(), &message);
+                self.stages.insert(stage, bar);
             }
             Event::Progress { stage, message } | Event::Output { stage, line: message } => {
-                if let Some(bar) = stages.get(&stage) {
-                    bar.set_message(cut(&message));
-                }
+                set(self.stages.get(&stage), &message);
             }
-            Event::Note { stage, message } => {
-                let _ = multi.println(format!("{:>8}  · {message}", stage.word()));
-            }
+            Event::Step { stage, step } => set(self.stages.get(&stage), &step.text()),
+            Event::Note { stage, message } => self.print(format!("{:>8}  · {message}", stage.word())),
             Event::StageFinished { stage, ending, message } => {
                 // A line above the bars stays; a finished bar would go with the next line that is printed.
-                let elapsed = stages.remove(&stage).map_or(Duration::ZERO, |bar| {
+                let elapsed = self.stages.remove(&stage).map_or(Duration::ZERO, |bar| {
                     let elapsed = bar.elapsed();
                     bar.finish_and_clear();
                     elapsed
                 });
-                let _ = multi.println(finished_line(stage, ending, &message, elapsed));
+                self.print(finished_line(stage, ending, &message, elapsed));
             }
         }
-    })
+    }
+
+    /// One of several images: whatever it is at stands on its one line. Only what somebody may have to act upon gets a line that
+    /// stays, so that many images at once can still be read.
+    fn image(&mut self, image: &str, what: Event) {
+        let bar = self.lanes.get(image);
+        match what {
+            Event::StageStarted { stage, message } | Event::Progress { stage, message } => {
+                set(bar, &format!("{}: {message}", stage.word()));
+            }
+            Event::Step { stage, step } => set(bar, &format!("{}: {}", stage.word(), step.text())),
+            Event::Note { stage: stage @ (Stage::Build | Stage::Test), message } => {
+                self.print(format!("{image}  {}  · {message}", stage.word()));
+            }
+            _ => {}
+        }
+    }
+
+    fn bar(&self, prefix: String, message: &str) -> ProgressBar {
+        let bar = self.multi.add(ProgressBar::new_spinner());
+        bar.set_style(running_style());
+        bar.set_prefix(prefix);
+        bar.set_message(cut(message));
+        bar.enable_steady_tick(TICK);
+        bar
+    }
+
+    fn print(&self, line: String) {
+        let _ = self.multi.println(line);
+    }
+}
+
+fn set(bar: Option<&ProgressBar>, message: &str) {
+    if let Some(bar) = bar {
+        bar.set_message(cut(message));
+    }
 }
 
 fn running_style() -> ProgressStyle {
@@ -178,6 +235,35 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_to_one_line() {
         assert_eq!(cut(&"x".repeat(500)).chars().count(), LINE);
+    }
+
+    fn step(elapsed: u64) -> StepNow {
+        StepNow {
+            name: "Apply".into(),
+            elapsed_seconds: Some(elapsed),
+            expected_seconds: Some(720),
+            waits_for_answer: None,
+        }
+    }
+
+    #[test]
+    fn a_log_has_a_step_once_and_names_images_only_when_there_are_several() {
+        let mut lines = Lines::default();
+        let build = Stage::Build;
+        let mut say = |image: &str, event: Event| match image {
+            "" => lines.line("", event),
+            image => lines.line("", Event::Image { image: image.into(), what: Box::new(event) }),
+        };
+        let expected = "   build  … Apply, about 12 min";
+        assert_eq!(say("", Event::Step { stage: build, step: step(3) }).as_deref(), Some(expected));
+        assert_eq!(say("", Event::Step { stage: build, step: step(60) }), None);
+        let note = |message: &str| Event::Note { stage: build, message: message.into() };
+        assert_eq!(say("web/arm64", note("started")).as_deref(), Some("web/arm64  build  · started"));
+        let expected = "web/arm64  build  … Apply, about 12 min";
+        assert_eq!(say("web/arm64", Event::Step { stage: build, step: step(3) }).as_deref(), Some(expected));
+        let output = Event::Output { stage: build, line: "x".into() };
+        assert_eq!(say("web/arm64", output.clone()), None);
+        assert_eq!(say("", output).as_deref(), Some("   build  | x"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From an HTTP request to an operation and back.
 
 use super::Local;
+use super::compute;
 use super::credentials;
 use super::faults::{self, Fault, FaultPlan};
 use super::random;
@@ -81,6 +82,7 @@ impl Local {
             let text = "Request would have succeeded, but DryRun flag is set.";
             return Err(ServiceError::new(412, "DryRunOperation", text));
         }
+        compute::settle(self, caller.now)?;
         tracing::debug!(service = service.name(), operation, account = %caller.scope.account, "local call");
         work(self, caller, request)
     }

@@ -52,6 +52,8 @@
 //! * A patch group without a baseline of its own is answered with the account's default, which AWS's documentation leaves open.
 //!
 //! Image Builder:
+//! * With [`Builds::Scripted`] nothing is built: states and steps follow a script by the clock, images have no files and
+//!   cannot be launched, and build instances are ids only.
 //! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, pipelines,
 //!   distribution configurations, workflows or lifecycle policies.
 //! * A resource that does not exist is `ResourceNotFoundException` (404) in every operation, and a value that is refused is
@@ -61,6 +63,7 @@
 //! * Instance profiles, subnets and security groups of infrastructure configurations are stored, not looked up.
 //! * A recipe cannot be deleted while an image made from it exists; an infrastructure configuration always can.
 
+mod builds;
 pub mod compute;
 mod credentials;
 mod dispatch;
@@ -84,6 +87,7 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use builds::{Builds, Failure, Script, Scripts, Wait};
 pub use credentials::credentials;
 pub use faults::{Fault, FaultPlan};
 pub use serve::serve;
@@ -117,6 +121,8 @@ pub struct Config {
     pub bind: Vec<PathBuf>,
     /// Where the components of a build find objects of S3.
     pub beyond: Beyond,
+    /// How images are built.
+    pub builds: Builds,
 }
 
 /// What lies beyond the local environment for the components of a build: opened anew for each that runs.

@@ -51,7 +51,7 @@ pub(crate) fn request_id() -> String {
 }
 
 /// The UUID of 32 hexadecimal digits; version and variant take the place of some of them.
-fn uuid_of(digits: &str) -> String {
+pub(crate) fn uuid_of(digits: &str) -> String {
     let variant = match digits.as_bytes()[16] {
         b'0' | b'4' | b'8' | b'c' => '8',
         b'1' | b'5' | b'9' | b'd' => '9',

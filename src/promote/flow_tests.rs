@@ -34,6 +34,7 @@ impl House {
             mirror: None,
             bind: vec![],
             beyond: crate::local::Beyond::default(),
+            builds: crate::local::Builds::Real,
         })
         .unwrap();
         let served = Arc::clone(&local);

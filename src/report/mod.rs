@@ -5,6 +5,8 @@ mod cache;
 pub mod evaluation;
 mod files;
 #[cfg(feature = "aws")]
+mod fleet;
+#[cfg(feature = "aws")]
 mod image;
 #[cfg(feature = "aws")]
 mod publication;
@@ -19,6 +21,8 @@ pub use baseline::{baseline, baseline_json, baselines};
 pub use cache::{Listed, Pruned, cache_list, cache_prune, parse_size, size};
 pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
+pub use fleet::{answered, images, images_failed, status};
+#[cfg(feature = "aws")]
 pub use image::{Plans, change_line, channels, closing, plan, plans, verdicts, word};
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
@@ -26,5 +30,5 @@ pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, t
 pub use serve::serving;
 pub use trial::line as trial_line;
 #[cfg(feature = "aws")]
-pub use verbs::{Promoted, Validated, built, promoted, published, resumed};
+pub use verbs::{Promoted, Validated, promoted, published, resumed};
 pub use why::{why, why_markdown};

@@ -1,6 +1,5 @@
 //! What the single verbs print when they are done: what was made, and the next command.
 
-use crate::build::Built;
 use crate::diagnostic::render::printable;
 use crate::evidence::Evidence;
 use crate::gate::Verdict;
@@ -28,21 +27,6 @@ pub fn published(published: &Published) -> String {
         let _ = writeln!(text, "  {arn}");
     }
     text
-}
-
-/// What `build` prints.
-#[must_use]
-pub fn built(built: &Built, recipe: &str) -> String {
-    let how = if built.reused { "is there already" } else { "was built" };
-    let tests = match &built.tests {
-        Some(tests) if tests.passed => format!("passed, {} steps", tests.executed_steps),
-        Some(tests) => format!("FAILED: {}", tests.message),
-        None => "none ran".to_owned(),
-    };
-    format!(
-        "image {} {how}\n  AMI      {}\n  image    {}\n  tests    {tests}\nnext: amiforge validate {recipe}\n",
-        built.image_version, built.ami, built.image_arn
-    )
 }
 
 /// What `validate` prints.

@@ -2,8 +2,9 @@
 
 use crate::aws::AwsError;
 use crate::build::BuildError;
+use crate::component::rules;
 use crate::consume::ConsumeError;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::evidence::EvidenceError;
 use crate::gate::Verdict;
 use crate::plan::{PlanError, SavedError};
@@ -77,6 +78,14 @@ pub enum RunError {
         /// Architecture.
         arch: String,
     },
+    /// Nothing to follow.
+    #[error("there is no build of recipe `{recipe}` ({arch})")]
+    NoBuild {
+        /// Recipe.
+        recipe: String,
+        /// Architecture.
+        arch: String,
+    },
     /// Nothing known about the image.
     #[error("there is no evidence about {ami}")]
     NoEvidence {
@@ -123,6 +132,47 @@ pub enum RunError {
     /// Moving the channel.
     #[error(transparent)]
     Promote(#[from] PromoteError),
+}
+
+impl RunError {
+    /// What happened in one sentence: its own words, or the first finding's.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Files(diagnostics) => {
+                diagnostics.first().map_or_else(|| self.to_string(), |first| first.message.clone())
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// The exit code of DESIGN section 9.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Files(diagnostics) => {
+                let mut errors = diagnostics.iter().filter(|one| one.severity == Severity::Error).peekable();
+                let findings = errors.peek().is_some() && errors.all(|one| rules::find(one.code).is_some());
+                if findings { 3 } else { 2 }
+            }
+            Self::Unreadable { .. } | Self::NoChannel { .. } => 2,
+            Self::Aws(error) => error.exit_code(),
+            Self::Plan(error) => error.exit_code(),
+            Self::Saved(error) => error.exit_code(),
+            Self::Build(error) => error.exit_code(),
+            Self::Evidence(error) => error.exit_code(),
+            Self::Consume(error) => error.exit_code(),
+            Self::Promote(error) => error.exit_code(),
+            Self::Gate { .. } => 7,
+            Self::NotApproved { .. }
+            | Self::NoCandidate { .. }
+            | Self::NoBuild { .. }
+            | Self::NoBase { .. }
+            | Self::NoEvidence { .. }
+            | Self::Digest { .. }
+            | Self::RolledBack { .. } => 8,
+        }
+    }
 }
 
 fn failing(verdicts: &[Verdict]) -> usize {

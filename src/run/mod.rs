@@ -6,11 +6,18 @@
 mod channel;
 mod error;
 mod saved;
+mod fleet;
+pub mod schedule;
+mod select;
 mod stages;
 
 use channel::holder;
 pub use error::RunError;
 pub use saved::{plans, publish_saved};
+pub use fleet::{
+    Fleet, FleetOptions, FleetReport, ImageResult, ImageRow, StatusReport, StatusRow, after, builds_of, worst,
+};
+pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
 
 use crate::build::Built;

@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use crate::aws::Cloud;
-use crate::build::{self, BuildOptions, Built};
+use crate::build::{self, Begun, BuildOptions, Built};
 use crate::consume;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Ending, Events, Stage};
@@ -15,6 +15,7 @@ use crate::project::{Arch, Channel, ParentReference, Project, Recipe};
 use crate::render::{self, RenderedRecipe};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use tokio::sync::Mutex;
 
 /// One image to work on: a recipe for one architecture, in one environment.
 #[derive(Debug, Clone, Copy)]
@@ -170,13 +171,44 @@ impl Work<'_> {
         fresh: bool,
         events: &Events,
     ) -> Result<Built, RunError> {
-        let needed = fresh || !plan.is_empty();
-        if needed {
-            self.parent(rendered, events).await?;
-        }
-        let published = self.publish(plan, events).await?;
+        let published = self.prepare(rendered, plan, fresh, events).await?;
         Ok(build::ensure(self.cloud, plan, &published, BuildOptions { fresh, ..BuildOptions::default() }, events)
             .await?)
+    }
+
+    /// What a build needs: the parent image and the resources.
+    async fn prepare(
+        &self,
+        rendered: &RenderedRecipe,
+        plan: &Plan,
+        fresh: bool,
+        events: &Events,
+    ) -> Result<plan::Published, RunError> {
+        if fresh || !plan.is_empty() {
+            self.parent(rendered, events).await?;
+        }
+        self.publish(plan, events).await
+    }
+
+    /// From the project's files to a build under way, or to the image that is there. Whoever does this for several images at
+    /// once gives a `turn`: planning and publishing is done by one after the other.
+    pub async fn begin(
+        &self,
+        options: &BuildOptions,
+        turn: Option<&Mutex<()>>,
+        events: &Events,
+    ) -> Result<Begun, RunError> {
+        let rendered = self.check(events)?;
+        let (plan, published) = {
+            let _turn = match turn {
+                Some(turn) => Some(turn.lock().await),
+                None => None,
+            };
+            let plan = self.plan(&rendered, options.fresh, events).await?;
+            let published = self.prepare(&rendered, &plan, options.fresh, events).await?;
+            (plan, published)
+        };
+        Ok(build::begin(self.cloud, &plan, &published, options, events).await?)
     }
 
     /// The newest image that has the fingerprint of the project's files.

@@ -70,6 +70,7 @@ impl World {
             mirror: None,
             bind: vec![fixture().repository.clone()],
             beyond: local::Beyond::default(),
+            builds: local::Builds::Real,
         })
         .expect("the local environment opens");
         let client = in_process(&local);

@@ -14,7 +14,7 @@ use crate::gate::{Verdict, VerdictStatus};
 use crate::local::LocalError;
 use crate::plan::{PlanError, SavedError};
 use crate::promote::PromoteError;
-use crate::run::RunError;
+use crate::run::{RunError, SelectError};
 
 macro_rules! from_error {
     ($($error:ty),+ $(,)?) => {$(
@@ -76,6 +76,13 @@ fn open_verdicts(verdicts: &[Verdict]) -> Vec<String> {
     crate::report::verdicts(&open).lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
+impl From<SelectError> for Failure {
+    fn from(error: SelectError) -> Self {
+        let next = error.next();
+        Self::new(Exit::Usage, sentence(&error)).next(next)
+    }
+}
+
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let text = sentence(&error);
@@ -107,6 +114,9 @@ impl From<RunError> for Failure {
             RunError::NoBase { base, .. } => Self::new(Exit::NoEvidence, text)
                 .why("a base image is built before the images that start from it")
                 .next(format!("amiforge build {base}")),
+            RunError::NoBuild { recipe, .. } => {
+                Self::new(Exit::NoEvidence, text).next(format!("amiforge build {recipe} --detach starts one"))
+            }
             RunError::NoEvidence { recipe, .. } => Self::new(Exit::NoEvidence, text)
                 .why("only an image with passing, fresh evidence is promoted")
                 .next(format!("amiforge validate {recipe}")),

@@ -6,7 +6,7 @@ use crate::cli::args::Selection;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
-use crate::project::Project;
+use crate::project::{EnvironmentConfig, Project};
 use crate::run::Work;
 use std::io::{IsTerminal as _, Write as _};
 use tokio::sync::OnceCell;
@@ -28,6 +28,16 @@ impl Session {
                 Ok(Cloud::connect(project, &self.global.environment, options).await?)
             })
             .await
+    }
+
+    /// The environment, if it was opened.
+    pub(in crate::cli) fn opened(&self) -> Option<&Cloud> {
+        self.environment.get()
+    }
+
+    /// Whether the environment of this session is this machine; nothing is opened.
+    pub fn is_local(&self, project: &Project) -> bool {
+        matches!(project.environments.get(&self.global.environment), Some(EnvironmentConfig::Local(_)))
     }
 
     /// Ends what this process runs in the local environment.

@@ -1,18 +1,36 @@
 //! `amiforge build`
 
-use crate::cli::args::{Format, Selection};
-use crate::cli::exit::Exit;
+use crate::build::BuildOptions;
+use crate::cli::args::{Format, Images};
+use crate::cli::exit::{Exit, exit};
 use crate::cli::failure::Failure;
-use crate::cli::session::{Session, print_as, work};
+use crate::cli::session::{Session, print_as};
+use crate::report;
+use crate::run::{Fleet, FleetOptions, FleetReport, Item, select};
 
 /// Arguments of `build`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_long_help = "Of many images the worst exit code counts: 1, 12, 2, 3, 11, 8, 9, 5, 6, 13, in this order."
+)]
 pub struct BuildArgs {
     #[command(flatten)]
-    pub(crate) image: Selection,
+    pub(crate) images: Images,
     /// Build again although nothing changed: patch day, when only the package sources have something new.
     #[arg(long)]
     pub fresh: bool,
+    /// Most images at a time; 16 in AWS and 2 on this machine when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Begin no more images once one has failed; those under way are finished.
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Start the builds and do not wait for them; `watch` and `status` tell of them. Only in AWS.
+    #[arg(long)]
+    pub detach: bool,
+    /// When interrupted, cancel the builds that this command has started. Otherwise they go on, and a second Ctrl-C cancels them.
+    #[arg(long, conflicts_with = "detach")]
+    pub cancel_on_interrupt: bool,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -20,10 +38,53 @@ pub struct BuildArgs {
 
 pub(crate) async fn run(session: &Session, args: &BuildArgs) -> Result<Exit, Failure> {
     let project = session.project()?;
-    let work = work(session, &project, &args.image).await?;
-    let rendered = work.check(&session.events)?;
-    let plan = work.plan(&rendered, args.fresh, &session.events).await?;
-    let built = work.build(&rendered, &plan, args.fresh, &session.events).await?;
-    print_as(args.format, &built, || crate::report::built(&built, &args.image.recipe))?;
-    Ok(Exit::Done)
+    let items = select(&project, &args.images.wanted())?;
+    if args.detach && session.is_local(&project) {
+        return Err(Failure::new(Exit::Usage, "in the local environment a build ends with the command that runs it")
+            .next("leave out --detach, or choose an AWS environment with --environment"));
+    }
+    renderable(&project, &items)?;
+    session.started.cancel_on_interrupt(args.cancel_on_interrupt);
+    let options = FleetOptions {
+        build: BuildOptions { fresh: args.fresh, ..BuildOptions::default() },
+        jobs: args.jobs.map(usize::from),
+        fail_fast: args.fail_fast,
+        detach: args.detach,
+    };
+    let fleet = Fleet { cloud: session.cloud(&project).await?, project: &project, items };
+    show(fleet.build(&options, &session.events).await, args.format)
+}
+
+/// Nothing is opened, let alone created, when no image can be rendered. One of many is told in its row.
+fn renderable(project: &crate::project::Project, items: &[Item<'_>]) -> Result<(), Failure> {
+    let mut first = None;
+    for item in items {
+        match crate::render::recipe(project, item.recipe, item.arch) {
+            Ok(_) => return Ok(()),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    first.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Prints what became of the images. What failed is told on stderr: one image in full, many as a list.
+pub(super) fn show(mut report: FleetReport, format: Format) -> Result<Exit, Failure> {
+    let single = report.images.len() == 1;
+    let error = report.images.first_mut().filter(|_| single).and_then(|row| row.error.take());
+    match error {
+        Some(error) if format == Format::Text => return Err(error.into()),
+        Some(error) => {
+            print_as(format, &report, String::new)?;
+            return Err(error.into());
+        }
+        None => print_as(format, &report, || report::images(&report))?,
+    }
+    if report.exit_code == 0 {
+        return Ok(Exit::Done);
+    }
+    let (message, lines) = report::images_failed(&report);
+    Err(Failure::new(exit(report.exit_code), message)
+        .showing(lines)
+        .next("run the same command again: what is there is kept, what is under way is joined")
+        .next("amiforge why BUILD says more about one of them"))
 }

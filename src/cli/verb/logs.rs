@@ -53,7 +53,8 @@ pub(super) async fn known(session: &Session, selection: &BuildSelection) -> Resu
     Ok(Known { record, recipe: found.recipe, redacted })
 }
 
-async fn find(session: &Session, project: &Project, selection: &BuildSelection) -> Result<Located, Failure> {
+/// The build that is meant.
+pub(super) async fn find(session: &Session, project: &Project, selection: &BuildSelection) -> Result<Located, Failure> {
     let mut candidates = Candidates::default();
     let recipes = match &selection.recipe {
         Some(name) => vec![recipe(project, name)?],

@@ -14,6 +14,8 @@ pub mod test;
 pub mod why;
 
 #[cfg(feature = "aws")]
+pub mod approve;
+#[cfg(feature = "aws")]
 pub mod build;
 #[cfg(feature = "aws")]
 pub mod channels;
@@ -34,4 +36,8 @@ pub mod rollback;
 #[cfg(feature = "aws")]
 pub mod run;
 #[cfg(feature = "aws")]
+pub mod status;
+#[cfg(feature = "aws")]
 pub mod validate;
+#[cfg(feature = "aws")]
+pub mod watch;

@@ -13,6 +13,9 @@ pub struct RunArgs {
     /// Build again although nothing changed: patch day, when only the package sources have something new.
     #[arg(long)]
     pub fresh: bool,
+    /// When interrupted, cancel the build that this command has started. Otherwise it goes on, and a second Ctrl-C cancels it.
+    #[arg(long)]
+    pub cancel_on_interrupt: bool,
     /// How the closing block is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -21,6 +24,7 @@ pub struct RunArgs {
 pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<Exit, Failure> {
     let project = session.project()?;
     let work = work(session, &project, &args.image).await?;
+    session.started.cancel_on_interrupt(args.cancel_on_interrupt);
     let report = Box::pin(crate::run::all(&work, args.fresh, &session.events)).await?;
     print_as(args.format, &report, || crate::report::closing(&report))?;
     Ok(Exit::Done)

@@ -51,6 +51,7 @@ mod recover;
 mod state;
 mod supervisor;
 
+pub(super) use image::scripted::settle;
 pub use parent::ParentSpec;
 pub use state::Compute;
 
@@ -74,8 +75,10 @@ pub(super) const IMAGEBUILDER: &[(&str, Operation)] = &[
     ("GetWorkflowStepExecution", image::get_workflow_step_execution),
     ("ListImageBuildVersions", image::list_image_build_versions),
     ("ListImages", image::list_images),
+    ("ListWaitingWorkflowSteps", image::list_waiting_workflow_steps),
     ("ListWorkflowExecutions", image::list_workflow_executions),
     ("ListWorkflowStepExecutions", image::list_workflow_step_executions),
+    ("SendWorkflowStepAction", image::send_workflow_step_action),
 ];
 
 /// The operations of Systems Manager that this part implements.

@@ -4,7 +4,7 @@ use super::super::records::{AMI, Ami, COMPONENT, INFRASTRUCTURE, RECIPE};
 use super::super::service::Service;
 use super::super::store::{Scope, StoreError};
 use super::super::wire::{Caller, ServiceError};
-use super::super::{DEFAULT_ACCOUNT, DEFAULT_REGION, Local, LocalError, ssm};
+use super::super::{DEFAULT_ACCOUNT, DEFAULT_REGION, Local, LocalError, random, ssm};
 use super::ami::{PUBLIC, machine_architecture};
 use super::peer;
 use crate::clock::rfc3339;
@@ -13,8 +13,9 @@ use crate::sandbox::layers;
 use crate::sandbox::root::{self, Cache, Obtained, Source};
 use crate::sandbox::{self, Line, SandboxError};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The account of the publisher of Debian's AMIs; parents of the local environment are shown as its.
 const PUBLISHER: &str = "136693071363";
@@ -41,20 +42,16 @@ impl Local {
     /// # Errors
     /// When the root cannot be made or is not usable, or the state cannot be written.
     pub fn ensure_parent(&self, spec: &ParentSpec, on_line: &dyn Fn(String)) -> Result<String, LocalError> {
+        if self.config.builds.are_scripted() {
+            return announce(self, spec, without_files(self, spec));
+        }
         native(spec)?;
         // A machine that cannot run instances is told so before anything is made on it.
         sandbox::probe(&self.config.state).map_err(|error| parent_error(&error))?;
         let root = obtain(self, spec, on_line)?;
         // The AMI stands on the root for as long as this state is there.
         root.pin(&self.config.state).map_err(|error| parent_error(&error))?;
-        let ami = ami(self, spec, &root);
-        for region in regions(self)? {
-            register(self, &region, &ami)?;
-            if let Some(parameter) = &spec.parameter {
-                publish(self, &region, parameter, &ami.id)?;
-            }
-        }
-        Ok(ami.id)
+        announce(self, spec, ami(self, spec, &root.digest, vec![root.path.clone()]))
     }
 
     /// The id of the AMI that [`Local::ensure_parent`] leads to. Nothing is made, but that an image which is not in the
@@ -63,6 +60,9 @@ impl Local {
     /// # Errors
     /// When the root is not usable.
     pub fn parent_id(&self, spec: &ParentSpec) -> Result<String, LocalError> {
+        if self.config.builds.are_scripted() {
+            return Ok(without_files(self, spec).id);
+        }
         native(spec)?;
         let planned = root::planned(&source(self, spec), &self.cache()).map_err(|error| parent_error(&error))?;
         match planned {
@@ -160,10 +160,27 @@ fn parent_error(error: &SandboxError) -> LocalError {
     }
 }
 
-fn ami(local: &Local, spec: &ParentSpec, root: &Obtained) -> Ami {
+/// Shows the AMI in every Region, under the parameter that names it.
+fn announce(local: &Local, spec: &ParentSpec, ami: Ami) -> Result<String, LocalError> {
+    for region in regions(local)? {
+        register(local, &region, &ami)?;
+        if let Some(parameter) = &spec.parameter {
+            publish(local, &region, parameter, &ami.id)?;
+        }
+    }
+    Ok(ami.id)
+}
+
+/// The parent image where builds are scripted: nothing is made, its id follows from what it would be made of.
+fn without_files(local: &Local, spec: &ParentSpec) -> Ami {
+    let digest = random::hex_of(&Sha256::digest(format!("{} {} {:?}", spec.name, spec.arch, spec.source)));
+    ami(local, spec, &digest, Vec::new())
+}
+
+fn ami(local: &Local, spec: &ParentSpec, digest: &str, layers: Vec<PathBuf>) -> Ami {
     Ami {
-        id: ami_id(&root.digest),
-        name: format!("{}-{}", spec.name, &root.digest[..8]),
+        id: ami_id(digest),
+        name: format!("{}-{}", spec.name, &digest[..8]),
         description: description(&spec.source),
         owner: PUBLISHER.to_owned(),
         public: true,
@@ -171,14 +188,14 @@ fn ami(local: &Local, spec: &ParentSpec, root: &Obtained) -> Ami {
         state: "available".to_owned(),
         created_at: rfc3339(local.config.clock.now()),
         root_device: "/dev/xvda".to_owned(),
-        snapshot: format!("snap-{}", &root.digest[17..34]),
+        snapshot: format!("snap-{}", &digest[17..34]),
         volume_size: 8,
         volume_type: "gp3".to_owned(),
         encrypted: false,
         imds_v2: true,
         platform: "Linux/UNIX".to_owned(),
         tags: BTreeMap::new(),
-        layers: vec![root.path.clone()],
+        layers,
         launch_permissions: Vec::new(),
         source: None,
     }

@@ -32,6 +32,7 @@ impl Compute {
         for scope in scopes(local, INSTANCE)? {
             end_instances(local, &scope, now)?;
         }
+        image::scripted::reload(local)?;
         for scope in scopes(local, IMAGE)? {
             end_builds(local, &scope)?;
         }
@@ -94,7 +95,7 @@ fn end_instances(local: &Local, scope: &Scope, now: OffsetDateTime) -> Result<()
 fn end_builds(local: &Local, scope: &Scope) -> Result<(), StoreError> {
     let records = local.store.read(|tx| tx.list::<ImageRecord>(scope, IMAGE, ""))?;
     for (arn, record) in records {
-        if record.status.is_final() || record.owner.alive() {
+        if record.status.is_final() || record.owner.alive() || image::scripted::is_scripted(local, scope, &arn)? {
             continue;
         }
         let reason = format!(

@@ -1,6 +1,7 @@
 //! What runs in this process: instances, builds in flight, and the threads that work on them.
 
 use super::super::Local;
+use super::image::scripted::Agenda;
 use crate::drive::Place;
 use crate::sandbox::{Exit, Fact, Instance, Job, Line, SandboxError};
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub struct Compute {
     local: OnceLock<Weak<Local>>,
     pub(super) shared: Arc<Shared>,
+    pub(super) agenda: Agenda,
 }
 
 /// The part that threads hold without keeping the local environment open.

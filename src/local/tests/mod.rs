@@ -8,6 +8,7 @@ mod images;
 mod parameters;
 mod protocols;
 mod recipes;
+mod scripted;
 mod sdk;
 mod serve;
 mod templates;
@@ -42,7 +43,11 @@ pub(super) struct Refusal {
 }
 
 pub(super) fn open(state: &Path) -> Arc<Local> {
-    let config = Config {
+    Local::open(config(state)).unwrap()
+}
+
+fn config(state: &Path) -> Config {
+    Config {
         state: state.join("state"),
         cache: state.join("cache"),
         clock: Clock::fixed(datetime!(2026-03-01 12:00 UTC)),
@@ -50,14 +55,21 @@ pub(super) fn open(state: &Path) -> Arc<Local> {
         mirror: None,
         bind: Vec::new(),
         beyond: Beyond::default(),
-    };
-    Local::open(config).unwrap()
+        builds: super::Builds::Real,
+    }
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         Self { local: open(folder.path()), account: DEFAULT_ACCOUNT.to_owned(), folder }
+    }
+
+    /// An environment with that clock, whose builds follow scripts.
+    pub(super) fn scripted(clock: Clock, builds: super::Builds) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let local = Local::open(Config { clock, builds, ..config(folder.path()) }).unwrap();
+        Self { local, account: DEFAULT_ACCOUNT.to_owned(), folder }
     }
 
     /// The same environment, called by another account.

@@ -1,6 +1,6 @@
 //! `CreateImage`.
 
-use super::{IMAGE, ImageRecord, ImageStatus, build, version_arn};
+use super::{IMAGE, ImageRecord, ImageStatus, build, scripted, version_arn};
 use crate::clock::rfc3339;
 use crate::local::Local;
 use crate::local::compute::{document, peer, process::Owner};
@@ -10,9 +10,6 @@ use crate::local::store::{Scope, Transaction};
 use crate::local::tokens::Once;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
-
-/// Concurrent builds per account and Region (image-builder.md section 16).
-const CONCURRENT_BUILDS: usize = 100;
 
 /// Minutes of the test stage when the request names none (the service's default).
 const DEFAULT_TEST_MINUTES: i64 = 720;
@@ -30,22 +27,26 @@ pub(in crate::local::compute) fn create_image(
         return Ok(answer);
     }
     let draft = draft(local, caller, body)?;
+    let script = scripted::draft(local, &caller.scope, &draft, caller.now);
     let (record, answer) = local.store.write(|tx| {
         // Looked up again: another call with the same token may have been faster.
         if let Some(answer) = once.answered(tx, caller)? {
             return Ok((None, answer));
         }
-        let record = number(tx, &caller.scope, draft)?;
+        let record = number(tx, &caller.scope, local.config.builds.quota(), draft)?;
         let answer = json!({
             "clientToken": token,
             "imageBuildVersionArn": record.arn,
             "latestVersionReferences": latest_references(&record.arn),
         });
         tx.put(&caller.scope, IMAGE, &record.arn, &record)?;
+        if let Some(script) = script {
+            scripted::begin(local, tx, &caller.scope, script, &record.arn)?;
+        }
         once.remember(tx, caller, &answer)?;
         Ok::<_, ServiceError>((Some(record), answer))
     })?;
-    if let Some(record) = record {
+    if let Some(record) = record.filter(|_| !local.config.builds.are_scripted()) {
         build::start(local, &caller.scope, &record)?;
     }
     Ok(answer)
@@ -149,11 +150,16 @@ fn image_arn(recipe: &Value, given: &str) -> Result<String, ServiceError> {
 }
 
 /// Gives the image its build number, when there is room for another build.
-fn number(tx: &Transaction<'_>, scope: &Scope, mut draft: ImageRecord) -> Result<ImageRecord, ServiceError> {
+fn number(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    quota: usize,
+    mut draft: ImageRecord,
+) -> Result<ImageRecord, ServiceError> {
     let images = tx.list::<ImageRecord>(scope, IMAGE, "")?;
     let running = images.iter().filter(|(_, image)| !image.status.is_final()).count();
-    if running >= CONCURRENT_BUILDS {
-        let message = format!("You have reached the quota of {CONCURRENT_BUILDS} concurrent builds.");
+    if running >= quota {
+        let message = format!("You have reached the quota of {quota} concurrent builds.");
         return Err(ServiceError::new(402, "ServiceQuotaExceededException", message));
     }
     let version = draft.arn.clone();
@@ -199,7 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("db")).unwrap();
         let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
-        let next = || -> String { store.write(|tx| number(tx, &scope, draft())).map(|image| image.arn).unwrap() };
+        let next = || -> String { store.write(|tx| number(tx, &scope, 100, draft())).map(|image| image.arn).unwrap() };
         assert!(next().ends_with("/1.0.0/1"));
         assert!(next().ends_with("/1.0.0/2"));
         // Nothing was stored under these ARNs, as after DeleteImage: the numbers are gone all the same.
@@ -216,7 +222,7 @@ mod tests {
                 let image = record("2.0.0", build);
                 tx.put(&scope, IMAGE, &image.arn, &image)?;
             }
-            number(tx, &scope, draft())
+            number(tx, &scope, 100, draft())
         });
         assert_eq!(refused.unwrap_err().code, "ServiceQuotaExceededException");
     }

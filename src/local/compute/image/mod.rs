@@ -12,17 +12,23 @@
 //! | `apply` | running component documents in an instance |
 //! | `outside` | what components may ask for |
 //! | `output` | the new AMI |
+//! | `flow` | what workflows are made of |
+//! | `waiting` | steps that wait for somebody |
+//! | `scripted` | builds that follow a script instead |
 
 mod apply;
 mod build;
 mod create;
 mod failure;
+mod flow;
 mod operations;
 mod output;
 mod outside;
 mod resolve;
 mod sanitize;
+pub(in crate::local) mod scripted;
 mod stage;
+mod waiting;
 mod workflow;
 
 pub(super) use build::close;
@@ -33,6 +39,8 @@ pub(super) use workflow::{
     WORKFLOW, WorkflowExecution, WorkflowStatus, get_workflow_execution, get_workflow_step_execution,
     list_workflow_executions, list_workflow_step_executions,
 };
+
+pub(super) use waiting::{list_waiting_workflow_steps, send_workflow_step_action};
 
 use super::process::Owner;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,7 @@
 //! `GetImage`, `ListImages`, `ListImageBuildVersions`, `CancelImageCreation`, `DeleteImage`.
 
 use super::create::latest_references;
-use super::{
-    IMAGE, ImageRecord, ImageStatus, WORKFLOW, WorkflowExecution, version_arn, version_matches, version_numbers,
-};
+use super::{IMAGE, ImageRecord, ImageStatus, scripted, version_arn, version_matches, version_numbers, workflow};
 use crate::local::Local;
 use crate::local::compute::filter::{Filter, filters};
 use crate::local::imagebuilder::{input, list_answer, lists_own};
@@ -200,6 +198,7 @@ pub(in crate::local::compute) fn cancel_image_creation(
             return Err(ServiceError::new(400, "ResourceInUseException", message));
         }
         record.cancel_requested = true;
+        scripted::cancel(local, tx, &caller.scope, arn, caller.now)?;
         Ok(tx.put(&caller.scope, IMAGE, arn, &record)?)
     })?;
     // Nothing happens here when the build belongs to another process: that one sees the wish in the record.
@@ -220,11 +219,7 @@ pub(in crate::local::compute) fn delete_image(
             let message = format!("The image '{arn}' has a running workflow.");
             return Err(ServiceError::new(400, "ResourceDependencyException", message));
         }
-        for (id, workflow) in tx.list::<WorkflowExecution>(&caller.scope, WORKFLOW, "")? {
-            if workflow.image_arn == arn {
-                tx.delete(&caller.scope, WORKFLOW, &id)?;
-            }
-        }
+        workflow::delete_of_image(tx, &caller.scope, arn)?;
         tx.delete(&caller.scope, IMAGE, arn)?;
         Ok::<_, ServiceError>(())
     })?;

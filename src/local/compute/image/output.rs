@@ -49,11 +49,12 @@ pub(super) fn create(
     fs::create_dir_all(&layers).map_err(|source| OutputError::Io { path: layers.clone(), source })?;
     let id = random::resource_id("ami")?;
     let layer = layers.join(&id);
-    let mut ami = Ami { id, snapshot: random::resource_id("snap")?, ..draft(local, scope, image, parent) };
+    let now = local.config.clock.now();
+    let mut ami = Ami { id, snapshot: random::resource_id("snap")?, ..draft(now, scope, image, parent) };
     ami.layers = std::iter::once(layer.clone()).chain(parent.layers.iter().cloned()).collect();
     // Recorded as pending before the files are there: should this process die, the next one knows what to remove.
     local.store.write(|tx| {
-        ami.name = unique_name(tx, scope, &image.name, local.config.clock.now())?;
+        ami.name = unique_name(tx, scope, &image.name, now)?;
         tx.put(scope, AMI, &ami.id, &ami)
     })?;
     live.power_off();
@@ -76,7 +77,8 @@ pub(in crate::local::compute) fn discard(local: &Local, scope: &Scope, ami: &Ami
     local.store.write(|tx| tx.delete(scope, AMI, &ami.id)).map(drop)
 }
 
-fn draft(local: &Local, scope: &Scope, image: &ImageRecord, parent: &Ami) -> Ami {
+/// The AMI of an image on that parent, without id, name, snapshot and layers, pending.
+pub(super) fn draft(at: time::OffsetDateTime, scope: &Scope, image: &ImageRecord, parent: &Ami) -> Ami {
     let mapping = document::items(&image.recipe, "blockDeviceMappings").first().cloned().unwrap_or_default();
     let ebs = mapping.get("ebs").cloned().unwrap_or_default();
     let mut tags = document::map(&image.recipe, "amiTags");
@@ -90,7 +92,7 @@ fn draft(local: &Local, scope: &Scope, image: &ImageRecord, parent: &Ami) -> Ami
         public: false,
         architecture: parent.architecture.clone(),
         state: "pending".to_owned(),
-        created_at: rfc3339(local.config.clock.now()),
+        created_at: rfc3339(at),
         root_device: document::text(&mapping, "deviceName").unwrap_or(&parent.root_device).to_owned(),
         snapshot: String::new(),
         volume_size: volume_size(&ebs).unwrap_or(parent.volume_size),
@@ -110,7 +112,7 @@ fn volume_size(ebs: &Value) -> Option<u32> {
 }
 
 /// `<recipe name> <time>`, the service's default; a name is used once in an account and Region.
-fn unique_name(
+pub(super) fn unique_name(
     tx: &Transaction<'_>,
     scope: &Scope,
     name: &str,

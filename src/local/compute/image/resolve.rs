@@ -27,8 +27,15 @@ impl Component {
     }
 }
 
-/// The AMI that the recipe's parent is now.
+/// The AMI that the recipe's parent is now, which must be one that this machine can run.
 pub(super) fn parent(local: &Local, scope: &Scope, image: &ImageRecord) -> Result<Ami, ServiceError> {
+    let ami = parent_ami(local, scope, image)?;
+    ami::runs_here(&ami)?;
+    Ok(ami)
+}
+
+/// The AMI that the recipe's parent is now.
+pub(super) fn parent_ami(local: &Local, scope: &Scope, image: &ImageRecord) -> Result<Ami, ServiceError> {
     let reference = document::text(&image.recipe, "parentImage").unwrap_or_default();
     let id = if reference.starts_with("ami-") {
         reference.to_owned()
@@ -37,9 +44,7 @@ pub(super) fn parent(local: &Local, scope: &Scope, image: &ImageRecord) -> Resul
     } else {
         image_ami(local, scope, reference)?
     };
-    let ami = local.store.read(|tx| ami::launchable(tx, scope, &id))?;
-    ami::runs_here(&ami)?;
-    Ok(ami)
+    local.store.read(|tx| ami::launchable(tx, scope, &id))
 }
 
 fn caller(local: &Local, scope: &Scope) -> Caller {

@@ -2,7 +2,7 @@
 
 use crate::local::Local;
 use crate::local::imagebuilder::{input, list_answer};
-use crate::local::store::{Scope, StoreError};
+use crate::local::store::{Scope, StoreError, Transaction};
 use crate::local::wire::{Caller, ServiceError};
 use crate::local::{paging, random};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 
 /// Kind of [`WorkflowExecution`] documents; the id is the execution id.
 pub(in crate::local::compute) const WORKFLOW: &str = "imagebuilder-workflow-execution";
+
+/// Kind of the documents that say which executions an image has; the id is `<image build version ARN> <execution id>`.
+const OF_IMAGE: &str = "imagebuilder-workflow-execution-of-image";
 
 /// Characters that a message of the API may have.
 const MESSAGE_LIMIT: usize = 500;
@@ -65,6 +68,8 @@ pub(in crate::local::compute) enum WorkflowStatus {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(in crate::local::compute) enum StepStatus {
     Running,
+    /// Not in the service's model, but what it says of `WaitForAction` (image-builder.md section 12).
+    Waiting,
     Completed,
     Failed,
     Cancelled,
@@ -117,11 +122,10 @@ impl<'a> Run<'a> {
         kind: &str,
         total_steps: usize,
     ) -> Result<Self, ServiceError> {
-        let word = kind.to_lowercase();
         let record = WorkflowExecution {
             id: format!("wf-{}", random::uuid()?),
             image_arn: image_arn.to_owned(),
-            workflow_arn: format!("arn:aws:imagebuilder:{}:aws:workflow/{word}/{word}-image/1.0.3/1", scope.region),
+            workflow_arn: managed_arn(&scope.region, kind),
             kind: kind.to_owned(),
             status: WorkflowStatus::Running,
             message: String::new(),
@@ -190,8 +194,41 @@ impl<'a> Run<'a> {
     }
 
     fn save(&self) -> Result<(), StoreError> {
-        self.local.store.write(|tx| tx.put(&self.scope, WORKFLOW, &self.record.id, &self.record))
+        self.local.store.write(|tx| put(tx, &self.scope, &self.record))
     }
+}
+
+/// The managed workflow for `kind` (`BUILD`, `TEST`).
+pub(super) fn managed_arn(region: &str, kind: &str) -> String {
+    let word = kind.to_lowercase();
+    format!("arn:aws:imagebuilder:{region}:aws:workflow/{word}/{word}-image/1.0.3/1")
+}
+
+/// Writes an execution down, so that it is found by its id and by its image.
+pub(super) fn put(tx: &Transaction<'_>, scope: &Scope, run: &WorkflowExecution) -> Result<(), StoreError> {
+    tx.put(scope, OF_IMAGE, &format!("{} {}", run.image_arn, run.id), &run.id)?;
+    tx.put(scope, WORKFLOW, &run.id, run)
+}
+
+/// The executions of an image.
+pub(super) fn of_image(tx: &Transaction<'_>, scope: &Scope, arn: &str) -> Result<Vec<WorkflowExecution>, StoreError> {
+    let ids = tx.list::<String>(scope, OF_IMAGE, &format!("{arn} "))?;
+    if ids.is_empty() {
+        // A state of before there was this index.
+        let all = tx.list::<WorkflowExecution>(scope, WORKFLOW, "")?;
+        return Ok(all.into_iter().map(|(_, run)| run).filter(|run| run.image_arn == arn).collect());
+    }
+    let runs = ids.iter().map(|(_, id)| tx.get::<WorkflowExecution>(scope, WORKFLOW, id));
+    Ok(runs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// Removes the executions of an image.
+pub(super) fn delete_of_image(tx: &Transaction<'_>, scope: &Scope, arn: &str) -> Result<(), StoreError> {
+    for run in of_image(tx, scope, arn)? {
+        tx.delete(scope, WORKFLOW, &run.id)?;
+        tx.delete(scope, OF_IMAGE, &format!("{arn} {}", run.id))?;
+    }
+    Ok(())
 }
 
 fn now(local: &Local) -> String {
@@ -213,7 +250,7 @@ impl WorkflowExecution {
             _ => StepStatus::Failed,
         };
         for step in &mut self.steps {
-            if step.status == StepStatus::Running {
+            if matches!(step.status, StepStatus::Running | StepStatus::Waiting) {
                 step.status = left;
                 step.message = limited(message);
                 step.ended_at = Some(now.to_owned());
@@ -282,7 +319,8 @@ pub(in crate::local::compute) fn list_workflow_executions(
     if local.store.read(|tx| tx.get::<Value>(&caller.scope, super::IMAGE, arn))?.is_none() {
         return Err(not_found("image", arn));
     }
-    let rows = of_image(local, caller, arn)?.into_iter().map(|(key, run)| (key, run.json())).collect();
+    let runs = local.store.read(|tx| of_image(tx, &caller.scope, arn))?;
+    let rows = in_order(runs).into_iter().map(|(key, run)| (key, run.json())).collect();
     let mut answer = list_answer(&input(body), "ListWorkflowExecutions", "workflowExecutions", rows)?;
     answer["imageBuildVersionArn"] = json!(arn);
     Ok(answer)
@@ -290,10 +328,8 @@ pub(in crate::local::compute) fn list_workflow_executions(
 
 /// The image's runs, ordered by their keys: it has one of each kind, and BUILD comes before TEST, in time as in the
 /// alphabet.
-fn of_image(local: &Local, caller: &Caller, arn: &str) -> Result<BTreeMap<String, WorkflowExecution>, ServiceError> {
-    let all = local.store.read(|tx| tx.list::<WorkflowExecution>(&caller.scope, WORKFLOW, ""))?;
-    let runs = all.into_iter().filter(|(_, run)| run.image_arn == arn);
-    Ok(runs.map(|(id, run)| (format!("{}/{}/{id}", run.kind, run.started_at), run)).collect())
+fn in_order(runs: Vec<WorkflowExecution>) -> BTreeMap<String, WorkflowExecution> {
+    runs.into_iter().map(|run| (format!("{}/{}/{}", run.kind, run.started_at, run.id), run)).collect()
 }
 
 /// `GetWorkflowExecution`.

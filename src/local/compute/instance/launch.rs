@@ -39,6 +39,9 @@ pub(in crate::local::compute) enum LaunchError {
     /// A layer of the AMI is not on this machine.
     #[error("a layer of {ami} is missing on this machine: {}; build the image again", layer.display())]
     Layer { ami: String, layer: PathBuf },
+    /// The AMI has no files: it was built by a script.
+    #[error("{ami} has no files to run: images of scripted builds cannot be launched")]
+    NoFiles { ami: String },
     /// The environment is being closed.
     #[error("the local environment is being closed")]
     Closing,
@@ -59,6 +62,9 @@ pub(in crate::local::compute) fn launch(
     scope: &Scope,
     order: &Order,
 ) -> Result<InstanceRecord, LaunchError> {
+    if order.ami.layers.is_empty() {
+        return Err(LaunchError::NoFiles { ami: order.ami.id.clone() });
+    }
     if let Some(layer) = order.ami.layers.iter().find(|layer| !layer.is_dir()) {
         return Err(LaunchError::Layer { ami: order.ami.id.clone(), layer: layer.clone() });
     }

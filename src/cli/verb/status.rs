@@ -1,0 +1,35 @@
+//! `amiforge status`
+
+use crate::cli::args::{Format, Images};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::session::{Session, print_as};
+use crate::report;
+use crate::run::{Fleet, Wanted, select};
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// All recipes when nothing is selected.
+    #[command(flatten)]
+    pub(crate) images: Images,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+pub(crate) async fn run(session: &Session, args: &StatusArgs) -> Result<Exit, Failure> {
+    // Only the names are needed: builds go on while a recipe is being mended.
+    let project = session.lenient_project()?;
+    let items = select(&project, &or_all(args.images.wanted()))?;
+    let fleet = Fleet { cloud: session.cloud(&project).await?, project: &project, items };
+    let status = fleet.status().await?;
+    print_as(args.format, &status, || report::status(&status))?;
+    Ok(Exit::Done)
+}
+
+/// Who only looks and names nothing means everything.
+pub(super) fn or_all(wanted: Wanted) -> Wanted {
+    let all = wanted.all || (wanted.recipes.is_empty() && wanted.only.is_empty());
+    Wanted { all, ..wanted }
+}

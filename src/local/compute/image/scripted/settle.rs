@@ -1,0 +1,264 @@
+//! Writes what has become of scripted builds since the last look.
+
+use super::replay::{Seen, ami_id, digits, replay};
+use super::{Decision, SCRIPTED, Scripted};
+use crate::component;
+use crate::diagnostic::SourceFile;
+use crate::local::Local;
+use crate::local::builds::{Builds, Script};
+use crate::local::compute::command::COMMAND;
+use crate::local::compute::image::flow::{Flow, FlowStep};
+use crate::local::compute::image::resolve::{self, Component};
+use crate::local::compute::image::{IMAGE, ImageRecord, ImageStatus, output, workflow};
+use crate::local::records::{AMI, Ami};
+use crate::local::store::{Scope, StoreError, Transaction};
+use crate::local::wire::ServiceError;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use time::OffsetDateTime;
+
+/// When which build changes next.
+#[derive(Debug, Default)]
+pub(in crate::local) struct Agenda(Mutex<BTreeSet<(OffsetDateTime, String, String, String)>>);
+
+impl Agenda {
+    fn entries(&self) -> MutexGuard<'_, BTreeSet<(OffsetDateTime, String, String, String)>> {
+        // A set whose insertions are complete; a panic elsewhere has not broken it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, at: OffsetDateTime, scope: &Scope, arn: &str) {
+        self.entries().insert((at, scope.account.clone(), scope.region.clone(), arn.to_owned()));
+    }
+
+    /// The first that is due. Taken out, so that of several threads one writes it.
+    fn due(&self, now: OffsetDateTime) -> Option<(Scope, String)> {
+        let mut entries = self.entries();
+        if entries.first().is_none_or(|(at, ..)| *at > now) {
+            return None;
+        }
+        entries.pop_first().map(|(_, account, region, arn)| (Scope { account, region }, arn))
+    }
+}
+
+/// Puts every scripted build of the state on the agenda, for an environment that has just been opened.
+pub(in crate::local::compute) fn reload(local: &Local) -> Result<(), StoreError> {
+    local.store.read(|tx| {
+        for scope in tx.scopes(SCRIPTED)? {
+            for (arn, build) in tx.list::<Scripted>(&scope, SCRIPTED, "")? {
+                local.compute.agenda.add(build.begun, &scope, &arn);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Whether that image is being built by a script.
+pub(in crate::local::compute) fn is_scripted(local: &Local, scope: &Scope, arn: &str) -> Result<bool, StoreError> {
+    local.store.read(|tx| Ok(tx.get::<serde_json::Value>(scope, SCRIPTED, arn)?.is_some()))
+}
+
+/// What a script needs to know of a build, or nothing when builds are real.
+pub(in crate::local::compute::image) fn draft(
+    local: &Local,
+    scope: &Scope,
+    image: &ImageRecord,
+    now: OffsetDateTime,
+) -> Option<Scripted> {
+    let Builds::Scripted(_) = &local.config.builds else { return None };
+    let parent = resolve::parent_ami(local, scope, image);
+    let components = resolve::components(local, scope, image);
+    let refused = parent.as_ref().err().or(components.as_ref().err()).map(|error| error.message.clone());
+    let components = components.unwrap_or_default();
+    let mut flows = vec![Flow::managed_build(&scope.region)];
+    if image.tests_enabled {
+        flows.push(Flow::managed_test(&scope.region));
+    }
+    Some(Scripted {
+        arn: String::new(),
+        script: Script::default(),
+        begun: now,
+        flows,
+        parent: parent.ok(),
+        refused,
+        component_steps: (steps(&components, &["build", "validate"]), steps(&components, &["test"])),
+        cancelled: None,
+        decisions: BTreeMap::new(),
+        ami: None,
+    })
+}
+
+/// Steps of those phases in all documents.
+fn steps(components: &[Component], phases: &[&str]) -> u32 {
+    let count = |component: &Component| {
+        let document = component::parse(&SourceFile::new("data", &component.data)).document;
+        let phases = phases.iter().filter_map(|name| Some(document.as_ref()?.phase(name)?.steps.len()));
+        phases.sum::<usize>()
+    };
+    u32::try_from(components.iter().map(count).sum::<usize>()).unwrap_or(u32::MAX)
+}
+
+/// Records a scripted build under the ARN that its image has got.
+pub(in crate::local::compute::image) fn begin(
+    local: &Local,
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    draft: Scripted,
+    arn: &str,
+) -> Result<(), StoreError> {
+    let Builds::Scripted(scripts) = &local.config.builds else { return Ok(()) };
+    let script = scripts.of(arn);
+    let mut flows = draft.flows.clone();
+    for wait in &script.waits {
+        insert_wait(&mut flows, &wait.after, &wait.name);
+    }
+    let build = Scripted { arn: arn.to_owned(), script, flows, ..draft };
+    tx.put(scope, SCRIPTED, arn, &build)?;
+    // Should the transaction be given up, the agenda finds nothing there, which is no harm.
+    local.compute.agenda.add(build.begun, scope, arn);
+    Ok(())
+}
+
+/// Seconds that a `WaitForAction` step waits: three days (image-builder.md section 14).
+const WAIT_SECONDS: u64 = 259_200;
+
+fn insert_wait(flows: &mut [Flow], after: &str, name: &str) {
+    for flow in flows {
+        let Some(place) = flow.steps.iter().position(|step| step.name == after) else { continue };
+        let wait = FlowStep {
+            name: name.to_owned(),
+            action: "WaitForAction".to_owned(),
+            on_failure: "Abort".to_owned(),
+            timeout_seconds: WAIT_SECONDS,
+            inputs: json!({}),
+        };
+        flow.steps.insert(place + 1, wait);
+    }
+}
+
+/// Somebody wishes the build to end; nothing when it is no scripted one.
+pub(in crate::local::compute::image) fn cancel(
+    local: &Local,
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    arn: &str,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    change(local, tx, scope, arn, now, |build| build.cancelled = build.cancelled.or(Some(now)))
+}
+
+/// Somebody answers a waiting step.
+pub(in crate::local::compute::image) fn decide(
+    local: &Local,
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    (arn, step): (&str, &str),
+    decision: Decision,
+) -> Result<(), StoreError> {
+    let now = decision.at;
+    change(local, tx, scope, arn, now, |build| {
+        build.decisions.entry(step.to_owned()).or_insert(decision);
+    })
+}
+
+fn change(
+    local: &Local,
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    arn: &str,
+    now: OffsetDateTime,
+    work: impl FnOnce(&mut Scripted),
+) -> Result<(), StoreError> {
+    let Some(mut build) = tx.get::<Scripted>(scope, SCRIPTED, arn)? else { return Ok(()) };
+    work(&mut build);
+    tx.put(scope, SCRIPTED, arn, &build)?;
+    local.compute.agenda.add(now, scope, arn);
+    Ok(())
+}
+
+/// Brings every scripted build whose time has come up to date.
+///
+/// # Errors
+/// When the state cannot be read or written; the build stays on the agenda.
+pub(in crate::local) fn settle(local: &Local, now: OffsetDateTime) -> Result<(), ServiceError> {
+    while let Some((scope, arn)) = local.compute.agenda.due(now) {
+        let next = local.store.write(|tx| one(tx, &scope, &arn, now));
+        match next {
+            Ok(Some(next)) => local.compute.agenda.add(next, &scope, &arn),
+            Ok(None) => {}
+            Err(error) => {
+                local.compute.agenda.add(now, &scope, &arn);
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes where one build stands and tells when it changes next.
+fn one(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    arn: &str,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, StoreError> {
+    let Some(mut build) = tx.get::<Scripted>(scope, SCRIPTED, arn)? else { return Ok(None) };
+    let Some(mut image) = tx.get::<ImageRecord>(scope, IMAGE, arn)? else {
+        tx.delete(scope, SCRIPTED, arn)?;
+        return Ok(None);
+    };
+    let seen = replay(&build, now);
+    for run in &seen.workflows {
+        workflow::put(tx, scope, run)?;
+    }
+    for command in &seen.commands {
+        tx.put(scope, COMMAND, &command.key(), command)?;
+    }
+    let ami = made(tx, scope, &mut build, &image, &seen)?;
+    image.status = seen.status;
+    image.reason = seen.reason;
+    image.failure = seen.failure;
+    if matches!(seen.status, ImageStatus::Distributing | ImageStatus::Available) {
+        image.ami = ami.map(|ami| output::output(&ami, scope));
+    }
+    tx.put(scope, IMAGE, arn, &image)?;
+    if seen.status.is_final() {
+        tx.delete(scope, SCRIPTED, arn)?;
+        return Ok(None);
+    }
+    tx.put(scope, SCRIPTED, arn, &build)?;
+    Ok(seen.next)
+}
+
+/// The AMI as far as it is made. One that somebody has changed or deregistered meanwhile is left as it is.
+fn made(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    build: &mut Scripted,
+    image: &ImageRecord,
+    seen: &Seen,
+) -> Result<Option<Ami>, StoreError> {
+    let (Some((began, done)), Some(parent)) = (seen.ami, &build.parent) else { return Ok(None) };
+    let id = ami_id(&build.arn);
+    let known = tx.get::<Ami>(scope, AMI, &id)?;
+    let mut ami = match (known, &build.ami) {
+        (Some(known), _) => known,
+        (None, Some(_)) => return Ok(None),
+        (None, None) => {
+            let snapshot = format!("snap-{}", &digits(&build.arn, "snapshot")[..17]);
+            let name = output::unique_name(tx, scope, &image.name, began)?;
+            Ami { id: id.clone(), name, snapshot, ..output::draft(began, scope, image, parent) }
+        }
+    };
+    build.ami = Some(id);
+    if ami.state == "pending" && done {
+        "available".clone_into(&mut ami.state);
+    } else if ami.state == "pending" && seen.status.is_final() {
+        // Ended in the middle of the step, as a real build does: nothing stays.
+        tx.delete(scope, AMI, &ami.id)?;
+        return Ok(None);
+    }
+    tx.put(scope, AMI, &ami.id, &ami)?;
+    Ok(Some(ami))
+}

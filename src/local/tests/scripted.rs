@@ -1,0 +1,395 @@
+//! Builds that follow a script: every state and step in its time, and the product's own following of them.
+
+use super::{Bench, code};
+use crate::aws::testing;
+use crate::build::{BuildError, BuildOptions, Phase, cancel, ensure};
+use crate::clock::Clock;
+use crate::event::{Event, Events};
+use crate::local::compute::ParentSpec;
+use crate::local::{Builds, Failure, Script};
+use crate::plan::{Observed, Plan, Published, diff, publish};
+use crate::project::LocalParent;
+use crate::runner::StepFailure;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+const START: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+const BUILD: &str = "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - { name: One, action: ExecuteBash, inputs: { commands: [id] } }\n      - { name: Two, action: ExecuteBash, inputs: { commands: [id] } }\n  - name: test\n    steps:\n      - { name: Look, action: ExecuteBash, inputs: { commands: [id] } }\n";
+
+/// A clock that stands until it is moved.
+#[derive(Clone)]
+struct Hands(Arc<Mutex<OffsetDateTime>>);
+
+impl Hands {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(START)))
+    }
+
+    fn clock(&self) -> Clock {
+        let time = Arc::clone(&self.0);
+        Clock::ticking(move || *time.lock().unwrap())
+    }
+
+    fn to(&self, minutes: u64) {
+        *self.0.lock().unwrap() = START + Duration::from_mins(minutes);
+    }
+}
+
+/// Sixteen minutes: each part of [`Script::lasting`] is one, and one is what goes before.
+fn script() -> Script {
+    let script = Script::lasting(Duration::from_mins(16));
+    Script { creating: script.creating + script.distributing, distributing: Duration::ZERO, ..script }
+}
+
+fn bench(hands: &Hands, script: Script) -> Bench {
+    let bench = Bench::scripted(hands.clock(), Builds::scripted(move |_| script.clone()));
+    bench.add_ami("ami-0000000000000000a", |ami| ami.layers.clear());
+    bench
+}
+
+/// Makes what a build needs, and starts one.
+fn start(bench: &Bench) -> String {
+    let component = json!({ "name": "abc", "semanticVersion": "1.0.0", "platform": "Linux", "data": BUILD });
+    let component = bench.builder("CreateComponent", &component).unwrap()["componentBuildVersionArn"].clone();
+    let recipe = json!({
+        "name": "web", "semanticVersion": "1.0.0", "parentImage": "ami-0000000000000000a",
+        "components": [{ "componentArn": component }],
+    });
+    let recipe = bench.builder("CreateImageRecipe", &recipe).unwrap()["imageRecipeArn"].clone();
+    let infrastructure = json!({ "name": "infra", "instanceProfileName": "p" });
+    let infrastructure = bench.builder("CreateInfrastructureConfiguration", &infrastructure).unwrap();
+    build(bench, &recipe, &infrastructure["infrastructureConfigurationArn"])
+}
+
+fn build(bench: &Bench, recipe: &Value, infrastructure: &Value) -> String {
+    let request = json!({
+        "imageRecipeArn": recipe, "infrastructureConfigurationArn": infrastructure, "clientToken": "t",
+        "tags": { "a": "b" },
+    });
+    bench.builder("CreateImage", &request).unwrap()["imageBuildVersionArn"].as_str().unwrap().to_owned()
+}
+
+fn image(bench: &Bench, arn: &str) -> Value {
+    bench.builder("GetImage", &json!({ "imageBuildVersionArn": arn })).unwrap()["image"].clone()
+}
+
+fn status(bench: &Bench, arn: &str) -> String {
+    image(bench, arn)["state"]["status"].as_str().unwrap().to_owned()
+}
+
+fn runs(bench: &Bench, arn: &str) -> Vec<Value> {
+    let answer = bench.builder("ListWorkflowExecutions", &json!({ "imageBuildVersionArn": arn })).unwrap();
+    answer["workflowExecutions"].as_array().unwrap().clone()
+}
+
+fn steps(bench: &Bench, run: &Value) -> Vec<Value> {
+    let request = json!({ "workflowExecutionId": run["workflowExecutionId"] });
+    bench.builder("ListWorkflowStepExecutions", &request).unwrap()["steps"].as_array().unwrap().clone()
+}
+
+/// Name, status, start and end of every step.
+fn timetable(bench: &Bench, arn: &str) -> Vec<String> {
+    let rows = runs(bench, arn).iter().flat_map(|run| steps(bench, run)).collect::<Vec<_>>();
+    let text =
+        |row: &Value, key: &str| row[key].as_str().map_or("-", |text| text.rsplit('T').next().unwrap()).to_owned();
+    rows.iter()
+        .map(|row| {
+            let name = row["name"].as_str().unwrap();
+            format!("{name} {} {} {}", row["status"].as_str().unwrap(), text(row, "startTime"), text(row, "endTime"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_build_goes_through_every_state_in_its_time() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script());
+    let arn = start(&bench);
+    let mut states = Vec::new();
+    for minute in 0..=16 {
+        hands.to(minute);
+        let state = status(&bench, &arn);
+        if states.last().is_none_or(|(_, last)| *last != state) {
+            states.push((minute, state));
+        }
+    }
+    let expected = [(0, "PENDING"), (1, "BUILDING"), (13, "TESTING"), (16, "AVAILABLE")];
+    assert_eq!(states, expected.map(|(minute, state)| (minute, state.to_owned())));
+    insta::assert_debug_snapshot!(timetable(&bench, &arn), @r#"
+    [
+        "LaunchBuildInstance COMPLETED 12:01:00Z 12:02:00Z",
+        "ApplyBuildComponents COMPLETED 12:02:00Z 12:08:00Z",
+        "SanitizeBuildInstance COMPLETED 12:08:00Z 12:09:00Z",
+        "CreateOutputImage COMPLETED 12:09:00Z 12:12:00Z",
+        "TerminateBuildInstance COMPLETED 12:12:00Z 12:13:00Z",
+        "LaunchTestInstance COMPLETED 12:13:00Z 12:14:00Z",
+        "ApplyTestComponents COMPLETED 12:14:00Z 12:15:00Z",
+        "TerminateTestInstance COMPLETED 12:15:00Z 12:16:00Z",
+    ]
+    "#);
+    let found = image(&bench, &arn);
+    let ami = found["outputResources"]["amis"][0]["image"].as_str().unwrap();
+    let described = bench.ec2(&format!("Action=DescribeImages&ImageId.1={ami}")).unwrap();
+    assert!(described.contains("<imageState>available</imageState>"), "{described}");
+    assert!(described.contains(&arn) && described.contains("EC2 Image Builder"), "{described}");
+    assert_eq!(found["tags"], json!({ "a": "b" }));
+}
+
+#[test]
+fn an_ami_is_there_as_soon_as_its_step_has_begun() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script());
+    let arn = start(&bench);
+    let described =
+        || bench.ec2("Action=DescribeImages&Owner.1=self&Filter.1.Name=name&Filter.1.Value.1=web*").unwrap();
+    hands.to(8);
+    assert!(!described().contains("imageId"));
+    hands.to(9);
+    assert!(described().contains("<imageState>pending</imageState>"), "{}", described());
+    hands.to(12);
+    assert!(described().contains("<imageState>available</imageState>"), "{}", described());
+    assert_eq!(image(&bench, &arn)["outputResources"]["amis"], json!([]), "told at the end only");
+}
+
+#[test]
+fn a_component_that_fails_fails_the_image_as_on_aws() {
+    let hands = Hands::new();
+    let component = "arn:aws:imagebuilder:us-east-1:000000000000:component/abc/1.0.0/1";
+    let failure = Failure {
+        step: "ApplyBuildComponents".into(),
+        message: format!("Document {component} failed!"),
+        log: "Stderr: E: no room".into(),
+        component: Some(StepFailure {
+            document: component.into(),
+            phase: "build".into(),
+            step: "Two".into(),
+            action: "ExecuteBash".into(),
+            line: 5,
+            message: "exit code 100".into(),
+            last_lines: vec!["E: no room".into()],
+        }),
+        ..Failure::default()
+    };
+    let bench = bench(&hands, Script { failure: Some(failure), ..script() });
+    let arn = start(&bench);
+    hands.to(60);
+    let found = image(&bench, &arn);
+    let run = &runs(&bench, &arn)[0];
+    let id = run["workflowExecutionId"].as_str().unwrap();
+    assert_eq!(
+        found["state"]["reason"],
+        json!(format!("Workflow Execution ID: '{id}' failed with reason: Document {component} failed!"))
+    );
+    assert_eq!(found["state"]["failureContext"]["componentFailure"]["stepName"], "Two");
+    assert_eq!((&run["status"], &run["endTime"]), (&json!("ROLLBACK_COMPLETED"), &json!("2026-03-01T12:08:00Z")));
+    let steps = steps(&bench, run);
+    assert_eq!(steps[0]["rollbackStatus"], "COMPLETED");
+    let outputs: Value = serde_json::from_str(steps[1]["outputs"].as_str().unwrap()).unwrap();
+    let launched: Value = serde_json::from_str(steps[0]["outputs"].as_str().unwrap()).unwrap();
+    let request = json!({ "CommandId": outputs["runCommandId"], "InstanceId": launched["instanceId"] });
+    let command = bench.ssm("GetCommandInvocation", &request).unwrap();
+    assert_eq!(
+        (&command["Status"], &command["StandardOutputContent"]),
+        (&json!("Failed"), &json!("Stderr: E: no room"))
+    );
+    assert!(!bench.ec2("Action=DescribeImages&Owner.1=self").unwrap().contains("<name>web"));
+}
+
+#[test]
+fn a_step_longer_than_its_limit_times_out() {
+    let hands = Hands::new();
+    let mut slow = script();
+    slow.steps.insert("LaunchBuildInstance".into(), Duration::from_hours(2));
+    let bench = bench(&hands, slow);
+    let arn = start(&bench);
+    hands.to(75);
+    assert_eq!(status(&bench, &arn), "BUILDING");
+    hands.to(76);
+    assert!(image(&bench, &arn)["state"]["reason"].as_str().unwrap().contains("Step timed out after 4500 seconds"));
+}
+
+#[test]
+fn a_parent_that_does_not_exist_fails_the_build_before_it_begins() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script());
+    let arn = start(&bench);
+    bench.ec2("Action=DeregisterImage&ImageId=ami-0000000000000000a").unwrap();
+    let recipe = json!("arn:aws:imagebuilder:us-east-1:000000000000:image-recipe/web/1.0.0");
+    let infrastructure = json!("arn:aws:imagebuilder:us-east-1:000000000000:infrastructure-configuration/infra");
+    let request = json!({
+        "imageRecipeArn": recipe, "infrastructureConfigurationArn": infrastructure, "clientToken": "other",
+    });
+    let second = bench.builder("CreateImage", &request).unwrap()["imageBuildVersionArn"].as_str().unwrap().to_owned();
+    hands.to(1);
+    assert_eq!((status(&bench, &arn), status(&bench, &second)), ("BUILDING".to_owned(), "FAILED".to_owned()));
+    assert!(image(&bench, &second)["state"]["reason"].as_str().unwrap().contains("does not exist"));
+    assert_eq!(runs(&bench, &second), Vec::<Value>::new());
+}
+
+#[test]
+fn a_build_can_be_cancelled_and_deleted_but_not_deleted_while_it_runs() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script());
+    let arn = start(&bench);
+    let named = json!({ "imageBuildVersionArn": arn });
+    hands.to(10);
+    assert_eq!(code(bench.builder("DeleteImage", &named)), "ResourceDependencyException");
+    let request = json!({ "imageBuildVersionArn": arn, "clientToken": "c" });
+    bench.builder("CancelImageCreation", &request).unwrap();
+    hands.to(11);
+    assert_eq!(status(&bench, &arn), "CANCELLED");
+    assert_eq!(timetable(&bench, &arn).last().unwrap(), "CreateOutputImage CANCELLED 12:09:00Z 12:10:00Z");
+    assert!(!bench.ec2("Action=DescribeImages&Owner.1=self").unwrap().contains("<name>web"), "the half AMI is gone");
+    assert_eq!(code(bench.builder("CancelImageCreation", &request)), "ResourceInUseException");
+    bench.builder("DeleteImage", &named).unwrap();
+    assert_eq!(code(bench.builder("ListWorkflowExecutions", &named)), "ResourceNotFoundException");
+}
+
+#[test]
+fn a_waiting_step_goes_on_or_stops_when_it_is_told_to() {
+    for (action, ends) in [("RESUME", "AVAILABLE"), ("STOP", "FAILED")] {
+        let hands = Hands::new();
+        let bench = bench(&hands, script().waiting("SanitizeBuildInstance", "Approve"));
+        let arn = start(&bench);
+        let waiting = || bench.builder("ListWaitingWorkflowSteps", &json!({})).unwrap()["steps"].clone();
+        hands.to(8);
+        assert_eq!(waiting(), json!([]));
+        hands.to(60);
+        let step = waiting()[0].clone();
+        assert_eq!((&step["name"], &step["imageBuildVersionArn"]), (&json!("Approve"), &json!(arn)));
+        assert_eq!(steps(&bench, &runs(&bench, &arn)[0]).last().unwrap()["status"], "WAITING");
+        let request = json!({
+            "stepExecutionId": step["stepExecutionId"], "imageBuildVersionArn": arn, "action": action,
+            "reason": "seen by me", "clientToken": "t",
+        });
+        bench.builder("SendWorkflowStepAction", &request).unwrap();
+        assert_eq!(waiting(), json!([]));
+        hands.to(120);
+        let found = image(&bench, &arn);
+        assert_eq!(found["state"]["status"], ends);
+        let mut late = request.clone();
+        late["clientToken"] = json!("u");
+        assert_eq!(code(bench.builder("SendWorkflowStepAction", &late)), "InvalidRequestException");
+    }
+}
+
+#[test]
+fn nobody_answers_a_waiting_step_for_three_days() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script().waiting("SanitizeBuildInstance", "Approve"));
+    let arn = start(&bench);
+    hands.to(9 + 3 * 24 * 60);
+    assert!(image(&bench, &arn)["state"]["reason"].as_str().unwrap().contains("timed out after 259200 seconds"));
+    assert_eq!(bench.builder("ListWaitingWorkflowSteps", &json!({})).unwrap()["steps"], json!([]));
+}
+
+#[test]
+fn a_build_goes_on_when_the_state_is_opened_again() {
+    let hands = Hands::new();
+    let first = bench(&hands, script());
+    let arn = start(&first);
+    hands.to(5);
+    assert_eq!(status(&first, &arn), "BUILDING");
+    let config = super::Config { clock: hands.clock(), ..super::config(first.folder()) };
+    let second = Bench { local: super::Local::open(config).unwrap(), ..first.by(super::DEFAULT_ACCOUNT) };
+    hands.to(16);
+    assert_eq!(status(&second, &arn), "AVAILABLE");
+    assert_eq!(status(&first, &arn), "AVAILABLE");
+}
+
+#[test]
+fn a_parent_needs_nothing_of_the_machine() {
+    let bench = bench(&Hands::new(), script());
+    let spec = ParentSpec {
+        parameter: Some("/aws/service/debian/release/12/latest/amd64".into()),
+        name: "debian-12".into(),
+        arch: "sparc".into(),
+        source: LocalParent::Directory { path: PathBuf::from("/nowhere") },
+    };
+    let id = bench.local.ensure_parent(&spec, &|_| ()).unwrap();
+    assert_eq!(bench.local.parent_id(&spec).unwrap(), id);
+    let named = json!({ "Name": "/aws/service/debian/release/12/latest/amd64" });
+    assert_eq!(bench.ssm("GetParameter", &named).unwrap()["Parameter"]["Value"], json!(id));
+    let refused = bench.ec2(&format!("Action=RunInstances&ImageId={id}&MinCount=1&MaxCount=1")).unwrap_err();
+    assert_eq!(refused.code, "Unsupported", "{}", refused.message);
+}
+
+/// What follows a build, in tokio's stopped time.
+struct House {
+    bench: Bench,
+    cloud: crate::aws::Cloud,
+    plan: Plan,
+    published: Published,
+    seen: Arc<Mutex<Vec<Event>>>,
+}
+
+impl House {
+    async fn new(script: Script) -> Self {
+        let bench = Bench::scripted(Clock::with_tokio(START), Builds::scripted(move |_| script.clone()));
+        bench.add_ami("ami-0", |ami| ami.layers.clear());
+        let cloud = testing::on(&bench.local);
+        let mut desired = crate::plan::fixture();
+        BUILD.clone_into(&mut desired.components[0].content.document);
+        let plan = diff(&desired, &Observed::default());
+        let published = publish(&cloud, &plan, &Events::none()).await.unwrap();
+        Self { bench, cloud, plan, published, seen: Arc::default() }
+    }
+
+    async fn build(&self, options: BuildOptions) -> Result<crate::build::Built, BuildError> {
+        let sink = Arc::clone(&self.seen);
+        let events = Events::new(move |event| sink.lock().unwrap().push(event));
+        ensure(&self.cloud, &self.plan, &self.published, options, &events).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_hours_are_followed_in_no_time() {
+    let house = House::new(Script::lasting(Duration::from_hours(8))).await;
+    let began = tokio::time::Instant::now();
+    let options = BuildOptions { deadline: Duration::from_hours(9), ..BuildOptions::default() };
+    let built = house.build(options.clone()).await.unwrap();
+    let took = began.elapsed();
+    assert!(took >= Duration::from_hours(8) && took < Duration::from_hours(8) + Duration::from_mins(1), "{took:?}");
+    assert!(built.tests.as_ref().is_some_and(|tests| tests.passed), "{built:?}");
+    let again = house.build(options).await.unwrap();
+    assert!(again.reused && again.ami == built.ami);
+    let told: Vec<String> = house
+        .seen
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Progress { message, .. } => Some(message.clone()),
+            _ => None,
+        })
+        .collect();
+    for step in ["building: LaunchBuildInstance", "building: ApplyBuildComponents", "testing: ApplyTestComponents"] {
+        assert!(told.iter().any(|line| line == step), "{step} in {told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_hours_is_explained() {
+    let script = Script::lasting(Duration::from_hours(4)).failing("CreateOutputImage", "Not enough room.");
+    let house = House::new(script).await;
+    let error = house.build(BuildOptions::default()).await.unwrap_err();
+    let BuildError::Failed(failure) = error else { panic!("{error}") };
+    assert_eq!((failure.phase, failure.workflow_step.as_deref()), (Phase::Build, Some("CreateOutputImage")));
+    assert!(failure.message.contains("Not enough room."), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_passes_and_the_build_is_cancelled() {
+    let house = House::new(Script::lasting(Duration::from_hours(8))).await;
+    let options = BuildOptions { deadline: Duration::from_hours(1), ..BuildOptions::default() };
+    let error = house.build(options).await.unwrap_err();
+    let BuildError::TimedOut { image_arn, status, .. } = error else { panic!("{error}") };
+    assert_eq!(status, "BUILDING");
+    cancel(&house.cloud, &image_arn).await.unwrap();
+    assert_eq!(self::status(&house.bench, &image_arn), "CANCELLED");
+    cancel(&house.cloud, &image_arn).await.unwrap();
+}
