@@ -87,8 +87,6 @@ fn report(env: &Env) -> Value {
         "region": "us-east-1",
         "operations": operations,
         "never_fail": ["sts.GetCallerIdentity"],
-        // Only builds that follow a script wait for somebody; the server builds really.
-        "never_succeed": ["imagebuilder.SendWorkflowStepAction"],
         "names": { "account": ACCOUNT, "parent": PARENT },
         "scripts": scripts(),
         "models": yaml(&folder().join("models.yaml")),

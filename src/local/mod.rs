@@ -10,7 +10,7 @@
 //! | `input`, `paging`, `tokens` | what all operations share: parameters, pages, client tokens |
 //! | `ec2` | AMIs, launch templates, tags |
 //! | `ssm` | parameters, patch baselines, patch groups |
-//! | `imagebuilder` | components, recipes, infrastructure configurations |
+//! | `imagebuilder` | components, recipes, configurations, pipelines, workflows |
 //! | [`compute`] | what runs: images, instances, commands, patch scans |
 //! | `faults` | faults on demand, for tests of failure paths |
 //!
@@ -54,14 +54,22 @@
 //! Image Builder:
 //! * With [`Builds::Scripted`] nothing is built: states and steps follow a script by the clock, images have no files and
 //!   cannot be launched, and build instances are ids only.
-//! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, pipelines,
-//!   distribution configurations, workflows or lifecycle policies.
+//! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, no image
+//!   scans and no lifecycle policies.
+//! * Schedules of pipelines are checked and stored, but no run is started by itself, and there is no `dateNextRun`;
+//!   `imageTags`, which are for scheduled runs, have no effect.
+//! * Distribution: copies are there at once; an entry with `targetAccountIds` copies to these accounts only; a launch
+//!   template version is made from the template's default version; `{{ imagebuilder:buildVersion }}` is the build number.
+//!   No organizations, licences, keys, containers, fast launch or disk image export.
+//! * Execution roles are stored, not looked up. With one, parameters of any name can be written; without one only those below
+//!   `/imagebuilder/`.
 //! * A resource that does not exist is `ResourceNotFoundException` (404) in every operation, and a value that is refused is
 //!   `InvalidParameterValueException`; AWS's models have both for a part of the operations only, and leave the others open.
 //! * `ssm:` parents are not looked up when a recipe is made, only when a build starts. The operating system of a parent is
 //!   not compared with a component's `supportedOsVersions`.
 //! * Instance profiles, subnets and security groups of infrastructure configurations are stored, not looked up.
-//! * A recipe cannot be deleted while an image made from it exists; an infrastructure configuration always can.
+//! * A recipe cannot be deleted while an image made from it or a pipeline with it exists; the configurations of a pipeline
+//!   cannot be deleted while it exists.
 
 mod builds;
 pub mod compute;

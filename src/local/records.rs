@@ -105,3 +105,74 @@ pub struct InfrastructureRecord {
     pub updated_at: Option<String>,
     pub tags: BTreeMap<String, String>,
 }
+
+/// Kind of [`DistributionRecord`] documents; the id is the ARN.
+pub const DISTRIBUTION: &str = "imagebuilder-distribution";
+
+/// A distribution configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are GetDistributionConfiguration's own")]
+pub struct DistributionRecord {
+    pub arn: String,
+    pub name: String,
+    pub description: String,
+    /// As given, JSON of the API.
+    pub distributions: serde_json::Value,
+    pub created_at: String,
+    pub updated_at: Option<String>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Kind of [`PipelineRecord`] documents; the id is the ARN.
+pub const PIPELINE: &str = "imagebuilder-pipeline";
+
+/// An image pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are GetImagePipeline's own")]
+pub struct PipelineRecord {
+    pub arn: String,
+    pub name: String,
+    pub platform: String,
+    /// The request's fields as given (JSON of the API), without token and tags.
+    pub body: serde_json::Value,
+    pub created_at: String,
+    pub updated_at: Option<String>,
+    /// When it was started last, and the image build version ARN.
+    pub last_run: Option<(String, String)>,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl PipelineRecord {
+    /// Whether it names that resource.
+    #[must_use]
+    pub fn refers_to(&self, arn: &str) -> bool {
+        let members = self.body.as_object().into_iter().flatten();
+        members.filter_map(|(_, value)| value.as_str()).any(|value| value == arn)
+    }
+
+    /// The ARNs of its workflows as given.
+    pub fn workflows(&self) -> impl Iterator<Item = &str> {
+        let entries = self.body.get("workflows").and_then(serde_json::Value::as_array);
+        entries.into_iter().flatten().filter_map(|entry| entry.get("workflowArn")?.as_str())
+    }
+}
+
+/// Kind of [`WorkflowRecord`] documents; the id is the workflow build version ARN.
+pub const WORKFLOW_DOCUMENT: &str = "imagebuilder-workflow";
+
+/// A workflow build version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are GetWorkflow's own")]
+pub struct WorkflowRecord {
+    pub arn: String,
+    pub name: String,
+    pub version: String,
+    pub build: u32,
+    /// `BUILD`, `TEST` or `DISTRIBUTION`.
+    pub kind: String,
+    pub description: String,
+    pub change_description: String,
+    pub data: String,
+    pub created_at: String,
+    pub tags: BTreeMap<String, String>,
+}

@@ -29,8 +29,11 @@
 //! * `RunInstances` starts the instance before it answers, and answers `Unsupported` when it cannot be started.
 //! * Instances cannot be stopped and started again, only terminated; they end with the process that runs them.
 //! * `SendCommand` knows AWS-RunShellScript and AWS-RunPatchBaseline; override lists are not fetched.
-//! * `CreateImage` runs the managed workflows; custom workflows, distribution configurations and containers are refused.
-//!   As many builds work at once as there are processors (at least two); others wait as PENDING.
+//! * Custom build and test workflows run step by step; distribution workflows and the managed ones besides `build-image` and
+//!   `test-image` are refused. Steps whose action is not here (`RunSysPrep`, `RegisterImage`, `ExecuteStateMachine`, those for
+//!   containers, scans and distribution) fail when their turn comes. `RunCommand` runs AWS-RunShellScript; `WaitForAction` sends
+//!   no notifications; test workflows run one after the other, whatever their `parallelGroup`. An instance that a workflow
+//!   leaves running ends with it. Containers are refused. As many builds work at once as there are processors (at least two); others wait as PENDING.
 //! * `terminateInstanceOnFailure: false` is not honoured: the build instance always ends.
 //! * As in the service, an AMI whose test phase failed stays; its image is FAILED and does not tell it.
 //! * `outputs` of a component step hold the failed step with its line and last output lines besides awstoe's summary.
@@ -74,11 +77,13 @@ pub(super) const IMAGEBUILDER: &[(&str, Operation)] = &[
     ("GetWorkflowExecution", image::get_workflow_execution),
     ("GetWorkflowStepExecution", image::get_workflow_step_execution),
     ("ListImageBuildVersions", image::list_image_build_versions),
+    ("ListImagePipelineImages", image::list_image_pipeline_images),
     ("ListImages", image::list_images),
     ("ListWaitingWorkflowSteps", image::list_waiting_workflow_steps),
     ("ListWorkflowExecutions", image::list_workflow_executions),
     ("ListWorkflowStepExecutions", image::list_workflow_step_executions),
     ("SendWorkflowStepAction", image::send_workflow_step_action),
+    ("StartImagePipelineExecution", image::start_image_pipeline_execution),
 ];
 
 /// The operations of Systems Manager that this part implements.

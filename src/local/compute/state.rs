@@ -215,6 +215,12 @@ impl Shared {
         !idle
     }
 
+    /// Waits for [`Shared::wake`], at most `patience`.
+    pub(super) fn rest(&self, patience: Duration) {
+        let state = self.state();
+        drop(self.bell.wait_timeout(state, patience));
+    }
+
     /// Adds a running instance.
     ///
     /// # Errors

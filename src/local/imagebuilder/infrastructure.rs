@@ -2,13 +2,13 @@
 
 use super::super::Local;
 use super::super::input::Input;
-use super::super::records::{INFRASTRUCTURE, InfrastructureRecord};
+use super::super::records::{INFRASTRUCTURE, InfrastructureRecord, PIPELINE, PipelineRecord};
 use super::super::store::Transaction;
 use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::arn::{self, Arn};
 use super::listing::{self, Filters};
-use super::{MISMATCH, already_exists, check_quota, dry_run, input, not_found, resource_name, tags};
+use super::{MISMATCH, already_exists, check_quota, dry_run, in_use, input, not_found, resource_name, tags};
 use crate::clock::rfc3339;
 use serde_json::{Map, Value, json};
 
@@ -212,10 +212,14 @@ pub(super) fn list(local: &Local, caller: &Caller, request: &Value) -> Result<Va
     listing::answer(&input, "ListInfrastructureConfigurations", "infrastructureConfigurationSummaryList", rows)
 }
 
-/// `DeleteInfrastructureConfiguration`.
+/// `DeleteInfrastructureConfiguration`: refused while a pipeline has it.
 pub(super) fn delete(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     local.store.write(|tx| {
         let record = find(tx, caller, &input(request))?;
+        let pipelines: Vec<(String, PipelineRecord)> = tx.list(&caller.scope, PIPELINE, "")?;
+        if let Some((user, _)) = pipelines.iter().find(|(_, pipeline)| pipeline.refers_to(&record.arn)) {
+            return Err(in_use(&record.arn, user));
+        }
         tx.delete(&caller.scope, INFRASTRUCTURE, &record.arn)?;
         Ok(json!({ "infrastructureConfigurationArn": record.arn }))
     })

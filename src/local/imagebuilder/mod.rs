@@ -1,18 +1,27 @@
-//! Image Builder: components, recipes, infrastructure configurations, tags. Images are in `compute`.
+//! Image Builder: components, recipes, configurations, pipelines, workflows, tags. Images are in `compute`.
 
 mod arn;
 mod component_create;
 mod component_read;
+mod distribution;
+mod distribution_entry;
 mod document;
 mod infrastructure;
 mod listing;
+mod pipeline;
+mod pipeline_body;
 mod recipe_components;
 mod recipe_create;
 mod recipe_parent;
 mod recipe_read;
 mod tags;
+mod workflow;
+pub(super) mod workflow_arn;
+pub(super) mod workflow_use;
 
 pub(super) use listing::{answer as list_answer, lists_own};
+pub(super) use pipeline::find as find_pipeline;
+pub(super) use workflow::resolve as resolve_workflow;
 
 use super::input::{Dialect, Input};
 use super::wire::{Operation, ServiceError};
@@ -21,27 +30,42 @@ use serde_json::Value;
 /// The operations this part implements.
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("CreateComponent", component_create::create),
+    ("CreateDistributionConfiguration", distribution::create),
+    ("CreateImagePipeline", pipeline::create),
     ("CreateImageRecipe", recipe_create::create),
     ("CreateInfrastructureConfiguration", infrastructure::create),
+    ("CreateWorkflow", workflow::create),
     ("DeleteComponent", component_read::delete),
+    ("DeleteDistributionConfiguration", distribution::delete),
+    ("DeleteImagePipeline", pipeline::delete),
     ("DeleteImageRecipe", recipe_read::delete),
     ("DeleteInfrastructureConfiguration", infrastructure::delete),
+    ("DeleteWorkflow", workflow::delete),
     ("GetComponent", component_read::get),
+    ("GetDistributionConfiguration", distribution::get),
+    ("GetImagePipeline", pipeline::get),
     ("GetImageRecipe", recipe_read::get),
     ("GetInfrastructureConfiguration", infrastructure::get),
+    ("GetWorkflow", workflow::get),
     ("ListComponentBuildVersions", component_read::list_builds),
     ("ListComponents", component_read::list),
+    ("ListDistributionConfigurations", distribution::list),
+    ("ListImagePipelines", pipeline::list),
     ("ListImageRecipes", recipe_read::list),
     ("ListInfrastructureConfigurations", infrastructure::list),
     ("ListTagsForResource", tags::list),
+    ("ListWorkflowBuildVersions", workflow::list_builds),
+    ("ListWorkflows", workflow::list),
     ("TagResource", tags::tag),
     ("UntagResource", tags::untag),
+    ("UpdateDistributionConfiguration", distribution::update),
+    ("UpdateImagePipeline", pipeline::update),
     ("UpdateInfrastructureConfiguration", infrastructure::update),
 ];
 
 /// Code for a client token that was used with other parameters.
 pub(super) const MISMATCH: &str = "IdempotentParameterMismatchException";
-/// Components, recipes and infrastructure configurations per account and Region, each (image-builder.md section 16).
+/// Components, recipes, workflows and configurations per account and Region, each (image-builder.md section 16).
 const QUOTA: usize = 1000;
 
 /// A request in Image Builder's words.

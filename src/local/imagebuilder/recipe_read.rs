@@ -2,7 +2,7 @@
 
 use super::super::Local;
 use super::super::input::compact;
-use super::super::records::{RECIPE, RecipeRecord};
+use super::super::records::{PIPELINE, PipelineRecord, RECIPE, RecipeRecord};
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::arn::{self, Arn};
@@ -11,7 +11,7 @@ use super::{in_use, input, not_found};
 use serde_json::{Value, json};
 
 /// The newest recipe that an ARN means, exact or with `x`; none when nothing fits.
-fn resolve(tx: &Transaction<'_>, scope: &Scope, text: &str) -> Result<Option<RecipeRecord>, StoreError> {
+pub(super) fn resolve(tx: &Transaction<'_>, scope: &Scope, text: &str) -> Result<Option<RecipeRecord>, StoreError> {
     let wanted = Arn::parse(text).filter(|arn| arn.kind == "image-recipe" && arn.build.is_none() && arn.is_in(scope));
     let Some((wanted, pattern)) = wanted.and_then(|arn| arn.version.map(|version| (arn, version))) else {
         return Ok(None);
@@ -93,7 +93,7 @@ pub(super) fn list(local: &Local, caller: &Caller, request: &Value) -> Result<Va
     listing::answer(&input, "ListImageRecipes", "imageRecipeSummaryList", rows)
 }
 
-/// `DeleteImageRecipe`: refused while an image made from it exists.
+/// `DeleteImageRecipe`: refused while an image made from it or a pipeline that names it exists.
 pub(super) fn delete(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let text = input(request).required("imageRecipeArn")?;
     local.store.write(|tx| {
@@ -103,6 +103,10 @@ pub(super) fn delete(local: &Local, caller: &Caller, request: &Value) -> Result<
         let images = tx.list_any(&caller.scope, &arn::base(&caller.scope, "image", ""))?;
         if let Some((_, image, _)) = images.iter().find(|(_, _, document)| mentions(document, text)) {
             return Err(in_use(text, image));
+        }
+        let pipelines: Vec<(String, PipelineRecord)> = tx.list(&caller.scope, PIPELINE, "")?;
+        if let Some((user, _)) = pipelines.iter().find(|(_, pipeline)| pipeline.refers_to(text)) {
+            return Err(in_use(text, user));
         }
         tx.delete(&caller.scope, RECIPE, text)?;
         Ok(json!({ "imageRecipeArn": text }))

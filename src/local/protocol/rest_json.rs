@@ -9,6 +9,20 @@ use serde_json::{Map, Value, json};
 
 const CONTENT_TYPE: &str = "application/json";
 
+/// Operations whose answers have no member `requestId` in the model.
+const WITHOUT_REQUEST_ID: [&str; 10] = [
+    "CreateWorkflow",
+    "DeleteWorkflow",
+    "GetWorkflow",
+    "ListTagsForResource",
+    "ListWaitingWorkflowSteps",
+    "ListWorkflowBuildVersions",
+    "ListWorkflows",
+    "SendWorkflowStepAction",
+    "TagResource",
+    "UntagResource",
+];
+
 /// Reads a request; query and path parameters are merged into the body's.
 pub(super) fn parse(request: &Request<Bytes>) -> Result<Call, ServiceError> {
     let path = request.uri().path();
@@ -77,9 +91,8 @@ fn unknown(request: &Request<Bytes>) -> ServiceError {
 /// An answer. Image Builder repeats the request id in the body, but not where it is about tags.
 pub(super) fn success(operation: &str, answer: &Value, id: &str) -> Response<Bytes> {
     let mut answer = answer.clone();
-    let about_tags = matches!(operation, "ListTagsForResource" | "TagResource" | "UntagResource");
     if let Value::Object(members) = &mut answer
-        && !about_tags
+        && !WITHOUT_REQUEST_ID.contains(&operation)
     {
         members.entry("requestId").or_insert_with(|| Value::String(id.to_owned()));
     }

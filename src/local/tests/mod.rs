@@ -6,6 +6,7 @@ mod faults;
 mod imagebuilder;
 mod images;
 mod parameters;
+mod pipelines;
 mod protocols;
 mod recipes;
 mod scripted;

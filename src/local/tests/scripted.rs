@@ -393,3 +393,173 @@ async fn a_deadline_passes_and_the_build_is_cancelled() {
     assert_eq!(self::status(&house.bench, &image_arn), "CANCELLED");
     cancel(&house.cloud, &image_arn).await.unwrap();
 }
+
+const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
+
+fn distribute(bench: &Bench, entries: &Value) -> Value {
+    let request = json!({ "name": "dist", "clientToken": "d", "distributions": entries });
+    bench.builder("CreateDistributionConfiguration", &request).unwrap()["distributionConfigurationArn"].clone()
+}
+
+/// A pipeline over what [`start`] makes, with more members.
+fn pipeline(bench: &Bench, more: &Value) -> Value {
+    let mut request = json!({
+        "name": "nightly", "clientToken": "p",
+        "imageRecipeArn": "arn:aws:imagebuilder:us-east-1:000000000000:image-recipe/web/x.x.x",
+        "infrastructureConfigurationArn": "arn:aws:imagebuilder:us-east-1:000000000000:infrastructure-configuration/infra",
+    });
+    for (name, value) in more.as_object().unwrap() {
+        request[name] = value.clone();
+    }
+    bench.builder("CreateImagePipeline", &request).unwrap()["imagePipelineArn"].clone()
+}
+
+fn run(bench: &Bench, pipeline: &Value) -> String {
+    let request = json!({ "imagePipelineArn": pipeline, "clientToken": "r", "tags": { "by": "hand" } });
+    let first = bench.builder("StartImagePipelineExecution", &request).unwrap();
+    let again = bench.builder("StartImagePipelineExecution", &request).unwrap();
+    assert_eq!(first["imageBuildVersionArn"], again["imageBuildVersionArn"], "one build for one token");
+    first["imageBuildVersionArn"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_pipeline_builds_and_distributes() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script());
+    start(&bench);
+    let template = bench
+        .ec2("Action=CreateLaunchTemplate&LaunchTemplateName=web&LaunchTemplateData.ImageId=ami-00000000")
+        .unwrap();
+    let template = super::element(&template, "launchTemplateId").unwrap();
+    let distribution = distribute(
+        &bench,
+        &json!([
+            {
+                "region": REGIONS[0],
+                "amiDistributionConfiguration": {
+                    "name": "golden {{ imagebuilder:buildDate }}", "amiTags": { "stage": "new" },
+                    "launchPermission": { "userIds": ["444455556666"] },
+                },
+                "launchTemplateConfigurations": [{ "launchTemplateId": template }],
+                "ssmParameterConfigurations": [{ "parameterName": "/imagebuilder/web", "dataType": "aws:ec2:image" }],
+            },
+            {
+                "region": REGIONS[1],
+                "amiDistributionConfiguration": { "targetAccountIds": ["000000000000", "444455556666"] },
+            },
+        ]),
+    );
+    let pipeline = pipeline(&bench, &json!({ "distributionConfigurationArn": distribution }));
+    let arn = run(&bench, &pipeline);
+    hands.to(17);
+    let found = image(&bench, &arn);
+    assert_eq!((&found["state"]["status"], &found["tags"]), (&json!("AVAILABLE"), &json!({ "by": "hand" })));
+    assert_eq!((&found["sourcePipelineArn"], &found["sourcePipelineName"]), (&pipeline, &json!("nightly")));
+    let amis = found["outputResources"]["amis"].as_array().unwrap();
+    let places: Vec<_> =
+        amis.iter().map(|ami| (ami["region"].as_str().unwrap(), ami["accountId"].as_str().unwrap())).collect();
+    assert_eq!(places, [("us-east-1", "000000000000"), ("eu-west-1", "000000000000"), ("eu-west-1", "444455556666")]);
+    let ami = amis[0]["image"].as_str().unwrap();
+    let described = bench.ec2(&format!("Action=DescribeImages&ImageId.1={ami}")).unwrap();
+    assert!(described.contains("<name>golden 2026-03-01T12-16-00.000Z</name>"), "{described}");
+    assert!(described.contains("<key>stage</key>") && described.contains(&arn), "{described}");
+    assert!(bench.by("444455556666").ec2(&format!("Action=DescribeImages&ImageId.1={ami}")).is_ok(), "shared");
+    let parameter = bench.ssm("GetParameter", &json!({ "Name": "/imagebuilder/web" })).unwrap();
+    assert_eq!(parameter["Parameter"]["Value"], json!(ami));
+    let versions = bench.ec2(&format!("Action=DescribeLaunchTemplates&LaunchTemplateId.1={template}")).unwrap();
+    assert!(versions.contains("<defaultVersionNumber>2</defaultVersionNumber>"), "{versions}");
+    let listed = bench.builder("ListImagePipelineImages", &json!({ "imagePipelineArn": pipeline })).unwrap();
+    assert_eq!(listed["imageSummaryList"].as_array().unwrap().len(), 1);
+    let got =
+        bench.builder("GetImagePipeline", &json!({ "imagePipelineArn": pipeline })).unwrap()["imagePipeline"].clone();
+    assert_eq!((&got["lastRunStatus"], &got["dateLastRun"]), (&json!("AVAILABLE"), &json!("2026-03-01T12:00:00.000Z")));
+}
+
+#[test]
+fn what_cannot_be_distributed_fails_the_image_with_its_place() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script());
+    start(&bench);
+    let distribution = distribute(
+        &bench,
+        &json!([
+            { "region": REGIONS[0], "ssmParameterConfigurations": [{ "parameterName": "/golden/web" }] },
+        ]),
+    );
+    let arn = run(&bench, &pipeline(&bench, &json!({ "distributionConfigurationArn": distribution })));
+    hands.to(60);
+    let state = image(&bench, &arn)["state"].clone();
+    assert_eq!((&state["status"], &state["failureContext"]["imageStatus"]), (&json!("FAILED"), &json!("INTEGRATING")));
+    let failure = &state["failureContext"]["distributionFailure"]["regionFailures"][0];
+    assert_eq!(
+        (&failure["region"], &failure["imageConfigurationStep"]),
+        (&json!("us-east-1"), &json!("PUT_SSM_PARAMETERS"))
+    );
+    assert!(state["reason"].as_str().unwrap().starts_with("Not all distribution jobs are completed. 1) "), "{state}");
+}
+
+const CUSTOM: &str = "schemaVersion: 1.0
+parameters:
+  - { name: clean, type: boolean, default: false }
+steps:
+  - { name: Launch, action: LaunchInstance, inputs: { waitFor: ssmAgent } }
+  - name: Clean
+    action: SanitizeInstance
+    if: { booleanEquals: true, value: \"$.parameters.clean\" }
+    inputs: { instanceId.$: \"$.stepOutputs.Launch.instanceId\" }
+  - name: Tell
+    action: RunCommand
+    onFailure: Continue
+    inputs:
+      instanceId.$: \"$.stepOutputs.Launch.instanceId\"
+      documentName: AWS-RunShellScript
+      parameters: { commands: [\"echo {{ $.imagebuilder.imageName }}\"] }
+  - { name: Make, action: CreateImage, inputs: { instanceId.$: \"$.stepOutputs.Launch.instanceId\" } }
+outputs:
+  - { name: ImageId, value: \"$.stepOutputs.Make.imageId\" }
+";
+
+#[test]
+fn a_custom_workflow_runs_as_it_is_written() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script().failing("Tell", "No such command."));
+    start(&bench);
+    let request = json!({
+        "name": "mine", "semanticVersion": "1.0.0", "type": "BUILD", "data": CUSTOM, "clientToken": "w",
+    });
+    let workflow = bench.builder("CreateWorkflow", &request).unwrap()["workflowBuildVersionArn"].clone();
+    let more = json!({ "workflows": [{ "workflowArn": workflow }], "executionRole": "role" });
+    let arn = run(&bench, &pipeline(&bench, &more));
+    hands.to(60);
+    assert_eq!(status(&bench, &arn), "AVAILABLE");
+    assert_eq!(
+        timetable(&bench, &arn),
+        [
+            "Launch COMPLETED 12:01:00Z 12:02:00Z",
+            "Clean SKIPPED 12:02:00Z 12:02:00Z",
+            "Tell FAILED 12:02:00Z 12:03:00Z",
+            "Make COMPLETED 12:03:00Z 12:04:00Z",
+        ]
+    );
+    let run = &runs(&bench, &arn)[0];
+    assert_eq!((&run["workflowBuildVersionArn"], &run["totalStepsSkipped"]), (&workflow, &json!(1)));
+    let inputs: Value = serde_json::from_str(steps(&bench, run)[2]["inputs"].as_str().unwrap()).unwrap();
+    assert_eq!(inputs["parameters"]["commands"], json!(["echo web"]));
+    assert_eq!(runs(&bench, &arn).len(), 1, "without a test workflow there is no test stage");
+}
+
+#[test]
+fn an_action_that_is_not_here_fails_its_step_and_says_so() {
+    let hands = Hands::new();
+    let bench = bench(&hands, script());
+    start(&bench);
+    let data = CUSTOM.replace("SanitizeInstance", "RunSysPrep").replace("default: false", "default: true");
+    let request =
+        json!({ "name": "mine", "semanticVersion": "1.0.0", "type": "BUILD", "data": data, "clientToken": "w" });
+    let workflow = bench.builder("CreateWorkflow", &request).unwrap()["workflowBuildVersionArn"].clone();
+    let more = json!({ "workflows": [{ "workflowArn": workflow }], "executionRole": "role" });
+    let arn = run(&bench, &pipeline(&bench, &more));
+    hands.to(60);
+    let reason = image(&bench, &arn)["state"]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("does not have the workflow action RunSysPrep. in workflow step Clean"), "{reason}");
+}

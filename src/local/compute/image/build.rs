@@ -1,17 +1,18 @@
 //! A build from PENDING to AVAILABLE, on a thread of its own.
 
-use super::failure::{BuildError, Failed};
+use super::failure::BuildError;
+use super::flow::Flow;
 use super::resolve::{self, Component};
 use super::stage::StageRun;
-use super::workflow::{self, WorkflowStatus};
+use super::workflow::WorkflowStatus;
 use super::{IMAGE, ImageRecord, ImageStatus, output};
-use crate::event::Stage;
+use super::{distribute, flow};
 use crate::local::Local;
 use crate::local::compute::state::Shared;
 use crate::local::records::Ami;
 use crate::local::store::{Scope, StoreError};
 use crate::local::wire::ServiceError;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -86,6 +87,9 @@ pub(in crate::local::compute) fn close(
     })
 }
 
+/// Why a build whose workflows have all run has no image.
+const NO_IMAGE: &str = "The workflows of the image have made no AMI.";
+
 /// Characters of `state.reason`.
 const REASON_LIMIT: usize = 1_024;
 
@@ -112,6 +116,9 @@ impl Build<'_> {
                 let context = failed.context(self.image.status);
                 self.end(ImageStatus::Failed, Some(&failed.reason()), Some(context))
             }
+            Err(BuildError::Undistributed(failure)) => {
+                self.end(ImageStatus::Failed, Some(&failure.reason()), Some(failure.context()))
+            }
             Err(BuildError::Service(error)) => {
                 let context = json!({"imageStatus": self.image.status.word()});
                 self.end(ImageStatus::Failed, Some(&error.message), Some(context))
@@ -135,15 +142,48 @@ impl Build<'_> {
         self.enter(ImageStatus::Creating)?;
         let parent = resolve::parent(self.local, &self.scope, &self.image)?;
         let components = resolve::components(self.local, &self.scope, &self.image)?;
-        self.enter(ImageStatus::Building)?;
-        let ami = self.build_stage(&parent, &components)?;
-        if self.image.tests_enabled {
-            self.enter(ImageStatus::Testing)?;
-            self.test_stage(&ami, &components)?;
+        let flows = self.local.store.read(|tx| flow::of(tx, &self.scope, &self.image))?;
+        let mut context = flow::context(&self.image);
+        let mut made = None;
+        for flow in &flows {
+            let status = if flow.kind == "TEST" { ImageStatus::Testing } else { ImageStatus::Building };
+            if self.image.status != status {
+                self.enter(status)?;
+            }
+            let ami = made.as_ref().unwrap_or(&parent);
+            match self.stage(flow, (&mut context, ami, &components)) {
+                Ok(Some(new)) => made = Some(new),
+                Ok(None) => {}
+                Err(BuildError::Failed(failed)) if flow.continues => {
+                    tracing::info!(workflow = flow.arn, failure = failed.message, "a test failed; the build goes on");
+                }
+                Err(error) => return Err(error),
+            }
         }
+        let ami = made.ok_or_else(|| ServiceError::new(400, "InvalidRequestException", NO_IMAGE))?;
         self.enter(ImageStatus::Distributing)?;
-        self.image.ami = Some(output::output(&ami, &self.scope));
+        self.distribute(ami)?;
         self.enter(ImageStatus::Available)
+    }
+
+    /// Carries out the distribution configuration.
+    fn distribute(&mut self, ami: Ami) -> Result<(), BuildError> {
+        let now = self.local.config.clock.now();
+        let outputs = if self.image.wishes.distribution.is_null() {
+            vec![output::output(&ami, &self.scope)]
+        } else {
+            let outcome =
+                self.local.store.write(|tx| distribute::distribute(tx, &self.scope, &self.image, ami, now))?;
+            outcome.map_err(|failure| BuildError::Undistributed(Box::new(failure)))?
+        };
+        self.image.ami = outputs.first().cloned();
+        self.image.wishes.copies = outputs.iter().skip(1).cloned().collect();
+        if distribute::integrates(&self.image) {
+            self.enter(ImageStatus::Integrating)?;
+            distribute::integrate(self.local, &self.scope, &self.image, &outputs)
+                .map_err(|failure| BuildError::Undistributed(Box::new(failure)))?;
+        }
+        Ok(())
     }
 
     /// Moves the image to its next state, unless it was cancelled.
@@ -151,7 +191,7 @@ impl Build<'_> {
         if self.local.compute.shared.is_cancelled(&self.image.arn) {
             return Err(BuildError::Cancelled);
         }
-        let ami = self.image.ami.clone();
+        let (ami, copies) = (self.image.ami.clone(), self.image.wishes.copies.clone());
         let (scope, arn) = (&self.scope, &self.image.arn);
         self.image = self.local.store.write(|tx| {
             // Read again: tags may have been changed, and a wish to cancel may have been written by another process.
@@ -161,42 +201,23 @@ impl Build<'_> {
             }
             record.status = status;
             record.ami = ami;
+            record.wishes.copies = copies;
             tx.put(scope, IMAGE, arn, &record)?;
             Ok(record)
         })?;
         Ok(())
     }
 
-    /// The workflow `build-image`: an AMI from the parent and the components' build and validate phases.
-    fn build_stage(&mut self, parent: &Ami, components: &[Component]) -> Result<Ami, BuildError> {
-        let mut stage = StageRun::begin(self, Stage::Build, "BUILD", 5)?;
-        let result = stage.build(parent, components);
+    /// One workflow; the AMI that it made.
+    fn stage(
+        &self,
+        flow: &Flow,
+        (context, ami, components): (&mut Value, &Ami, &[Component]),
+    ) -> Result<Option<Ami>, BuildError> {
+        let mut stage = StageRun::begin(self, flow)?;
+        flow.enter(context);
+        let result = stage.steps(flow, context, (ami, components));
         stage.finish(result)
-    }
-
-    /// The workflow `test-image`: the components' test phases in a fresh instance of the new AMI.
-    fn test_stage(&mut self, ami: &Ami, components: &[Component]) -> Result<(), BuildError> {
-        let mut stage = StageRun::begin(self, Stage::Test, "TEST", 3)?;
-        let result = stage.test(ami, components);
-        stage.finish(result)
-    }
-}
-
-impl StageRun<'_> {
-    fn build(&mut self, parent: &Ami, components: &[Component]) -> Result<Ami, Failed> {
-        let live = self.launch(workflow::LAUNCH_BUILD, parent, "Build")?;
-        let task = ("BUILDING", ["build", "validate"].as_slice());
-        self.components(workflow::APPLY_BUILD, &live, components, task)?;
-        self.sanitize(workflow::SANITIZE, &live)?;
-        let ami = self.create_image(workflow::CREATE_IMAGE, parent)?;
-        self.terminate(workflow::TERMINATE_BUILD)?;
-        Ok(ami)
-    }
-
-    fn test(&mut self, ami: &Ami, components: &[Component]) -> Result<(), Failed> {
-        let live = self.launch(workflow::LAUNCH_TEST, ami, "Test")?;
-        self.components(workflow::APPLY_TEST, &live, components, ("TESTING", ["test"].as_slice()))?;
-        self.terminate(workflow::TERMINATE_TEST)
     }
 }
 

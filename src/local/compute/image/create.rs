@@ -1,10 +1,12 @@
 //! `CreateImage`.
 
-use super::{IMAGE, ImageRecord, ImageStatus, build, scripted, version_arn};
+use super::{IMAGE, ImageRecord, ImageStatus, Wishes, build, scripted, version_arn};
 use crate::clock::rfc3339;
 use crate::local::Local;
 use crate::local::compute::{document, peer, process::Owner};
-use crate::local::imagebuilder::{MISMATCH, input};
+use crate::local::imagebuilder::{MISMATCH, input, workflow_use};
+use crate::local::input::Input;
+use crate::local::records::{PIPELINE, PipelineRecord};
 use crate::local::service::Service;
 use crate::local::store::{Scope, Transaction};
 use crate::local::tokens::Once;
@@ -21,12 +23,26 @@ pub(in crate::local::compute) fn create_image(
     body: &Value,
 ) -> Result<Value, ServiceError> {
     let input = input(body);
-    let token = input.required("clientToken")?;
+    input.required("clientToken")?;
     let once = Once { operation: "CreateImage", token: "clientToken", input: &input, mismatch: MISMATCH };
     if let Some(answer) = local.store.read(|tx| once.answered(tx, caller))? {
         return Ok(answer);
     }
-    let draft = draft(local, caller, body)?;
+    begin(local, caller, &once, body, None)
+}
+
+/// Records the image that `body` asks for, of a pipeline that was started or of none, and starts its build.
+pub(super) fn begin(
+    local: &Local,
+    caller: &Caller,
+    once: &Once<'_>,
+    body: &Value,
+    pipeline: Option<&PipelineRecord>,
+) -> Result<Value, ServiceError> {
+    let mut draft = draft(local, caller, body)?;
+    if let Some(pipeline) = pipeline {
+        draft.wishes.pipeline = Some((pipeline.arn.clone(), pipeline.name.clone()));
+    }
     let script = scripted::draft(local, &caller.scope, &draft, caller.now);
     let (record, answer) = local.store.write(|tx| {
         // Looked up again: another call with the same token may have been faster.
@@ -34,14 +50,21 @@ pub(in crate::local::compute) fn create_image(
             return Ok((None, answer));
         }
         let record = number(tx, &caller.scope, local.config.builds.quota(), draft)?;
-        let answer = json!({
-            "clientToken": token,
+        let mut answer = json!({
+            "clientToken": once.input.text("clientToken")?,
             "imageBuildVersionArn": record.arn,
-            "latestVersionReferences": latest_references(&record.arn),
         });
+        match pipeline {
+            None => answer["latestVersionReferences"] = latest_references(&record.arn),
+            Some(pipeline) => {
+                let last_run = Some((rfc3339(caller.now), record.arn.clone()));
+                let started = PipelineRecord { last_run, ..pipeline.clone() };
+                tx.put(&caller.scope, PIPELINE, &started.arn, &started)?;
+            }
+        }
         tx.put(&caller.scope, IMAGE, &record.arn, &record)?;
         if let Some(script) = script {
-            scripted::begin(local, tx, &caller.scope, script, &record.arn)?;
+            scripted::begin(local, tx, &caller.scope, script, &record)?;
         }
         once.remember(tx, caller, &answer)?;
         Ok::<_, ServiceError>((Some(record), answer))
@@ -96,22 +119,41 @@ fn draft(local: &Local, caller: &Caller, body: &Value) -> Result<ImageRecord, Se
         ami: None,
         owner,
         cancel_requested: false,
+        wishes: wishes(local, caller, &input)?,
     })
 }
 
 /// What the local environment cannot build is refused instead of left out.
 fn refuse_what_is_missing(body: &Value) -> Result<(), ServiceError> {
-    for key in ["containerRecipeArn", "distributionConfigurationArn", "imageScanningConfiguration"] {
+    for key in ["containerRecipeArn", "imageScanningConfiguration"] {
         if body.get(key).is_some_and(|value| !value.is_null()) {
             let message = format!("The local environment does not support the parameter '{key}' of CreateImage.");
             return Err(ServiceError::new(400, "InvalidRequestException", message));
         }
     }
-    if !input(body).items("workflows")?.is_empty() {
-        let message = "The local environment runs the managed workflows only; leave the parameter 'workflows' out.";
-        return Err(ServiceError::new(400, "InvalidRequestException", message));
-    }
     Ok(())
+}
+
+/// Distribution configuration, workflows and role.
+fn wishes(local: &Local, caller: &Caller, input: &Input<'_>) -> Result<Wishes, ServiceError> {
+    let distribution = match input.filled("distributionConfigurationArn")? {
+        None => Value::Null,
+        Some(arn) => part(
+            local,
+            caller,
+            "GetDistributionConfiguration",
+            "distributionConfiguration",
+            ("distributionConfigurationArn", arn),
+        )?,
+    };
+    local.store.read(|tx| workflow_use::check(tx, &caller.scope, input))?;
+    Ok(Wishes {
+        distribution,
+        pipeline: None,
+        workflows: input.get("workflows").cloned().unwrap_or_default(),
+        execution_role: input.filled("executionRole")?.map(str::to_owned),
+        copies: Vec::new(),
+    })
 }
 
 /// One of the resources that the request names.
@@ -239,8 +281,6 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_refused() {
         let body = json!({"containerRecipeArn": "arn"});
-        assert_eq!(refuse_what_is_missing(&body).unwrap_err().code, "InvalidRequestException");
-        let body = json!({"workflows": [{"workflowArn": "arn"}]});
         assert_eq!(refuse_what_is_missing(&body).unwrap_err().code, "InvalidRequestException");
     }
 }

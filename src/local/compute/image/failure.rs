@@ -1,6 +1,7 @@
 //! Why a build did not succeed, in the service's words (image-builder.md 11.3).
 
 use super::ImageStatus;
+use super::distribute::DistributionFailure;
 use crate::local::store::StoreError;
 use crate::local::wire::ServiceError;
 use crate::runner::StepFailure;
@@ -18,6 +19,9 @@ pub(super) enum BuildError {
     /// A workflow step failed.
     #[error("{}", .0.message)]
     Failed(Failed),
+    /// After the workflows.
+    #[error("{}", .0.reason())]
+    Undistributed(Box<DistributionFailure>),
     /// Before or between the workflows.
     #[error(transparent)]
     Service(#[from] ServiceError),

@@ -1,6 +1,11 @@
 //! The workflows of an image: what they are made of, and the references between their steps.
 
 use super::workflow::{self, StepKind};
+use super::{ImageRecord, condition};
+use crate::local::compute::document;
+use crate::local::imagebuilder::{resolve_workflow, workflow_arn};
+use crate::local::store::{Scope, Transaction};
+use crate::local::wire::ServiceError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -13,6 +18,20 @@ pub(super) struct Flow {
     pub(super) kind: String,
     /// Its steps, in order.
     pub(super) steps: Vec<FlowStep>,
+    /// Values of its parameters.
+    pub(super) parameters: Value,
+    /// Names and references of its outputs.
+    pub(super) outputs: Vec<(String, String)>,
+    /// Whether the build goes on when it fails; of tests only.
+    pub(super) continues: bool,
+}
+
+/// What to do with a step.
+pub(super) enum Turn {
+    /// Its condition does not hold.
+    Skip,
+    /// It runs with these inputs.
+    Run(Value),
 }
 
 /// A step of a workflow.
@@ -25,6 +44,57 @@ pub(super) struct FlowStep {
     pub(super) timeout_seconds: u64,
     /// As in the document: keys that end in `.$` hold references.
     pub(super) inputs: Value,
+    /// `if`.
+    pub(super) condition: Option<Value>,
+    /// Seconds to wait before it begins.
+    pub(super) wait_seconds: u64,
+}
+
+impl FlowStep {
+    /// Whether the step runs in `context`, and with which inputs.
+    ///
+    /// # Errors
+    /// A reference that leads nowhere.
+    pub(super) fn turn(&self, context: &Value) -> Result<Turn, String> {
+        match &self.condition {
+            Some(condition) if !condition::holds(condition, context)? => Ok(Turn::Skip),
+            _ => resolved(&self.inputs, context).map(Turn::Run),
+        }
+    }
+
+    /// A step that waits for somebody, as scripts add one.
+    pub(super) fn waiting(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            action: "WaitForAction".to_owned(),
+            on_failure: "Abort".to_owned(),
+            timeout_seconds: WAIT_SECONDS,
+            inputs: json!({}),
+            condition: None,
+            wait_seconds: 0,
+        }
+    }
+}
+
+/// Seconds that a `WaitForAction` step waits: three days (image-builder.md section 14).
+const WAIT_SECONDS: u64 = 259_200;
+
+/// What the steps of the local environment can do. Others are refused when their turn comes.
+pub(super) const ACTIONS: [&str; 9] = [
+    "LaunchInstance",
+    "ExecuteComponents",
+    "CollectImageMetadata",
+    "SanitizeInstance",
+    "CreateImage",
+    "RunCommand",
+    "WaitForSSMAgent",
+    "WaitForAction",
+    "TerminateInstance",
+];
+
+/// Why a step of another action fails.
+pub(super) fn absent(action: &str) -> String {
+    format!("The local environment does not have the workflow action {action}.")
 }
 
 impl Flow {
@@ -51,10 +121,130 @@ impl Flow {
                 "LaunchInstance" => json!({"waitFor": "ssmAgent"}),
                 _ => json!({"instanceId.$": format!("$.stepOutputs.{launch}.instanceId")}),
             },
+            condition: None,
+            wait_seconds: 0,
         };
         let steps = kinds.iter().map(step).collect();
-        Self { arn: workflow::managed_arn(region, kind), kind: kind.to_owned(), steps }
+        let made = kinds.iter().find(|kind| kind.action == "CreateImage");
+        let output = |made: &StepKind| ("ImageId".to_owned(), format!("$.stepOutputs.{}.imageId", made.name));
+        Self {
+            arn: workflow::managed_arn(region, kind),
+            kind: kind.to_owned(),
+            steps,
+            parameters: json!({}),
+            outputs: made.into_iter().map(output).collect(),
+            continues: false,
+        }
     }
+
+    /// What `workflowOutputs` gets from it when it has ended.
+    ///
+    /// # Errors
+    /// An output that leads nowhere, and an `ImageId` that is no AMI id.
+    pub(super) fn results(&self, context: &mut Value) -> Result<(), String> {
+        for (name, reference) in &self.outputs {
+            let value = referred(reference, context)?;
+            if name == "ImageId" && self.kind == "BUILD" && !value.as_str().is_some_and(|id| id.starts_with("ami-")) {
+                return Err("Invalid ImageId output value, must be AMI ID as a string.".to_owned());
+            }
+            if name == "ImageId" {
+                context["imagebuilder"]["imageId"] = value.clone();
+            }
+            context["workflowOutputs"][name] = value;
+        }
+        Ok(())
+    }
+
+    /// `context` for its steps.
+    pub(super) fn enter(&self, context: &mut Value) {
+        context["parameters"] = self.parameters.clone();
+        context["stepOutputs"] = json!({});
+        context["imagebuilder"]["workflowPhase"] = json!(self.kind);
+    }
+}
+
+/// The workflows of an image, in the order in which they run: builds, then tests.
+///
+/// # Errors
+/// A workflow that is gone or cannot be read.
+pub(super) fn of(tx: &Transaction<'_>, scope: &Scope, image: &ImageRecord) -> Result<Vec<Flow>, ServiceError> {
+    let configured = image.wishes.workflows.as_array().map_or(&[][..], Vec::as_slice);
+    let mut flows = Vec::new();
+    for one in configured {
+        flows.push(configured_flow(tx, scope, one)?);
+    }
+    if configured.is_empty() {
+        flows = vec![Flow::managed_build(&scope.region), Flow::managed_test(&scope.region)];
+    }
+    flows.retain(|flow| image.tests_enabled || flow.kind != "TEST");
+    flows.sort_by_key(|flow| flow.kind == "TEST");
+    Ok(flows)
+}
+
+fn configured_flow(tx: &Transaction<'_>, scope: &Scope, configured: &Value) -> Result<Flow, ServiceError> {
+    let text = document::text(configured, "workflowArn").unwrap_or_default();
+    let refuse =
+        |why: &str| ServiceError::client("InvalidParameterValueException", format!("the workflow {text} {why}"));
+    let arn = workflow_arn::WorkflowArn::parse(text).ok_or_else(|| refuse("is no workflow"))?;
+    let continues = document::text(configured, "onFailure") == Some("CONTINUE");
+    if arn.is_managed() {
+        let test = arn.kind == "TEST";
+        let flow = if test { Flow::managed_test(&scope.region) } else { Flow::managed_build(&scope.region) };
+        return Ok(Flow { continues, ..flow });
+    }
+    let record = resolve_workflow(tx, scope, text)?.ok_or_else(|| refuse("does not exist"))?;
+    let read = workflow::read(&record.data, &record.kind).map_err(|errors| refuse(&errors.join(" ")))?;
+    let given = document::items(configured, "parameters");
+    let mut parameters = Map::new();
+    for parameter in &read.parameters {
+        let own = given.iter().find(|one| document::text(one, "name") == Some(&parameter.name));
+        let values: Option<Vec<&str>> =
+            own.map(|one| document::items(one, "value").iter().filter_map(Value::as_str).collect());
+        let value = values.and_then(|values| parameter.typed(&values)).or_else(|| parameter.default.clone());
+        parameters.insert(parameter.name.clone(), value.unwrap_or_default());
+    }
+    let step = |step: &workflow::Step| FlowStep {
+        name: step.name.clone(),
+        action: step.action.clone(),
+        on_failure: step.on_failure.clone(),
+        timeout_seconds: step.timeout_seconds,
+        inputs: step.inputs.clone(),
+        condition: step.condition.clone(),
+        wait_seconds: step.wait_seconds,
+    };
+    Ok(Flow {
+        arn: record.arn,
+        kind: record.kind,
+        steps: read.steps.iter().map(step).collect(),
+        parameters: Value::Object(parameters),
+        outputs: read.outputs,
+        continues,
+    })
+}
+
+/// `$.imagebuilder` of an image, and nothing else yet.
+pub(super) fn context(image: &ImageRecord) -> Value {
+    let text = |document: &Value, key: &str| document::text(document, key).unwrap_or_default().to_owned();
+    json!({
+        "workflowOutputs": {},
+        "stepOutputs": {},
+        "parameters": {},
+        "imagebuilder": {
+            "collectImageMetadata": image.enhanced_metadata,
+            "collectImageScanFindings": false,
+            "imageBuildNumber": image.build,
+            "imageName": image.name,
+            "imageType": "AMI",
+            "imageVersionNumber": image.version,
+            "instanceProfileName": text(&image.infrastructure, "instanceProfileName"),
+            "platform": "Linux",
+            "securityGroups": document::items(&image.infrastructure, "securityGroupIds"),
+            "sourceImageARN": image.arn,
+            "subnetId": text(&image.infrastructure, "subnetId"),
+            "terminateInstanceOnFailure": true,
+            "workingDirectory": document::text(&image.recipe, "workingDirectory").unwrap_or("/tmp"),
+        },
+    })
 }
 
 /// Inputs with their references replaced by what these mean in `context`, whose members are `parameters`, `stepOutputs`,

@@ -6,24 +6,30 @@
 //! | `operations` | get, list, cancel, delete |
 //! | `workflow` | workflow executions and their steps, and the operations that tell them |
 //! | `build` | the build from PENDING to AVAILABLE |
-//! | `stage` | one workflow: its steps and its instance |
+//! | `stage`, `actions` | one workflow: its steps and its instances |
 //! | `failure` | why a build did not succeed, as `state.reason` and `failureContext` |
 //! | `resolve` | what a recipe stands for when the build starts: parent AMI, component versions |
 //! | `apply` | running component documents in an instance |
 //! | `outside` | what components may ask for |
 //! | `output` | the new AMI |
-//! | `flow` | what workflows are made of |
+//! | `distribute` | names, copies, launch templates and parameters of a distribution configuration |
+//! | `pipeline` | what a pipeline starts |
+//! | `flow`, `condition` | what workflows are made of |
 //! | `waiting` | steps that wait for somebody |
 //! | `scripted` | builds that follow a script instead |
 
+mod actions;
 mod apply;
 mod build;
+mod condition;
 mod create;
+mod distribute;
 mod failure;
 mod flow;
 mod operations;
 mod output;
 mod outside;
+mod pipeline;
 mod resolve;
 mod sanitize;
 pub(in crate::local) mod scripted;
@@ -40,6 +46,7 @@ pub(super) use workflow::{
     list_workflow_executions, list_workflow_step_executions,
 };
 
+pub(super) use pipeline::{list_image_pipeline_images, start_image_pipeline_execution};
 pub(super) use waiting::{list_waiting_workflow_steps, send_workflow_step_action};
 
 use super::process::Owner;
@@ -82,6 +89,23 @@ pub(super) struct ImageRecord {
     pub(super) owner: Owner,
     /// Set by `CancelImageCreation`; the building process sees it within a moment.
     pub(super) cancel_requested: bool,
+    /// What else was asked for.
+    #[serde(default)]
+    pub(super) wishes: Wishes,
+}
+
+/// What an image may have and need not.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Wishes {
+    /// `distributionConfiguration` as it was when the build was asked for; null without one.
+    pub(super) distribution: Value,
+    /// ARN and name of the pipeline that was started.
+    pub(super) pipeline: Option<(String, String)>,
+    /// `workflows` as given; null for the managed ones.
+    pub(super) workflows: Value,
+    pub(super) execution_role: Option<String>,
+    /// AMIs in other Regions and accounts.
+    pub(super) copies: Vec<OutputAmi>,
 }
 
 /// The AMI of an image.
@@ -103,6 +127,7 @@ pub(super) enum ImageStatus {
     Building,
     Testing,
     Distributing,
+    Integrating,
     Available,
     Failed,
     Cancelled,
@@ -117,6 +142,7 @@ impl ImageStatus {
             Self::Building => "BUILDING",
             Self::Testing => "TESTING",
             Self::Distributing => "DISTRIBUTING",
+            Self::Integrating => "INTEGRATING",
             Self::Available => "AVAILABLE",
             Self::Failed => "FAILED",
             Self::Cancelled => "CANCELLED",
@@ -136,7 +162,8 @@ impl ImageStatus {
             Self::Building => self == Self::Creating,
             Self::Testing => self == Self::Building,
             Self::Distributing => matches!(self, Self::Building | Self::Testing),
-            Self::Available => self == Self::Distributing,
+            Self::Integrating => self == Self::Distributing,
+            Self::Available => matches!(self, Self::Distributing | Self::Integrating),
             Self::Pending => false,
         }
     }
@@ -157,9 +184,12 @@ impl ImageRecord {
 
     /// `outputResources` of an answer.
     pub(super) fn output_json(&self) -> Value {
-        let ami = self.ami.as_ref().filter(|_| self.status == ImageStatus::Available);
-        let amis: Vec<Value> = ami
+        let told = self.status == ImageStatus::Available;
+        let amis: Vec<Value> = self
+            .ami
             .iter()
+            .chain(&self.wishes.copies)
+            .filter(|_| told)
             .map(|ami| {
                 json!({
                     "region": ami.region,
@@ -220,19 +250,21 @@ pub(super) mod tests {
             ami: None,
             owner: Owner::current().unwrap(),
             cancel_requested: false,
+            wishes: Wishes::default(),
         }
     }
 
     #[test]
     fn states_follow_the_services_order() {
         use ImageStatus::*;
-        let order = [Pending, Creating, Building, Testing, Distributing, Available];
+        let order = [Pending, Creating, Building, Testing, Distributing, Integrating, Available];
         for pair in order.windows(2) {
             assert!(pair[0].may_become(pair[1]), "{pair:?}");
             assert!(!pair[1].may_become(pair[0]), "{pair:?}");
             assert!(pair[0].may_become(Failed) && pair[0].may_become(Cancelled));
         }
         assert!(Building.may_become(Distributing), "without tests");
+        assert!(Distributing.may_become(Available), "without anything to integrate");
         for ended in [Available, Failed, Cancelled] {
             assert!(!ended.may_become(Failed) && !ended.may_become(Cancelled));
         }

@@ -51,6 +51,19 @@ fn image_json(record: &ImageRecord) -> Value {
     image["imageTestsConfiguration"] =
         json!({"imageTestsEnabled": record.tests_enabled, "timeoutMinutes": record.tests_timeout_minutes});
     image["enhancedImageMetadataEnabled"] = json!(record.enhanced_metadata);
+    let wishes = &record.wishes;
+    for (name, value) in [("distributionConfiguration", &wishes.distribution), ("workflows", &wishes.workflows)] {
+        if !value.is_null() {
+            image[name] = value.clone();
+        }
+    }
+    if let Some(role) = &wishes.execution_role {
+        image["executionRole"] = json!(role);
+    }
+    if let Some((arn, name)) = &wishes.pipeline {
+        image["sourcePipelineArn"] = json!(arn);
+        image["sourcePipelineName"] = json!(name);
+    }
     if let Some(fields) = image.as_object_mut() {
         fields.remove("owner");
     }
@@ -126,6 +139,18 @@ pub(in crate::local::compute) fn list_image_build_versions(
     };
     let rows = records.into_iter().map(|(key, record)| (key, summary_json(&record))).collect();
     list_answer(&input, "ListImageBuildVersions", "imageSummaryList", rows)
+}
+
+/// The images that a pipeline has started, as `ListImagePipelineImages` shows them.
+pub(super) fn of_pipeline(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+    pipeline: &str,
+) -> Result<Vec<(String, Value)>, ServiceError> {
+    let mut records = selected(local, caller, body, "")?;
+    records.retain(|(_, record)| record.wishes.pipeline.as_ref().is_some_and(|(arn, _)| arn == pipeline));
+    Ok(records.into_iter().map(|(key, record)| (key, summary_json(&record))).collect())
 }
 
 /// Images that pass the request's filters, with and ordered by their [`order_key`].

@@ -129,7 +129,7 @@ pub(super) fn unique_name(
 }
 
 /// The time in the form of AMI names, which may not contain colons: `2026-01-02T03-04-05.678Z`.
-fn timestamp(at: time::OffsetDateTime) -> String {
+pub(super) fn timestamp(at: time::OffsetDateTime) -> String {
     let seconds = rfc3339(at).replace(':', "-");
     format!("{}.{:03}Z", seconds.trim_end_matches('Z'), at.millisecond())
 }

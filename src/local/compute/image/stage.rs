@@ -3,15 +3,16 @@
 use super::apply::Task;
 use super::build::{Build, workflow_end};
 use super::failure::{BuildError, Failed, Place};
+use super::flow::{self, Flow, FlowStep, Turn};
 use super::resolve::Component;
 use super::sanitize::sanitize;
-use super::workflow::{Run, StepKind, StepStatus, WorkflowStatus};
+use super::workflow::{Run, StepStatus, WorkflowStatus};
 use super::{IMAGE, ImageRecord, output};
 use crate::event::Stage;
 use crate::local::compute::command::{Capture, Outcome, STDERR_LIMIT, STDOUT_LIMIT};
-use crate::local::compute::document;
 use crate::local::compute::instance::{self, Order};
 use crate::local::compute::state::Live;
+use crate::local::compute::{ami, document};
 use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::store::StoreError;
@@ -22,23 +23,126 @@ use std::time::Duration;
 /// A workflow that runs.
 #[derive(Debug)]
 pub(super) struct StageRun<'a> {
-    build: &'a Build<'a>,
-    run: Run<'a>,
+    pub(super) build: &'a Build<'a>,
+    pub(super) run: Run<'a>,
     stage: Stage,
-    instance: Option<String>,
+    /// Those that it has launched and not ended yet.
+    instances: Vec<String>,
 }
 
 impl<'a> StageRun<'a> {
-    /// Begins the workflow of `stage` with that many steps.
-    pub(super) fn begin(build: &'a Build<'a>, stage: Stage, kind: &str, steps: usize) -> Result<Self, BuildError> {
-        let run = Run::begin(build.local, &build.scope, &build.image.arn, kind, steps)?;
-        Ok(Self { build, run, stage, instance: None })
+    /// Begins a workflow.
+    pub(super) fn begin(build: &'a Build<'a>, flow: &Flow) -> Result<Self, BuildError> {
+        let run = Run::begin(build.local, &build.scope, &build.image.arn, flow)?;
+        let stage = if flow.kind == "TEST" { Stage::Test } else { Stage::Build };
+        Ok(Self { build, run, stage, instances: Vec::new() })
+    }
+
+    /// Its steps, from the first to the last; the AMI that they made.
+    pub(super) fn steps(
+        &mut self,
+        flow: &Flow,
+        context: &mut Value,
+        (ami, components): (&Ami, &[Component]),
+    ) -> Result<Option<Ami>, Failed> {
+        let mut made = None;
+        for step in &flow.steps {
+            let turn = step.turn(context);
+            let inputs = match &turn {
+                Ok(Turn::Run(inputs)) => inputs.clone(),
+                _ => step.inputs.clone(),
+            };
+            self.begin_step(step, inputs)?;
+            let done = match turn {
+                Err(reason) => Err(Failed::because(reason)),
+                Ok(Turn::Skip) => {
+                    self.run.step_ended(StepStatus::Skipped, "")?;
+                    continue;
+                }
+                Ok(Turn::Run(inputs)) => self.act(step, &inputs, (ami, components, &mut made)),
+            };
+            match done {
+                Ok(outputs) => {
+                    context["stepOutputs"][&step.name] = outputs.clone();
+                    self.run.outputs(outputs)?;
+                    self.run.step_ended(StepStatus::Completed, "")?;
+                }
+                Err(failed) if step.on_failure == "Continue" && !self.is_cancelled() => {
+                    self.run.step_ended(StepStatus::Failed, &failed.message)?;
+                }
+                Err(failed) => return Err(failed),
+            }
+        }
+        flow.results(context).map_err(Failed::because)?;
+        Ok(made)
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.build.local.compute.shared.is_cancelled(&self.build.image.arn)
+    }
+
+    /// One step: its outputs.
+    fn act(
+        &mut self,
+        step: &FlowStep,
+        inputs: &Value,
+        (ami, components, made): (&Ami, &[Component], &mut Option<Ami>),
+    ) -> Result<Value, Failed> {
+        self.pause(Duration::from_secs(step.wait_seconds))?;
+        match step.action.as_str() {
+            "LaunchInstance" => self.launch(inputs, ami),
+            "ExecuteComponents" => self.components(step, &*self.live(inputs)?, components),
+            "SanitizeInstance" => self.sanitize(step, &*self.live(inputs)?),
+            "RunCommand" => self.command(step, inputs, &*self.live(inputs)?),
+            "WaitForSSMAgent" => self.live(inputs).map(|_| json!({"status": "Success"})),
+            "CollectImageMetadata" => {
+                self.live(inputs)?;
+                let os = self.build.local.store.read(|tx| {
+                    let image = tx.get::<ImageRecord>(&self.build.scope, IMAGE, &self.build.image.arn)?;
+                    Ok::<_, StoreError>(image.map(|image| image.os_version).unwrap_or_default())
+                })?;
+                Ok(json!({"osVersion": os, "associationId": random::uuid()?}))
+            }
+            "WaitForAction" => self.wait(step),
+            "CreateImage" => {
+                let new = self.create_image(inputs, ami)?;
+                let outputs = json!({"imageId": new.id});
+                *made = Some(new);
+                Ok(outputs)
+            }
+            "TerminateInstance" => {
+                let id = self.owned(inputs)?;
+                self.end_instance(&id)?;
+                Ok(json!({}))
+            }
+            other => Err(Failed::because(flow::absent(other))),
+        }
+    }
+
+    /// The instance that a step names, which must be one of this workflow.
+    fn owned(&self, inputs: &Value) -> Result<String, Failed> {
+        let id = document::text(inputs, "instanceId").unwrap_or_default();
+        if self.instances.iter().any(|own| own == id) {
+            return Ok(id.to_owned());
+        }
+        Err(Failed::because(format!("The instance '{id}' was not launched by this workflow, or has ended.")))
+    }
+
+    /// The same as it runs.
+    fn live(&self, inputs: &Value) -> Result<Arc<Live>, Failed> {
+        let id = self.owned(inputs)?;
+        let live = self.build.local.compute.shared.instance(&id);
+        live.ok_or_else(|| Failed::because("The instance was terminated."))
     }
 
     /// Ends the workflow; after a failure the instance is terminated first, which is the rollback.
     pub(super) fn finish<T>(mut self, result: Result<T, Failed>) -> Result<T, BuildError> {
         let failed = match result {
             Ok(value) => {
+                // What a workflow has launched and not terminated does not outlive it here.
+                for id in self.instances.clone() {
+                    self.end_instance(&id)?;
+                }
                 self.run.ended(WorkflowStatus::Completed, "")?;
                 return Ok(value);
             }
@@ -56,35 +160,34 @@ impl<'a> StageRun<'a> {
         };
         let failed = Failed { place: Box::new(place), ..failed };
         self.run.step_ended(status, &failed.message)?;
-        self.end_instance()?;
+        for id in self.instances.clone() {
+            self.end_instance(&id)?;
+        }
         self.run.ended(workflow_end(cancelled), &failed.message)?;
         Err(if cancelled { BuildError::Cancelled } else { BuildError::Failed(failed) })
     }
 
-    fn begin_step(&mut self, kind: StepKind, inputs: Value) -> Result<(), Failed> {
-        if self.build.local.compute.shared.is_cancelled(&self.build.image.arn) {
+    fn begin_step(&mut self, step: &FlowStep, inputs: Value) -> Result<(), Failed> {
+        if self.is_cancelled() {
             return Err(Failed::because("The image creation was cancelled."));
         }
-        self.build.local.config.events.progress(self.stage, kind.name);
-        Ok(self.run.step(kind, inputs)?)
+        self.build.local.config.events.progress(self.stage, step.name.clone());
+        Ok(self.run.step(step, inputs)?)
     }
 
-    fn completed(&mut self, outputs: Value) -> Result<(), Failed> {
-        self.run.outputs(outputs)?;
-        Ok(self.run.step_ended(StepStatus::Completed, "")?)
-    }
-
-    fn inputs(&self) -> Value {
-        json!({"instanceId": self.instance})
-    }
-
-    /// Starts the instance of this workflow.
-    pub(super) fn launch(&mut self, kind: StepKind, ami: &Ami, purpose: &str) -> Result<Arc<Live>, Failed> {
-        self.begin_step(kind, json!({"waitFor": "ssmAgent"}))?;
+    /// Starts an instance of the image or of another one.
+    fn launch(&mut self, inputs: &Value, ami: &Ami) -> Result<Value, Failed> {
+        let other = match document::text(inputs, "imageIdOverride") {
+            Some(id) => Some(self.build.local.store.read(|tx| ami::launchable(tx, &self.build.scope, id))?),
+            None => None,
+        };
+        let ami = other.as_ref().unwrap_or(ami);
+        ami::runs_here(ami)?;
+        let purpose = if self.stage == Stage::Test { "Test" } else { "Build" };
         let build = self.build;
         let record = instance::launch(build.local, &build.scope, &order(&build.image, ami, purpose)?)
             .map_err(|error| Failed::because(error.to_string()))?;
-        self.instance = Some(record.id.clone());
+        self.instances.push(record.id.clone());
         let shared = &build.local.compute.shared;
         shared.set_build_instance(&build.image.arn, Some(record.id.clone()));
         let os = format!("{} {}", record.os_name, record.os_version);
@@ -93,24 +196,21 @@ impl<'a> StageRun<'a> {
             os.trim().clone_into(&mut image.os_version);
             tx.put(&build.scope, IMAGE, &image.arn, &image)
         })?;
-        let live = shared.instance(&record.id).ok_or_else(|| Failed::because("The instance was terminated."))?;
-        self.completed(json!({"instanceId": record.id}))?;
-        Ok(live)
+        Ok(json!({"instanceId": record.id}))
     }
 
-    /// Runs the components' phases.
-    pub(super) fn components(
-        &mut self,
-        kind: StepKind,
-        live: &Live,
-        components: &[Component],
-        (phase_word, phases): (&'static str, &[&str]),
-    ) -> Result<(), Failed> {
-        self.begin_step(kind, self.inputs())?;
+    /// Runs the components' phases of this stage.
+    fn components(&mut self, step: &FlowStep, live: &Live, components: &[Component]) -> Result<Value, Failed> {
+        let (phase_word, phases) = match self.stage {
+            Stage::Test => ("TESTING", ["test"].as_slice()),
+            _ => ("BUILDING", ["build", "validate"].as_slice()),
+        };
         let command_id = random::uuid()?;
         self.run.outputs(json!({"runCommandId": command_id}))?;
+        let inputs = self.run.record().steps.last().map(|step| step.inputs.clone()).unwrap_or_default();
+        let instance_id = self.owned(&inputs)?;
         let minutes = self.build.image.tests_timeout_minutes.unsigned_abs();
-        let limit = if self.stage == Stage::Test { minutes * 60 } else { kind.timeout_seconds };
+        let limit = if self.stage == Stage::Test { minutes * 60 } else { step.timeout_seconds };
         let task = Task {
             local: self.build.local,
             scope: &self.build.scope,
@@ -120,13 +220,13 @@ impl<'a> StageRun<'a> {
             phases,
             workflow_id: &self.run.record().id,
             step_id: self.run.step_id(),
-            instance_id: self.instance.as_deref().unwrap_or_default(),
+            instance_id: &instance_id,
             command_id: &command_id,
-            timeout: Duration::from_secs(limit.min(kind.timeout_seconds)),
+            timeout: Duration::from_secs(limit.min(step.timeout_seconds)),
         };
         let applied = task.apply(live, components)?;
         match applied.failure {
-            None => self.completed(applied.outputs),
+            None => Ok(applied.outputs),
             Some(failure) => {
                 self.run.outputs(applied.outputs)?;
                 Err(Failed { component: failure.step.map(Box::new), ..Failed::because(failure.message) })
@@ -135,17 +235,16 @@ impl<'a> StageRun<'a> {
     }
 
     /// Removes what belongs to the build instance only.
-    pub(super) fn sanitize(&mut self, kind: StepKind, live: &Live) -> Result<(), Failed> {
-        self.begin_step(kind, self.inputs())?;
+    fn sanitize(&mut self, step: &FlowStep, live: &Live) -> Result<Value, Failed> {
         let command_id = random::uuid()?;
         let directory = document::text(&self.build.image.recipe, "workingDirectory").unwrap_or("/tmp");
         let (mut out, mut err) = (Capture::new(STDOUT_LIMIT), Capture::new(STDERR_LIMIT));
-        let timeout = Duration::from_secs(kind.timeout_seconds);
+        let timeout = Duration::from_secs(step.timeout_seconds);
         let outcome = sanitize(live, directory, timeout, &mut out, &mut err);
         let status = if outcome == Outcome::Code(0) { "Success" } else { "Failed" };
         let outputs = json!({"runCommandId": command_id, "status": status, "output": out.text()});
         if outcome == Outcome::Code(0) {
-            return self.completed(outputs);
+            return Ok(outputs);
         }
         self.run.outputs(outputs)?;
         let said = err.text().trim();
@@ -153,35 +252,26 @@ impl<'a> StageRun<'a> {
     }
 
     /// Makes the AMI. The instance is stopped afterwards.
-    pub(super) fn create_image(&mut self, kind: StepKind, parent: &Ami) -> Result<Ami, Failed> {
-        self.begin_step(kind, self.inputs())?;
+    fn create_image(&mut self, inputs: &Value, parent: &Ami) -> Result<Ami, Failed> {
+        let id = self.owned(inputs)?;
         let build = self.build;
         // Taken out, so that nobody can terminate it and remove its files while the image is made of them.
-        let live = build.local.compute.shared.take_instance(self.instance.as_deref().unwrap_or_default());
+        let live = build.local.compute.shared.take_instance(&id);
         let live = live.ok_or_else(|| Failed::because("The instance was terminated."))?;
-        let ami = output::create(build.local, &build.scope, &build.image, &live, parent)
-            .map_err(|error| Failed::because(error.to_string()))?;
-        self.completed(json!({"imageId": ami.id}))?;
-        Ok(ami)
+        output::create(build.local, &build.scope, &build.image, &live, parent)
+            .map_err(|error| Failed::because(error.to_string()))
     }
 
-    /// Ends the instance.
-    pub(super) fn terminate(&mut self, kind: StepKind) -> Result<(), Failed> {
-        self.begin_step(kind, self.inputs())?;
-        self.end_instance()?;
-        self.completed(json!({}))
-    }
-
-    fn end_instance(&mut self) -> Result<(), StoreError> {
-        let Some(id) = self.instance.take() else { return Ok(()) };
+    fn end_instance(&mut self, id: &str) -> Result<(), StoreError> {
+        self.instances.retain(|own| own != id);
         let build = self.build;
         let shared = &build.local.compute.shared;
-        shared.set_build_instance(&build.image.arn, None);
-        if let Some(live) = shared.take_instance(&id) {
+        shared.set_build_instance(&build.image.arn, self.instances.last().cloned());
+        if let Some(live) = shared.take_instance(id) {
             live.stop();
         }
-        instance::discard(build.local, &id);
-        instance::record_terminated(build.local, &build.scope, &id, None)
+        instance::discard(build.local, id);
+        instance::record_terminated(build.local, &build.scope, id, None)
     }
 }
 

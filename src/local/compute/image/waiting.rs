@@ -9,6 +9,9 @@ use crate::local::tokens::Once;
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
 
+/// Kind of the [`Decision`] documents that builds of any process look for; the id is the step execution id.
+pub(super) const DECISION: &str = "imagebuilder-workflow-step-decision";
+
 /// `ListWaitingWorkflowSteps`, of all images.
 pub(in crate::local::compute) fn list_waiting_workflow_steps(
     local: &Local,
@@ -63,6 +66,7 @@ pub(in crate::local::compute) fn send_workflow_step_action(
                 return Err(ServiceError::client("InvalidRequestException", text));
             }
             let decision = Decision { at: caller.now, action: action.to_owned(), reason: reason.to_owned() };
+            tx.put(&caller.scope, DECISION, step, &decision)?;
             scripted::decide(local, tx, &caller.scope, (image, step), decision)?;
             Ok(json!({"stepExecutionId": step, "imageBuildVersionArn": image, "clientToken": token}))
         })

@@ -1,5 +1,6 @@
 //! Workflow executions of an image and their steps: what the managed workflows `build-image` and `test-image` do.
 
+use super::flow::{Flow, FlowStep};
 use crate::local::Local;
 use crate::local::imagebuilder::{input, list_answer};
 use crate::local::store::{Scope, StoreError, Transaction};
@@ -70,6 +71,7 @@ pub(in crate::local::compute) enum StepStatus {
     Running,
     /// Not in the service's model, but what it says of `WaitForAction` (image-builder.md section 12).
     Waiting,
+    Skipped,
     Completed,
     Failed,
     Cancelled,
@@ -114,25 +116,19 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Begins a run of the managed workflow for `kind` (`BUILD`, `TEST`).
-    pub(super) fn begin(
-        local: &'a Local,
-        scope: &Scope,
-        image_arn: &str,
-        kind: &str,
-        total_steps: usize,
-    ) -> Result<Self, ServiceError> {
+    /// Begins a run of a workflow.
+    pub(super) fn begin(local: &'a Local, scope: &Scope, image_arn: &str, flow: &Flow) -> Result<Self, ServiceError> {
         let record = WorkflowExecution {
             id: format!("wf-{}", random::uuid()?),
             image_arn: image_arn.to_owned(),
-            workflow_arn: managed_arn(&scope.region, kind),
-            kind: kind.to_owned(),
+            workflow_arn: flow.arn.clone(),
+            kind: flow.kind.clone(),
             status: WorkflowStatus::Running,
             message: String::new(),
             started_at: now(local),
             ended_at: None,
             steps: Vec::new(),
-            total_steps,
+            total_steps: flow.steps.len(),
         };
         let run = Self { local, scope: scope.clone(), record };
         run.save()?;
@@ -150,19 +146,19 @@ impl<'a> Run<'a> {
     }
 
     /// A step begins.
-    pub(super) fn step(&mut self, kind: StepKind, inputs: Value) -> Result<(), ServiceError> {
+    pub(super) fn step(&mut self, step: &FlowStep, inputs: Value) -> Result<(), ServiceError> {
         self.record.steps.push(StepExecution {
             id: format!("step-{}", random::uuid()?),
-            name: kind.name.to_owned(),
-            action: kind.action.to_owned(),
+            name: step.name.clone(),
+            action: step.action.clone(),
             status: StepStatus::Running,
             message: String::new(),
             inputs,
             outputs: json!({}),
             started_at: now(self.local),
             ended_at: None,
-            on_failure: kind.on_failure.to_owned(),
-            timeout_seconds: kind.timeout_seconds,
+            on_failure: step.on_failure.clone(),
+            timeout_seconds: step.timeout_seconds,
             rollback: None,
         });
         Ok(self.save()?)
@@ -172,6 +168,14 @@ impl<'a> Run<'a> {
     pub(super) fn outputs(&mut self, outputs: Value) -> Result<(), StoreError> {
         if let Some(step) = self.record.steps.last_mut() {
             step.outputs = outputs;
+        }
+        self.save()
+    }
+
+    /// The running step waits for somebody, or goes on.
+    pub(super) fn set_status(&mut self, status: StepStatus) -> Result<(), StoreError> {
+        if let Some(step) = self.record.steps.last_mut() {
+            step.status = status;
         }
         self.save()
     }
@@ -275,7 +279,7 @@ impl WorkflowExecution {
             "totalStepCount": self.total_steps,
             "totalStepsSucceeded": self.count(StepStatus::Completed),
             "totalStepsFailed": self.count(StepStatus::Failed),
-            "totalStepsSkipped": 0,
+            "totalStepsSkipped": self.count(StepStatus::Skipped),
             "startTime": self.started_at,
         });
         if let Some(ended) = &self.ended_at {

@@ -9,14 +9,17 @@
 mod replay;
 mod settle;
 
+pub(super) use replay::digits;
 pub(in crate::local) use settle::{Agenda, settle};
 pub(super) use settle::{begin, cancel, decide, draft};
 pub(in crate::local::compute) use settle::{is_scripted, reload};
 
+use super::distribute::Outcome;
 use super::flow::Flow;
 use crate::local::builds::Script;
 use crate::local::records::Ami;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
@@ -45,6 +48,14 @@ pub(super) struct Scripted {
     decisions: BTreeMap<String, Decision>,
     /// The AMI it has made, once its step has begun.
     ami: Option<String>,
+    /// For references of its steps.
+    context: Value,
+    /// Whether it has a distribution configuration, and whether that has anything to integrate.
+    distributes: (bool, bool),
+    /// What became of distributing, once that was done.
+    distributed: Option<Outcome>,
+    /// What became of integrating.
+    integrated: Option<Outcome>,
 }
 
 /// An answer to a waiting step.

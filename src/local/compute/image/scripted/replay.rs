@@ -4,8 +4,9 @@ use super::Scripted;
 use crate::clock::rfc3339;
 use crate::local::compute::command::{CommandRecord, CommandStatus, RUN_SHELL_SCRIPT};
 use crate::local::compute::image::ImageStatus;
+use crate::local::compute::image::distribute::{DistributionFailure, Outcome};
 use crate::local::compute::image::failure::{Failed, Place};
-use crate::local::compute::image::flow::{self, Flow, FlowStep};
+use crate::local::compute::image::flow::{self, Flow, FlowStep, Turn};
 use crate::local::compute::image::workflow::{StepExecution, StepStatus, WorkflowExecution, WorkflowStatus};
 use crate::local::random;
 use crate::runner::{RunStatus, Summary};
@@ -25,8 +26,19 @@ pub(super) struct Seen {
     pub(super) commands: Vec<CommandRecord>,
     /// When the step that makes the AMI began, and whether it has ended.
     pub(super) ami: Option<(OffsetDateTime, bool)>,
+    /// What has to be done before it can go on, and when it is due.
+    pub(super) effect: Option<(Effect, OffsetDateTime)>,
     /// When something will change by itself; never without it.
     pub(super) next: Option<OffsetDateTime>,
+}
+
+/// Something that a build does outside of its own records, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Names, permissions, copies.
+    Distribute,
+    /// Launch templates and parameters.
+    Integrate,
 }
 
 /// Why the replay went no further.
@@ -39,6 +51,8 @@ enum Halt {
     Failed(Failed),
     /// It could not begin.
     Refused(String),
+    /// It could not be distributed.
+    Undistributed(DistributionFailure),
 }
 
 struct Replay<'a> {
@@ -59,10 +73,10 @@ pub(super) fn replay(build: &Scripted, now: OffsetDateTime) -> Seen {
         workflows: Vec::new(),
         commands: Vec::new(),
         ami: None,
+        effect: None,
         next: None,
     };
-    let context = json!({"workflowOutputs": {}});
-    let mut replay = Replay { build, now, at: build.begun, context, seen };
+    let mut replay = Replay { build, now, at: build.begun, context: build.context.clone(), seen };
     let halted = replay.image();
     let mut seen = replay.seen;
     match halted {
@@ -72,6 +86,11 @@ pub(super) fn replay(build: &Scripted, now: OffsetDateTime) -> Seen {
         Err(Halt::Failed(failed)) => {
             seen.failure = Some(failed.context(seen.status));
             seen.reason = Some(failed.reason());
+            seen.status = ImageStatus::Failed;
+        }
+        Err(Halt::Undistributed(failure)) => {
+            seen.failure = Some(failure.context());
+            seen.reason = Some(failure.reason());
             seen.status = ImageStatus::Failed;
         }
         Err(Halt::Refused(reason)) => {
@@ -84,7 +103,7 @@ pub(super) fn replay(build: &Scripted, now: OffsetDateTime) -> Seen {
 }
 
 /// An id that follows from the build and what it is for.
-pub(super) fn digits(arn: &str, what: &str) -> String {
+pub(in crate::local::compute::image) fn digits(arn: &str, what: &str) -> String {
     random::hex_of(&Sha256::digest(format!("{arn} {what}"))[..16])
 }
 
@@ -100,10 +119,35 @@ impl Replay<'_> {
         for flow in &self.build.flows {
             let testing = flow.kind == "TEST";
             self.seen.status = if testing { ImageStatus::Testing } else { ImageStatus::Building };
-            self.workflow(flow)?;
+            match self.workflow(flow) {
+                Err(Halt::Failed(_)) if flow.continues => {}
+                other => other?,
+            }
         }
         self.seen.status = ImageStatus::Distributing;
-        self.pass(script.distributing)
+        self.pass(script.distributing)?;
+        let (distributes, integrates) = self.build.distributes;
+        if distributes {
+            self.effect(Effect::Distribute, self.build.distributed.as_ref())?;
+        }
+        if integrates {
+            self.seen.status = ImageStatus::Integrating;
+            self.pass(script.integrating)?;
+            self.effect(Effect::Integrate, self.build.integrated.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// What became of an effect; without that it is still to be done.
+    fn effect(&mut self, effect: Effect, outcome: Option<&Outcome>) -> Result<(), Halt> {
+        match outcome {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(failure)) => Err(Halt::Undistributed(failure.clone())),
+            None => {
+                self.seen.effect = Some((effect, self.at));
+                Err(Halt::Now)
+            }
+        }
     }
 
     /// Lets that much time go by.
@@ -139,11 +183,13 @@ impl Replay<'_> {
             steps: Vec::new(),
             total_steps: flow.steps.len(),
         });
-        self.context["stepOutputs"] = json!({});
+        flow.enter(&mut self.context);
         let result = flow.steps.iter().try_for_each(|step| self.step(flow, step));
+        let result =
+            result.and_then(|()| flow.results(&mut self.context).map_err(|why| Halt::Failed(Failed::because(why))));
         let (status, message) = match &result {
             Ok(()) => (WorkflowStatus::Completed, String::new()),
-            Err(Halt::Now | Halt::Refused(_)) => return result,
+            Err(Halt::Now | Halt::Refused(_) | Halt::Undistributed(_)) => return result,
             Err(Halt::Cancelled) => (WorkflowStatus::Cancelled, "The image creation was cancelled.".to_owned()),
             Err(Halt::Failed(failed)) => (WorkflowStatus::RollbackCompleted, failed.message.clone()),
         };
@@ -161,15 +207,19 @@ impl Replay<'_> {
     fn step(&mut self, flow: &Flow, step: &FlowStep) -> Result<(), Halt> {
         let place = (self.seen.workflows.len(), self.run().steps.len());
         let id = format!("step-{}", random::uuid_of(&digits(&self.build.arn, &format!("step {place:?}"))));
-        let inputs = flow::resolved(&step.inputs, &self.context);
-        let began = rfc3339(self.at);
+        let turn = step.turn(&self.context);
+        let inputs = match &turn {
+            Ok(Turn::Run(inputs)) => inputs,
+            _ => &step.inputs,
+        };
+        let (inputs, began) = (inputs.clone(), rfc3339(self.at));
         self.run().steps.push(StepExecution {
             id: id.clone(),
             name: step.name.clone(),
             action: step.action.clone(),
             status: StepStatus::Running,
             message: String::new(),
-            inputs: inputs.clone().unwrap_or_else(|_| step.inputs.clone()),
+            inputs,
             outputs: json!({}),
             started_at: began,
             ended_at: None,
@@ -177,10 +227,15 @@ impl Replay<'_> {
             timeout_seconds: step.timeout_seconds,
             rollback: None,
         });
-        let done = match inputs {
+        let done = match turn {
             Err(reason) => Err(Halt::Failed(Failed::because(reason))),
-            Ok(_) if step.action == "WaitForAction" => self.wait(&id, step),
-            Ok(inputs) => self.act(flow, step, &inputs),
+            Ok(Turn::Skip) => {
+                self.close(StepStatus::Skipped, "", None);
+                return Ok(());
+            }
+            Ok(Turn::Run(inputs)) => self.pass(Duration::from_secs(step.wait_seconds)).and_then(|()| {
+                if step.action == "WaitForAction" { self.wait(&id, step) } else { self.act(flow, step, &inputs) }
+            }),
         };
         match done {
             Ok(outputs) => {
@@ -248,6 +303,9 @@ impl Replay<'_> {
 
     /// Any other step: it takes its time, and then fails or has its outputs.
     fn act(&mut self, flow: &Flow, step: &FlowStep, inputs: &Value) -> Result<Value, Halt> {
+        if !flow::ACTIONS.contains(&step.action.as_str()) {
+            return Err(Halt::Failed(Failed::because(flow::absent(&step.action))));
+        }
         let place = (self.seen.workflows.len(), self.run().steps.len());
         let command = random::uuid_of(&digits(&self.build.arn, &format!("command {place:?}")));
         let instance = inputs.get("instanceId").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -271,6 +329,10 @@ impl Replay<'_> {
                 self.seen.ami = self.seen.ami.map(|(at, _)| (at, true));
                 json!({"imageId": ami_id(&self.build.arn)})
             }
+            "CollectImageMetadata" => {
+                json!({"osVersion": "Linux", "associationId": digits(&self.build.arn, "association")})
+            }
+            "WaitForSSMAgent" => json!({"status": "Success"}),
             _ if runs_command => self.command_outputs(flow, step, &command, None),
             _ => json!({}),
         })
@@ -314,6 +376,7 @@ impl Replay<'_> {
         } else {
             String::new()
         };
+        let output = if step.action == "RunCommand" { json!([output]) } else { json!(output) };
         json!({"runCommandId": command, "status": word.word(), "output": output})
     }
 

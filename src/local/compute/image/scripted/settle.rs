@@ -1,13 +1,14 @@
 //! Writes what has become of scripted builds since the last look.
 
-use super::replay::{Seen, ami_id, digits, replay};
+use super::replay::{Effect, Seen, ami_id, digits, replay};
 use super::{Decision, SCRIPTED, Scripted};
 use crate::component;
 use crate::diagnostic::SourceFile;
 use crate::local::Local;
 use crate::local::builds::{Builds, Script};
 use crate::local::compute::command::COMMAND;
-use crate::local::compute::image::flow::{Flow, FlowStep};
+use crate::local::compute::image::distribute::{self, Outcome};
+use crate::local::compute::image::flow::{self, Flow, FlowStep};
 use crate::local::compute::image::resolve::{self, Component};
 use crate::local::compute::image::{IMAGE, ImageRecord, ImageStatus, output, workflow};
 use crate::local::records::{AMI, Ami};
@@ -69,12 +70,10 @@ pub(in crate::local::compute::image) fn draft(
     let Builds::Scripted(_) = &local.config.builds else { return None };
     let parent = resolve::parent_ami(local, scope, image);
     let components = resolve::components(local, scope, image);
-    let refused = parent.as_ref().err().or(components.as_ref().err()).map(|error| error.message.clone());
-    let components = components.unwrap_or_default();
-    let mut flows = vec![Flow::managed_build(&scope.region)];
-    if image.tests_enabled {
-        flows.push(Flow::managed_test(&scope.region));
-    }
+    let flows = local.store.read(|tx| flow::of(tx, scope, image));
+    let refused = parent.as_ref().err().or(components.as_ref().err()).or(flows.as_ref().err());
+    let refused = refused.map(|error| error.message.clone());
+    let (components, flows) = (components.unwrap_or_default(), flows.unwrap_or_default());
     Some(Scripted {
         arn: String::new(),
         script: Script::default(),
@@ -86,6 +85,10 @@ pub(in crate::local::compute::image) fn draft(
         cancelled: None,
         decisions: BTreeMap::new(),
         ami: None,
+        context: json!({}),
+        distributes: (!image.wishes.distribution.is_null(), distribute::integrates(image)),
+        distributed: None,
+        integrated: None,
     })
 }
 
@@ -105,35 +108,27 @@ pub(in crate::local::compute::image) fn begin(
     tx: &Transaction<'_>,
     scope: &Scope,
     draft: Scripted,
-    arn: &str,
+    image: &ImageRecord,
 ) -> Result<(), StoreError> {
+    let arn = image.arn.as_str();
     let Builds::Scripted(scripts) = &local.config.builds else { return Ok(()) };
     let script = scripts.of(arn);
     let mut flows = draft.flows.clone();
     for wait in &script.waits {
         insert_wait(&mut flows, &wait.after, &wait.name);
     }
-    let build = Scripted { arn: arn.to_owned(), script, flows, ..draft };
+    let context = flow::context(image);
+    let build = Scripted { arn: arn.to_owned(), script, flows, context, ..draft };
     tx.put(scope, SCRIPTED, arn, &build)?;
     // Should the transaction be given up, the agenda finds nothing there, which is no harm.
     local.compute.agenda.add(build.begun, scope, arn);
     Ok(())
 }
 
-/// Seconds that a `WaitForAction` step waits: three days (image-builder.md section 14).
-const WAIT_SECONDS: u64 = 259_200;
-
 fn insert_wait(flows: &mut [Flow], after: &str, name: &str) {
     for flow in flows {
         let Some(place) = flow.steps.iter().position(|step| step.name == after) else { continue };
-        let wait = FlowStep {
-            name: name.to_owned(),
-            action: "WaitForAction".to_owned(),
-            on_failure: "Abort".to_owned(),
-            timeout_seconds: WAIT_SECONDS,
-            inputs: json!({}),
-        };
-        flow.steps.insert(place + 1, wait);
+        flow.steps.insert(place + 1, FlowStep::waiting(name));
     }
 }
 
@@ -185,8 +180,12 @@ pub(in crate::local) fn settle(local: &Local, now: OffsetDateTime) -> Result<(),
     while let Some((scope, arn)) = local.compute.agenda.due(now) {
         let next = local.store.write(|tx| one(tx, &scope, &arn, now));
         match next {
-            Ok(Some(next)) => local.compute.agenda.add(next, &scope, &arn),
-            Ok(None) => {}
+            Ok(Next::At(next)) => local.compute.agenda.add(next, &scope, &arn),
+            Ok(Next::Never) => {}
+            Ok(Next::After(effect, at)) => {
+                perform(local, &scope, &arn, effect, at)?;
+                local.compute.agenda.add(now, &scope, &arn);
+            }
             Err(error) => {
                 local.compute.agenda.add(now, &scope, &arn);
                 return Err(error.into());
@@ -197,16 +196,11 @@ pub(in crate::local) fn settle(local: &Local, now: OffsetDateTime) -> Result<(),
 }
 
 /// Writes where one build stands and tells when it changes next.
-fn one(
-    tx: &Transaction<'_>,
-    scope: &Scope,
-    arn: &str,
-    now: OffsetDateTime,
-) -> Result<Option<OffsetDateTime>, StoreError> {
-    let Some(mut build) = tx.get::<Scripted>(scope, SCRIPTED, arn)? else { return Ok(None) };
+fn one(tx: &Transaction<'_>, scope: &Scope, arn: &str, now: OffsetDateTime) -> Result<Next, StoreError> {
+    let Some(mut build) = tx.get::<Scripted>(scope, SCRIPTED, arn)? else { return Ok(Next::Never) };
     let Some(mut image) = tx.get::<ImageRecord>(scope, IMAGE, arn)? else {
         tx.delete(scope, SCRIPTED, arn)?;
-        return Ok(None);
+        return Ok(Next::Never);
     };
     let seen = replay(&build, now);
     for run in &seen.workflows {
@@ -219,16 +213,67 @@ fn one(
     image.status = seen.status;
     image.reason = seen.reason;
     image.failure = seen.failure;
-    if matches!(seen.status, ImageStatus::Distributing | ImageStatus::Available) {
+    if matches!(seen.status, ImageStatus::Distributing | ImageStatus::Integrating | ImageStatus::Available) {
         image.ami = ami.map(|ami| output::output(&ami, scope));
+        if let Some(Ok(outputs)) = &build.distributed {
+            image.wishes.copies = outputs.iter().skip(1).cloned().collect();
+        }
     }
     tx.put(scope, IMAGE, arn, &image)?;
     if seen.status.is_final() {
         tx.delete(scope, SCRIPTED, arn)?;
-        return Ok(None);
+        return Ok(Next::Never);
     }
     tx.put(scope, SCRIPTED, arn, &build)?;
-    Ok(seen.next)
+    Ok(match (seen.effect, seen.next) {
+        (Some((effect, at)), _) => Next::After(effect, at),
+        (None, Some(next)) => Next::At(next),
+        (None, None) => Next::Never,
+    })
+}
+
+/// Does what a build does outside of its own records, and writes down what became of it.
+fn perform(local: &Local, scope: &Scope, arn: &str, effect: Effect, now: OffsetDateTime) -> Result<(), ServiceError> {
+    let image = local.store.read(|tx| tx.get::<ImageRecord>(scope, IMAGE, arn))?;
+    let Some(image) = image else { return Ok(()) };
+    let integrated = match effect {
+        Effect::Distribute => Ok(()),
+        Effect::Integrate => {
+            let outputs: Vec<_> = image.ami.iter().chain(&image.wishes.copies).cloned().collect();
+            distribute::integrate(local, scope, &image, &outputs)
+        }
+    };
+    local.store.write(|tx| {
+        let Some(mut build) = tx.get::<Scripted>(scope, SCRIPTED, arn)? else { return Ok(()) };
+        match effect {
+            Effect::Integrate => build.integrated = Some(integrated.map(|()| Vec::new())),
+            Effect::Distribute if build.distributed.is_some() => {}
+            Effect::Distribute => build.distributed = Some(distributed(tx, scope, &image, &build, now)?),
+        }
+        tx.put(scope, SCRIPTED, arn, &build)
+    })?;
+    Ok(())
+}
+
+fn distributed(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    image: &ImageRecord,
+    build: &Scripted,
+    now: OffsetDateTime,
+) -> Result<Outcome, StoreError> {
+    match tx.get::<Ami>(scope, AMI, &ami_id(&build.arn))? {
+        Some(ami) => distribute::distribute(tx, scope, image, ami, now),
+        // Deregistered meanwhile by somebody: there is nothing to distribute.
+        None => Ok(Ok(Vec::new())),
+    }
+}
+
+/// When a build has to be looked at again.
+enum Next {
+    At(OffsetDateTime),
+    After(Effect, OffsetDateTime),
+    Never,
 }
 
 /// The AMI as far as it is made. One that somebody has changed or deregistered meanwhile is left as it is.
