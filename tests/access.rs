@@ -151,7 +151,7 @@ fn verbs_call_nothing_that_their_policy_does_not_allow() {
         (Verb::Resolve, &["resolve", "web", "--channel", "candidate"]),
         (Verb::Channels, &["channels"]),
         (Verb::Logs, &["logs", "--recipe", "web"]),
-        (Verb::Rollback, &["rollback", "web"]),
+        (Verb::Rollback, &["rollback", "web", "--yes"]),
         (Verb::Run, &["run", "web"]),
         (Verb::Import, &["import", "--recipe", "RECIPE", "--into", "copy", "--os", "debian-12"]),
     ];

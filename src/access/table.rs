@@ -370,7 +370,7 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         // A build that fails is explained.
         Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
-        Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, BOOKS, PROMOTE],
+        Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Resolve | Verb::Channels => &[BOOKS],
         Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE],
         Verb::Logs | Verb::Why => &[COLLECT],

@@ -7,6 +7,9 @@ import boto3
 
 ADDRESS, PART = sys.argv[1:3]
 REGION = "eu-central-1"
+READ = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}]}
+)
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
@@ -78,7 +81,7 @@ def roles():
     IAM.create_instance_profile(InstanceProfileName="build")
     IAM.add_role_to_instance_profile(InstanceProfileName="build", RoleName="build-role")
     # moto has AWS's own policies only when it is asked to load them; the name is what counts.
-    policy = IAM.create_policy(PolicyName="AmazonSSMManagedInstanceCore", PolicyDocument=TRUST)["Policy"]["Arn"]
+    policy = IAM.create_policy(PolicyName="AmazonSSMManagedInstanceCore", PolicyDocument=READ)["Policy"]["Arn"]
     IAM.attach_role_policy(RoleName="build-role", PolicyArn=policy)
     IAM.create_service_linked_role(AWSServiceName="imagebuilder.amazonaws.com")
     return {"roles": [role["RoleName"] for role in IAM.list_roles()["Roles"]]}
