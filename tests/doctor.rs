@@ -96,6 +96,9 @@ fn without_credentials_all_of_aws_is_unknown_and_it_ends_with_12() {
     let output = command.env("AWS_EC2_METADATA_DISABLED", "true").output().expect("the binary starts");
     assert_eq!(output.status.code(), Some(12), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(check(&report, "credentials")["status"], "problem");
+    let credentials = check(&report, "credentials");
+    assert_eq!(credentials["status"], "problem");
+    let what = credentials["findings"][0]["what"].as_str().expect("a sentence");
+    assert!(what.starts_with("no AWS credentials") && !what.contains('\n') && what.len() < 200, "{what}");
     assert!(report["checks"].as_array().expect("checks")[1..].iter().all(|check| check["status"] == "unknown"));
 }

@@ -148,7 +148,8 @@ pub enum EnvironmentVerb {
     Run(verb::run::RunArgs),
     /// Print what the component runner said in a build, or save all that is known of it as a bundle for `why`.
     Logs(verb::logs::LogsArgs),
-    /// Say what is missing for the verbs to work: credentials, permissions, network, quotas, programs. Changes nothing.
+    /// Say what is missing for the verbs to work: credentials, permissions, network, quotas, programs. Nothing is changed
+    /// in AWS.
     Doctor(verb::doctor::DoctorArgs),
     /// Make project files of pipelines, recipes and components that an account has.
     Import(verb::import::ImportArgs),

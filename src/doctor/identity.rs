@@ -60,7 +60,9 @@ pub(super) async fn credentials(context: &Context) -> Vec<Finding> {
 }
 
 fn missing(error: &AwsError) -> Finding {
-    let finding = Finding::problem(error.to_string());
+    // The SDK goes on with every provider that it has tried, in its own notation; `plan` and the like show that.
+    let text = error.to_string();
+    let finding = Finding::problem(text.lines().next().unwrap_or_default().trim_end_matches(" Attempted:"));
     let finding = if error.exit_code() == 12 { finding.denied() } else { finding };
     error.next().into_iter().fold(finding, Finding::next)
 }
