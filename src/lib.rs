@@ -34,6 +34,9 @@
 //! | [`gate`] | evidence and policy in, verdicts out. Pure |
 //! | [`promote`] | channels, releases, promotion, rollback |
 //! | [`consume`] | resolve |
+//! | [`access`] | the IAM policies that the verbs need, from one table of their calls. Pure |
+//! | [`doctor`] | is everything there that the verbs need, and what mends it |
+//! | [`import`] | what an account has of Image Builder becomes project files |
 //! | [`aws`] | clients per account and Region, retry classification, tags, waiting |
 //! | [`local`] | the local environment: the AWS operations we use, served from this machine |
 //! | [`report`] | text and JSON of what users see |
@@ -43,6 +46,7 @@
 //! All effects on a cloud go through the AWS SDK clients that [`aws`] hands out; the local environment is reached
 //! with the same clients, so the code that runs on a laptop is the code that runs against AWS.
 
+pub mod access;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod baseline;
@@ -53,12 +57,16 @@ pub mod component;
 #[cfg(feature = "aws")]
 pub mod consume;
 pub mod diagnostic;
+#[cfg(feature = "aws")]
+pub mod doctor;
 pub mod drive;
 pub mod event;
 #[cfg(feature = "aws")]
 pub mod evidence;
 #[cfg(feature = "aws")]
 pub mod gate;
+#[cfg(feature = "aws")]
+pub mod import;
 pub mod lint;
 #[cfg(feature = "aws")]
 pub mod local;

@@ -7,6 +7,8 @@
 
 #[path = "strangers/cli.rs"]
 mod cli;
+#[path = "strangers/doctor.rs"]
+mod doctor;
 mod harness;
 #[path = "strangers/programs.rs"]
 mod programs;

@@ -192,6 +192,18 @@ impl Cloud {
         client!(aws_sdk_s3, self.0.identities, self.home())
     }
 
+    /// Identity and Access Management of the home account, for what `doctor` asks of it. The local environment has none.
+    #[must_use]
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        client!(aws_sdk_iam, self.0.identities, self.home())
+    }
+
+    /// The token service as seen from an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn sts(&self, place: &Location) -> aws_sdk_sts::Client {
+        client!(aws_sdk_sts, self.0.identities, place)
+    }
+
     fn clients(&self, place: &Location) -> Clients {
         // A panic while the map was held leaves it whole: entries are inserted complete.
         let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -355,6 +367,20 @@ pub(crate) mod testing {
         let config = EnvironmentConfig::Local(LocalConfig::default());
         let targets = places.iter().map(|place| Target { location: place.clone(), role: None }).collect();
         Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
+    }
+
+    /// The same for an environment in AWS with these settings, whose home and targets are [`ACCOUNT`]'s or have keys of
+    /// their own.
+    pub(crate) fn aws(handler: Handler, config: crate::project::AwsConfig) -> Cloud {
+        let home = config.home.clone();
+        let mut identities = Identities::in_process(home.clone(), crate::local::credentials(&home.account), handler);
+        for target in &config.targets {
+            identities = identities.and(&target.location, crate::local::credentials(&target.location.account));
+        }
+        let targets = config.targets.clone();
+        let clock = Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC));
+        let config = EnvironmentConfig::Aws(config);
+        Cloud::assemble("aws", &config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
     }
 
     /// A cloud whose every request `handler` answers; its clock stands at 2026-01-02 03:04:05 UTC.

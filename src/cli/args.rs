@@ -152,6 +152,8 @@ pub enum Verb {
     Cache(verb::cache::CacheVerb),
     /// Say why a build failed: component, step, last lines, the probable cause and what helps.
     Why(verb::why::WhyArgs),
+    /// Print the least privilege for verbs in an environment in AWS, as an IAM policy.
+    IamPolicy(verb::iam_policy::IamPolicyArgs),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(verb::schema::SchemaArgs),
     /// Explain a code of an error, a finding or an exit code.
@@ -188,6 +190,11 @@ pub enum EnvironmentVerb {
     Run(verb::run::RunArgs),
     /// Print what the component runner said in a build, or save all that is known of it as a bundle for `why`.
     Logs(verb::logs::LogsArgs),
+    /// Say what is missing for the verbs to work: credentials, permissions, network, quotas, programs. Nothing is changed
+    /// in AWS.
+    Doctor(verb::doctor::DoctorArgs),
+    /// Make project files of pipelines, recipes and components that an account has.
+    Import(verb::import::ImportArgs),
     /// The local environment itself.
     #[command(subcommand)]
     Local(verb::local::LocalVerb),

@@ -30,7 +30,8 @@ pub const ENTRIES: &[Entry] = &[
         "A003",
         "findings in component documents",
         "Exit code 3. A component document breaks a rule of the component language; Image Builder would refuse it, or fail half\n\
-         an hour later. Each finding has a code of its own (C…) that `amiforge explain` knows. Nothing was created.",
+         an hour later. Each finding has a code of its own (C…) that `amiforge explain` knows. Nothing was created.\n\
+         Of `import`: the files are there, and `amiforge lint` finds errors in them.",
     ),
     entry(
         "A004",
@@ -89,7 +90,8 @@ pub const ENTRIES: &[Entry] = &[
         "A012",
         "credentials or permission",
         "Exit code 12. AWS refused the call, found no credentials, or this machine does not permit the namespaces that the local\n\
-         environment needs. The message names the call or the missing permission and the command that mends it.",
+         environment needs. The message names the call or the missing permission and the command that mends it. `amiforge doctor`\n\
+         looks for all of it beforehand, and `amiforge iam-policy VERB` prints what a verb needs.",
     ),
     entry(
         "A013",

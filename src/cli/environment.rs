@@ -112,6 +112,8 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         EnvironmentVerb::Channels(args) => verb::channels::run(session, &args).await,
         EnvironmentVerb::Run(args) => Box::pin(verb::run::run(session, &args)).await,
         EnvironmentVerb::Logs(args) => Box::pin(verb::logs::run(session, &args)).await,
+        EnvironmentVerb::Doctor(args) => Box::pin(verb::doctor::run(session, &args)).await,
+        EnvironmentVerb::Import(args) => Box::pin(verb::import::run(session, &args)).await,
         EnvironmentVerb::Local(verb) => verb::local::run(session, verb).await,
     }
 }

@@ -63,6 +63,7 @@ fn execute(session: &Session, verb: Verb) -> Result<u8, Failure> {
         Verb::Diff(args) => verb::diff::run(session, &args),
         Verb::Cache(verb) => verb::cache::run(session, &verb),
         Verb::Why(args) => verb::why::run(session, &args),
+        Verb::IamPolicy(args) => verb::iam_policy::run(session, &args),
         Verb::Schema(args) => verb::schema::run(&args),
         Verb::Explain(args) => verb::explain::run(&args),
         #[cfg(feature = "aws")]

@@ -32,3 +32,4 @@ pub use init::{InitError, InitReport, init};
 pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};
 pub use model::*;
 pub use os::Family;
+pub(crate) use settings::INSTANCE_PROFILE;

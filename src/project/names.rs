@@ -10,7 +10,7 @@ use super::Arch;
 pub(super) const LONGEST: usize = 50;
 
 /// Why a name cannot be used, as the second half of a sentence; `dots` says whether they are allowed.
-pub(super) fn fault(name: &str, dots: bool) -> Option<&'static str> {
+pub(crate) fn fault(name: &str, dots: bool) -> Option<&'static str> {
     let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if name.len() < 2 || name.len() > LONGEST {
         Some("it has to have 2 to 50 characters")
@@ -28,7 +28,7 @@ pub(super) fn fault(name: &str, dots: bool) -> Option<&'static str> {
 }
 
 /// The nearest allowed form of a name, to suggest.
-pub(super) fn nearest(name: &str, dots: bool) -> String {
+pub(crate) fn nearest(name: &str, dots: bool) -> String {
     let mapped: String = name
         .chars()
         .map(|c| c.to_ascii_lowercase())

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The instance profile the Image Builder documentation has everybody create.
-pub(super) const INSTANCE_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
+pub(crate) const INSTANCE_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
 
 /// What `approval` may be.
 pub(super) const APPROVALS: [&str; 2] = ["required", "none"];

@@ -1,13 +1,18 @@
 //! Text and JSON of what users see. Pure: values in, text out.
 
+mod access;
 mod baseline;
 mod cache;
+#[cfg(feature = "aws")]
+mod doctor;
 pub mod evaluation;
 mod files;
 #[cfg(feature = "aws")]
 mod fleet;
 #[cfg(feature = "aws")]
 mod image;
+#[cfg(feature = "aws")]
+mod import;
 #[cfg(feature = "aws")]
 mod publication;
 #[cfg(feature = "aws")]
@@ -17,13 +22,18 @@ pub mod trial;
 mod verbs;
 mod why;
 
+pub use access::{access, access_notes};
 pub use baseline::{baseline, baseline_json, baselines};
 pub use cache::{Listed, Pruned, cache_list, cache_prune, parse_size, size};
+#[cfg(feature = "aws")]
+pub use doctor::doctor;
 pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
 pub use fleet::{answered, images, images_failed, status};
 #[cfg(feature = "aws")]
 pub use image::{Plans, change_line, channels, closing, plan, plans, verdicts, word};
+#[cfg(feature = "aws")]
+pub use import::ImportReport;
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]

@@ -5,18 +5,18 @@
 
 mod channel;
 mod error;
-mod saved;
 mod fleet;
+mod saved;
 pub mod schedule;
 mod select;
 mod stages;
 
 use channel::holder;
 pub use error::RunError;
-pub use saved::{plans, publish_saved};
 pub use fleet::{
     Fleet, FleetOptions, FleetReport, ImageResult, ImageRow, StatusReport, StatusRow, after, builds_of, worst,
 };
+pub use saved::{plans, publish_saved};
 pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
 

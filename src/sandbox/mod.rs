@@ -71,7 +71,7 @@ pub use facts::Fact;
 pub use instance::{Instance, Killer, Program, Size};
 pub use limits::Machine;
 pub use mode::{Mode, NAMES as MODES};
-pub use probe::probe;
+pub use probe::{limits_hold, probe};
 pub use vm::{MEMORY as VM_MEMORY, PATIENCE as VM_PATIENCE, Vm, VmKiller, VmSpec};
 
 use std::collections::BTreeMap;

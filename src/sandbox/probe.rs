@@ -3,7 +3,7 @@
 use super::launch::LaunchError;
 use super::mode::{Candidates, Mode, PRIVILEGED, WITHOUT};
 use super::wire::{Failure, Step};
-use super::{First, Instance, Limits, Network, SandboxError, Spec, root};
+use super::{First, Instance, Limits, Machine, Network, SandboxError, Spec, root};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,14 +37,38 @@ pub fn probe(scratch: &Path) -> Result<Mode, SandboxError> {
     Err(refused.map(explain).or(missing).unwrap_or_else(|| SandboxError::Spec("there is no mode to try".into())))
 }
 
-fn attempt(folder: &Path, mode: Mode) -> Result<(), LaunchError> {
+/// Starts an instance of nothing with the limits that instances get, and returns what does not hold of them on this machine;
+/// nothing when all of them do.
+///
+/// # Errors
+/// As [`probe`].
+pub fn limits_hold(scratch: &Path) -> Result<Vec<String>, SandboxError> {
+    let mode = probe(scratch)?;
+    let limits = Limits::for_machine(&Machine::here(scratch)?);
+    let folder = scratch.join(format!(".limits-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let result = bare(&folder, &mode).and_then(|spec| {
+        let instance = Instance::start_in(&Spec { limits, ..spec }, mode)?;
+        let notes = instance.notes();
+        instance.stop();
+        Ok(notes)
+    });
+    root::remove(&folder)?;
+    result.map_err(explain)
+}
+
+/// An instance of nothing, with the folders that every root has.
+fn bare(folder: &Path, mode: &Mode) -> Result<Spec, LaunchError> {
     let layer = folder.join("layer");
     for name in ["proc", "sys", "dev", "run", "tmp"] {
         let path = layer.join(name);
         fs::create_dir_all(&path).map_err(SandboxError::file("cannot make the folder", &path))?;
     }
-    let network = if mode == Mode::Copy { Network::Host } else { Network::Loopback };
-    let instance = Instance::start_in(&nothing(folder, layer, network), mode)?;
+    let network = if *mode == Mode::Copy { Network::Host } else { Network::Loopback };
+    Ok(nothing(folder, layer, network))
+}
+
+fn attempt(folder: &Path, mode: Mode) -> Result<(), LaunchError> {
+    let instance = Instance::start_in(&bare(folder, &mode)?, mode)?;
     let proof = instance.prove();
     instance.stop();
     proof

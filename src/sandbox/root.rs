@@ -39,7 +39,7 @@ mod unpack;
 pub use bootstrap::{BootstrapSpec, bootstrap};
 pub(super) use bootstrap::{Sources, finish};
 pub use cache::{Cache, Decision, Entry, Obtained, Policy, State};
-pub use obtain::{obtain, planned};
+pub use obtain::{equipped, obtain, planned};
 pub(crate) use source::is_package;
 pub use source::{FORMS, Source, SourceError};
 pub(super) use survey::survey_here;

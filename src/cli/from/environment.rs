@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::consume::ConsumeError;
 use crate::evidence::EvidenceError;
 use crate::gate::{Verdict, VerdictStatus};
+use crate::import::ImportError;
 use crate::local::LocalError;
 use crate::plan::{PlanError, SavedError};
 use crate::promote::PromoteError;
@@ -28,7 +29,7 @@ macro_rules! from_error {
     )+};
 }
 
-from_error!(AwsError, PlanError, SavedError, EvidenceError, PromoteError, ConsumeError);
+from_error!(AwsError, ImportError, PlanError, SavedError, EvidenceError, PromoteError, ConsumeError);
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {

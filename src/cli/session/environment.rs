@@ -1,7 +1,7 @@
 //! What the verbs share that work in an environment.
 
 use super::{Session, arch, recipe};
-use crate::aws::{Cloud, Options};
+use crate::aws::{AwsError, Cloud, Options};
 use crate::cli::args::Selection;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -19,12 +19,7 @@ impl Session {
     pub async fn cloud(&self, project: &Project) -> Result<&Cloud, Failure> {
         self.environment
             .get_or_try_init(|| async {
-                let options = Options {
-                    clock: Clock::system(),
-                    events: self.events.clone(),
-                    state: project.root.join(".amiforge"),
-                    cache: self.cache(Some(&project.root))?,
-                };
+                let options = self.options(project)?;
                 Ok(Cloud::connect(project, &self.global.environment, options).await?)
             })
             .await
@@ -38,6 +33,27 @@ impl Session {
     /// Whether the environment of this session is this machine; nothing is opened.
     pub fn is_local(&self, project: &Project) -> bool {
         matches!(project.environments.get(&self.global.environment), Some(EnvironmentConfig::Local(_)))
+    }
+
+    /// What an environment is opened with.
+    fn options(&self, project: &Project) -> Result<Options, Failure> {
+        Ok(Options {
+            clock: Clock::system(),
+            events: self.events.clone(),
+            state: project.root.join(".amiforge"),
+            cache: self.cache(Some(&project.root))?,
+        })
+    }
+
+    /// The environment, or why it cannot be opened: for who wants to know just that.
+    pub(in crate::cli) async fn examined(&self, project: &Project) -> Result<Result<Cloud, AwsError>, Failure> {
+        let options = self.options(project)?;
+        let opened = Cloud::connect(project, &self.global.environment, options).await;
+        if let Ok(cloud) = &opened {
+            // So that it is ended with the session.
+            let _ = self.environment.set(cloud.clone());
+        }
+        Ok(opened)
     }
 
     /// Ends what this process runs in the local environment.

@@ -5,6 +5,7 @@ pub mod cache;
 pub mod component;
 pub mod diff;
 pub mod explain;
+pub mod iam_policy;
 pub mod init;
 pub mod lint;
 pub mod render;
@@ -19,6 +20,10 @@ pub mod approve;
 pub mod build;
 #[cfg(feature = "aws")]
 pub mod channels;
+#[cfg(feature = "aws")]
+pub mod doctor;
+#[cfg(feature = "aws")]
+pub mod import;
 #[cfg(feature = "aws")]
 pub mod local;
 #[cfg(feature = "aws")]

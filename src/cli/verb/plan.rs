@@ -32,8 +32,8 @@ pub(crate) async fn run(session: &Session, args: &PlanArgs) -> Result<Exit, Fail
         crate::render::recipe(&project, item.recipe, item.arch)?;
     }
     let cloud = session.cloud(&project).await?;
-    let work = |item: &Item<'_>| Work { cloud, project: &project, recipe: item.recipe, arch: item.arch };
-    let works: Vec<Work<'_>> = items.iter().map(work).collect();
+    let works: Vec<Work<'_>> =
+        items.iter().map(|Item { recipe, arch }| Work { cloud, project: &project, recipe, arch: *arch }).collect();
     // The plan itself is the output; events would tell it twice.
     let plans = crate::run::plans(&works).await?;
     if let Some(path) = &args.out {

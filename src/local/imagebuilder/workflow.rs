@@ -9,9 +9,9 @@ use super::super::wire::{Caller, ServiceError};
 use super::arn::{self, Version};
 use super::listing::{self, Filters};
 use super::workflow_arn::WorkflowArn;
-use crate::workflow::{self, Parameter};
 use super::{MISMATCH, already_exists, check_quota, dry_run, in_use, input, not_found, resource_name, tags};
 use crate::clock::rfc3339;
+use crate::workflow::{self, Parameter};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -5,7 +5,6 @@ use super::super::store::{Scope, Transaction};
 use super::super::wire::ServiceError;
 use super::workflow;
 use super::workflow_arn::WorkflowArn;
-use crate::workflow;
 
 /// Workflows per image (image-builder.md section 16).
 const MAX_WORKFLOWS: usize = 10;
@@ -73,7 +72,7 @@ fn one(tx: &Transaction<'_>, scope: &Scope, input: &Input<'_>, configured: &Inpu
 }
 
 fn parameters(configured: &Input<'_>, data: &str, kind: &str) -> Result<(), ServiceError> {
-    let document = workflow::read(data, kind).map_err(|errors| {
+    let document = crate::workflow::read(data, kind).map_err(|errors| {
         configured.invalid("workflowArn", &format!("The workflow's document cannot be read: {}", errors.join(" ")))
     })?;
     let mut given = Vec::new();

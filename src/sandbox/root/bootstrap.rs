@@ -77,6 +77,11 @@ pub fn bootstrap(spec: &BootstrapSpec, on_line: &mut dyn FnMut(Line)) -> Result<
     result.and(removed)
 }
 
+/// The program that would make it, when nothing is missing for that.
+pub(super) fn equipped(spec: &BootstrapSpec) -> Result<PathBuf, SandboxError> {
+    Made::of(spec).map(|made| made.mmdebstrap)
+}
+
 /// What it is made with: everything that can be missing has been looked for.
 struct Made {
     release: &'static Release,

@@ -7,7 +7,8 @@ use super::unpack::{self, Blob, Layer, Order};
 use super::{BootstrapSpec, bootstrap, directory, key, key_of_image};
 use crate::sandbox::{Line, SandboxError};
 use std::collections::BTreeSet;
-use std::path::Path;
+
+use std::path::{Path, PathBuf};
 
 /// Most bytes of all files of a root; the volumes of images are 8 to 30 GiB.
 const LARGEST_ROOT: u64 = 64 << 30;
@@ -74,17 +75,36 @@ fn bootstrapped(
     };
     let key = key_of_bootstrap(release, packages, mirror.as_deref());
     let mut making = |root: &Path, _: &Path, on_line: &mut dyn FnMut(Line)| {
-        let spec = BootstrapSpec {
-            release: release.clone(),
-            packages: packages.clone(),
-            mirror: mirror.clone(),
-            keyring: None,
-            architecture: std::env::consts::ARCH.to_owned(),
-            destination: root.to_owned(),
-        };
-        bootstrap(&spec, on_line).map(|()| Vec::new())
+        bootstrap(&specification(release, packages, mirror.as_deref(), root), on_line).map(|()| Vec::new())
     };
     cache.entry(&Wanted { key: &key, source: from }, &mut making, on_line)
+}
+
+fn specification(release: &str, packages: &[String], mirror: Option<&str>, root: &Path) -> BootstrapSpec {
+    BootstrapSpec {
+        release: release.to_owned(),
+        packages: packages.to_vec(),
+        mirror: mirror.map(str::to_owned),
+        keyring: None,
+        architecture: std::env::consts::ARCH.to_owned(),
+        destination: root.to_owned(),
+    }
+}
+
+/// The program that a root of a release or of a registry is made with here; nothing for roots that need none. Keys and the
+/// mirror are looked for, too; nothing is fetched.
+///
+/// # Errors
+/// [`SandboxError::Program`] with what is not installed, [`SandboxError::Spec`] when no mirror is known.
+pub fn equipped(source: &Source) -> Result<Option<PathBuf>, SandboxError> {
+    match source {
+        Source::Bootstrap { release, packages, mirror } => {
+            let spec = specification(release, packages, mirror.as_deref(), Path::new("/nowhere"));
+            super::bootstrap::equipped(&spec).map(Some)
+        }
+        Source::Oci { .. } => super::oci::equipped().map(Some),
+        Source::Image { .. } | Source::Tar { .. } | Source::Directory { .. } => Ok(None),
+    }
 }
 
 /// The same for `debian-12` and `bookworm`, and for packages in any order.

@@ -193,7 +193,7 @@ fn configured_flow(tx: &Transaction<'_>, scope: &Scope, configured: &Value) -> R
         return Ok(Flow { continues, ..flow });
     }
     let record = resolve_workflow(tx, scope, text)?.ok_or_else(|| refuse("does not exist"))?;
-    let read = workflow::read(&record.data, &record.kind).map_err(|errors| refuse(&errors.join(" ")))?;
+    let read = crate::workflow::read(&record.data, &record.kind).map_err(|errors| refuse(&errors.join(" ")))?;
     let given = document::items(configured, "parameters");
     let mut parameters = Map::new();
     for parameter in &read.parameters {
@@ -203,7 +203,7 @@ fn configured_flow(tx: &Transaction<'_>, scope: &Scope, configured: &Value) -> R
         let value = values.and_then(|values| parameter.typed(&values)).or_else(|| parameter.default.clone());
         parameters.insert(parameter.name.clone(), value.unwrap_or_default());
     }
-    let step = |step: &workflow::Step| FlowStep {
+    let step = |step: &crate::workflow::Step| FlowStep {
         name: step.name.clone(),
         action: step.action.clone(),
         on_failure: step.on_failure.clone(),

@@ -67,6 +67,11 @@ pub(in crate::sandbox::root) fn pull(
     super::open(&Store::open(&image, folder)?, None, architecture()).map(Pulled::Fetched)
 }
 
+/// The program that would fetch an image.
+pub(in crate::sandbox) fn equipped() -> std::result::Result<PathBuf, SandboxError> {
+    ["skopeo", "podman", "docker"].into_iter().find_map(program).ok_or_else(nothing_installed)
+}
+
 fn nothing_installed() -> SandboxError {
     SandboxError::Program {
         program: "skopeo (or podman, or docker)".into(),

@@ -8,7 +8,7 @@ mod document;
 mod fetch;
 mod store;
 
-pub(super) use fetch::{Pulled, pull};
+pub(super) use fetch::{Pulled, equipped, pull};
 pub(super) use store::Store;
 
 use super::unpack::{Blob, Layer};

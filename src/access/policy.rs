@@ -1,0 +1,198 @@
+//! Rows of the table become statements: one per kind of resource, narrowed to the site.
+
+use super::document::{Policy, Statement};
+use super::roles::SERVICE_ROLE;
+use super::scope::Site;
+use super::table::{At, Need, On, Verb, needs};
+use crate::project::Location;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The tag by which resources of the project are known: [`tags::PROJECT`](crate::aws::tags::PROJECT).
+const PROJECT_TAG: &str = "amiforge:project";
+
+/// What the credentials need that make the calls of these verbs: at home, and in the targets that they reach without
+/// another role.
+#[must_use]
+pub fn caller(site: &Site, verbs: &[Verb]) -> Policy {
+    let near = site.near();
+    let places = |at| if at == At::Home { vec![site.home.clone()] } else { near.clone() };
+    Policy::new(statements(site, verbs, places))
+}
+
+/// What a person has to know about [`caller`].
+#[must_use]
+pub fn caller_notes(site: &Site) -> Vec<String> {
+    let mut notes = vec![
+        format!(
+            "the role of instance profile `{}` is taken to be `{}`; --instance-role names another one",
+            site.profile, site.instance_role
+        ),
+        format!(
+            "launch templates, instances and AMIs are allowed by their tag {PROJECT_TAG}={}; a launch template that \
+             somebody else has made needs it before a promotion can move it",
+            site.project
+        ),
+    ];
+    if let Some(role) = &site.home_role {
+        notes.push(format!(
+            "this is for the role `{role}`, which is assumed at home; the credentials you start with need only the \
+             statement Assumed, and the role does not need that one"
+        ));
+    }
+    if site.log_bucket.is_none() {
+        notes.push("no `log_bucket` in the environment: nothing is allowed in S3".to_owned());
+    }
+    notes
+}
+
+/// What a role needs that is assumed in these targets.
+pub(super) fn in_targets(site: &Site, verbs: &[Verb], targets: &[Location]) -> Policy {
+    let places = |at| if at == At::Targets { targets.to_vec() } else { vec![] };
+    Policy::new(statements(site, verbs, places))
+}
+
+/// The part of a policy that allows some of its actions: what is missing, to be added as it stands. `wanted` names
+/// statements and actions.
+#[must_use]
+pub fn only(policy: &Policy, wanted: &BTreeSet<(String, String)>) -> Policy {
+    let part = |statement: &Statement| {
+        let named = |action: &&String| wanted.contains(&(statement.sid.clone(), (*action).clone()));
+        let action: Vec<String> = statement.action.iter().filter(named).cloned().collect();
+        (!action.is_empty()).then(|| statement.of(action))
+    };
+    Policy::new(policy.statement.iter().filter_map(part).collect())
+}
+
+fn statements(site: &Site, verbs: &[Verb], places: impl Fn(At) -> Vec<Location>) -> Vec<Statement> {
+    let mut actions: BTreeMap<(On, At), BTreeSet<&str>> = BTreeMap::new();
+    for Need { action, on, at, .. } in verbs.iter().flat_map(|verb| needs(*verb)) {
+        actions.entry((on, at)).or_default().insert(action);
+    }
+    let mut statements: Vec<Statement> = Vec::new();
+    for ((on, at), actions) in actions {
+        let mut resources: BTreeSet<String> = BTreeSet::new();
+        for place in places(at) {
+            resources.extend(arns(site, on, &place));
+        }
+        if resources.is_empty() {
+            continue;
+        }
+        let actions = actions.into_iter().map(str::to_owned).collect();
+        let statement =
+            Statement::allow(format!("{on:?}"), actions, resources.into_iter().collect()).when(condition(site, on));
+        add(&mut statements, statement, at);
+    }
+    statements
+}
+
+/// Statements about the same things become one; names are unique in a policy.
+fn add(statements: &mut Vec<Statement>, mut one: Statement, at: At) {
+    let same = |other: &&mut Statement| other.resource == one.resource && other.condition == one.condition;
+    if let Some(other) = statements.iter_mut().find(same) {
+        let action = [std::mem::take(&mut other.action), one.action].concat();
+        *other = Statement::allow(other.sid.clone(), action, one.resource).when(one.condition);
+        return;
+    }
+    if statements.iter().any(|other| other.sid == one.sid) {
+        one.sid = format!("{}{at:?}", one.sid);
+    }
+    statements.push(one);
+}
+
+/// The resources of a kind in one place.
+fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
+    let Location { account, region } = place;
+    let (p, project) = (site.partition(), &site.project);
+    let builder = |owner: &str, path: &str| format!("arn:{p}:imagebuilder:{region}:{owner}:{path}");
+    let ec2 = |path: &str| format!("arn:{p}:ec2:{region}:{account}:{path}");
+    let parameter = |name: &str| format!("arn:{p}:ssm:{region}:{account}:parameter{name}");
+    let iam = |path: &str| format!("arn:{p}:iam::{account}:{path}");
+    match on {
+        On::Anything | On::Named => vec!["*".to_owned()],
+        On::Project => ["component", "image-recipe", "infrastructure-configuration"]
+            .map(|kind| builder(account, &format!("{kind}/{project}-*")))
+            .to_vec(),
+        On::Account => ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline"]
+            .map(|kind| builder("*", &format!("{kind}/*")))
+            .to_vec(),
+        On::AnyParameter => vec![parameter("/*"), format!("arn:{p}:ssm:{region}::parameter/aws/*")],
+        On::AnyComponent => vec![builder("*", "component/*")],
+        On::Images => vec![builder(account, &format!("image/{project}-*"))],
+        On::ParentImages => vec![builder("*", "image/*")],
+        On::ParentParameters => site.parents.iter().map(|name| parent_parameter(p, place, name)).collect(),
+        On::Books => vec![parameter(&format!("/amiforge/{project}/*"))],
+        On::Pointers => site.pointers.iter().map(|name| parameter(name)).collect(),
+        On::Templates | On::NewTemplate => vec![ec2("launch-template/*")],
+        On::Launch => launched(site, place),
+        On::NewInstance => vec![ec2("instance/*"), ec2("volume/*")],
+        On::TemplateLaunch => {
+            let mut all = launched(&Site { network: None, ..site.clone() }, place);
+            all.extend(["instance/*", "volume/*", "launch-template/*", "key-pair/*"].map(ec2));
+            all
+        }
+        On::Instances | On::Commanded => vec![ec2("instance/*")],
+        On::Documents => ["AWS-RunPatchBaseline", "AWS-RunShellScript"]
+            .map(|name| format!("arn:{p}:ssm:{region}:*:document/{name}"))
+            .to_vec(),
+        On::Amis => vec![format!("arn:{p}:ec2:{region}::image/*")],
+        On::NewTags => ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec(),
+        On::LogBucket => site.log_bucket.iter().map(|bucket| format!("arn:{p}:s3:::{bucket}")).collect(),
+        On::LogObjects => site.log_objects().into_iter().collect(),
+        On::LogGroups => {
+            vec![format!("arn:{p}:logs:{region}:{account}:log-group:/aws/imagebuilder/{project}-*:*")]
+        }
+        On::InstanceRole => vec![iam(&format!("role/{}", site.instance_role))],
+        On::InstanceProfile => vec![iam(&format!("instance-profile/{}", site.profile))],
+        On::Roles => vec![iam("role/*"), iam("user/*")],
+        On::ServiceRole => vec![iam(&format!("role/aws-service-role/imagebuilder.amazonaws.com/{SERVICE_ROLE}"))],
+        On::Assumed => site.assumed(),
+        On::Baselines => vec![format!("arn:{p}:ssm:{region}:*:patchbaseline/*")],
+    }
+}
+
+/// A parameter of AWS belongs to no account.
+fn parent_parameter(partition: &str, Location { account, region }: &Location, name: &str) -> String {
+    let owner = if name.starts_with("/aws/") { "" } else { account };
+    format!("arn:{partition}:ssm:{region}:{owner}:parameter{name}")
+}
+
+/// What a launch refers to, apart from what it makes.
+fn launched(site: &Site, Location { account, region }: &Location) -> Vec<String> {
+    let p = site.partition();
+    let ec2 = |path: &str| format!("arn:{p}:ec2:{region}:{account}:{path}");
+    let mut all = vec![format!("arn:{p}:ec2:{region}::image/*"), ec2("network-interface/*")];
+    match &site.network {
+        Some((subnet, groups)) => {
+            all.push(ec2(&format!("subnet/{subnet}")));
+            all.extend(groups.iter().map(|group| ec2(&format!("security-group/{group}"))));
+        }
+        None => all.extend(["subnet/*", "security-group/*"].map(ec2)),
+    }
+    all
+}
+
+/// Under which condition a kind of resource may be acted on.
+fn condition(site: &Site, on: On) -> Option<Value> {
+    let tag = |key: &str| Some(json!({ "StringEquals": { format!("{key}/{PROJECT_TAG}"): site.project } }));
+    match on {
+        On::Templates | On::Instances | On::Amis => tag("aws:ResourceTag"),
+        On::NewTemplate | On::NewInstance => tag("aws:RequestTag"),
+        On::Commanded => tag("ssm:resourceTag"),
+        On::NewTags => {
+            Some(json!({ "StringEquals": { "ec2:CreateAction": ["CreateLaunchTemplate", "RunInstances"] } }))
+        }
+        On::TemplateLaunch => {
+            let templates = format!("arn:{}:ec2:*:*:launch-template/*", site.partition());
+            Some(json!({ "ArnLike": { "ec2:LaunchTemplate": templates } }))
+        }
+        On::InstanceRole => Some(json!({ "StringEquals": { "iam:PassedToService": ec2_principal(site) } })),
+        On::ServiceRole => Some(json!({ "StringEquals": { "iam:AWSServiceName": "imagebuilder.amazonaws.com" } })),
+        _ => None,
+    }
+}
+
+/// EC2 as a principal; in China it has a name of its own (general knowledge of AWS).
+pub(super) fn ec2_principal(site: &Site) -> &'static str {
+    if site.partition() == "aws-cn" { "ec2.amazonaws.com.cn" } else { "ec2.amazonaws.com" }
+}

@@ -1,0 +1,383 @@
+//! Which operations each verb calls, where, and on what.
+//!
+//! One row per operation and kind of resource, in groups that follow the code. `tests/access.rs` holds the rows against
+//! the source text, and against the calls that verbs make in the local environment.
+
+/// A verb that calls AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the verbs of the command line")]
+pub enum Verb {
+    Plan,
+    Publish,
+    Build,
+    Validate,
+    Promote,
+    Rollback,
+    Resolve,
+    Channels,
+    Run,
+    Logs,
+    Why,
+    Baseline,
+    Doctor,
+    Import,
+    /// `component run` and `component validate` of documents outside: not in an environment, so only on request.
+    Component,
+}
+
+impl Verb {
+    /// Those that work in an environment: what a policy covers when no verb is named.
+    pub const ENVIRONMENT: [Self; 14] = [
+        Self::Plan,
+        Self::Publish,
+        Self::Build,
+        Self::Validate,
+        Self::Promote,
+        Self::Rollback,
+        Self::Resolve,
+        Self::Channels,
+        Self::Run,
+        Self::Logs,
+        Self::Why,
+        Self::Baseline,
+        Self::Doctor,
+        Self::Import,
+    ];
+
+    /// As on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Publish => "publish",
+            Self::Build => "build",
+            Self::Validate => "validate",
+            Self::Promote => "promote",
+            Self::Rollback => "rollback",
+            Self::Resolve => "resolve",
+            Self::Channels => "channels",
+            Self::Run => "run",
+            Self::Logs => "logs",
+            Self::Why => "why",
+            Self::Baseline => "baseline",
+            Self::Doctor => "doctor",
+            Self::Import => "import",
+            Self::Component => "component",
+        }
+    }
+}
+
+/// In which account the call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum At {
+    /// The home account and Region.
+    Home,
+    /// Every target.
+    Targets,
+}
+
+/// On what an action works, and with that how far it can be narrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum On {
+    /// Anything: the action knows no resources, or it is not certain which.
+    Anything,
+    /// Components, recipes, infrastructure configurations of the project (image-builder.md 2.2).
+    Project,
+    /// Pipelines, recipes and configurations of the account, whoever made them.
+    Account,
+    /// Parameters of the account and of AWS.
+    AnyParameter,
+    /// Components of anybody that may be read: AWS's own and shared ones.
+    AnyComponent,
+    /// Images of the project, with their workflow executions.
+    Images,
+    /// Images that recipes start from, of any owner.
+    ParentImages,
+    /// Parameters with parent images; those of AWS have no account in their ARN (general knowledge of AWS).
+    ParentParameters,
+    /// Parameters in which promotions keep their books: `/amiforge/PROJECT/…`.
+    Books,
+    /// Parameters that promotions move.
+    Pointers,
+    /// Launch templates that carry the project's tag; their names are no part of ARNs (general knowledge of AWS).
+    Templates,
+    /// A launch template that is created with the project's tag.
+    NewTemplate,
+    /// What an instance for validation is launched from and with (general knowledge of AWS).
+    Launch,
+    /// The instance itself and its volume, created with the project's tag.
+    NewInstance,
+    /// A launch from a launch template, tried without being done.
+    TemplateLaunch,
+    /// Instances that carry the project's tag.
+    Instances,
+    /// The same, as Systems Manager names the tag (general knowledge of AWS).
+    Commanded,
+    /// Documents of Systems Manager that validation sends.
+    Documents,
+    /// AMIs that carry the project's tag.
+    Amis,
+    /// Tags that a creating call of EC2 sets.
+    NewTags,
+    /// The log bucket itself.
+    LogBucket,
+    /// What is in it below the project's prefix.
+    LogObjects,
+    /// The log group of the project's images.
+    LogGroups,
+    /// The role of the instance profile, handed to EC2.
+    InstanceRole,
+    /// The instance profile.
+    InstanceProfile,
+    /// Roles in general: who the caller is, and what the instance's role has.
+    Roles,
+    /// The service-linked role of Image Builder.
+    ServiceRole,
+    /// Roles that are assumed.
+    Assumed,
+    /// Patch baselines.
+    Baselines,
+    /// Whatever a component document names.
+    Named,
+}
+
+/// One row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// `service.Operation` that the code calls; nothing when AWS asks for the permission on the way.
+    pub operation: Option<&'static str>,
+    /// The IAM action.
+    pub action: &'static str,
+    /// On what.
+    pub on: On,
+    /// Where.
+    pub at: At,
+}
+
+const fn home(operation: &'static str, action: &'static str, on: On) -> Need {
+    Need { operation: Some(operation), action, on, at: At::Home }
+}
+
+const fn target(operation: &'static str, action: &'static str, on: On) -> Need {
+    Need { operation: Some(operation), action, on, at: At::Targets }
+}
+
+/// A permission that another row's call asks for.
+const fn implied(action: &'static str, on: On, at: At) -> Need {
+    Need { operation: None, action, on, at }
+}
+
+/// `aws/parent`.
+const PARENT: &[Need] = &[
+    home("ssm.GetParameter", "ssm:GetParameter", On::ParentParameters),
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::ParentImages),
+    home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+];
+
+/// `plan/observe`.
+const OBSERVE: &[Need] = &[
+    home("imagebuilder.ListComponents", "imagebuilder:ListComponents", On::Anything),
+    home("imagebuilder.ListComponentBuildVersions", "imagebuilder:ListComponentBuildVersions", On::Anything),
+    home("imagebuilder.GetComponent", "imagebuilder:GetComponent", On::Project),
+    home("imagebuilder.ListImageRecipes", "imagebuilder:ListImageRecipes", On::Anything),
+    home("imagebuilder.GetImageRecipe", "imagebuilder:GetImageRecipe", On::Project),
+    home(
+        "imagebuilder.ListInfrastructureConfigurations",
+        "imagebuilder:ListInfrastructureConfigurations",
+        On::Anything,
+    ),
+    home("imagebuilder.ListImages", "imagebuilder:ListImages", On::Anything),
+    home("imagebuilder.ListImageBuildVersions", "imagebuilder:ListImageBuildVersions", On::Anything),
+];
+
+/// `plan/publish`. Creating with tags asks for `TagResource`, and the configuration hands the role to EC2
+/// (image-builder.md 18: the caller needs `iam:PassRole`). A recipe reads its components and its parent (general
+/// knowledge of AWS).
+const PUBLISH: &[Need] = &[
+    home("imagebuilder.CreateComponent", "imagebuilder:CreateComponent", On::Project),
+    home("imagebuilder.CreateImageRecipe", "imagebuilder:CreateImageRecipe", On::Project),
+    home(
+        "imagebuilder.CreateInfrastructureConfiguration",
+        "imagebuilder:CreateInfrastructureConfiguration",
+        On::Project,
+    ),
+    home(
+        "imagebuilder.UpdateInfrastructureConfiguration",
+        "imagebuilder:UpdateInfrastructureConfiguration",
+        On::Project,
+    ),
+    home("imagebuilder.TagResource", "imagebuilder:TagResource", On::Project),
+    implied("iam:PassRole", On::InstanceRole, At::Home),
+];
+
+/// `build/follow`: what became of an image, and of its tests.
+const FOLLOW: &[Need] = &[
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+    home("imagebuilder.ListWorkflowExecutions", "imagebuilder:ListWorkflowExecutions", On::Anything),
+    home("imagebuilder.ListWorkflowStepExecutions", "imagebuilder:ListWorkflowStepExecutions", On::Anything),
+];
+
+/// `build/start`. `CreateImage` reads what it builds from, tags the image, and makes the service-linked
+/// role once (image-builder.md 18).
+const BUILD: &[Need] = &[
+    home("imagebuilder.CreateImage", "imagebuilder:CreateImage", On::Images),
+    home("imagebuilder.CancelImageCreation", "imagebuilder:CancelImageCreation", On::Images),
+    implied("imagebuilder:GetInfrastructureConfiguration", On::Project, At::Home),
+    implied("imagebuilder:TagResource", On::Images, At::Home),
+    implied("iam:CreateServiceLinkedRole", On::ServiceRole, At::Home),
+];
+
+/// `build/locate`, `build/collect`: what is known of a build, wherever it is. The log group is read by the command that is
+/// printed (`aws logs get-log-events`), for which amiforge has no client.
+const COLLECT: &[Need] = &[
+    home("imagebuilder.ListImages", "imagebuilder:ListImages", On::Anything),
+    home("imagebuilder.ListImageBuildVersions", "imagebuilder:ListImageBuildVersions", On::Anything),
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+    home("imagebuilder.GetComponent", "imagebuilder:GetComponent", On::AnyComponent),
+    home("imagebuilder.ListWorkflowExecutions", "imagebuilder:ListWorkflowExecutions", On::Anything),
+    home("imagebuilder.ListWorkflowStepExecutions", "imagebuilder:ListWorkflowStepExecutions", On::Anything),
+    home("imagebuilder.GetWorkflowStepExecution", "imagebuilder:GetWorkflowStepExecution", On::Anything),
+    home("ssm.GetCommandInvocation", "ssm:GetCommandInvocation", On::Anything),
+    home("s3.ListObjectsV2", "s3:ListBucket", On::LogBucket),
+    home("s3.GetObject", "s3:GetObject", On::LogObjects),
+    implied("logs:GetLogEvents", On::LogGroups, At::Home),
+];
+
+/// `evidence/collect`: a fresh instance, what it is asked, and the digest on the AMI.
+const EVIDENCE: &[Need] = &[
+    home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
+    home("ec2.RunInstances", "ec2:RunInstances", On::Launch),
+    home("ec2.RunInstances", "ec2:RunInstances", On::NewInstance),
+    home("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    home("ec2.TerminateInstances", "ec2:TerminateInstances", On::Instances),
+    home("ssm.DescribeInstanceInformation", "ssm:DescribeInstanceInformation", On::Anything),
+    home("ssm.SendCommand", "ssm:SendCommand", On::Documents),
+    home("ssm.SendCommand", "ssm:SendCommand", On::Commanded),
+    home("ssm.GetCommandInvocation", "ssm:GetCommandInvocation", On::Anything),
+    home("ssm.DescribeInstancePatchStates", "ssm:DescribeInstancePatchStates", On::Anything),
+    home("ssm.DescribeInstancePatches", "ssm:DescribeInstancePatches", On::Anything),
+    home("ssm.DescribePatchBaselines", "ssm:DescribePatchBaselines", On::Anything),
+    home("ssm.GetPatchBaseline", "ssm:GetPatchBaseline", On::Baselines),
+    implied("ec2:CreateTags", On::NewTags, At::Home),
+    implied("iam:PassRole", On::InstanceRole, At::Home),
+];
+
+/// `promote/store`, read only, and `promote/state`.
+const BOOKS: &[Need] = &[
+    home("ssm.GetParameter", "ssm:GetParameter", On::Books),
+    home("ssm.GetParameters", "ssm:GetParameters", On::Books),
+    home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+];
+
+/// `promote`: the books at home, the pointers in every target.
+const PROMOTE: &[Need] = &[
+    home("ssm.PutParameter", "ssm:PutParameter", On::Books),
+    home("ssm.DeleteParameter", "ssm:DeleteParameter", On::Books),
+    home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books),
+    target("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    target("ec2.DescribeLaunchTemplates", "ec2:DescribeLaunchTemplates", On::Anything),
+    target("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
+    target("ec2.CreateLaunchTemplate", "ec2:CreateLaunchTemplate", On::NewTemplate),
+    target("ec2.CreateLaunchTemplateVersion", "ec2:CreateLaunchTemplateVersion", On::Templates),
+    target("ec2.ModifyLaunchTemplate", "ec2:ModifyLaunchTemplate", On::Templates),
+    target("ec2.DeleteLaunchTemplate", "ec2:DeleteLaunchTemplate", On::Templates),
+    target("ec2.DeleteLaunchTemplateVersions", "ec2:DeleteLaunchTemplateVersions", On::Templates),
+    target("ec2.RunInstances", "ec2:RunInstances", On::TemplateLaunch),
+    target("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
+    target("ssm.PutParameter", "ssm:PutParameter", On::Pointers),
+    target("ssm.DeleteParameter", "ssm:DeleteParameter", On::Pointers),
+    implied("ec2:CreateTags", On::NewTags, At::Targets),
+    implied("sts:AssumeRole", On::Assumed, At::Home),
+];
+
+/// `baseline`. Home and targets get the same baselines.
+const BASELINE: &[Need] = &[
+    target("ssm.DescribePatchBaselines", "ssm:DescribePatchBaselines", On::Anything),
+    target("ssm.DescribePatchGroups", "ssm:DescribePatchGroups", On::Anything),
+    target("ssm.GetDefaultPatchBaseline", "ssm:GetDefaultPatchBaseline", On::Anything),
+    target("ssm.GetPatchBaseline", "ssm:GetPatchBaseline", On::Baselines),
+    target("ssm.ListTagsForResource", "ssm:ListTagsForResource", On::Baselines),
+    target("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::Anything),
+    target("ssm.UpdatePatchBaseline", "ssm:UpdatePatchBaseline", On::Baselines),
+    target("ssm.AddTagsToResource", "ssm:AddTagsToResource", On::Baselines),
+    target("ssm.RegisterDefaultPatchBaseline", "ssm:RegisterDefaultPatchBaseline", On::Baselines),
+    target("ssm.RegisterPatchBaselineForPatchGroup", "ssm:RegisterPatchBaselineForPatchGroup", On::Baselines),
+    target("ssm.DeregisterPatchBaselineForPatchGroup", "ssm:DeregisterPatchBaselineForPatchGroup", On::Baselines),
+    implied("sts:AssumeRole", On::Assumed, At::Home),
+];
+
+/// `doctor`.
+const DOCTOR: &[Need] = &[
+    home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
+    target("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
+    home("iam.SimulatePrincipalPolicy", "iam:SimulatePrincipalPolicy", On::Roles),
+    home("iam.GetRole", "iam:GetRole", On::Roles),
+    home("iam.ListAttachedRolePolicies", "iam:ListAttachedRolePolicies", On::Roles),
+    home("iam.GetInstanceProfile", "iam:GetInstanceProfile", On::InstanceProfile),
+    home("ec2.DescribeSubnets", "ec2:DescribeSubnets", On::Anything),
+    home("ec2.DescribeRouteTables", "ec2:DescribeRouteTables", On::Anything),
+    home("ec2.DescribeVpcEndpoints", "ec2:DescribeVpcEndpoints", On::Anything),
+    home("ec2.DescribeSecurityGroups", "ec2:DescribeSecurityGroups", On::Anything),
+    home("ec2.DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypeOfferings", On::Anything),
+    home("ec2.DescribeRegions", "ec2:DescribeRegions", On::Anything),
+    home("s3.HeadBucket", "s3:ListBucket", On::LogBucket),
+    home("imagebuilder.ListComponents", "imagebuilder:ListComponents", On::Anything),
+    home("imagebuilder.ListImageRecipes", "imagebuilder:ListImageRecipes", On::Anything),
+    home(
+        "imagebuilder.ListInfrastructureConfigurations",
+        "imagebuilder:ListInfrastructureConfigurations",
+        On::Anything,
+    ),
+    home("imagebuilder.ListImagePipelines", "imagebuilder:ListImagePipelines", On::Anything),
+    home("imagebuilder.CreateComponent", "imagebuilder:CreateComponent", On::Project),
+    target("ec2.CreateLaunchTemplate", "ec2:CreateLaunchTemplate", On::NewTemplate),
+    implied("sts:AssumeRole", On::Assumed, At::Home),
+];
+
+/// `import`: whatever the account has, of whomever.
+const IMPORT: &[Need] = &[
+    home("imagebuilder.ListImagePipelines", "imagebuilder:ListImagePipelines", On::Anything),
+    home("imagebuilder.ListImageRecipes", "imagebuilder:ListImageRecipes", On::Anything),
+    home("imagebuilder.GetImagePipeline", "imagebuilder:GetImagePipeline", On::Account),
+    home("imagebuilder.GetImageRecipe", "imagebuilder:GetImageRecipe", On::Account),
+    home("imagebuilder.GetComponent", "imagebuilder:GetComponent", On::AnyComponent),
+    home("imagebuilder.GetInfrastructureConfiguration", "imagebuilder:GetInfrastructureConfiguration", On::Account),
+    home("imagebuilder.GetDistributionConfiguration", "imagebuilder:GetDistributionConfiguration", On::Account),
+    home("ssm.GetParameter", "ssm:GetParameter", On::AnyParameter),
+    home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+];
+
+/// `aws/outside`: what component documents ask for when they run on this machine.
+const OUTSIDE: &[Need] = &[
+    home("ssm.GetParameter", "ssm:GetParameter", On::Named),
+    home("imagebuilder.GetComponent", "imagebuilder:GetComponent", On::Named),
+    home("s3.ListObjectsV2", "s3:ListBucket", On::Named),
+    home("s3.GetObject", "s3:GetObject", On::Named),
+    home("s3.PutObject", "s3:PutObject", On::Named),
+    home("s3.CreateMultipartUpload", "s3:PutObject", On::Named),
+    home("s3.UploadPart", "s3:PutObject", On::Named),
+    home("s3.CompleteMultipartUpload", "s3:PutObject", On::Named),
+    home("s3.AbortMultipartUpload", "s3:AbortMultipartUpload", On::Named),
+];
+
+/// The rows of a verb.
+#[must_use]
+pub fn needs(verb: Verb) -> Vec<Need> {
+    let groups: &[&[Need]] = match verb {
+        Verb::Plan => &[PARENT, OBSERVE],
+        Verb::Publish => &[PARENT, OBSERVE, PUBLISH],
+        // A build that fails is explained.
+        Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT],
+        Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
+        Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Resolve | Verb::Channels => &[BOOKS],
+        Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE],
+        Verb::Logs | Verb::Why => &[COLLECT],
+        Verb::Baseline => &[BASELINE],
+        Verb::Doctor => &[PARENT, DOCTOR],
+        Verb::Import => &[IMPORT],
+        Verb::Component => &[OUTSIDE],
+    };
+    groups.concat()
+}

@@ -1,0 +1,130 @@
+//! What an account has, as far as an import looks at it.
+
+use std::collections::BTreeMap;
+
+/// What was read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Account {
+    /// Pipelines that were asked for.
+    pub pipelines: Vec<Pipeline>,
+    /// Image recipes, each once.
+    pub recipes: Vec<Recipe>,
+    /// Components of the recipes by the ARN they are referred to.
+    pub components: BTreeMap<String, Component>,
+    /// Infrastructure configurations by ARN.
+    pub infrastructure: BTreeMap<String, Infrastructure>,
+    /// Distribution configurations by ARN: what each does, in words, one thing a line.
+    pub distributions: BTreeMap<String, Vec<String>>,
+}
+
+/// A pipeline.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its image recipe.
+    pub recipe: Option<String>,
+    /// Its container recipe, which cannot be imported.
+    pub container_recipe: Option<String>,
+    /// Its infrastructure configuration.
+    pub infrastructure: Option<String>,
+    /// Its distribution configuration.
+    pub distribution: Option<String>,
+    /// What else is set, in words: schedule, tests, scanning, workflows.
+    pub settings: Vec<String>,
+}
+
+/// An image recipe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recipe {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// `1.0.3`.
+    pub version: String,
+    /// `Linux`, `Windows` or `macOS`.
+    pub platform: String,
+    /// As the recipe has it.
+    pub parent: String,
+    /// Name of the parent AMI, where one could be looked at.
+    pub parent_name: Option<String>,
+    /// Architecture of the parent AMI, where one could be looked at.
+    pub parent_arch: Option<String>,
+    /// Components in order.
+    pub components: Vec<Use>,
+    /// Volumes.
+    pub volumes: Vec<Volume>,
+    /// Working directory of components.
+    pub working_directory: Option<String>,
+    /// Whether the SSM Agent is removed after the build.
+    pub uninstall_agent: Option<bool>,
+    /// Whether it has user data of its own.
+    pub user_data: bool,
+    /// Tags of its AMIs.
+    pub ami_tags: BTreeMap<String, String>,
+    /// Its own tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A component in a recipe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Use {
+    /// ARN as the recipe has it; may hold wildcards.
+    pub arn: String,
+    /// Parameters; each may have several values.
+    pub parameters: BTreeMap<String, Vec<String>>,
+}
+
+/// A volume of a recipe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// Device name.
+    pub device: String,
+    /// GiB.
+    pub size: Option<i32>,
+    /// Type.
+    pub kind: Option<String>,
+    /// Whether it is encrypted.
+    pub encrypted: Option<bool>,
+    /// What else is set, in words.
+    pub more: Vec<String>,
+}
+
+/// A component.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Component {
+    /// Its build version ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its document; absent when it may not be read.
+    pub document: Option<String>,
+    /// Whether it has only a test phase.
+    pub test: bool,
+    /// Operating systems it is for.
+    pub supported: Vec<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An infrastructure configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Infrastructure {
+    /// Its name.
+    pub name: String,
+    /// Instance types.
+    pub instance_types: Vec<String>,
+    /// Instance profile.
+    pub profile: Option<String>,
+    /// Subnet.
+    pub subnet: Option<String>,
+    /// Security groups.
+    pub security_groups: Vec<String>,
+    /// Bucket of logs.
+    pub log_bucket: Option<String>,
+    /// What else is set, in words.
+    pub more: Vec<String>,
+}
