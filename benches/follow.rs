@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 /// Builds that are followed.
 const BUILDS: usize = 1000;
-/// Longest time from one look to the next: readings of all builds are that far apart.
+/// Longest time from one look to the next that image-builder.md section 4 advises.
 const INTERVAL: Duration = Duration::from_secs(30);
 /// Bound of the memory that following takes.
 const MEMORY_MIB: f64 = 100.0;
