@@ -103,15 +103,11 @@ impl Cloud {
         options: Options,
         builds: Builds,
     ) -> Result<Self, AwsError> {
-        match project.environments.get(environment) {
-            Some(config @ EnvironmentConfig::Local(local)) => {
-                Self::here(project, environment, (config, local), options, builds, Some(Pace::new())).await
-            }
-            _ => {
-                let known = project.environments.keys().cloned().collect();
-                Err(AwsError::UnknownEnvironment { name: environment.to_owned(), known })
-            }
-        }
+        let Some(config @ EnvironmentConfig::Local(local)) = project.environments.get(environment) else {
+            let known = project.environments.keys().cloned().collect();
+            return Err(AwsError::UnknownEnvironment { name: environment.to_owned(), known });
+        };
+        Self::here(project, environment, (config, local), options, builds, Some(Pace::new())).await
     }
 
     /// The local environment of this process.

@@ -9,15 +9,18 @@
 use super::cloud::Cloud;
 use super::error::CallError;
 use super::pace::{Pace, READING};
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use aws_sdk_imagebuilder::types::ImageSummary;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Up to so many builds are asked for one by one, each at the shortest interval.
 const FEW: usize = 20;
-/// Interval between readings of all builds: the upper end of 15 to 30 s in image-builder.md section 4.
-const SWEEP: Duration = Duration::from_secs(30);
+/// Shortest time from the beginning of one reading of all builds to that of the next, and between looks at many builds one by one:
+/// 15 to 30 s is the advice of image-builder.md section 4.
+const SWEEP: Duration = Duration::from_secs(15);
 /// Part of the calls that may be spent on states, and on steps. The rest is for what starts, ends and failed.
 const FOR_STATES: f64 = READING * 0.4;
 const FOR_STEPS: f64 = READING * 0.2;
@@ -31,7 +34,9 @@ const LAG: Duration = Duration::from_mins(3);
 pub(crate) struct Looks {
     pace: Option<Pace>,
     followed: Mutex<HashMap<String, Followed>>,
-    sweep: tokio::sync::Mutex<Sweep>,
+    sweep: Mutex<Sweep>,
+    /// Held by the follower that reads all builds.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -43,11 +48,14 @@ struct Followed {
     followers: usize,
     /// What the last reading of all builds said.
     status: Option<String>,
+    /// Wakes its followers when a reading has found it ended: they need not wait for their next look, nor for the reading's end.
+    ended: Arc<Notify>,
 }
 
 /// The last reading of all builds.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Sweep {
+    /// When it began.
     at: Option<Instant>,
     /// Calls it took.
     pages: usize,
@@ -68,7 +76,12 @@ pub(crate) enum Glance {
 
 impl Looks {
     pub(super) fn new(pace: Option<Pace>) -> Self {
-        Self { pace, followed: Mutex::default(), sweep: tokio::sync::Mutex::default() }
+        Self { pace, followed: Mutex::default(), sweep: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    }
+
+    fn sweep(&self) -> MutexGuard<'_, Sweep> {
+        // Numbers that are written together.
+        self.sweep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn followed(&self) -> MutexGuard<'_, HashMap<String, Followed>> {
@@ -80,9 +93,10 @@ impl Looks {
     pub(crate) fn follow(&self, arn: &str) -> Follow<'_> {
         let now = Instant::now();
         let mut followed = self.followed();
-        let entry = followed.entry(arn.to_owned());
-        entry.or_insert(Followed { since: now, steps: now, followers: 0, status: None }).followers += 1;
-        Follow { looks: self, arn: arn.to_owned() }
+        let new = || Followed { since: now, steps: now, followers: 0, status: None, ended: Arc::default() };
+        let entry = followed.entry(arn.to_owned()).or_insert_with(new);
+        entry.followers += 1;
+        Follow { looks: self, arn: arn.to_owned(), ended: Arc::clone(&entry.ended) }
     }
 
     /// Builds that are followed now.
@@ -101,30 +115,45 @@ impl Looks {
         Duration::from_secs_f64(calls / (rate * share))
     }
 
-    /// Reads all builds, unless another follower has done so just now. The caller holds the turn.
-    async fn read(&self, cloud: &Cloud, sweep: &mut Sweep) -> Result<(), CallError> {
+    /// Reads all builds. The caller holds the turn.
+    async fn read(&self, cloud: &Cloud) -> Result<(), CallError> {
+        let began = Instant::now();
         let mut pages = cloud.imagebuilder().list_image_build_versions().into_paginator().send();
-        let (mut count, mut seen) = (0, HashMap::new());
+        let (mut count, mut seen) = (0, HashSet::new());
         while let Some(page) = pages.next().await {
             count += 1;
-            for image in page.map_err(CallError::of("ListImageBuildVersions", cloud.home()))?.image_summary_list() {
-                let status = image.state().and_then(|state| state.status());
-                if let (Some(arn), Some(status)) = (image.arn(), status) {
-                    seen.insert(arn.to_owned(), status.as_str().to_owned());
-                }
-            }
+            let page = page.map_err(CallError::of("ListImageBuildVersions", cloud.home()))?;
+            self.note(page.image_summary_list(), &mut seen);
         }
-        (sweep.at, sweep.pages) = (Some(Instant::now()), count);
         let mut followed = self.followed();
         let mut missed = 0;
         #[allow(clippy::iter_over_hash_type, reason = "each entry is brought up to date by itself")]
         for (arn, entry) in followed.iter_mut() {
-            entry.status = seen.remove(arn);
-            missed += usize::from(entry.status.is_none() && entry.since.elapsed() > LAG);
+            if !seen.contains(arn) {
+                entry.status = None;
+                missed += usize::from(entry.since.elapsed() > LAG);
+            }
         }
         // Dearer than asking for each, or blind for most of them.
-        sweep.useless = count > followed.len() || missed * 2 > followed.len();
+        let useless = count > followed.len() || missed * 2 > followed.len();
+        *self.sweep() = Sweep { at: Some(began), pages: count, useless };
         Ok(())
+    }
+
+    /// Keeps what one page says of the builds that are followed.
+    fn note(&self, page: &[ImageSummary], seen: &mut HashSet<String>) {
+        let mut followed = self.followed();
+        for image in page {
+            let status = image.state().and_then(|state| state.status());
+            let Some((arn, status)) = image.arn().zip(status) else { continue };
+            let Some(entry) = followed.get_mut(arn) else { continue };
+            entry.status = Some(status.as_str().to_owned());
+            seen.insert(arn.to_owned());
+            if !going(status.as_str()) {
+                entry.ended.notify_waiters();
+                entry.ended.notify_one();
+            }
+        }
     }
 }
 
@@ -133,6 +162,7 @@ impl Looks {
 pub(crate) struct Follow<'a> {
     looks: &'a Looks,
     arn: String,
+    ended: Arc<Notify>,
 }
 
 impl Drop for Follow<'_> {
@@ -149,11 +179,11 @@ impl Drop for Follow<'_> {
 
 impl Follow<'_> {
     /// Time until the next look; `shortest` is the environment's own.
-    pub(crate) async fn interval(&self, shortest: Duration) -> Duration {
+    pub(crate) fn interval(&self, shortest: Duration) -> Duration {
         if self.looks.few() {
             return shortest;
         }
-        let sweep = self.looks.sweep.lock().await;
+        let sweep = *self.looks.sweep();
         #[allow(clippy::cast_precision_loss, reason = "counts of builds and pages")]
         let calls = if sweep.useless { self.looks.count() } else { sweep.pages } as f64;
         let every = self.looks.spread(calls, FOR_STATES).max(SWEEP);
@@ -164,22 +194,28 @@ impl Follow<'_> {
         }
     }
 
+    /// Waits until a reading of all builds has found this one ended.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
+    }
+
     /// What is known of the build without a call of its own.
     pub(crate) async fn glance(&self, cloud: &Cloud) -> Glance {
-        if self.looks.few() {
+        if self.looks.few() || self.looks.sweep().useless || self.over() {
             return Glance::Ask;
         }
-        let mut sweep = self.looks.sweep.lock().await;
-        if sweep.useless {
-            return Glance::Ask;
-        }
-        // Followers come one after the other within an interval; the first one reads for all.
-        let fresh = sweep.at.is_some_and(|at| at.elapsed() < SWEEP / 2);
-        if !fresh && let Err(error) = self.looks.read(cloud, &mut sweep).await {
+        let _turn = tokio::select! {
+            turn = self.looks.turn.lock() => turn,
+            () = self.ended() => return Glance::Ask,
+        };
+        // Followers come one after the other; the first one reads for all.
+        let sweep = *self.looks.sweep();
+        let fresh = sweep.at.is_some_and(|at| at.elapsed() < SWEEP);
+        if !fresh && let Err(error) = self.looks.read(cloud).await {
             tracing::debug!(%error, "the builds of the account cannot be read at once");
-            sweep.useless = !(error.fault.throttled || error.fault.may_have_been_applied());
-            // A passing trouble: the others make do with what was known until the next reading is due.
-            sweep.at = Some(Instant::now());
+            // After a passing trouble the others make do with what was known until the next reading is due.
+            let useless = !(error.fault.throttled || error.fault.may_have_been_applied());
+            *self.looks.sweep() = Sweep { at: Some(Instant::now()), useless, ..sweep };
             return Glance::Ask;
         }
         let followed = self.looks.followed();
@@ -188,6 +224,13 @@ impl Follow<'_> {
             Some(Followed { status: None, since, .. }) if since.elapsed() < LAG => Glance::New,
             _ => Glance::Ask,
         }
+    }
+
+    /// Whether a reading has found it ended.
+    fn over(&self) -> bool {
+        let followed = self.looks.followed();
+        let status = followed.get(&self.arn).and_then(|entry| entry.status.as_deref());
+        status.is_some_and(|status| !going(status))
     }
 
     /// Whether the build's steps may be looked up now. It is not asked for twice within the time that its share allows.

@@ -5,7 +5,6 @@ use crate::aws::testing;
 use crate::clock::Clock;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn arn(number: usize) -> String {
@@ -49,7 +48,7 @@ async fn few_builds_are_asked_for_one_by_one() {
     let (cloud, calls) = cloud(3, false);
     let follows: Vec<_> = (0..3).map(|number| cloud.looks().follow(&arn(number))).collect();
     assert_eq!(follows[0].glance(&cloud).await, Glance::Ask);
-    assert_eq!(follows[0].interval(SHORTEST).await, SHORTEST);
+    assert_eq!(follows[0].interval(SHORTEST), SHORTEST);
     assert_eq!(calls.load(Ordering::SeqCst), 0);
     drop(follows);
     assert_eq!(cloud.looks().count(), 0);
@@ -64,7 +63,7 @@ async fn many_builds_are_read_together_once_per_interval() {
     }
     assert_eq!(follows[100].glance(&cloud).await, Glance::New, "not listed yet");
     assert_eq!(calls.load(Ordering::SeqCst), 4);
-    assert_eq!(follows[0].interval(SHORTEST).await, SWEEP);
+    assert_eq!(follows[0].interval(SHORTEST), SWEEP);
     tokio::time::advance(SWEEP).await;
     follows[0].glance(&cloud).await;
     assert_eq!(calls.load(Ordering::SeqCst), 8);
@@ -81,7 +80,7 @@ async fn an_account_with_a_long_history_is_not_read_again() {
     tokio::time::advance(SWEEP).await;
     assert_eq!(follows[0].glance(&cloud).await, Glance::Ask);
     assert_eq!(calls.load(Ordering::SeqCst), 40);
-    assert_eq!(follows[0].interval(SHORTEST).await, SWEEP, "30 calls at 2 per second are less");
+    assert_eq!(follows[0].interval(SHORTEST), SWEEP, "30 calls at 2 per second take that long");
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +91,7 @@ async fn where_it_is_refused_each_is_asked_for_more_seldom() {
         assert_eq!(follow.glance(&cloud).await, Glance::Ask);
     }
     assert_eq!(calls.load(Ordering::SeqCst), 1);
-    assert_eq!(follows[0].interval(SHORTEST).await, Duration::from_secs(100));
+    assert_eq!(follows[0].interval(SHORTEST), Duration::from_secs(100));
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,6 +107,40 @@ async fn steps_are_looked_up_within_their_share_of_the_calls() {
     }
     // Every 200 s in half an hour.
     assert!(shown.iter().all(|count| (6..=9).contains(count)), "{shown:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_wakes_who_waits_for_it_before_the_reading_is_over() {
+    let handler = |request: http::Request<Bytes>| {
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        // The first page has an end; the last one comes much later.
+        let answer = match body["nextToken"].as_str().map_or(0, |token| token.parse::<usize>().unwrap()) {
+            0 => json!({"imageSummaryList": [{"arn": arn(0), "state": {"status": "AVAILABLE"}}], "nextToken": "1"}),
+            25 => json!({"imageSummaryList": [{"arn": arn(1), "state": {"status": "BUILDING"}}]}),
+            page => json!({"imageSummaryList": [], "nextToken": (page + 1).to_string()}),
+        };
+        http::Response::builder().status(200).body(Bytes::from(answer.to_string())).unwrap()
+    };
+    let clock = Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC));
+    let cloud = testing::paced(Arc::new(handler), clock);
+    let follows: Vec<_> = (0..30).map(|number| cloud.looks().follow(&arn(number))).collect();
+    let started = Instant::now();
+    let reading = async {
+        let glance = follows[1].glance(&cloud).await;
+        (glance, started.elapsed())
+    };
+    let waiting = async {
+        follows[0].ended().await;
+        (follows[0].glance(&cloud).await, started.elapsed())
+    };
+    let (read, woken) = tokio::join!(reading, waiting);
+    assert_eq!((read.0, woken.0), (Glance::Going("BUILDING".into()), Glance::Ask));
+    assert!(
+        woken.1 < Duration::from_secs(1) && read.1 > Duration::from_secs(2),
+        "{woken:?} {read:?}",
+        woken = woken.1,
+        read = read.1
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,8 +111,12 @@ async fn watch(
         if let Some(end) = end(cloud, arn, &seen, progress).await {
             return end;
         }
-        let every = follow.interval(poller.every).await;
-        if let Err(timed_out) = waiting.pause_for(every).await {
+        let every = follow.interval(poller.every);
+        let paused = tokio::select! {
+            paused = waiting.pause_for(every) => paused,
+            () = follow.ended() => Ok(()),
+        };
+        if let Err(timed_out) = paused {
             return Err(BuildError::TimedOut { image_arn: arn.to_owned(), status: seen.status, timed_out });
         }
     }

@@ -120,7 +120,7 @@ mod tests {
         let expected = Expected::of(vec![build(700, 900), build(10, 30), build(720, 1000)]);
         assert_eq!(expected.step("BUILD", "Apply"), Some(Duration::from_secs(700)));
         assert_eq!(expected.step("TEST", "Apply"), None);
-        assert_eq!(expected.total(), Some(Duration::from_secs(900)));
+        assert_eq!(expected.total(), Some(Duration::from_mins(15)));
         assert_eq!(Expected::of(vec![]), Expected::default());
     }
 }

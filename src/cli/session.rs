@@ -3,14 +3,15 @@
 use super::args::{Color, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::event::{Event, Events};
+use crate::event::Events;
 use crate::project::{self, Arch, Project, Recipe};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "aws")]
 mod environment;
+#[cfg(feature = "aws")]
+mod started;
 mod world;
 #[cfg(feature = "aws")]
 pub use environment::{confirm, work};
@@ -23,64 +24,27 @@ pub struct Session {
     /// Where progress goes.
     pub events: Events,
     /// What an interruption has to know.
-    pub(super) started: Started,
+    #[cfg(feature = "aws")]
+    pub(super) started: started::Started,
     #[cfg(feature = "aws")]
     environment: environment::Environment,
-}
-
-/// The builds that this process has started, as the stream of events tells them; not those that it has joined.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Started(Arc<Mutex<Builds>>);
-
-#[derive(Debug, Default)]
-struct Builds {
-    arns: Vec<String>,
-    cancel: bool,
-}
-
-impl Started {
-    fn builds(&self) -> MutexGuard<'_, Builds> {
-        // A list of names is whole whenever it can be read.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn see(&self, event: &Event) {
-        match event {
-            Event::Image { what, .. } => self.see(what),
-            Event::BuildStarted { image_arn, joined: false, .. } => self.builds().arns.push(image_arn.clone()),
-            _ => {}
-        }
-    }
-
-    /// ARNs of the builds.
-    #[cfg(feature = "aws")]
-    pub(super) fn arns(&self) -> Vec<String> {
-        self.builds().arns.clone()
-    }
-
-    /// Whether an interruption cancels them.
-    #[cfg(feature = "aws")]
-    pub(super) fn cancel(&self) -> bool {
-        self.builds().cancel
-    }
-
-    /// An interruption cancels them if `wanted`.
-    #[cfg(feature = "aws")]
-    pub(super) fn cancel_on_interrupt(&self, wanted: bool) {
-        self.builds().cancel = wanted;
-    }
 }
 
 impl Session {
     /// A session; nothing is opened yet.
     #[must_use]
     pub fn new(global: Global) -> Self {
-        let started = Started::default();
-        let seen = started.clone();
-        let events = super::progress::sink(global.progress).seen_by(move |event| seen.see(event));
+        let events = super::progress::sink(global.progress);
+        #[cfg(feature = "aws")]
+        let (events, started) = {
+            let started = started::Started::default();
+            let seen = started.clone();
+            (events.seen_by(move |event| seen.see(event)), started)
+        };
         Self {
             global,
             events,
+            #[cfg(feature = "aws")]
             started,
             #[cfg(feature = "aws")]
             environment: environment::Environment::default(),

@@ -145,7 +145,7 @@ pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
     codes.into_iter().min_by_key(|code| rank(*code)).unwrap_or(0)
 }
 
-impl<'a> Fleet<'a> {
+impl Fleet<'_> {
     /// Builds them, what others stand on first.
     pub async fn build(&self, options: &FleetOptions, events: &Events) -> FleetReport {
         let jobs = options.jobs.unwrap_or(if self.cloud.is_local() { JOBS_LOCAL } else { JOBS_AWS });

@@ -363,11 +363,11 @@ async fn eight_hours_are_followed_in_no_time() {
         .unwrap()
         .iter()
         .filter_map(|event| match event {
-            Event::Progress { message, .. } => Some(message.clone()),
+            Event::Step { stage, step } => Some(format!("{}: {}", stage.word(), step.name)),
             _ => None,
         })
         .collect();
-    for step in ["building: LaunchBuildInstance", "building: ApplyBuildComponents", "testing: ApplyTestComponents"] {
+    for step in ["build: LaunchBuildInstance", "build: ApplyBuildComponents", "test: ApplyTestComponents"] {
         assert!(told.iter().any(|line| line == step), "{step} in {told:?}");
     }
 }
