@@ -100,6 +100,18 @@ fn add(statements: &mut Vec<Statement>, mut one: Statement, at: At) {
     statements.push(one);
 }
 
+/// What a project has in Image Builder, as it stands in ARNs before the name. All names begin with the project's.
+const PROJECT_KINDS: [&str; 8] = [
+    "component",
+    "distribution-configuration",
+    "image-pipeline",
+    "image-recipe",
+    "infrastructure-configuration",
+    "workflow/build",
+    "workflow/distribution",
+    "workflow/test",
+];
+
 /// The resources of a kind in one place.
 fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
     let Location { account, region } = place;
@@ -110,9 +122,7 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
     let iam = |path: &str| format!("arn:{p}:iam::{account}:{path}");
     match on {
         On::Anything | On::Named => vec!["*".to_owned()],
-        On::Project => ["component", "image-recipe", "infrastructure-configuration"]
-            .map(|kind| builder(account, &format!("{kind}/{project}-*")))
-            .to_vec(),
+        On::Project => PROJECT_KINDS.map(|kind| builder(account, &format!("{kind}/{project}-*"))).to_vec(),
         On::Account => ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline"]
             .map(|kind| builder("*", &format!("{kind}/*")))
             .to_vec(),
@@ -137,6 +147,11 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
             .to_vec(),
         On::Amis => vec![format!("arn:{p}:ec2:{region}::image/*")],
         On::NewTags => ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec(),
+        On::LongDocuments => {
+            let objects = |bucket: &String| format!("arn:{p}:s3:::{bucket}/amiforge/{project}/*");
+            site.document_bucket.iter().map(objects).collect()
+        }
+        On::WorkflowRole => site.execution_role.iter().map(|role| super::scope::role_arn(place, role)).collect(),
         On::LogBucket => site.log_bucket.iter().map(|bucket| format!("arn:{p}:s3:::{bucket}")).collect(),
         On::LogObjects => site.log_objects().into_iter().collect(),
         On::LogGroups => {
@@ -187,6 +202,7 @@ fn condition(site: &Site, on: On) -> Option<Value> {
             Some(json!({ "ArnLike": { "ec2:LaunchTemplate": templates } }))
         }
         On::InstanceRole => Some(json!({ "StringEquals": { "iam:PassedToService": ec2_principal(site) } })),
+        On::WorkflowRole => Some(json!({ "StringEquals": { "iam:PassedToService": "imagebuilder.amazonaws.com" } })),
         On::ServiceRole => Some(json!({ "StringEquals": { "iam:AWSServiceName": "imagebuilder.amazonaws.com" } })),
         _ => None,
     }

@@ -23,6 +23,10 @@ pub struct Site {
     pub instance_role: String,
     /// Bucket of build logs.
     pub log_bucket: Option<String>,
+    /// Bucket of long documents.
+    pub document_bucket: Option<String>,
+    /// Role of custom workflows.
+    pub execution_role: Option<String>,
     /// Subnet and security groups of build instances.
     pub network: Option<(String, Vec<String>)>,
     /// Names of parameters that promotions move, with a `*` where the channel stands.
@@ -49,6 +53,8 @@ impl Site {
             instance_role: instance_role.unwrap_or(&profile).to_owned(),
             profile,
             log_bucket: config.log_bucket.clone(),
+            document_bucket: config.document_bucket.clone(),
+            execution_role: config.execution_role.clone(),
             network,
             pointers: BTreeSet::new(),
             parents: BTreeSet::new(),

@@ -21,13 +21,16 @@ pub enum Verb {
     Baseline,
     Doctor,
     Import,
+    Status,
+    Watch,
+    Approve,
     /// `component run` and `component validate` of documents outside: not in an environment, so only on request.
     Component,
 }
 
 impl Verb {
     /// Those that work in an environment: what a policy covers when no verb is named.
-    pub const ENVIRONMENT: [Self; 14] = [
+    pub const ENVIRONMENT: [Self; 17] = [
         Self::Plan,
         Self::Publish,
         Self::Build,
@@ -42,6 +45,9 @@ impl Verb {
         Self::Baseline,
         Self::Doctor,
         Self::Import,
+        Self::Status,
+        Self::Watch,
+        Self::Approve,
     ];
 
     /// As on the command line.
@@ -62,6 +68,9 @@ impl Verb {
             Self::Baseline => "baseline",
             Self::Doctor => "doctor",
             Self::Import => "import",
+            Self::Status => "status",
+            Self::Watch => "watch",
+            Self::Approve => "approve",
             Self::Component => "component",
         }
     }
@@ -81,7 +90,7 @@ pub enum At {
 pub enum On {
     /// Anything: the action knows no resources, or it is not certain which.
     Anything,
-    /// Components, recipes, infrastructure configurations of the project (image-builder.md 2.2).
+    /// Components, workflows, recipes, configurations and pipelines of the project (image-builder.md 2.2).
     Project,
     /// Pipelines, recipes and configurations of the account, whoever made them.
     Account,
@@ -119,6 +128,10 @@ pub enum On {
     Amis,
     /// Tags that a creating call of EC2 sets.
     NewTags,
+    /// Documents of the project in the bucket for long ones.
+    LongDocuments,
+    /// The role of custom workflows, handed to Image Builder.
+    WorkflowRole,
     /// The log bucket itself.
     LogBucket,
     /// What is in it below the project's prefix.
@@ -172,6 +185,8 @@ const PARENT: &[Need] = &[
     home("ssm.GetParameter", "ssm:GetParameter", On::ParentParameters),
     home("imagebuilder.GetImage", "imagebuilder:GetImage", On::ParentImages),
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    // A parent that is another recipe's release on a channel.
+    home("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
 ];
 
 /// `plan/observe`.
@@ -186,6 +201,12 @@ const OBSERVE: &[Need] = &[
         "imagebuilder:ListInfrastructureConfigurations",
         On::Anything,
     ),
+    home("imagebuilder.GetInfrastructureConfiguration", "imagebuilder:GetInfrastructureConfiguration", On::Project),
+    home("imagebuilder.ListDistributionConfigurations", "imagebuilder:ListDistributionConfigurations", On::Anything),
+    home("imagebuilder.GetDistributionConfiguration", "imagebuilder:GetDistributionConfiguration", On::Project),
+    home("imagebuilder.ListImagePipelines", "imagebuilder:ListImagePipelines", On::Anything),
+    home("imagebuilder.ListWorkflows", "imagebuilder:ListWorkflows", On::Anything),
+    home("imagebuilder.ListWorkflowBuildVersions", "imagebuilder:ListWorkflowBuildVersions", On::Anything),
     home("imagebuilder.ListImages", "imagebuilder:ListImages", On::Anything),
     home("imagebuilder.ListImageBuildVersions", "imagebuilder:ListImageBuildVersions", On::Anything),
 ];
@@ -206,9 +227,31 @@ const PUBLISH: &[Need] = &[
         "imagebuilder:UpdateInfrastructureConfiguration",
         On::Project,
     ),
+    home("imagebuilder.CreateDistributionConfiguration", "imagebuilder:CreateDistributionConfiguration", On::Project),
+    home("imagebuilder.UpdateDistributionConfiguration", "imagebuilder:UpdateDistributionConfiguration", On::Project),
+    home("imagebuilder.DeleteDistributionConfiguration", "imagebuilder:DeleteDistributionConfiguration", On::Project),
+    home("imagebuilder.CreateWorkflow", "imagebuilder:CreateWorkflow", On::Project),
+    home("imagebuilder.CreateImagePipeline", "imagebuilder:CreateImagePipeline", On::Project),
+    home("imagebuilder.UpdateImagePipeline", "imagebuilder:UpdateImagePipeline", On::Project),
+    home("imagebuilder.DeleteImagePipeline", "imagebuilder:DeleteImagePipeline", On::Project),
     home("imagebuilder.TagResource", "imagebuilder:TagResource", On::Project),
+    home("s3.PutObject", "s3:PutObject", On::LongDocuments),
+    // Image Builder reads them for the caller (general knowledge of AWS).
+    implied("s3:GetObject", On::LongDocuments, At::Home),
     implied("iam:PassRole", On::InstanceRole, At::Home),
+    implied("iam:PassRole", On::WorkflowRole, At::Home),
 ];
+
+/// A second Ctrl-C.
+const CANCEL: &[Need] = &[home("imagebuilder.CancelImageCreation", "imagebuilder:CancelImageCreation", On::Images)];
+
+/// `build/start`, `approve`: builds that wait for somebody.
+const WAITING: &[Need] =
+    &[home("imagebuilder.ListWaitingWorkflowSteps", "imagebuilder:ListWaitingWorkflowSteps", On::Anything)];
+
+/// `approve`.
+const APPROVE: &[Need] =
+    &[home("imagebuilder.SendWorkflowStepAction", "imagebuilder:SendWorkflowStepAction", On::Images)];
 
 /// `build/follow`: what became of an image, and of its tests.
 const FOLLOW: &[Need] = &[
@@ -368,11 +411,14 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Plan => &[PARENT, OBSERVE],
         Verb::Publish => &[PARENT, OBSERVE, PUBLISH],
         // A build that fails is explained.
-        Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT],
+        Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, WAITING],
+        Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL],
+        Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING],
+        Verb::Approve => &[COLLECT, WAITING, APPROVE],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
         Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Resolve | Verb::Channels => &[BOOKS],
-        Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE],
+        Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING],
         Verb::Logs | Verb::Why => &[COLLECT],
         Verb::Baseline => &[BASELINE],
         Verb::Doctor => &[PARENT, DOCTOR],

@@ -20,6 +20,8 @@ fn site() -> Site {
         profile: "build".into(),
         instance_role: "build-role".into(),
         log_bucket: Some("acme-logs".into()),
+        document_bucket: Some("acme-documents".into()),
+        execution_role: Some("workflows".into()),
         network: Some(("subnet-1".into(), vec!["sg-1".into()])),
         pointers: BTreeSet::from(["/golden/web/x86_64/*".to_owned()]),
         parents: BTreeSet::from(["/aws/service/debian/x".to_owned(), "/own/parent".to_owned()]),

@@ -362,4 +362,4 @@ pub(super) fn map(tagged: &BTreeMap<String, String>) -> HashMap<String, String> 
 
 #[cfg(test)]
 #[path = "publish_tests.rs"]
-mod tests;
+pub(super) mod tests;

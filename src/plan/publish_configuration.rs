@@ -355,3 +355,7 @@ async fn delete(cloud: &Cloud, kind: Kind, arn: &str) -> Result<(), PlanError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "publish_configuration_tests.rs"]
+mod tests;

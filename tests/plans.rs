@@ -1,0 +1,101 @@
+//! Plans of several images, plans in files, and images that start from other recipes, through the binary.
+
+mod harness;
+mod support;
+
+use harness::Env;
+use serde_json::Value;
+
+fn project() -> Env {
+    let env = Env::new();
+    let parent = support::fixture::parent(env.base());
+    let settings = format!(
+        "project: acme\nenvironments:\n  local: {{ bind: [\"{}\"] }}\nchannels:\n  candidate: {{}}\n",
+        parent.repository.display()
+    );
+    env.write("amiforge.yaml", &settings);
+    let base = format!(
+        "os: debian-12\nparent:\n  ssm: /aws/service/debian/x\n  local: {{ directory: \"{}\" }}\nbuild:\n  - motd\ntest: [boots]\n\
+         gates:\n  tests: required\npipeline: {{ schedule: \"rate(7 days)\" }}\n",
+        parent.root.display()
+    );
+    env.write("recipes/base.yaml", &base);
+    env.write(
+        "recipes/web.yaml",
+        "os: debian-12\nparent: { recipe: base }\nbuild: [motd]\ntest: [boots]\ngates:\n  tests: required\n",
+    );
+    env.write("components/motd.yaml", include_str!("strangers/motd.yaml"));
+    env
+}
+
+fn changes(plan: &Value) -> Vec<String> {
+    let word = |change: &Value, key: &str| change[key].as_str().unwrap_or_default().to_owned();
+    plan["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| format!("{} {}", word(change, "action"), word(change, "kind")))
+        .collect()
+}
+
+#[test]
+fn a_plan_in_a_file_is_carried_out_as_it_was_shown_or_not_at_all() {
+    let env = project();
+    let shown = env.expect(4, &["plan", "base", "--out", "plan.json", "--detailed-exitcode", "--format", "json"]);
+    let plan: Value = serde_json::from_str(&shown.stdout).unwrap();
+    let expected =
+        ["create component", "create component", "create recipe", "create infrastructure", "create pipeline"];
+    assert_eq!(changes(&plan), expected);
+    assert!(shown.stderr.contains("amiforge publish plan.json"), "{}", shown.stderr);
+
+    // Another change of the project does not matter to the file; somebody else's work in the account does.
+    env.write("components/other.yaml", &env.read("components/motd.yaml").replace("motd", "other"));
+    let done = env.expect(0, &["publish", "plan.json"]).stdout;
+    assert!(done.contains("5 resources changed") && done.contains(":image-pipeline/acme-base-x86-64"), "{done}");
+    let again = env.expect(0, &["publish", "plan.json"]).stdout;
+    assert!(again.contains("Nothing to do"), "{again}");
+
+    let text = env.read("components/motd.yaml");
+    env.write("components/motd.yaml", &text.replace("schemaVersion", "# one\nschemaVersion"));
+    env.expect(0, &["plan", "base", "--out", "late.json"]);
+    env.write("components/motd.yaml", &text.replace("schemaVersion", "# two\nschemaVersion"));
+    env.expect(0, &["publish", "base"]);
+    let stale = env.expect(11, &["publish", "late.json"]).stderr;
+    assert!(
+        stale.contains("the account has changed since the plan")
+            && stale.contains("planned  create component acme-motd 1.0.1"),
+        "{stale}"
+    );
+    assert!(stale.contains("amiforge plan RECIPE --out FILE"), "{stale}");
+
+    let changed = env.read("late.json").replacen("rate(7 days)", "rate(1 day)", 1);
+    env.write("late.json", &changed);
+    let refused = env.expect(2, &["publish", "late.json"]).stderr;
+    assert!(refused.contains("its digest does not match"), "{refused}");
+}
+
+#[test]
+fn a_base_image_is_built_before_what_starts_from_it() {
+    let env = project();
+    let none = env.expect(8, &["plan", "web"]).stderr;
+    assert!(none.contains("starts from recipe `base`") && none.contains("amiforge build base"), "{none}");
+    let built = env.expect(0, &["build", "--all", "--format", "json"]).stdout;
+    let report: Value = serde_json::from_str(&built).unwrap();
+    let recipes: Vec<&str> =
+        report["images"].as_array().unwrap().iter().map(|row| row["recipe"].as_str().unwrap()).collect();
+    assert_eq!(recipes, ["base", "web"], "{built}");
+    let base = report["images"][0]["ami"].as_str().expect(&built).to_owned();
+    let plans = env.expect(0, &["plan", "--all", "--detailed-exitcode", "--format", "json"]).stdout;
+    let plans: Value = serde_json::from_str(&plans).unwrap();
+    assert_eq!(plans["schema"], "amiforge.plans/1");
+    let web = plans["plans"].as_array().unwrap().iter().find(|plan| plan["recipe"] == "web").unwrap();
+    assert_eq!(web["parent_image"], base.as_str());
+    assert_eq!(web["image"]["action"], "keep");
+    // Another channel's release is asked for by name, and there is none yet.
+    env.write(
+        "recipes/web.yaml",
+        &env.read("recipes/web.yaml").replace("{ recipe: base }", "{ recipe: base, channel: candidate }"),
+    );
+    let empty = env.expect(8, &["plan", "web"]).stderr;
+    assert!(empty.contains("nothing is promoted to channel `candidate` of base"), "{empty}");
+}
