@@ -1,5 +1,6 @@
 //! An HTTP client for the SDK that hands requests to a function in this process.
 
+use crate::local::Delay;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
@@ -41,5 +42,8 @@ async fn answer(handler: Handler, request: HttpRequest) -> Result<HttpResponse, 
     let response = tokio::task::spawn_blocking(move || handler(request))
         .await
         .map_err(|error| ConnectorError::other(error.into(), None))?;
+    if let Some(Delay(time)) = response.extensions().get() {
+        tokio::time::sleep(*time).await;
+    }
     HttpResponse::try_from(response.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
 }
