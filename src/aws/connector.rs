@@ -2,6 +2,7 @@
 
 use super::fault::is_throttling;
 use super::pace::{Kind, Pace};
+use crate::local::Delay;
 use aws_smithy_http_client::{Builder, ConnectorBuilder, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -45,6 +46,9 @@ async fn answer(handler: Handler, request: HttpRequest) -> Result<HttpResponse, 
     let response = tokio::task::spawn_blocking(move || handler(request))
         .await
         .map_err(|error| ConnectorError::other(error.into(), None))?;
+    if let Some(Delay(time)) = response.extensions().get() {
+        tokio::time::sleep(*time).await;
+    }
     HttpResponse::try_from(response.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
 }
 

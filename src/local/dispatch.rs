@@ -3,7 +3,8 @@
 use super::Local;
 use super::compute;
 use super::credentials;
-use super::faults::{self, Fault, FaultPlan};
+use super::faults::{self, Delay, Fault, FaultPlan};
+use super::protocol::Call;
 use super::random;
 use super::service::Service;
 use super::store::Scope;
@@ -34,10 +35,19 @@ impl Local {
         };
         let scope = Scope { account: signature.account, region: signature.region };
         let caller = Caller { scope, now: self.config.clock.now() };
-        match self.answer(service, &caller, &request) {
-            Ok((operation, answer)) => service.success(&operation, &answer, &id),
+        let call = match service.parse(&request) {
+            Ok(call) => call,
+            Err(error) => return service.fault(&error, &id),
+        };
+        let fault = self.faults.next(service.name(), &call.operation);
+        let mut response = match self.answer(service, &caller, &call, fault) {
+            Ok(answer) => service.success(&call.operation, &answer, &id),
             Err(error) => service.fault(&error, &id),
+        };
+        if let Some(Fault::Delay(time)) = fault {
+            response.extensions_mut().insert(Delay(time));
         }
+        response
     }
 
     /// Makes calls go wrong as `plan` says, from now on; `None` ends that. For tests of failure paths.
@@ -49,21 +59,20 @@ impl Local {
         &self,
         service: Service,
         caller: &Caller,
-        request: &Request<Bytes>,
-    ) -> Result<(String, Value), ServiceError> {
-        let call = service.parse(request)?;
+        call: &Call,
+        fault: Option<Fault>,
+    ) -> Result<Value, ServiceError> {
         let work = || self.perform(service, caller, &call.operation, &call.request);
-        let answer = match self.faults.next(service.name(), &call.operation) {
-            None => work()?,
-            Some(Fault::Throttle) => return Err(faults::throttled(service)),
-            Some(Fault::Fail | Fault::Stop) => return Err(faults::failed(service)),
+        match fault {
+            None | Some(Fault::Delay(_)) => work(),
+            Some(Fault::Throttle) => Err(faults::throttled(service)),
+            Some(Fault::Fail | Fault::Stop) => Err(faults::failed(service)),
             Some(Fault::LoseResponse | Fault::StopAfter) => {
                 // Whether the work succeeded is exactly what the caller shall not learn.
                 let _ = work();
-                return Err(faults::failed(service));
+                Err(faults::failed(service))
             }
-        };
-        Ok((call.operation, answer))
+        }
     }
 
     fn perform(

@@ -5,6 +5,7 @@
 use super::service::Service;
 use super::wire::ServiceError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +16,21 @@ pub enum Fault {
     Fail,
     /// The work is done, but the caller gets a server error.
     LoseResponse,
+    /// It is done, and answered that much later.
+    Delay(Duration),
     /// It is not done, and neither is any later call: the client's process might as well have ended before it.
     Stop,
     /// It is done and its answer lost, and no later call is done: the client's process might as well have ended
     /// right after it.
     StopAfter,
 }
+
+/// In the extensions of a response: how much later it is to be handed on. Whoever called [`Local::handle`] waits, because
+/// that does not know whose time it is.
+///
+/// [`Local::handle`]: super::Local::handle
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delay(pub(crate) Duration);
 
 /// Decides about a call from service (`ec2`, `imagebuilder`, `ssm`, `sts`), operation, and its number counted from 1
 /// since the plan was set. Repetitions by the SDK are calls of their own.

@@ -76,6 +76,7 @@ pub mod compute;
 mod credentials;
 mod dispatch;
 mod ec2;
+mod fault_rule;
 mod faults;
 mod imagebuilder;
 mod input;
@@ -97,6 +98,8 @@ mod tests;
 
 pub use builds::{Builds, Failure, Script, Scripts, Wait};
 pub use credentials::credentials;
+pub use fault_rule::{FaultRule, FaultRuleError};
+pub(crate) use faults::Delay;
 pub use faults::{Fault, FaultPlan};
 pub use serve::serve;
 pub use service::operations;

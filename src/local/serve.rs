@@ -1,6 +1,6 @@
 //! The same service on a TCP port, for the AWS CLI and other tools.
 
-use super::{Local, LocalError};
+use super::{Delay, Local, LocalError};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -98,7 +98,12 @@ async fn answer(local: Arc<Local>, request: Request<Incoming>) -> Response<Full<
     };
     let request = Request::from_parts(head, body);
     match tokio::task::spawn_blocking(move || local.handle(request)).await {
-        Ok(response) => response.map(Full::new),
+        Ok(response) => {
+            if let Some(Delay(time)) = response.extensions().get() {
+                tokio::time::sleep(*time).await;
+            }
+            response.map(Full::new)
+        }
         Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("the operation was cut short: {error}")),
     }
 }

@@ -113,3 +113,17 @@ fn the_aws_cli_lists_gets_describes_queries_and_pages() {
     let said = cli.complains(&["ssm", "get-parameter", "--name", "/cli/4"]);
     assert!(said.contains("ParameterNotFound"), "{said}");
 }
+
+#[test]
+fn faults_that_were_asked_for_are_what_a_client_sees() {
+    let env = Env::new();
+    env.write("amiforge.yaml", "project: acme\nenvironments:\n  local: {}\nchannels:\n  candidate: {}\n");
+    env.expect(2, &["local", "serve", "--fault", "ssm:PutParameters:fail"]);
+    let faults = ["--fault", "ssm:PutParameter:lose-response@1", "--fault", "ec2:*:throttle"];
+    let cli = Cli { served: Served::with(&env, &faults), key: ACCOUNT.to_owned() };
+    let put = ["ssm", "put-parameter", "--name", "/cli/lost", "--type", "String", "--value", "1"];
+    assert!(cli.complains(&put).contains("InternalServerError"));
+    // The answer was lost, not the work.
+    assert!(cli.complains(&put).contains("ParameterAlreadyExists"));
+    assert!(cli.complains(&["ec2", "describe-images", "--owners", "self"]).contains("RequestLimitExceeded"));
+}

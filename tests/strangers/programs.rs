@@ -13,7 +13,12 @@ pub struct Served {
 
 impl Served {
     pub fn start(env: &Env) -> Self {
-        let mut command = env.command(&["local", "serve"]);
+        Self::with(env, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn with(env: &Env, more: &[&str]) -> Self {
+        let mut command = env.command(&[&["local", "serve"], more].concat());
         // Its standard error is the progress of builds.
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
         let lines = BufReader::new(child.stdout.take().expect("stdout"));

@@ -47,3 +47,18 @@ fn after_a_stop_nothing_happens_any_more() {
         assert_eq!(value(&bench).as_deref(), expected);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_answer_comes_later_and_the_call_is_done() {
+    let bench = Bench::scripted(
+        crate::clock::Clock::with_tokio(time::macros::datetime!(2026-03-01 12:00 UTC)),
+        crate::local::Builds::Real,
+    );
+    let cloud = crate::aws::testing::on(&bench.local);
+    once(&bench, Fault::Delay(std::time::Duration::from_secs(5)));
+    let began = tokio::time::Instant::now();
+    let put = cloud.ssm(cloud.home()).put_parameter().name("a").value("1").overwrite(true);
+    put.r#type(aws_sdk_ssm::types::ParameterType::String).send().await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 5);
+    assert_eq!(value(&bench).unwrap(), "1");
+}
