@@ -13,16 +13,16 @@ use crate::local::{Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Fault, Local};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(super) const PARENT: &str = "ami-00000000000000001";
+pub(in crate::plan) const PARENT: &str = "ami-00000000000000001";
 
-pub(super) struct House {
-    pub(super) local: Arc<Local>,
-    pub(super) cloud: Cloud,
+pub(in crate::plan) struct House {
+    pub(in crate::plan) local: Arc<Local>,
+    pub(in crate::plan) cloud: Cloud,
     _folder: tempfile::TempDir,
 }
 
 impl House {
-    pub(super) fn new() -> Self {
+    pub(in crate::plan) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC));
         let local = Local::open(Config {
@@ -70,11 +70,11 @@ impl House {
         done.unwrap();
     }
 
-    pub(super) async fn plan(&self, desired: &Desired) -> Result<Plan, PlanError> {
+    pub(in crate::plan) async fn plan(&self, desired: &Desired) -> Result<Plan, PlanError> {
         Ok(diff(desired, &observe(&self.cloud, desired).await?))
     }
 
-    pub(super) async fn publish(&self, desired: &Desired) -> Result<Published, PlanError> {
+    pub(in crate::plan) async fn publish(&self, desired: &Desired) -> Result<Published, PlanError> {
         publish(&self.cloud, &self.plan(desired).await?, &Events::none()).await
     }
 
@@ -88,14 +88,14 @@ impl House {
     }
 }
 
-pub(super) fn document(text: &str) -> String {
+pub(in crate::plan) fn document(text: &str) -> String {
     format!(
         "name: x\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Say\n        action: ExecuteBash\n        \
          inputs:\n          commands:\n            - echo {text}\n"
     )
 }
 
-pub(super) fn two(first: &str) -> Desired {
+pub(in crate::plan) fn two(first: &str) -> Desired {
     of(&[("first", &document(first)), ("second", &document("two"))], PARENT)
 }
 
