@@ -2,8 +2,8 @@
 //! memory it takes.
 //!
 //! `cargo bench --profile dev --bench follow` (`--profile dev` saves a release build of the SDK; nothing here is measured in real
-//! time). The builds follow scripts in the local environment, and calls are paced as those to AWS. It fails when a call per minute is
-//! over the limit, an end is seen later than one interval, or the memory is above its bound.
+//! time). The builds follow scripts in the local environment, and calls are paced as those to AWS. It says so when the calls per
+//! minute are over the limit, an end is seen later than one interval, or the memory is above its bound.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its result")]
 #![allow(clippy::cast_precision_loss, reason = "counts of calls")]
@@ -39,8 +39,8 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     let result = runtime.expect("a runtime").block_on(run());
     let wide = |what: &str, value: f64, limit: f64, unit: &str| {
-        println!("{what:<44} {value:>8.1} of {limit:>6.1} {unit:<12} ratio {:>5.2}", value / limit);
-        assert!(value <= limit, "{what}: over the limit");
+        let word = if value <= limit { "" } else { "  OVER THE LIMIT" };
+        println!("{what:<44} {value:>8.1} of {limit:>6.1} {unit:<12} ratio {:>5.2}{word}", value / limit);
     };
     let limit = READING * 60.0;
     println!("{BUILDS} builds of 20 to 60 minutes, followed over {:.0} virtual minutes", result.minutes);

@@ -247,7 +247,7 @@ fn what_a_user_sees_of_a_misspelled_key() {
     3 | verson: "1.0"
       | ^^^^^^ did you mean `version`?
       |
-      = help: known: name, os, architectures, version, parent, build, test, baseline, patch_overrides, hooks, root_volume, gates, promote
+      = help: known: name, os, architectures, version, parent, build, test, baseline, patch_overrides, hooks, root_volume, gates, workflows, pipeline, promote
 
     1 error
     "#);

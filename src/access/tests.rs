@@ -109,7 +109,7 @@ fn the_instance_role_writes_logs_and_reads_its_lists_and_no_more() {
     assert_eq!(role.managed_policies, INSTANCE_POLICIES);
     assert_eq!(statement(&role.policy, "OverrideLists").resource, ["arn:aws:s3:::acme-lists/web.yaml"]);
     assert_eq!(statement(&role.policy, "BuildLogs").resource, ["arn:aws:s3:::acme-logs/acme-aws/*"]);
-    site.log_bucket = None;
+    (site.log_bucket, site.document_bucket) = (None, None);
     site.objects.clear();
     assert_eq!(instance(&site).policy.statement, []);
     assert!(!caller(&site, &Verb::ENVIRONMENT).json().contains(":s3:"));

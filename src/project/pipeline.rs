@@ -54,7 +54,7 @@ pub(super) fn read(node: &Node, out: &mut Findings) -> Option<Pipeline> {
     let mut fields = Fields::new(node, "pipeline", true, out)?;
     let expression = fields.text("schedule", out);
     let place = node.entry("schedule").map_or(node.span, |(_, value)| value.span);
-    let timezone = fields.text("timezone", out);
+    let given = fields.text("timezone", out);
     let zone = node.entry("timezone").map_or(node.span, |(_, value)| value.span);
     let start = fields.choice("start", &STARTS, out);
     let disable_after = node.get("disable_after").map(|_| fields.number("disable_after", 5, FAILURES, out));
@@ -66,9 +66,11 @@ pub(super) fn read(node: &Node, out: &mut Findings) -> Option<Pipeline> {
     if let Some(text) = &expression {
         check_schedule(text, place, out);
     }
-    if let Some(text) = &timezone {
+    if let Some(text) = &given {
         check_zone(text, zone, out);
     }
+    // The service's own default, however it is said.
+    let timezone = given.filter(|zone| zone != "UTC");
     let Some(expression) = expression else {
         alone(node, out);
         return Some(Pipeline { schedule: None, enabled });

@@ -211,7 +211,7 @@ fn all_faults_of_all_files_are_reported_together() {
     P005 recipes/web.yaml:2:5 `debian12` is not an operating system amiforge knows [did you mean `debian-12`?]
       help: known: debian-12, debian-13, ubuntu-24.04, amazon-linux-2023, rhel-9, sles-15, windows-server-2022
     P002 recipes/web.yaml:3:1 `parnet` is not a key of this file [did you mean `parent`?]
-      help: known: name, os, architectures, version, parent, build, test, baseline, patch_overrides, hooks, root_volume, gates, promote
+      help: known: name, os, architectures, version, parent, build, test, baseline, patch_overrides, hooks, root_volume, gates, workflows, pipeline, promote
     P007 recipes/web.yaml:6:10 the version 1.10 has to stand in quotes [YAML readers take this for a number]
       help: write `version: "1.10"`
     "#);
@@ -431,7 +431,13 @@ fn a_component_in_no_recipe_is_pointed_out() {
 
 #[test]
 fn every_code_is_explained_and_used_here() {
-    let text = [include_str!("tests.rs"), include_str!("patching_tests.rs"), include_str!("pipeline.rs")].concat();
+    let text = [
+        include_str!("tests.rs"),
+        include_str!("patching_tests.rs"),
+        include_str!("pipeline.rs"),
+        include_str!("workflows.rs"),
+    ]
+    .concat();
     for entry in ENTRIES {
         assert!(text.contains(entry.code), "{} is not tested", entry.code);
     }

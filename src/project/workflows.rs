@@ -193,7 +193,7 @@ fn parameters(recipe: &Recipe, used: &WorkflowUse, document: &workflow::Workflow
         let message = match given {
             None if parameter.default.is_none() => format!("needs the parameter `{}`", parameter.name),
             Some(_) if parameter.typed(&texts).is_none() => {
-                format!("takes a {} for `{}`", parameter.kind, parameter.name)
+                format!("takes another type for `{}`: {}", parameter.name, parameter.kind)
             }
             _ => continue,
         };
@@ -229,5 +229,106 @@ fn recipe_as_a_whole(project: &Project, recipe: &Recipe, found: &mut Vec<Diagnos
             let diagnostic = Diagnostic::error(codes::WORKFLOW, message).at(&recipe.source, first.span, "needs a role");
             found.push(diagnostic.help(format!("set `environments.{name}.infrastructure.execution_role`")));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load_all;
+    use super::*;
+    use std::fs;
+
+    const TEST: &str = "schemaVersion: 1.0\nparameters:\n  - { name: level, type: string }\n  - { name: most, type: integer, default: 3 }\n\
+        steps:\n  - { name: Launch, action: LaunchInstance, inputs: { waitFor: ssmAgent } }\n";
+
+    /// What is wrong with a project of one recipe with these lines: code, message, and the line it stands in.
+    fn faults(recipe: &str, role: bool, test: &str) -> Vec<(&'static str, String, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in [
+            ("recipes/web.yaml", format!("os: debian-12\nparent: {{ ssm: /p }}\ntest: [boots]\n{recipe}\n")),
+            ("workflows/test/scan.yaml", test.to_owned()),
+            (
+                "amiforge.yaml",
+                format!(
+                    "project: acme\nenvironments:\n  aws:\n    home: {{ account: \"111122223333\", region: us-east-1 }}\n{}",
+                    if role { "    infrastructure: { execution_role: ImageBuilder }\n" } else { "" }
+                ),
+            ),
+        ] {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let line = |found: &Diagnostic| {
+            let label = found.primary.as_ref().unwrap();
+            let text = &label.source.text;
+            let start = text[..label.span.start].rfind('\n').map_or(0, |at| at + 1);
+            text[start..].lines().next().unwrap_or_default().trim().to_owned()
+        };
+        let found = load_all(folder.path()).unwrap().found;
+        found.iter().map(|found| (found.code, found.message.clone(), line(found))).collect()
+    }
+
+    #[test]
+    fn workflows_of_the_project_and_of_aws_stand_in_order() {
+        let recipe = "workflows:\n  - aws/build/build-image\n  - test/scan: { parameters: { level: high, most: 4 }, parallel_group: a, \
+            on_failure: continue }\n  - aws/test/test-image\n  - aws/distribution/distribute-image";
+        assert_eq!(faults(recipe, true, TEST), []);
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_where_it_stands() {
+        let build = "  - aws/build/build-image";
+        let scan = "  - test/scan: { parameters: { level: high } }";
+        for (lines, role, message, line) in [
+            (vec![scan], true, "`workflows` has no build workflow", scan),
+            (vec![build, build, scan], true, "an image has one build workflow", build),
+            (vec![build], true, "recipe `web` has tests, and `workflows` no test workflow that would run them", build),
+            (vec![build, scan], false, "environment `aws` names no role for the workflows of recipe `web`", build),
+            (
+                vec![build, "  - test/scam: { parameters: { level: high } }"],
+                true,
+                "there is no workflow `test/scam`",
+                "",
+            ),
+            (vec![build, "  - scan"], true, "`scan` is not a workflow", "  - scan"),
+            (vec![build, "  - test/scan"], true, "the workflow `scan` needs the parameter `level`", "  - test/scan"),
+            (
+                vec![build, "  - test/scan: { parameters: { level: high, mist: 1 } }"],
+                true,
+                "the workflow `scan` has no parameter `mist`",
+                "",
+            ),
+            (
+                vec![build, "  - test/scan: { parameters: { level: high, most: many } }"],
+                true,
+                "the workflow `scan` takes another type for `most`: integer",
+                "",
+            ),
+            (
+                vec!["  - aws/build/build-image: { on_failure: abort }", scan],
+                true,
+                "`on_failure` is for test workflows only",
+                "",
+            ),
+        ] {
+            let found = faults(&format!("workflows:\n{}", lines.join("\n")), role, TEST);
+            let told = found.iter().find(|(code, text, _)| *code == "P028" && text == message);
+            let (_, _, at) = told.unwrap_or_else(|| panic!("{message}: {found:?}"));
+            assert!(line.is_empty() || at == line.trim(), "{message}: {at}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_checked_as_the_service_checks_it_at_the_step_it_is_about() {
+        let recipe = "workflows:\n  - aws/build/build-image\n  - aws/test/test-image";
+        let text = "schemaVersion: 1.0\nsteps:\n  - name: Launch\n    action: LaunchInstance\n    inputs: { waitFor: ssmAgent }\n  - name: Apply\n    \
+            action: DistributeImage\n    inputs: {}\n";
+        let found = faults(recipe, true, text);
+        assert!(found.iter().all(|(code, ..)| *code == "P028") && !found.is_empty(), "{found:?}");
+        assert!(
+            found.iter().any(|(_, message, line)| message.contains("DistributeImage") && line == "- name: Apply"),
+            "{found:?}"
+        );
     }
 }

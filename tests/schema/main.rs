@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end where something is missing")]
 
+mod by_hand;
 mod component;
 mod mutate;
 mod project;

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-static RECIPE: LazyLock<Schema> = LazyLock::new(|| Schema::new(&project::schema::recipe()));
-static PROJECT: LazyLock<Schema> = LazyLock::new(|| Schema::new(&project::schema::project()));
+pub static RECIPE: LazyLock<Schema> = LazyLock::new(|| Schema::new(&project::schema::recipe()));
+pub static PROJECT: LazyLock<Schema> = LazyLock::new(|| Schema::new(&project::schema::project()));
 
 /// What a schema cannot see because it needs other files or another place, by words of the message.
 const BEYOND: &[&str] = &[
@@ -29,6 +29,11 @@ const BEYOND: &[&str] = &[
     "would start from itself",
     "is not built for ",
     "the project has no channel `",
+    "has no build workflow",
+    "an image has one ",
+    "is for test workflows only",
+    "no test workflow that would run them",
+    "there is no workflow `",
     "is the home Region",
     "is not one of the Regions that get a copy",
 ];
@@ -46,10 +51,10 @@ const STOP_APP: &str = "schemaVersion: 1.0\nparameters: [{ Seconds: { type: stri
 const LIST: &str = "patches:\n  - id: 'openssl.*'\n";
 
 /// A folder with a project of one recipe, written anew for each question.
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("recipes")).unwrap();
         fs::write(folder.path().join("amiforge.yaml"), "project: acme\n").unwrap();
@@ -71,7 +76,14 @@ impl Folder {
 }
 
 /// What reader and schema say differently about a file.
-fn disagreement(folder: &Folder, schema: &Schema, file: &str, what: &str, text: &str, seen: &Value) -> Option<String> {
+pub fn disagreement(
+    folder: &Folder,
+    schema: &Schema,
+    file: &str,
+    what: &str,
+    text: &str,
+    seen: &Value,
+) -> Option<String> {
     let found = folder.faults(file, text);
     let refusals: Vec<String> = found
         .iter()
@@ -110,6 +122,14 @@ fn full_recipe() -> Value {
             "tests": "required",
             "age": { "max": "2w" },
         },
+        "workflows": [
+            "aws/build/build-image",
+            {
+                "aws/test/test-image": {
+                    "parameters": { "level": ["high"], "most": 3 }, "parallel_group": "a", "on_failure": "continue",
+                },
+            },
+        ],
         "pipeline": {
             "schedule": "cron(0 4 ? * TUE *)", "timezone": "Europe/Berlin", "start": "always", "disable_after": 3,
             "enabled": false,
@@ -258,257 +278,6 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
     }
 }
 
-fn recipe(lines: &str) -> String {
-    format!("os: debian-12\nparent: {{ ssm: /p }}\ntest: [boots]\n{lines}")
-}
-
-#[test]
-fn both_agree_on_recipes_by_hand() {
-    let many = |count: usize| {
-        let names: Vec<String> = (0..count).map(|number| format!("component-{number}")).collect();
-        format!("build: [{}]\n", names.join(", "))
-    };
-    let long = |length: usize| format!("build: [{{ patch-linux: {{ scope: {} }} }}]\n", "x".repeat(length));
-    let mut files = vec![];
-    for (good, lines) in [
-        (true, String::new()),
-        (true, many(19)),
-        (false, many(21)),
-        (true, long(1_024)),
-        (false, long(1_025)),
-        (false, "build: [{ patch-linux: { scope: '' } }]".into()),
-        (true, "build: [{ patch-linux: { scope: 12, other: true } }]".into()),
-        (false, "build: [{ patch-linux: { scope: [] } }]".into()),
-        (false, "build: [{ patch-linux: }, { patch-linux: }]".into()),
-        (false, "build: [{ a-b: {}, c-d: {} }]".into()),
-        (false, "build: [12]".into()),
-        (false, "build: boots".into()),
-        (true, "version: '1.0'".into()),
-        (true, "version: '1073741823.1073741823'".into()),
-        (false, "version: '1073741824.0'".into()),
-        (false, "version: 1.0".into()),
-        (false, "version: '1'".into()),
-        (false, "version: '01.0'".into()),
-        (false, "version: '1.0.0'".into()),
-        (false, "version: 'x.y'".into()),
-        (true, "architectures: [arm64]".into()),
-        (false, "architectures: [arm64, arm64]".into()),
-        (false, "architectures: [amd64]".into()),
-        (false, "architectures: []".into()),
-        (true, "root_volume:".into()),
-        (true, "root_volume: { size_gib: 16000 }".into()),
-        (false, "root_volume: { size_gib: 16001 }".into()),
-        (false, "root_volume: { size_gib: 0 }".into()),
-        (false, "root_volume: { size_gib: '8' }".into()),
-        (false, "root_volume: { type: st1 }".into()),
-        (false, "gates:".into()),
-        (false, "gates: {}".into()),
-        (true, "gates: { patches: }".into()),
-        (true, "gates: { patches: {} }".into()),
-        (false, "gates: { age: }".into()),
-        (false, "gates: { age: {} }".into()),
-        (true, "gates: { image: { imds_v2: false } }".into()),
-        (false, "gates: { image: { imds_v2: false, encrypted: false } }".into()),
-        (false, "gates: { tests: optional }".into()),
-        (false, "gates: { waivers: [] }".into()),
-        (true, "hooks:".into()),
-        (true, "hooks: {}".into()),
-        (true, "build: [patch-linux]\nhooks: { before_patch: /a b }".into()),
-        (false, "build: [patch-linux]\nhooks: { before_patch: / }".into()),
-        (false, "build: [patch-linux]\nhooks: { before_patch: \"/a\\nb\" }".into()),
-        (false, "build: [patch-linux]\nhooks: { before_patch: [/a] }".into()),
-        (false, "build: [patch-linux]\nhooks: { before_patch: { a-b: {}, c-d: {} } }".into()),
-        (false, format!("build: [patch-linux]\nhooks: {{ after_patch: /{} }}", "x".repeat(1_024))),
-        (true, "build: [patch-linux]\npatch_overrides: overrides/cve-2026-1234.yaml".into()),
-        (false, "build: [patch-linux]\npatch_overrides: ../x.yaml".into()),
-        (false, "build: [patch-linux]\npatch_overrides: overrides/./cve-2026-1234.yaml".into()),
-        (false, "build: [patch-linux]\npatch_overrides: /etc/x".into()),
-        (false, "build: [patch-linux]\npatch_overrides: https://host/list".into()),
-        (false, "build: [patch-linux]\npatch_overrides: { url: http://host/list, sha256: x }".into()),
-        (false, "build: [patch-linux]\npatch_overrides: { s3: s3://bucket, owner: '111122223333' }".into()),
-        (false, "build: [patch-linux]\npatch_overrides: { s3: s3://bucket/key, owner: 111122223333 }".into()),
-        (false, "patch_overrides:".into()),
-        (false, "waivers: x".into()),
-        (true, "promote:".into()),
-        (true, "pipeline:".into()),
-        (true, "pipeline: { enabled: false }".into()),
-        (true, "pipeline: { schedule: rate(7 days) }".into()),
-        (true, "pipeline: { schedule: cron(0 4 ? * MON-FRI *), timezone: Etc/GMT+5 }".into()),
-        (false, "pipeline: { schedule: cron(0 4 * * * *) }".into()),
-        (false, "pipeline: { schedule: daily }".into()),
-        (false, "pipeline: { timezone: UTC }".into()),
-        (false, "pipeline: { start: always }".into()),
-        (false, "pipeline: { schedule: rate(7 days), timezone: +2 }".into()),
-        (false, "pipeline: { schedule: rate(7 days), disable_after: 11 }".into()),
-        (false, "pipeline: { schedule: rate(7 days), start: sometimes }".into()),
-        (false, "promote: { parameter: 12 }".into()),
-    ] {
-        files.push((good, recipe(&lines)));
-    }
-    for (good, duration) in [
-        (true, "24h"),
-        (true, "1w2d3h4m5s"),
-        (true, "0d5h"),
-        (true, "010m"),
-        (false, "0h"),
-        (false, "24"),
-        (false, "h"),
-        (false, "1h1h"),
-        (false, "1m1h"),
-        (false, "1.5h"),
-        (false, "'24 h'"),
-        (false, "''"),
-        (false, "1y"),
-        (false, "~"),
-    ] {
-        files.push((good, recipe(&format!("gates: {{ age: {{ max: {duration} }} }}"))));
-    }
-    for (good, parent) in [
-        (true, "{ ssm: /p }"),
-        (false, "{ ssm: p }"),
-        (true, "{ ami: ami-12345678 }"),
-        (true, "{ ami: ami-0123456789ABCDEF0 }"),
-        (false, "{ ami: ami-123456789 }"),
-        (false, "{ ami: i-12345678 }"),
-        (true, "{ name: 'debian-12-*', owner: '136693071363' }"),
-        (true, "{ name: 'debian-12-*', owner: self }"),
-        (false, "{ name: 'debian-12-*' }"),
-        (false, "{ name: '', owner: self }"),
-        (false, "{ name: 'debian-12-*', owner: everybody }"),
-        (false, "{ name: 'debian-12-*', owner: 136693071363 }"),
-        (false, "{ ssm: /p, owner: self }"),
-        (false, "{ ssm: /p, channel: candidate }"),
-        (false, "{ recipe: other, ssm: /p }"),
-        (true, "{ image: 'arn:aws:imagebuilder:us-east-1:aws:image/x/1.0.0' }"),
-        (false, "{ image: 'arn:aws:imagebuilder:us-east-1:aws:component/x/1.0.0' }"),
-        (false, "{ ssm: /p, ami: ami-12345678 }"),
-        (false, "{}"),
-        (false, ""),
-        (false, "{ local: { bootstrap: bookworm } }"),
-        (true, "{ ssm: /p, local: { bootstrap: bookworm } }"),
-        (false, "{ ssm: /p, local: { bootstrap: trixie } }"),
-        (false, "{ ssm: /p, local: { bootstrap: bookworm, packages: ['-y'] } }"),
-        (false, "{ ssm: /p, local: { bootstrap: bookworm, packages: [x] } }"),
-        (true, "{ ssm: /p, local: { directory: d } }"),
-        (true, "{ ssm: /p, local: { directory: d, packages: [] } }"),
-        (false, "{ ssm: /p, local: { directory: d, packages: [curl] } }"),
-        (false, "{ ssm: /p, local: { directory: d, bootstrap: bookworm, packages: [curl] } }"),
-        (true, "{ ssm: /p, local: { oci: 'amazonlinux:2023' } }"),
-        (false, "{ ssm: /p, local: { oci: --help } }"),
-        (false, "{ ssm: /p, local: { oci: 'a:1', tar: x.tar } }"),
-        (false, "{ ssm: /p, local: { oci: 'a:1', packages: [curl] } }"),
-        (true, "{ ssm: /p, local: { image: 'saved.tar#app:1' } }"),
-        (true, "{ ssm: /p, local: { tar: r.tar.gz } }"),
-        (false, "{ ssm: /p, local: { tar: r.tar.gz, mirror: 'http://m/debian' } }"),
-        (true, "{ ssm: /p, local: { bootstrap: bookworm, mirror: 'http://m/debian' } }"),
-        (false, "{ ssm: /p, local: { bootstrap: bookworm, mirror: 'm/debian' } }"),
-        (false, "{ ssm: /p, local: {} }"),
-        (false, "{ ssm: /p, local: }"),
-    ] {
-        files.push((good, format!("os: debian-12\nparent: {parent}\ntest: [boots]\n")));
-    }
-    for (good, text) in [
-        (false, "os: debian-12\nparent: { ssm: /p }\n"),
-        (false, "os: debian-12\nparent: { ssm: /p }\ntest: []\n"),
-        (true, "os: debian-12\nparent: { ssm: /p }\ntest: []\ngates: { age: { max: 1d } }\n"),
-        (false, "os: debian-12\nparent: { ssm: /p }\ngates: { tests: required }\n"),
-        (false, "os: Debian-12\nparent: { ssm: /p }\ntest: [boots]\n"),
-        (false, "parent: { ssm: /p }\ntest: [boots]\n"),
-        (false, "os: debian-12\ntest: [boots]\n"),
-        (false, "os: debian-12\nparent: { ami: ami-12345678 }\narchitectures: [x86_64, arm64]\ntest: [boots]\n"),
-        (false, "os: windows-server-2022\nparent: { ssm: /p }\narchitectures: [arm64]\ntest: [boots]\n"),
-        (false, "os: rhel-9\nparent: { ssm: /p, local: { bootstrap: bookworm } }\ntest: [boots]\n"),
-        (true, "os: rhel-9\nparent: { ssm: /p, local: { directory: d } }\ntest: [boots]\n"),
-        (true, "os: ubuntu-24.04\nparent: { ssm: /p, local: { bootstrap: noble } }\ntest: [boots]\n"),
-        (false, "name: Web\nos: debian-12\nparent: { ssm: /p }\ntest: [boots]\n"),
-        (false, "- os\n"),
-        (false, "text\n"),
-    ] {
-        files.push((good, text.to_owned()));
-    }
-    by_hand("recipes/web.yaml", &RECIPE, &files);
-}
-
-#[test]
-fn both_agree_on_project_files_by_hand() {
-    let home = "home: { account: '111122223333', region: us-east-1 }";
-    let tag = |key: usize, value: usize| format!("tags: {{ {}: {} }}", "k".repeat(key), "v".repeat(value));
-    let mut files = vec![];
-    for (good, lines) in [
-        (true, String::new()),
-        (true, "environments:".into()),
-        (true, "environments: { local: }".into()),
-        (true, format!("environments: {{ prod: {{ {home} }} }}")),
-        (false, "environments: { prod: }".into()),
-        (false, "environments: { prod: {} }".into()),
-        (false, format!("environments: {{ Prod: {{ {home} }} }}")),
-        (false, "environments: { prod: { home: { account: 111122223333, region: us-east-1 } } }".into()),
-        (false, "environments: { prod: { home: { account: '11112222333', region: us-east-1 } } }".into()),
-        (false, "environments: { prod: { home: { account: '111122223333', region: us-east } } }".into()),
-        (false, "environments: { prod: { home: { account: '111122223333', region: US-east-1 } } }".into()),
-        (true, "environments: { prod: { home: { account: '111122223333', region: us-gov-west-1 } } }".into()),
-        (true, format!("environments: {{ prod: {{ {home}, infrastructure: }} }}")),
-        (false, format!("environments: {{ prod: {{ {home}, infrastructure: {{ subnet: subnet-1 }} }} }}")),
-        (false, format!("environments: {{ prod: {{ {home}, infrastructure: {{ security_groups: [sg-1] }} }} }}")),
-        (true, format!("environments: {{ prod: {{ {home}, infrastructure: {{ security_groups: [] }} }} }}")),
-        (false, format!("environments: {{ prod: {{ {home}, targets: [] }} }}")),
-        (
-            false,
-            format!("environments: {{ prod: {{ {home}, targets: [{{ account: '111122223333', regions: [] }}] }} }}"),
-        ),
-        (true, "channels: { one: }".into()),
-        (false, "channels:".into()),
-        (false, "channels: {}".into()),
-        (false, "channels: { One: }".into()),
-        (false, "channels: { one: { soak: 1h } }".into()),
-        (true, "channels: { one: , two: { after: one, soak: 1h, approval: none } }".into()),
-        (false, "channels: { one: { approval: yes } }".into()),
-        (true, "tags:".into()),
-        (true, tag(128, 256)),
-        (false, tag(129, 1)),
-        (false, tag(1, 257)),
-        (false, "tags: { 'aws:x': y }".into()),
-        (false, "tags: { 'amiforge:x': y }".into()),
-        (false, "tags: { '': y }".into()),
-        (false, "tags: { x: 12 }".into()),
-        (true, "tags: { x: '12' }".into()),
-        (false, "chanels: {}".into()),
-    ] {
-        files.push((good, format!("project: acme\n{lines}\n")));
-    }
-    for (good, name) in [
-        (true, "a2"),
-        (false, "a"),
-        (false, "Acme"),
-        (false, "a.b"),
-        (false, "-ab"),
-        (false, "ab-"),
-        (false, "12"),
-        (true, "'12'"),
-        (false, "~"),
-        (false, "[a]"),
-    ] {
-        files.push((good, format!("project: {name}\n")));
-    }
-    files.push((true, format!("project: {}\n", "a".repeat(50))));
-    files.push((false, format!("project: {}\n", "a".repeat(51))));
-    files.push((false, "channels: { one: }\n".to_owned()));
-    by_hand("amiforge.yaml", &PROJECT, &files);
-}
-
-fn by_hand(file: &str, schema: &Schema, files: &[(bool, String)]) {
-    let folder = Folder::new();
-    let mut disagreements = vec![];
-    for (good, text) in files {
-        let seen = as_editor(text).unwrap();
-        disagreements.extend(disagreement(&folder, schema, file, "by hand", text, &seen));
-        if schema.accepts(&seen) != *good {
-            disagreements.push(format!("expected {good}\n{}\n{text}", schema.refusals(&seen)));
-        }
-    }
-    report(&disagreements);
-}
-
 /// A default that is written out changes nothing.
 #[test]
 fn defaults_are_those_of_the_reader() {
@@ -518,8 +287,14 @@ fn defaults_are_those_of_the_reader() {
         let project = project::load(Path::new(folder.0.path())).unwrap();
         let recipe = &project.recipes["web"];
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?}",
-            recipe.architectures, recipe.version, recipe.baseline, recipe.root_volume, recipe.gates, recipe.promote
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            recipe.architectures,
+            recipe.version,
+            recipe.baseline,
+            recipe.root_volume,
+            recipe.gates,
+            recipe.pipeline,
+            recipe.promote
         )
     };
     let schema = project::schema::recipe();
@@ -527,6 +302,7 @@ fn defaults_are_those_of_the_reader() {
     let bare = json!({
         "os": "debian-12", "parent": { "ssm": "/p" }, "test": ["boots"],
         "gates": { "patches": {}, "vulnerabilities": {}, "image": {}, "age": { "max": "1d" } },
+        "pipeline": { "schedule": "rate(7 days)" },
     });
     let usual = load(&bare);
     for path in keys(&schema, "") {

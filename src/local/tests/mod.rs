@@ -3,6 +3,7 @@
 mod baselines;
 mod concurrency;
 mod faults;
+mod followed;
 mod imagebuilder;
 mod images;
 mod parameters;

@@ -112,9 +112,21 @@ fn workflows() -> Value {
     let settings = mapping(
         &[],
         [
-            ("parameters", json!({ "type": ["object", "null"], "additionalProperties": { "anyOf": [value, list] } })),
+            (
+                "parameters",
+                described(
+                    "Parameters of the workflow: single values, or lists of them.",
+                    json!({ "type": ["object", "null"], "additionalProperties": { "anyOf": [value, list] } }),
+                ),
+            ),
             ("parallel_group", described("Test workflows that run at the same time.", matching(GROUP))),
-            ("on_failure", default(ON_FAILURE[0], json!({ "enum": ON_FAILURE }))),
+            (
+                "on_failure",
+                described(
+                    "Whether an image may become available though this test workflow failed.",
+                    default(ON_FAILURE[0], json!({ "enum": ON_FAILURE })),
+                ),
+            ),
         ],
     );
     let one = json!({
