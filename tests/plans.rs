@@ -32,7 +32,7 @@ fn changes(plan: &Value) -> Vec<String> {
     let word = |change: &Value, key: &str| change[key].as_str().unwrap_or_default().to_owned();
     plan["changes"]
         .as_array()
-        .unwrap()
+        .expect("a list of changes")
         .iter()
         .map(|change| format!("{} {}", word(change, "action"), word(change, "kind")))
         .collect()

@@ -1,8 +1,8 @@
 //! Who may do what: the IAM policies that the verbs need, made from one table of the calls they make. Pure.
 //!
-//! [`table`] says which operation of which service each verb calls and on what; a test holds it against the code and
-//! another against what the verbs really call. [`policy`] narrows that to the project, the account and the Region of an
-//! environment. [`roles`] has the roles that are not the caller's: of the instances, of the targets, and of Image Builder.
+//! `table` says which operation of which service each verb calls and on what; a test holds it against the code and
+//! another against what the verbs really call. `policy` narrows that to the project, the account and the Region of an
+//! environment. `roles` has the roles that are not the caller's: of the instances, of the targets, and of Image Builder.
 //!
 //! Two kinds of facts are used. What reference/image-builder.md section 18 says is taken as it is. Which resources and
 //! condition keys an action knows (the service authorization reference) stands there only in part; the rest is general

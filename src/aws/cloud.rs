@@ -347,10 +347,10 @@ pub(crate) mod testing {
     }
 
     /// The same with the settings of an environment on AWS.
-    pub(crate) fn configured(handler: Handler, clock: Clock, config: EnvironmentConfig) -> Cloud {
+    pub(crate) fn configured(handler: Handler, clock: Clock, config: &EnvironmentConfig) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };
         let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
-        Cloud::assemble("aws", &config, Path::new("/nowhere"), home, vec![], clock, identities, None, None)
+        Cloud::assemble("aws", config, Path::new("/nowhere"), home, vec![], clock, identities, None, None)
     }
 
     /// The same with targets in any account and Region.

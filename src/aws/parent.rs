@@ -102,7 +102,7 @@ impl Cloud {
             .ok_or_else(|| unusable(rendered, "the image has no AMI in the home Region"))
     }
 
-    /// The newest of the owner's AMIs that can be used and whose name fits. Deprecated ones are no parents: DescribeImages
+    /// The newest of the owner's AMIs that can be used and whose name fits. Deprecated ones are no parents: `DescribeImages`
     /// leaves them out unless it is asked for them.
     async fn newest(&self, rendered: &RenderedRecipe, pattern: &str, owner: &str) -> Result<String, AwsError> {
         let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();

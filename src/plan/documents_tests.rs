@@ -49,7 +49,7 @@ fn cloud(bucket: Option<&str>, there: bool) -> (Seen, Cloud) {
         answer.status(status).header("x-amzn-errortype", code).body(Bytes::from_static(text.as_bytes())).unwrap()
     };
     let clock = Clock::fixed(time::macros::datetime!(2026-01-02 03:04:05 UTC));
-    (seen, testing::configured(Arc::new(handler), clock, config(bucket)))
+    (seen, testing::configured(Arc::new(handler), clock, &config(bucket)))
 }
 
 fn plan(length: usize) -> Plan {

@@ -67,6 +67,7 @@ impl Default for LintConfig {
 
 /// Where work runs.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a project has a handful of them, and every room reads them")]
 pub enum EnvironmentConfig {
     /// This machine.
     Local(LocalConfig),

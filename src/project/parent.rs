@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// The keys of which one says what to start from.
 pub(super) const REFERENCES: [&str; 5] = ["ssm", "ami", "image", "name", "recipe"];
-/// Who may own a parent that is found by its name, beside an account: owner aliases of DescribeImages.
+/// Who may own a parent that is found by its name, beside an account: owner aliases of `DescribeImages`.
 pub(super) const OWNERS: [&str; 3] = ["self", "amazon", "aws-marketplace"];
 /// Most characters of an AMI's name, which a pattern cannot exceed either (image-builder.md 9.1).
 pub(super) const LONGEST_PATTERN: usize = 128;

@@ -135,7 +135,7 @@ pub fn after(recipe: &Recipe) -> Option<String> {
     }
 }
 
-/// The worst of exit codes: see [`WORST_FIRST`].
+/// The worst of exit codes: see `WORST_FIRST`.
 #[must_use]
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
     let rank = |code: u8| match code {

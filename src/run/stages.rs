@@ -139,12 +139,11 @@ impl Work<'_> {
     /// Makes or finds the parent image.
     pub async fn parent(&self, rendered: &RenderedRecipe, events: &Events) -> Result<String, RunError> {
         events.started(Stage::Parent, format!("parent image of {}", self.recipe.name));
-        let parent = match failing(events, Stage::Parent, self.image_of_recipe(rendered).await)? {
-            Some(ami) => ami,
-            None => {
-                let parent = self.cloud.prepare_parent(rendered, self.recipe.parent.local.as_ref(), events).await;
-                failing(events, Stage::Parent, parent)?
-            }
+        let parent = if let Some(ami) = failing(events, Stage::Parent, self.image_of_recipe(rendered).await)? {
+            ami
+        } else {
+            let parent = self.cloud.prepare_parent(rendered, self.recipe.parent.local.as_ref(), events).await;
+            failing(events, Stage::Parent, parent)?
         };
         events.finished(Stage::Parent, Ending::Done, format!("parent image {parent}"));
         Ok(parent)

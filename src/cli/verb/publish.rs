@@ -26,7 +26,7 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> Result<Exit, F
     let published = if !project.recipes.contains_key(&args.what) && path.is_file() {
         saved(session, &project, path, args).await?
     } else {
-        vec![recipe(session, &project, args).await?]
+        vec![Box::pin(recipe(session, &project, args)).await?]
     };
     for one in &published {
         print(&crate::report::published(one))?;
