@@ -117,6 +117,10 @@ fn project() -> Env {
         parent.root.display()
     );
     env.write("recipes/web.yaml", &recipe);
+    env.write(
+        "recipes/app.yaml",
+        "os: debian-12\nparent: { recipe: web }\nbuild: [motd]\ntest: [boots]\ngates:\n  tests: required\n",
+    );
     env.write("components/motd.yaml", include_str!("strangers/motd.yaml"));
     env
 }
@@ -142,10 +146,12 @@ fn calls(env: &Env, arguments: &[&str]) -> (BTreeSet<String>, String) {
 #[test]
 fn verbs_call_nothing_that_their_policy_does_not_allow() {
     let env = project();
-    let verbs: [(Verb, &[&str]); 11] = [
+    let verbs: [(Verb, &[&str]); 13] = [
         (Verb::Plan, &["plan", "web"]),
         (Verb::Publish, &["publish", "web"]),
         (Verb::Build, &["build", "web"]),
+        (Verb::Plan, &["plan", "app"]),
+        (Verb::Publish, &["publish", "app"]),
         (Verb::Validate, &["validate", "web"]),
         (Verb::Promote, &["promote", "web"]),
         (Verb::Resolve, &["resolve", "web", "--channel", "candidate"]),

@@ -151,7 +151,7 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
             let objects = |bucket: &String| format!("arn:{p}:s3:::{bucket}/amiforge/{project}/*");
             site.document_bucket.iter().map(objects).collect()
         }
-        On::WorkflowRole => site.execution_role.iter().map(|role| super::scope::role_arn(place, role)).collect(),
+        On::WorkflowRole => site.execution_role.iter().map(|role| place.role_arn(role)).collect(),
         On::LogBucket => site.log_bucket.iter().map(|bucket| format!("arn:{p}:s3:::{bucket}")).collect(),
         On::LogObjects => site.log_objects().into_iter().collect(),
         On::LogGroups => {

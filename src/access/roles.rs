@@ -3,7 +3,7 @@
 
 use super::document::{Policy, Statement};
 use super::policy::{ec2_principal, in_targets};
-use super::scope::{Site, role_arn};
+use super::scope::Site;
 use super::table::Verb;
 use crate::project::Location;
 use serde::Serialize;
@@ -91,7 +91,7 @@ pub fn target(site: &Site, verbs: &[Verb], arn: &str, places: &[Location]) -> Ro
 /// The role that custom workflows run with.
 #[must_use]
 pub fn execution(site: &Site) -> Role {
-    let passed = role_arn(&site.home, &site.instance_role);
+    let passed = site.home.role_arn(&site.instance_role);
     let condition = json!({ "StringEquals": { "iam:PassedToService": ec2_principal(site) } });
     let pass = Statement::allow("InstanceRole", vec!["iam:PassRole".to_owned()], vec![passed]).when(Some(condition));
     Role {

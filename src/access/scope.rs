@@ -78,7 +78,7 @@ impl Site {
     /// The ARN partition of the environment.
     #[must_use]
     pub fn partition(&self) -> &'static str {
-        partition(&self.home.region)
+        self.home.partition()
     }
 
     /// Targets that the home credentials reach by themselves.
@@ -95,7 +95,7 @@ impl Site {
         let mut roles: BTreeMap<String, Vec<Location>> = BTreeMap::new();
         for Target { location, role } in self.targets.iter().filter(|target| !near.contains(&target.location)) {
             if let Some(role) = role {
-                roles.entry(role_arn(location, role)).or_default().push(location.clone());
+                roles.entry(location.role_arn(role)).or_default().push(location.clone());
             }
         }
         roles
@@ -110,27 +110,8 @@ impl Site {
     /// The roles that are assumed from home, as ARNs: those of targets, and the home role's own.
     pub(super) fn assumed(&self) -> Vec<String> {
         let mut arns: BTreeSet<String> = BTreeSet::new();
-        arns.extend(self.home_role.as_deref().map(|role| role_arn(&self.home, role)));
+        arns.extend(self.home_role.as_deref().map(|role| self.home.role_arn(role)));
         arns.extend(self.target_roles().into_keys());
         arns.into_iter().collect()
-    }
-}
-
-/// A role by name becomes its ARN; an ARN is taken as it is.
-pub(super) fn role_arn(place: &Location, role: &str) -> String {
-    if role.starts_with("arn:") {
-        return role.to_owned();
-    }
-    format!("arn:{}:iam::{}:role/{role}", partition(&place.region), place.account)
-}
-
-/// The ARN partition of a Region.
-pub(super) fn partition(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
     }
 }

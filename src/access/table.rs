@@ -408,8 +408,9 @@ const OUTSIDE: &[Need] = &[
 #[must_use]
 pub fn needs(verb: Verb) -> Vec<Need> {
     let groups: &[&[Need]] = match verb {
-        Verb::Plan => &[PARENT, OBSERVE],
-        Verb::Publish => &[PARENT, OBSERVE, PUBLISH],
+        // A parent that is another recipe's image is looked at as a build is.
+        Verb::Plan => &[PARENT, OBSERVE, FOLLOW],
+        Verb::Publish => &[PARENT, OBSERVE, FOLLOW, PUBLISH],
         // A build that fails is explained.
         Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, WAITING],
         Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL],

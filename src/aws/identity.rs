@@ -140,27 +140,8 @@ async fn credentials(environment: &str, base: &SdkConfig) -> Result<Credentials,
 async fn assume(base: &SdkConfig, place: &Location, role: Option<&str>) -> SdkConfig {
     let config = base.clone().into_builder().region(Region::new(place.region.clone())).build();
     let Some(role) = role else { return config };
-    let provider = AssumeRoleProvider::builder(role_arn(place, role)).configure(&config).session_name(SESSION).build();
+    let provider = AssumeRoleProvider::builder(place.role_arn(role)).configure(&config).session_name(SESSION).build();
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider.await)).build()
-}
-
-/// A role by name becomes its ARN; an ARN is taken as it is.
-fn role_arn(place: &Location, role: &str) -> String {
-    if role.starts_with("arn:") {
-        return role.to_owned();
-    }
-    format!("arn:{}:iam::{}:role/{role}", partition(&place.region), place.account)
-}
-
-/// The ARN partition of a Region.
-pub(super) fn partition(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
-    }
 }
 
 /// Stands where credentials for an account are missing.
@@ -199,9 +180,9 @@ mod tests {
     #[test]
     fn a_role_name_becomes_an_arn_of_the_targets_account_and_partition() {
         let place = |region: &str| Location { account: "111122223333".into(), region: region.into() };
-        assert_eq!(role_arn(&place("eu-west-1"), "amiforge"), "arn:aws:iam::111122223333:role/amiforge");
-        assert_eq!(role_arn(&place("cn-north-1"), "amiforge"), "arn:aws-cn:iam::111122223333:role/amiforge");
-        assert_eq!(role_arn(&place("us-gov-west-1"), "path/r"), "arn:aws-us-gov:iam::111122223333:role/path/r");
-        assert_eq!(role_arn(&place("eu-west-1"), "arn:aws:iam::1:role/x"), "arn:aws:iam::1:role/x");
+        assert_eq!(place("eu-west-1").role_arn("amiforge"), "arn:aws:iam::111122223333:role/amiforge");
+        assert_eq!(place("cn-north-1").role_arn("amiforge"), "arn:aws-cn:iam::111122223333:role/amiforge");
+        assert_eq!(place("us-gov-west-1").role_arn("path/r"), "arn:aws-us-gov:iam::111122223333:role/path/r");
+        assert_eq!(place("eu-west-1").role_arn("arn:aws:iam::1:role/x"), "arn:aws:iam::1:role/x");
     }
 }

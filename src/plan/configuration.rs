@@ -155,6 +155,9 @@ pub(super) mod words {
 /// Tokens required, one hop: build instances need no more (image-builder.md section 8 says to set both).
 pub(super) const METADATA: (&str, i32) = ("required", 1);
 
+/// Failed runs that disable a pipeline when nobody said how many: what the service fills in (image-builder.md section 10).
+pub(super) const FAILURES: u32 = 5;
+
 /// The start condition, as the service spells it.
 pub(super) const fn condition(always: bool) -> &'static str {
     if always { "EXPRESSION_MATCH_ONLY" } else { "EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE" }
@@ -227,7 +230,7 @@ impl DesiredPipeline {
             .with(words::SCHEDULE, &schedule.expression)
             .with(words::ZONE, schedule.timezone.as_deref().unwrap_or("UTC"))
             .with(words::START, condition(schedule.always))
-            .with(words::DISABLE, schedule.disable_after.map(|count| count.to_string()).unwrap_or_default())
+            .with(words::DISABLE, schedule.disable_after.unwrap_or(FAILURES).to_string())
     }
 }
 

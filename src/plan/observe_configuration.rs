@@ -1,7 +1,7 @@
 //! What is in the account of the things Image Builder does not version, with all their settings: whoever has changed one
 //! by hand has not changed the tag that says what amiforge wrote.
 
-use super::configuration::{condition, on_off, region_settings, words};
+use super::configuration::{FAILURES, condition, on_off, region_settings, words};
 use super::error::PlanError;
 use super::model::{ObservedConfiguration, ObservedPipeline};
 use super::observe::{fingerprint, named};
@@ -156,16 +156,56 @@ fn pipeline_settings(one: &ib::ImagePipeline) -> Settings {
         return settings;
     };
     let start = schedule.pipeline_execution_start_condition.as_ref();
-    // The service fills in five failures when nothing was said (image-builder.md section 10); that is no setting.
-    let disable = schedule.auto_disable_policy.as_ref().map(ib::AutoDisablePolicy::failure_count);
+    // Said or filled in by the service: the same, else a pipeline without a number would differ for ever.
+    let policy = schedule.auto_disable_policy.as_ref();
+    let disable = policy.map_or(i64::from(FAILURES), |policy| i64::from(policy.failure_count()));
     settings
         .with(words::SCHEDULE, schedule.schedule_expression.clone().unwrap_or_default())
         .with(words::ZONE, schedule.timezone.as_deref().unwrap_or("UTC"))
         .with(words::START, start.map_or(condition(false), ib::PipelineExecutionStartCondition::as_str))
-        .with(words::DISABLE, disable.map(|count| count.to_string()).unwrap_or_default())
+        .with(words::DISABLE, disable.to_string())
 }
 
 fn observed(arn: String, tagged: Option<&Tags>, settings: Settings) -> ObservedConfiguration {
     let project = tagged.and_then(|tagged| tagged.get(tags::PROJECT)).cloned();
     ObservedConfiguration { arn, fingerprint: fingerprint(tagged), project, settings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{DesiredPipeline, DesiredSchedule};
+    use super::*;
+
+    #[test]
+    fn what_the_service_fills_in_is_no_difference() {
+        let desired = DesiredPipeline {
+            name: "p".into(),
+            description: String::new(),
+            schedule: Some(DesiredSchedule {
+                expression: "rate(7 days)".into(),
+                timezone: None,
+                always: false,
+                disable_after: None,
+            }),
+            enabled: true,
+            fingerprint: String::new(),
+            tags: std::collections::BTreeMap::new(),
+        };
+        let policy = ib::AutoDisablePolicy::builder().failure_count(5).build().unwrap();
+        for (zone, policy, differs) in [
+            (None, None, false),
+            (Some("UTC"), Some(policy.clone()), false),
+            (None, Some(ib::AutoDisablePolicy::builder().failure_count(4).build().unwrap()), true),
+            (Some("Europe/Berlin"), Some(policy), true),
+        ] {
+            let schedule = ib::Schedule::builder()
+                .schedule_expression("rate(7 days)")
+                .set_timezone(zone.map(str::to_owned))
+                .set_auto_disable_policy(policy)
+                .build();
+            let there = pipeline_settings(&ib::ImagePipeline::builder().schedule(schedule).build());
+            let differences = desired.settings().differences(&there);
+            assert_eq!(!differences.is_empty(), differs, "{differences:?}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::model::{Action, Change, Desired, DesiredWorkflow, Kind, ObservedCompo
 use super::observe::fingerprint;
 use super::publish::{Next, PublishedWorkflow, doubtful, look, map, token_of};
 use crate::aws::{CallError, Cloud, tags};
-use crate::project::{Project, Recipe, WorkflowUse, names};
+use crate::project::{Location, Project, Recipe, WorkflowUse, names};
 use aws_sdk_imagebuilder::types as ib;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,12 +60,8 @@ impl DesiredWorkflow {
     }
 
     /// ARN of one of AWS, whose newest version is the only one that may be named (image-builder.md 2.3).
-    fn managed(&self, region: &str) -> String {
-        let partition = match region.split('-').next() {
-            Some("cn") => "aws-cn",
-            Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+    fn managed(&self, place: &Location) -> String {
+        let (partition, region) = (place.partition(), &place.region);
         let kind = self.kind.to_lowercase();
         format!("arn:{partition}:imagebuilder:{region}:aws:workflow/{kind}/{}/x.x.x", self.resource_name)
     }
@@ -188,9 +184,8 @@ pub(super) async fn publish(cloud: &Cloud, plan: &Plan) -> Result<Vec<PublishedW
         };
         arns.insert(&wanted.fingerprint, arn);
     }
-    let region = &cloud.home().region;
     let used = plan.desired().workflows.iter().map(|one| PublishedWorkflow {
-        arn: arns.get(one.fingerprint.as_str()).cloned().unwrap_or_else(|| one.managed(region)),
+        arn: arns.get(one.fingerprint.as_str()).cloned().unwrap_or_else(|| one.managed(cloud.home())),
         parameters: one.parameters.clone(),
         parallel_group: one.parallel_group.clone(),
         // What is said for a build or distribution workflow is refused.
@@ -320,8 +315,9 @@ mod tests {
         for (region, partition) in
             [("eu-west-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn"), ("us-east-1", "aws")]
         {
+            let place = Location { account: "111122223333".into(), region: region.into() };
             let expected = format!("arn:{partition}:imagebuilder:{region}:aws:workflow/test/acme-test-image/x.x.x");
-            assert_eq!(desired.workflows[2].managed(region), expected);
+            assert_eq!(desired.workflows[2].managed(&place), expected);
         }
     }
 }

@@ -132,6 +132,29 @@ pub struct Location {
     pub region: String,
 }
 
+impl Location {
+    /// The ARN partition that the Region belongs to.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        if self.region.starts_with("cn-") {
+            "aws-cn"
+        } else if self.region.starts_with("us-gov-") {
+            "aws-us-gov"
+        } else {
+            "aws"
+        }
+    }
+
+    /// The ARN of a role of the account that is given by its name; an ARN is taken as it is.
+    #[must_use]
+    pub fn role_arn(&self, role: &str) -> String {
+        if role.starts_with("arn:") {
+            return role.to_owned();
+        }
+        format!("arn:{}:iam::{}:role/{role}", self.partition(), self.account)
+    }
+}
+
 /// Where a promotion moves pointers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
