@@ -7,6 +7,7 @@
 
 mod by_hand;
 mod component;
+mod evidence;
 mod mutate;
 mod project;
 
