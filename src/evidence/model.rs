@@ -145,7 +145,6 @@ pub struct PatchNotice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
     /// CVEs that it mends.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cves: Vec<String>,
 }
 

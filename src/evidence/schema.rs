@@ -141,7 +141,7 @@ fn patches() -> Value {
         "required": ["name", "arch", "installed", "state", "classification", "level"],
     });
     let notice = object(
-        &[],
+        &["cves"],
         [
             ("released", said("Since when there has been a newer version.", maybe_text())),
             ("level", said("Compliance level of the rule that approved it.", maybe_text())),

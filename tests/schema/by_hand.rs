@@ -62,7 +62,7 @@ fn both_agree_on_recipes_by_hand() {
         (true, "gates: { tests: { max_skipped: 0 } }".into()),
         (false, "gates: { tests: {} }".into()),
         (false, "gates: { tests: { real: [] } }".into()),
-        (true, "gates: { patches: { levels:, grace: {} } }".into()),
+        (true, "gates: { patches: { levels: ~, grace: {} } }".into()),
         (false, "gates: { patches: { levels: { severe: 1 } } }".into()),
         (false, "gates: { patches: { grace: { critical: 7 } } }".into()),
         (false, "gates: { packages: }".into()),

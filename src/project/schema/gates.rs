@@ -50,8 +50,17 @@ fn within(summary: &str) -> Value {
 
 /// A mapping from ratings to something.
 fn by_rating(summary: &str, value: &Value) -> Value {
-    let properties: Map<String, Value> = Rating::NAMED.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
+    let properties: Map<String, Value> =
+        Rating::NAMED.iter().map(|name| ((*name).to_owned(), described(&rated(name), value.clone()))).collect();
     described(summary, json!({ "type": ["object", "null"], "properties": properties, "additionalProperties": false }))
+}
+
+fn rated(name: &str) -> String {
+    if name == "unrated" {
+        "For patches that nobody has rated.".to_owned()
+    } else {
+        format!("For patches rated {name}.")
+    }
 }
 
 fn patches() -> Value {
@@ -127,7 +136,8 @@ fn packages() -> Value {
             ("must_not_have", described("Packages that must not be there; names may have wildcards.", rules())),
         ],
     );
-    let one = |key: &str| json!({ "required": [key], "properties": { key: { "minItems": 1 } } });
+    let some = || described("At least one rule.", json!({ "minItems": 1 }));
+    let one = |key: &str| json!({ "required": [key], "properties": { key: some() } });
     schema["anyOf"] = json!([one("must_have"), one("must_not_have")]);
     schema
 }

@@ -2,7 +2,7 @@
 
 use super::Judged;
 use crate::diagnostic::render::markdown_cell;
-use crate::gate::VerdictStatus;
+use crate::gate::{Verdict, VerdictStatus};
 use std::fmt::Write as _;
 
 /// Markdown: a table of gates, then the details of those that did not simply pass, and what is to be known of waivers.
@@ -31,7 +31,8 @@ pub fn markdown(judged: &Judged<'_>) -> String {
     if judged.verdicts.is_empty() {
         text.push_str("| none | ❌ error | no gate was evaluated |\n");
     }
-    for verdict in judged.verdicts.iter().filter(|verdict| verdict.status != VerdictStatus::Pass) {
+    let told = |verdict: &&Verdict| verdict.status != VerdictStatus::Pass && !verdict.details.is_empty();
+    for verdict in judged.verdicts.iter().filter(told) {
         let _ = writeln!(text, "\n### {}\n", markdown_cell(&verdict.gate));
         for detail in &verdict.details {
             let _ = writeln!(text, "* {}", markdown_cell(detail));

@@ -75,12 +75,97 @@ fn drawn(draw: fn(&Judged<'_>) -> String) -> String {
 
 #[test]
 fn markdown_has_a_table_of_gates_and_why() {
-    insta::assert_snapshot!(drawn(markdown), @"");
+    insta::assert_snapshot!(drawn(markdown), @r##"
+    ## debian-12 (x86\_64) ami-0123456789abcdef0 does not pass
+
+    `ami-0123456789abcdef0` in us-east-1 of account 000000000000, evidence `sha256:0` of 2026-11-23T11:00:00Z
+
+    | gate | result | what was found |
+    |---|---|---|
+    | patches | ✅ pass | no patch missing |
+    | vulnerabilities | ❌ fail | 1 of 9 findings are worse than allowed |
+    | image | ⚠️ waived | 1 finding accepted |
+    | tests | ❌ error | nothing was tested |
+    | age | ❌ stale | too old |
+
+    ### vulnerabilities
+
+    * HIGH CVE-2026-1 in openssl, fixed in 2
+
+    ### image
+
+    * waived
+
+    ### tests
+
+    * name ␛\[31mcomponents\|
+
+    ### Waivers
+
+    * the waiver in waivers.yaml:9 for bash (patches, platform) expired on 2026-10-01; what it accepted counts again
+    "##);
 }
 
 #[test]
 fn junit_has_a_case_for_each_gate_and_each_run_of_tests() {
-    insta::assert_snapshot!(drawn(junit), @"");
+    insta::assert_snapshot!(drawn(junit), @r##"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="amiforge validate" tests="7" skipped="0" failures="2" errors="2">
+        <testsuite name="debian-12 (x86_64) ami-0123456789abcdef0" tests="5" skipped="0" errors="2" failures="1">
+            <properties>
+                <property name="evidence" value="sha256:0"/>
+                <property name="waiver" value="the waiver in waivers.yaml:9 for bash (patches, platform) expired on 2026-10-01; what it accepted counts again"/>
+            </properties>
+            <testcase name="patches" classname="debian-12 (x86_64) ami-0123456789abcdef0">
+                <properties>
+                    <property name="status" value="pass"/>
+                </properties>
+                <system-out>no patch missing
+    looked at: scan</system-out>
+            </testcase>
+            <testcase name="vulnerabilities" classname="debian-12 (x86_64) ami-0123456789abcdef0">
+                <properties>
+                    <property name="status" value="fail"/>
+                </properties>
+                <failure message="1 of 9 findings are worse than allowed" type="fail">HIGH CVE-2026-1 in openssl, fixed in 2</failure>
+                <system-out>1 of 9 findings are worse than allowed
+    HIGH CVE-2026-1 in openssl, fixed in 2</system-out>
+            </testcase>
+            <testcase name="image" classname="debian-12 (x86_64) ami-0123456789abcdef0">
+                <properties>
+                    <property name="status" value="waived"/>
+                </properties>
+                <system-out>1 finding accepted
+    waived</system-out>
+            </testcase>
+            <testcase name="tests" classname="debian-12 (x86_64) ami-0123456789abcdef0">
+                <properties>
+                    <property name="status" value="error"/>
+                </properties>
+                <error message="nothing was tested" type="error">name ␛[31mcomponents|</error>
+                <system-out>nothing was tested
+    name ␛[31mcomponents|</system-out>
+            </testcase>
+            <testcase name="age" classname="debian-12 (x86_64) ami-0123456789abcdef0">
+                <properties>
+                    <property name="status" value="stale"/>
+                </properties>
+                <error message="too old" type="stale"></error>
+                <system-out>too old
+    </system-out>
+            </testcase>
+        </testsuite>
+        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0" tests="2" skipped="0" errors="0" failures="1">
+            <testcase name="ExecuteTests">
+                <system-out>2 steps executed, 0 failed, 0 skipped</system-out>
+            </testcase>
+            <testcase name="MoreTests">
+                <failure message="Document x failed! &lt;b&gt;">2 steps executed, 1 failed, 0 skipped</failure>
+                <system-out>2 steps executed, 1 failed, 0 skipped</system-out>
+            </testcase>
+        </testsuite>
+    </testsuites>
+    "##);
 }
 
 #[test]
