@@ -556,7 +556,7 @@ fn gates_of_the_project_judge_evidence_that_is_signed() {
 
     let recipe = recipe(&fixture.env.base().join("root"), "[boots, patched]");
     fixture.env.write("recipes/web.yaml", &format!("{recipe}gates:\n  image: {{ ena: false }}\n"));
-    let weaker = fixture.env.expect(2, &["lint"]).stderr;
-    assert!(weaker.contains("P040"), "{weaker}");
+    let weaker = fixture.env.expect(2, &["lint"]).stdout;
+    assert!(weaker.contains("error[P040]: `gates.image.ena` asks for less"), "{weaker}");
     fixture.nothing_is_left();
 }

@@ -347,7 +347,8 @@ fn sarif_of_verdicts_follows_the_standard() {
         reason: "not reachable".into(),
         expires: "2026-12-31".into(),
     };
-    let found = |waived: Option<WaivedBy>| Found { id: "CVE-1".into(), what: "HIGH".into(), waived, ..Found::default() };
+    let found =
+        |waived: Option<WaivedBy>| Found { id: "CVE-1".into(), what: "HIGH".into(), waived, ..Found::default() };
     let verdict = |gate: &str, status, findings| Verdict {
         gate: gate.into(),
         status,
