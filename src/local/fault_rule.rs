@@ -33,7 +33,7 @@ pub enum FaultRuleError {
         operation: String,
     },
     /// The kind is none.
-    #[error("`{0}` is no kind of fault: throttle, fail, lose-response, stop, stop-after and delay=DURATION are")]
+    #[error("`{0}` is no kind of fault: throttle, fail, deny, lose-response, stop, stop-after and delay=DURATION are")]
     Kind(String),
     /// The number is none.
     #[error("`{0}` is not the number of a call, counted from 1")]
@@ -69,6 +69,7 @@ fn fault(kind: &str) -> Option<Fault> {
     Some(match kind {
         "throttle" => Fault::Throttle,
         "fail" => Fault::Fail,
+        "deny" => Fault::Deny,
         "lose-response" => Fault::LoseResponse,
         "stop" => Fault::Stop,
         "stop-after" => Fault::StopAfter,

@@ -2,7 +2,8 @@
 
 use super::fields::{Fields, Findings, text};
 use super::{
-    AwsConfig, Channel, Distribution, EnvironmentConfig, LintConfig, LocalConfig, Location, Target, codes, lint, names,
+    AwsConfig, Channel, Distribute, Distribution, EnvironmentConfig, LintConfig, LocalConfig, Location, Target, codes,
+    lint, names,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Node};
@@ -15,6 +16,9 @@ pub(crate) const INSTANCE_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
 
 /// What `approval` may be.
 pub(super) const APPROVALS: [&str; 2] = ["required", "none"];
+
+/// What `distribute` may be.
+pub(super) const DISTRIBUTES: [&str; 2] = ["share", "copy"];
 
 /// Tags that begin like this are not the user's.
 pub(super) const RESERVED_TAGS: [&str; 2] = ["aws:", "amiforge:"];
@@ -102,10 +106,16 @@ fn environments(node: &Node, into: &mut BTreeMap<String, EnvironmentConfig>, out
 
 fn local(node: &Node, out: &mut Findings) -> Option<LocalConfig> {
     let mut fields = Fields::new(node, "environments.local", true, out)?;
-    let config = LocalConfig {
+    let mut config = LocalConfig {
         mirror: fields.text("mirror", out),
         bind: fields.texts("bind", out).into_iter().map(|(path, _)| PathBuf::from(path)).collect(),
+        targets: vec![],
+        distribute: distribute(&mut fields, out),
     };
+    let path = fields.path("targets");
+    if let Some(node) = fields.take("targets") {
+        config.targets = targets(node, &path, out);
+    }
     fields.finish(out);
     Some(config)
 }
@@ -128,6 +138,7 @@ fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
         execution_role: None,
         document_bucket: None,
         distribution: None,
+        distribute: distribute(&mut fields, out),
     };
     if let Some(node) = fields.take("infrastructure") {
         infrastructure(node, &fields.path("infrastructure"), &mut config, out);
@@ -142,6 +153,13 @@ fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
     }
     fields.finish(out);
     home.is_some().then_some(config)
+}
+
+fn distribute(fields: &mut Fields<'_>, out: &mut Findings) -> Distribute {
+    match fields.choice("distribute", &DISTRIBUTES, out) {
+        Some("copy") => Distribute::Copy,
+        _ => Distribute::Share,
+    }
 }
 
 fn read_home(node: &Node, path: &str, out: &mut Findings) -> (Option<Location>, Option<String>) {

@@ -100,6 +100,7 @@ impl House {
             parameter: "/golden/debian-12/x86_64/candidate".into(),
             reason: "test".into(),
             holder: format!("host/{}", self.promotions.load(Ordering::SeqCst)),
+            quorum: None,
         }
     }
 
@@ -124,7 +125,8 @@ impl House {
     async fn seen(&self) -> Seen {
         let order = self.order();
         let state = observe(&self.cloud, &order, &candidate(AMIS[0])).await.unwrap();
-        let versions = match &state.pointers.template {
+        let pointers = state.seen[0].clone().unwrap();
+        let versions = match &pointers.template {
             Some(template) => {
                 let cloud = &self.cloud;
                 let request = cloud.ec2(cloud.home()).describe_launch_template_versions();
@@ -134,8 +136,8 @@ impl House {
             None => 0,
         };
         Seen {
-            template: state.pointers.template_ami,
-            parameter: state.pointers.parameter,
+            template: pointers.template_ami,
+            parameter: pointers.parameter,
             record: state.record.map(|(release, _)| release.ami),
             versions,
             journal: state.journal.is_some(),

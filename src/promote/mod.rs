@@ -8,10 +8,13 @@
 //! The channel's record is the point of no return: before it is written, a failure puts every pointer back; once it is
 //! written, the promotion has happened and only cleaning up is left.
 
+mod document;
 mod error;
 mod execute;
+mod image;
 mod model;
 mod names;
+mod perform;
 mod planner;
 mod resume;
 mod rollback;
@@ -19,14 +22,15 @@ mod rules;
 mod state;
 mod steps;
 mod store;
+mod supply;
 mod template;
 mod undo;
 
-pub use error::{PromoteError, StepError};
+pub use error::{Failure, PromoteError, StepError};
 pub use execute::execute;
 pub use model::{
-    Approval, Candidate, Decision, Move, Order, ParameterPointer, Placed, Plan, Promotion, Release, TemplateBefore,
-    TemplatePointer,
+    Approval, Candidate, Decision, How, LeftOut, Move, Order, ParameterPointer, Placed, Plan, Promotion, Release,
+    Supply, TemplateBefore, TemplatePointer,
 };
 pub use planner::plan;
 pub use resume::{Direction, Resumed, resume};
@@ -61,6 +65,10 @@ pub async fn promote(
         Decision::Go(plan) => execute(cloud, &plan, events).await,
     }
 }
+
+#[cfg(test)]
+#[path = "many_tests.rs"]
+mod many_tests;
 
 #[cfg(test)]
 #[path = "flow_tests.rs"]

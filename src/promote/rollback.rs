@@ -39,7 +39,12 @@ pub async fn rollback(cloud: &Cloud, order: &Order<'_>, events: &Events) -> Resu
 async fn earlier(cloud: &Cloud, order: &Order<'_>, back_to: &Release) -> Result<Option<Release>, PromoteError> {
     let name = names::record(&order.project.name, order.recipe, order.arch, order.channel);
     let same = |release: &Release| release.id == back_to.id;
-    let history = store::history(cloud, &name).await?;
-    let found = history.iter().filter_map(|text| store::release(&name, text).ok()).find(same);
-    Ok(found.and_then(|release| release.previous).map(|release| *release))
+    for text in store::history(cloud, &name).await? {
+        if let Ok(release) = store::release(cloud, &name, &text).await
+            && same(&release)
+        {
+            return Ok(release.previous.map(|release| *release));
+        }
+    }
+    Ok(None)
 }

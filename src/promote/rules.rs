@@ -2,7 +2,7 @@
 
 use super::error::PromoteError;
 use super::model::{Approval, Release};
-use super::state::Image;
+use super::image::Image;
 use crate::event::human_duration;
 use crate::gate;
 use crate::project::Channel;

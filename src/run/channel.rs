@@ -96,6 +96,7 @@ impl Work<'_> {
             parameter: name(&self.recipe.promote.parameter)?,
             reason: reason.to_owned(),
             holder: holder(),
+            quorum: None,
         })
     }
 }

@@ -142,7 +142,9 @@ fn full_project() -> Value {
     json!({
         "project": "acme-golden",
         "environments": {
-            "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"] },
+            "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"], "distribute": "share",
+                "targets": [{ "account": "444455556666", "regions": ["us-east-1"] }],
+            },
             "aws": {
                 "home": { "account": "111122223333", "region": "us-east-1", "role": "amiforge" },
                 "infrastructure": {
@@ -153,6 +155,7 @@ fn full_project() -> Value {
                 "distribution": {
                     "regions": ["eu-west-1"], "accounts": ["444455556666"], "kms_keys": { "eu-west-1": "alias/golden" },
                 },
+                "distribute": "copy",
                 "targets": [{ "account": "444455556666", "regions": ["us-gov-west-1", "eu-west-1"], "role": "target" }],
             },
         },

@@ -1,7 +1,7 @@
 //! The schema of `amiforge.yaml`.
 
 use super::{default, described, duration, file, mapping, matching, name, or_nothing, text, texts};
-use crate::project::settings::{APPROVALS, INSTANCE_PROFILE, LONGEST_TAG, RESERVED_TAGS};
+use crate::project::settings::{APPROVALS, DISTRIBUTES, INSTANCE_PROFILE, LONGEST_TAG, RESERVED_TAGS};
 use serde_json::{Value, json};
 
 /// The schema of `amiforge.yaml`.
@@ -24,6 +24,8 @@ fn environments() -> Value {
         [
             ("mirror", described("Package sources for root filesystems made on this machine.", text())),
             ("bind", described("Folders that instances see read-only, relative to the project.", texts(&text()))),
+            ("targets", targets()),
+            ("distribute", distribute()),
         ],
     );
     let local = described("This machine; needs no account.", or_nothing(local));
@@ -55,22 +57,32 @@ fn aws() -> Value {
         &["account", "region"],
         [("account", account()), ("region", described("For example us-east-1.", region())), ("role", role())],
     );
+    let schema = mapping(
+        &["home"],
+        [
+            ("home", described("Where images are built.", home)),
+            ("infrastructure", infrastructure()),
+            ("targets", targets()),
+            ("distribution", distribution()),
+            ("distribute", distribute()),
+        ],
+    );
+    described("AWS accounts and Regions.", schema)
+}
+
+fn targets() -> Value {
     let regions = json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": region() });
     let target = mapping(
         &["account", "regions"],
         [("account", account()), ("role", role()), ("regions", described("Regions of the account.", regions))],
     );
     let targets = json!({ "type": "array", "minItems": 1, "items": target });
-    let schema = mapping(
-        &["home"],
-        [
-            ("home", described("Where images are built.", home)),
-            ("infrastructure", infrastructure()),
-            ("targets", described("Where a promotion moves pointers; the home when not given.", targets)),
-            ("distribution", distribution()),
-        ],
-    );
-    described("AWS accounts and Regions.", schema)
+    described("Where a promotion moves pointers; the home when not given.", targets)
+}
+
+fn distribute() -> Value {
+    let how = default("share", json!({ "enum": DISTRIBUTES }));
+    described("Whether target accounts are let launch the home account's images, or get copies of their own.", how)
 }
 
 fn infrastructure() -> Value {
