@@ -146,7 +146,11 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
             .map(|name| format!("arn:{p}:ssm:{region}:*:document/{name}"))
             .to_vec(),
         On::Amis => vec![format!("arn:{p}:ec2:{region}::image/*")],
-        On::NewTags => ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec(),
+        On::NewTags => {
+            let mut all = ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec();
+            all.push(format!("arn:{p}:ec2:{region}::image/*"));
+            all
+        }
         On::LongDocuments => {
             let objects = |bucket: &String| format!("arn:{p}:s3:::{bucket}/amiforge/{project}/*");
             site.document_bucket.iter().map(objects).collect()
@@ -195,7 +199,7 @@ fn condition(site: &Site, on: On) -> Option<Value> {
         On::NewTemplate | On::NewInstance => tag("aws:RequestTag"),
         On::Commanded => tag("ssm:resourceTag"),
         On::NewTags => {
-            Some(json!({ "StringEquals": { "ec2:CreateAction": ["CreateLaunchTemplate", "RunInstances"] } }))
+            Some(json!({ "StringEquals": { "ec2:CreateAction": ["CopyImage", "CreateLaunchTemplate", "RunInstances"] } }))
         }
         On::TemplateLaunch => {
             let templates = format!("arn:{}:ec2:*:*:launch-template/*", site.partition());

@@ -377,12 +377,7 @@ pub(crate) mod testing {
     }
 
     /// The same with these settings.
-    pub(crate) fn across_as(
-        handler: Handler,
-        clock: Clock,
-        places: &[Location],
-        config: &EnvironmentConfig,
-    ) -> Cloud {
+    pub(crate) fn across_as(handler: Handler, clock: Clock, places: &[Location], config: &EnvironmentConfig) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };
         let mut identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
         for place in places {

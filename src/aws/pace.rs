@@ -62,11 +62,7 @@ impl Kind {
             None => in_form().unwrap_or_else(|| path.rsplit('/').next().unwrap_or_default()),
         };
         let reads = ["Get", "List", "Describe"].iter().any(|begin| operation.starts_with(begin));
-        if reads || path.starts_with("/tags/") {
-            Self::Reading
-        } else {
-            Self::Mutating
-        }
+        if reads || path.starts_with("/tags/") { Self::Reading } else { Self::Mutating }
     }
 }
 

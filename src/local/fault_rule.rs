@@ -33,7 +33,9 @@ pub enum FaultRuleError {
         operation: String,
     },
     /// The kind is none.
-    #[error("`{0}` is no kind of fault: throttle, fail, deny, lose-response, spoil, stop, stop-after and delay=DURATION are")]
+    #[error(
+        "`{0}` is no kind of fault: throttle, fail, deny, lose-response, spoil, stop, stop-after and delay=DURATION are"
+    )]
     Kind(String),
     /// The number is none.
     #[error("`{0}` is not the number of a call, counted from 1")]

@@ -287,7 +287,7 @@ impl Store {
     /// Everything in it: account, Region, kind, id and document.
     pub(crate) fn dump(&self) -> Dump {
         let read = |tx: &Transaction<'_>| -> Result<Dump, StoreError> {
-            let mut statement = tx.0.prepare_cached("SELECT account, region, kind, id, body FROM document")?;
+            let mut statement = tx.inner.prepare_cached("SELECT account, region, kind, id, body FROM document")?;
             let rows =
                 statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -298,8 +298,8 @@ impl Store {
     /// Puts everything back as it was.
     pub(crate) fn restore(&self, dump: &Dump) {
         let write = |tx: &Transaction<'_>| -> Result<(), StoreError> {
-            tx.0.execute("DELETE FROM document", [])?;
-            let mut statement = tx.0.prepare_cached("INSERT INTO document VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            tx.inner.execute("DELETE FROM document", [])?;
+            let mut statement = tx.inner.prepare_cached("INSERT INTO document VALUES (?1, ?2, ?3, ?4, ?5)")?;
             for row in dump {
                 statement.execute(params![row[0], row[1], row[2], row[3], row[4]])?;
             }

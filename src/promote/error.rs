@@ -66,7 +66,7 @@ pub enum PromoteError {
         known: Vec<String>,
     },
     /// Targets that could not be looked at: nothing is moved anywhere.
-    #[error("{} of {of} targets could not be looked at, so nothing is moved: {}", left_out.len(), list(left_out))]
+    #[error("{} of {of} targets could not be looked at, so nothing is moved anywhere: {}", left_out.len(), list(left_out))]
     Unseen {
         /// Which, and why.
         left_out: Vec<LeftOut>,
@@ -120,6 +120,14 @@ pub enum PromoteError {
     NoEarlier {
         /// The channel.
         channel: String,
+    },
+    /// That release was never in the channel.
+    #[error("channel `{channel}` never held the release {release}")]
+    NeverThere {
+        /// The channel.
+        channel: String,
+        /// As asked for.
+        release: String,
     },
     /// Somebody else is at it.
     #[error("channel `{channel}` is locked by {holder} since {since}")]
@@ -197,7 +205,7 @@ pub enum PromoteError {
 }
 
 fn list(left_out: &[LeftOut]) -> String {
-    let one = |one: &LeftOut| format!("{}/{} ({})", one.account, one.region, one.reason);
+    let one = |one: &LeftOut| format!("{}/{}", one.account, one.region);
     left_out.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -220,6 +228,19 @@ fn describe_failure(step: Step) -> &'static str {
 }
 
 impl PromoteError {
+    /// What failed elsewhere at the same time, and what was put back: a line each.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        let (others, restored): (&[Failure], &[String]) = match self {
+            Self::Failed { others, restored, .. } | Self::Stuck { others, restored, .. } => (others, restored),
+            Self::Unseen { left_out, .. } => {
+                return left_out.iter().map(|one| format!("{}/{}: {}", one.account, one.region, one.reason)).collect();
+            }
+            _ => return vec![],
+        };
+        others.iter().map(ToString::to_string).chain(restored.iter().cloned()).collect()
+    }
+
     /// What to do next.
     #[must_use]
     pub fn next(&self) -> Option<String> {
@@ -235,6 +256,9 @@ impl PromoteError {
             Self::Unseen { .. } => Some(
                 "make them reachable, or leave them out on purpose: --quorum N says how many targets are enough".into(),
             ),
+            Self::NeverThere { channel, .. } => {
+                Some(format!("`amiforge history RECIPE --channel {channel}` says what it held"))
+            }
             Self::TakenOver { .. } => Some("look at it with `amiforge channels`".into()),
             Self::NoTargets { .. } => Some("add `targets` to the environment in amiforge.yaml".into()),
             Self::Image { .. } => Some("build and validate a new image".into()),
@@ -258,13 +282,18 @@ impl PromoteError {
             Self::UnknownChannel { .. }
             | Self::NoTargets { .. }
             | Self::NoEarlier { .. }
+            | Self::NeverThere { .. }
             | Self::NothingToResume { .. } => 2,
             Self::NotApproved { .. } | Self::Rule { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
             Self::Image { .. } => 10,
             Self::Locked { .. } | Self::TakenOver { .. } => 11,
             Self::Unseen { denied, .. } => {
-                if *denied { 12 } else { 1 }
+                if *denied {
+                    12
+                } else {
+                    1
+                }
             }
             Self::Failed { cause, .. } => match cause {
                 StepError::Call(call) => call.exit_code(),

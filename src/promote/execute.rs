@@ -175,7 +175,12 @@ impl<'a> Executor<'a> {
 
     /// Puts back what the begun steps did. The failed ones are among them: their answers may have been lost.
     async fn give_up(&self, mut failures: Vec<Failure>, begun: &[Step]) -> PromoteError {
-        let Failure { step, cause, .. } = failures.remove(0);
+        let Failure { step, place, cause } = failures.remove(0);
+        // A failed call says itself where it was made.
+        let cause = match (place, cause) {
+            (Some(place), StepError::Refused(text)) => StepError::Refused(format!("{place}: {text}")),
+            (_, cause) => cause,
+        };
         let others = failures;
         let channel = self.plan.release.channel.clone();
         match (step, &cause) {

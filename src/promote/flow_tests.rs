@@ -115,7 +115,7 @@ impl House {
 
     async fn rollback(&self) -> Result<Promotion, PromoteError> {
         self.promotions.fetch_add(1, Ordering::SeqCst);
-        rollback(&self.cloud, &self.order(), &Events::none()).await
+        rollback(&self.cloud, &self.order(), None, &Events::none()).await
     }
 
     async fn resume(&self, direction: Direction) -> Result<Resumed, PromoteError> {
@@ -213,6 +213,15 @@ async fn rolling_back_twice_goes_back_two_releases_and_then_there_is_nothing() {
     assert_eq!(house.rollback().await.unwrap().release.ami, AMIS[0]);
     let error = house.rollback().await.unwrap_err();
     assert!(matches!(error, PromoteError::NoEarlier { .. }), "{error}");
+    let to = async |release: &str| {
+        house.promotions.fetch_add(1, Ordering::SeqCst);
+        rollback(&house.cloud, &house.order(), Some(release), &Events::none()).await
+    };
+    assert_eq!(to(AMIS[1]).await.unwrap().release.ami, AMIS[1], "by name to any release that was there");
+    assert_eq!(to("ami-0000000000000000f").await.unwrap_err().exit_code(), 2);
+    let held = history(&house.cloud, &house.order()).await.unwrap();
+    let held: Vec<&str> = held.iter().map(|release| release.ami.as_str()).collect();
+    assert_eq!(held, [AMIS[1], AMIS[0], AMIS[1], AMIS[2], AMIS[1], AMIS[0]]);
     // Forward again is an ordinary promotion.
     assert!(house.promote(AMIS[2]).await.unwrap().changed);
 }
@@ -376,7 +385,7 @@ async fn a_step_that_fails_for_good_is_undone_and_the_lock_released() {
                         assert!(!matches!(step, Step::Clear | Step::Unlock), "it had happened: {place}");
                         assert_eq!(end, old, "{place}");
                     }
-                    Err(PromoteError::Call(_)) => assert_eq!(end, old, "{place}"),
+                    Err(PromoteError::Call(_) | PromoteError::Unseen { .. }) => assert_eq!(end, old, "{place}"),
                     Err(other) => panic!("{other}: {place}"),
                 }
             }

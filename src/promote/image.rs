@@ -102,13 +102,7 @@ pub(super) async fn copy(cloud: &Cloud, plan: &Plan, supply: &Supply, source: &I
     }
 }
 
-async fn copy_as(
-    cloud: &Cloud,
-    plan: &Plan,
-    supply: &Supply,
-    source: &Image,
-    name: &str,
-) -> Result<String, StepError> {
+async fn copy_as(cloud: &Cloud, plan: &Plan, supply: &Supply, source: &Image, name: &str) -> Result<String, StepError> {
     let (place, home, release) = (supply.location(), cloud.home(), &plan.release);
     let own = [
         (tags::PROJECT, &release.project),
@@ -157,7 +151,13 @@ pub(super) async fn available(cloud: &Cloud, place: &Location, ami: &str) -> Res
 }
 
 /// Sets the tags of the owner's image that it lacks; a mark of an earlier promotion stays.
-pub(super) async fn mark(cloud: &Cloud, plan: &Plan, supply: &Supply, ami: &str, found: &Image) -> Result<(), StepError> {
+pub(super) async fn mark(
+    cloud: &Cloud,
+    plan: &Plan,
+    supply: &Supply,
+    ami: &str,
+    found: &Image,
+) -> Result<(), StepError> {
     let release = &plan.release;
     let mut wanted = Vec::new();
     if found.approved.is_none() {

@@ -120,7 +120,7 @@ impl World {
         match what {
             What::First => self.promote(AMIS[0]).await,
             What::Next => self.promote(AMIS[1]).await,
-            What::Back => rollback(&self.cloud, &self.order(), &Events::none()).await,
+            What::Back => rollback(&self.cloud, &self.order(), None, &Events::none()).await,
         }
     }
 
@@ -305,7 +305,8 @@ impl Eyes {
         assert_eq!(ami["tags"][tags::EVIDENCE], digest(&source), "{at}");
         assert!(ami["tags"].get(tags::APPROVED).is_some(), "{at}");
         for other in places() {
-            let staged = self.template(&other).is_some_and(|(_, all)| all.values().any(|ami| self.source(ami) == source));
+            let staged =
+                self.template(&other).is_some_and(|(_, all)| all.values().any(|ami| self.source(ami) == source));
             assert!(staged, "{at}: nothing is staged at {other:?}");
         }
     }
@@ -363,7 +364,7 @@ impl Case {
             let cut = Eyes::on(moment);
             let case = format!("{:?} killed before call {}", self.what, nth + 1);
             cut.check(&self.before, &case);
-            let journal = cut.end().books.iter().any(|name| name.contains("/journal/"));
+            let journal = cut.end().books.iter().any(|name| name == JOURNAL);
             let recorded = cut.end().record != self.old.record;
             for direction in [Direction::Finish, Direction::Undo] {
                 self.world.local.store.restore(moment);
@@ -427,6 +428,7 @@ impl Case {
     }
 }
 
+const JOURNAL: &str = "/amiforge/acme/journal/debian-12/x86_64/candidate";
 const WRITES: [&str; 4] = ["ModifyLaunchTemplate", "PutParameter", "DeleteTags", "DeleteLaunchTemplateVersions"];
 const FAULTS: [Fault; 4] = [Fault::Deny, Fault::LoseResponse, Fault::Fail, Fault::Throttle];
 
@@ -438,17 +440,18 @@ fn everything() -> bool {
 async fn try_everything(what: What, distribute: Distribute) {
     let case = Case::new(what, distribute).await;
     let calls = case.moments.len() as u64 - 1;
-    let every = if everything() { 1 } else { 3 };
+    let every = if everything() { 1 } else { 7 };
     let mut count = case.killed(every, 0).await;
     for nth in 1..=calls {
         for (index, fault) in FAULTS.into_iter().enumerate() {
-            if everything() || nth % 8 == index as u64 {
+            if everything() || nth % 20 == 5 * index as u64 {
                 case.disturbed(fault, nth).await;
                 count += 1;
             }
         }
     }
-    assert!(count as u64 > calls / 2, "{what:?} {distribute:?}: {count} cases over {calls} calls");
+    println!("{what:?} {distribute:?}: {count} cases, {calls} calls undisturbed");
+    assert!(count as u64 > calls / 4, "{what:?} {distribute:?}: {count} cases over {calls} calls");
 }
 
 #[tokio::test(start_paused = true)]
@@ -496,8 +499,7 @@ async fn a_region_that_is_denied_holds_everything_or_is_left_out_by_a_quorum() {
     let deny = || {
         let count = AtomicU64::new(0);
         world.faults(move |_, operation, _| {
-            let third =
-                operation == "CreateLaunchTemplateVersion" && count.fetch_add(1, Ordering::SeqCst) == 2;
+            let third = operation == "CreateLaunchTemplateVersion" && count.fetch_add(1, Ordering::SeqCst) == 2;
             third.then_some(Fault::Deny)
         });
     };
@@ -524,7 +526,9 @@ async fn a_region_that_is_denied_holds_everything_or_is_left_out_by_a_quorum() {
     // The next promotion of the same image takes it along.
     let whole = world.promote(AMIS[1]).await.unwrap();
     assert!(whole.changed && !whole.is_partial());
-    assert!(Eyes::on(&world.local.store.dump()).end().targets.values().all(|one| one.parameter.as_deref() == Some(AMIS[1])));
+    assert!(
+        Eyes::on(&world.local.store.dump()).end().targets.values().all(|one| one.parameter.as_deref() == Some(AMIS[1]))
+    );
 }
 
 /// Numbers that look like chance and are the same for the same seed (splitmix64).
@@ -567,9 +571,14 @@ async fn promoters_at_the_same_time_never_mix() {
         }
         let end = Eyes::on(&world.local.store.dump()).end();
         assert!(end.books.is_empty(), "{case}: {:?}", end.books);
-        let stands: Vec<_> = end.targets.values().map(|one| (one.template.clone().unwrap().1, one.parameter.clone())).collect();
+        let stands: Vec<_> =
+            end.targets.values().map(|one| (one.template.clone().unwrap().1, one.parameter.clone())).collect();
         assert!(stands.iter().all(|one| *one == stands[0] && one.1.as_deref() == Some(&*one.0)), "{case}: {stands:?}");
-        assert_eq!(moved == 0, stands[0].0 == AMIS[0] && end.record == before_record(&start), "{case}: {one:?} {two:?} {three:?}");
+        assert_eq!(
+            moved == 0,
+            stands[0].0 == AMIS[0] && end.record == before_record(&start),
+            "{case}: {one:?} {two:?} {three:?}"
+        );
     }
 }
 

@@ -34,7 +34,7 @@ pub use model::{
 };
 pub use planner::plan;
 pub use resume::{Direction, Resumed, resume};
-pub use rollback::rollback;
+pub use rollback::{history, prepare as prepare_rollback, rollback};
 pub use state::{State, observe};
 pub use steps::{Step, Undo};
 
@@ -59,11 +59,24 @@ pub async fn promote(
     approval: &Approval,
     events: &Events,
 ) -> Result<Promotion, PromoteError> {
-    let state = observe(cloud, order, candidate).await?;
-    match plan(order, candidate, Some(approval), &state, cloud.clock().now())? {
+    match prepare(cloud, order, candidate, approval).await? {
         Decision::Nothing(release) => Ok(Promotion::unchanged(*release)),
         Decision::Go(plan) => execute(cloud, &plan, events).await,
     }
+}
+
+/// What [`promote`] would do. Changes nothing.
+///
+/// # Errors
+/// Every reason not to promote.
+pub async fn prepare(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    candidate: &Candidate,
+    approval: &Approval,
+) -> Result<Decision, PromoteError> {
+    let state = observe(cloud, order, candidate).await?;
+    plan(order, candidate, Some(approval), &state, cloud.clock().now())
 }
 
 #[cfg(test)]

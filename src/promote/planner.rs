@@ -92,7 +92,11 @@ fn reached<'a>(order: &Order<'_>, state: &'a State) -> Result<(Vec<Reached<'a>>,
         }
     }
     let enough = left_out.is_empty() || order.quorum.is_some_and(|quorum| places.len() >= quorum.max(1));
-    if enough { Ok((places, left_out)) } else { Err(PromoteError::Unseen { left_out, of: state.targets.len(), denied }) }
+    if enough {
+        Ok((places, left_out))
+    } else {
+        Err(PromoteError::Unseen { left_out, of: state.targets.len(), denied })
+    }
 }
 
 /// No promotion is under way or left over. An expired lock without a journal is what a program left that died before it
@@ -128,9 +132,8 @@ pub(super) fn expired(lock: &Lock, now: OffsetDateTime) -> bool {
 /// The release, when the record says so and every target's pointers agree.
 fn already_there(order: &Order<'_>, ami: &String, state: &State, places: &[Reached<'_>]) -> Option<Release> {
     let (record, _) = state.record.as_ref()?;
-    let at = |place: &Location| {
-        record.targets.iter().find(|one| one.account == place.account && one.region == place.region)
-    };
+    let at =
+        |place: &Location| record.targets.iter().find(|one| one.account == place.account && one.region == place.region);
     let agrees = |(place, pointers): &Reached<'_>| {
         at(place).is_some_and(|placed| {
             pointers.template_ami.as_ref() == Some(&placed.ami)

@@ -1,9 +1,9 @@
-use super::super::model::{ParameterPointer, Placed, TemplateBefore, TemplatePointer};
 use super::super::image::Image;
+use super::super::model::{ParameterPointer, Placed, TemplateBefore, TemplatePointer};
 use super::super::state::Pointers;
 use super::super::steps::{Step, Undo};
-use crate::aws::CallError;
 use super::*;
+use crate::aws::CallError;
 use crate::gate::{Verdict, VerdictStatus};
 use crate::project::{EnvironmentConfig, LocalConfig, Location, Project, Target};
 use std::collections::BTreeMap;
@@ -70,11 +70,7 @@ fn empty() -> State {
         journal: None,
         lock: None,
         before: None,
-        image: Image {
-            state: Some("available".into()),
-            evidence: Some("sha256:e".into()),
-            ..Image::default()
-        },
+        image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()), ..Image::default() },
         copies: BTreeMap::new(),
         seen: vec![Ok(Pointers::default())],
     }
@@ -320,7 +316,10 @@ fn a_target_that_cannot_be_seen_holds_everything_unless_a_quorum_does_without_it
     state.targets.push(Target { location: far(), role: None });
     state.seen.push(Err(denied()));
     let (text, exit) = refusal("candidate", &state, &approval());
-    assert!(text.contains("1 of 2 targets could not be looked at") && text.contains("000000000000/eu-west-1"), "{text}");
+    assert!(
+        text.contains("1 of 2 targets could not be looked at") && text.contains("000000000000/eu-west-1"),
+        "{text}"
+    );
     assert_eq!(exit, 12);
     let project = project();
     let with = |quorum| {

@@ -1,8 +1,8 @@
 //! What must hold before a channel takes a candidate. Pure.
 
 use super::error::PromoteError;
-use super::model::{Approval, Release};
 use super::image::Image;
+use super::model::{Approval, Release};
 use crate::event::human_duration;
 use crate::gate;
 use crate::project::Channel;

@@ -2,9 +2,7 @@
 
 use super::error::PromoteError;
 use super::image::{self, Image};
-use super::model::{
-    Candidate, How, JOURNAL_SCHEMA, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore,
-};
+use super::model::{Candidate, How, JOURNAL_SCHEMA, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore};
 use super::supply::owner;
 use super::{document, names, store, template};
 use crate::aws::{CallError, Cloud};
@@ -63,9 +61,8 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
     };
     let image = image::look(cloud, cloud.home(), &candidate.ami).await?;
     let places = cloud.targets().iter().map(|target| target.location.clone());
-    let looks = places.map(|place| async move {
-        pointers(cloud, &place, &order.launch_template, &order.parameter).await
-    });
+    let looks =
+        places.map(|place| async move { pointers(cloud, &place, &order.launch_template, &order.parameter).await });
     let seen: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
     Ok(State {
         environment: cloud.environment().to_owned(),

@@ -75,13 +75,7 @@ fn of(id: &str, version: LaunchTemplateVersion) -> Option<Staged> {
 
 /// Makes the version, or the template when there is none. What an earlier process may have made is looked for first,
 /// unless this one is `fresh`.
-pub(super) async fn stage(
-    cloud: &Cloud,
-    plan: &Plan,
-    one: &Move,
-    ami: &str,
-    fresh: bool,
-) -> Result<Staged, StepError> {
+pub(super) async fn stage(cloud: &Cloud, plan: &Plan, one: &Move, ami: &str, fresh: bool) -> Result<Staged, StepError> {
     if !fresh && let Some(found) = staged(cloud, plan, one).await? {
         return Ok(found);
     }

@@ -14,6 +14,8 @@ mod image;
 #[cfg(feature = "aws")]
 mod import;
 #[cfg(feature = "aws")]
+mod promotion;
+#[cfg(feature = "aws")]
 mod publication;
 #[cfg(feature = "aws")]
 mod serve;
@@ -34,6 +36,8 @@ pub use fleet::{answered, images, images_failed, status};
 pub use image::{Plans, change_line, channels, closing, plan, plans, verdicts, word};
 #[cfg(feature = "aws")]
 pub use import::ImportReport;
+#[cfg(feature = "aws")]
+pub use promotion::Preview;
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]

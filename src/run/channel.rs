@@ -7,7 +7,7 @@ use crate::consume;
 use crate::event::{Ending, Events, Stage};
 use crate::gate;
 use crate::project::Channel;
-use crate::promote::{self, Approval, Candidate, Direction, Order, Promotion, Resumed};
+use crate::promote::{self, Approval, Candidate, Decision, Direction, Order, Promotion, Release, Resumed};
 use crate::render;
 
 impl Work<'_> {
@@ -20,28 +20,38 @@ impl Work<'_> {
         Err(RunError::NotApproved { ami: ami.to_owned(), recipe: self.recipe.name.clone(), verdicts: judged.verdicts })
     }
 
-    /// Moves a channel to an image.
+    /// Moves a channel to an image; with a quorum, targets that fail before anything is moved are left out.
     pub async fn promote(
         &self,
         built: &Built,
         judged: &Judged,
         channel: &Channel,
+        quorum: Option<usize>,
         events: &Events,
     ) -> Result<Promotion, RunError> {
         events.started(Stage::Promote, format!("channel {}", channel.name));
-        let candidate = Candidate {
-            ami: built.ami.clone(),
-            image_arn: Some(built.image_arn.clone()),
-            image_version: Some(built.image_version.clone()),
-        };
-        let approval = Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() };
+        let (candidate, approval) = asked(built, judged);
         let moved = match self.order(channel, "promoted") {
             Ok(order) => {
+                let order = Order { quorum, ..order };
                 promote::promote(self.cloud, &order, &candidate, &approval, events).await.map_err(RunError::from)
             }
             Err(error) => Err(error),
         };
         told(events, moved)
+    }
+
+    /// What [`Work::promote`] would do.
+    pub async fn promotion(
+        &self,
+        built: &Built,
+        judged: &Judged,
+        channel: &Channel,
+        quorum: Option<usize>,
+    ) -> Result<Decision, RunError> {
+        let (candidate, approval) = asked(built, judged);
+        let order = Order { quorum, ..self.order(channel, "promoted")? };
+        Ok(promote::prepare(self.cloud, &order, &candidate, &approval).await?)
     }
 
     /// Refuses to move a channel off a release it was rolled back to, onto an image that was there before: a nightly run
@@ -72,11 +82,31 @@ impl Work<'_> {
         Ok(promote::resume(self.cloud, &order, direction, events).await?)
     }
 
-    /// Moves a channel back to its previous release.
-    pub async fn rollback(&self, channel: &Channel, events: &Events) -> Result<Promotion, RunError> {
+    /// What [`Work::rollback`] would do.
+    pub async fn back(&self, channel: &Channel, to: Option<&str>, quorum: Option<usize>) -> Result<Decision, RunError> {
+        let order = Order { quorum, ..self.order(channel, promote::ROLLED_BACK)? };
+        Ok(promote::prepare_rollback(self.cloud, &order, to).await?)
+    }
+
+    /// What was ever in a channel, newest first.
+    pub async fn history(&self, channel: &Channel) -> Result<Vec<Release>, RunError> {
+        Ok(promote::history(self.cloud, &self.order(channel, "history")?).await?)
+    }
+
+    /// Moves a channel back to its previous release, or to an earlier one.
+    pub async fn rollback(
+        &self,
+        channel: &Channel,
+        to: Option<&str>,
+        quorum: Option<usize>,
+        events: &Events,
+    ) -> Result<Promotion, RunError> {
         events.started(Stage::Promote, format!("channel {}, back", channel.name));
         let moved = match self.order(channel, promote::ROLLED_BACK) {
-            Ok(order) => promote::rollback(self.cloud, &order, events).await.map_err(RunError::from),
+            Ok(order) => {
+                let order = Order { quorum, ..order };
+                promote::rollback(self.cloud, &order, to, events).await.map_err(RunError::from)
+            }
             Err(error) => Err(error),
         };
         told(events, moved)
@@ -99,6 +129,15 @@ impl Work<'_> {
             quorum: None,
         })
     }
+}
+
+fn asked(built: &Built, judged: &Judged) -> (Candidate, Approval) {
+    let candidate = Candidate {
+        ami: built.ami.clone(),
+        image_arn: Some(built.image_arn.clone()),
+        image_version: Some(built.image_version.clone()),
+    };
+    (candidate, Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() })
 }
 
 /// Who we are, for locks and tokens: host and process.
