@@ -198,9 +198,9 @@ fn condition(site: &Site, on: On) -> Option<Value> {
         On::Templates | On::Instances | On::Amis => tag("aws:ResourceTag"),
         On::NewTemplate | On::NewInstance => tag("aws:RequestTag"),
         On::Commanded => tag("ssm:resourceTag"),
-        On::NewTags => {
-            Some(json!({ "StringEquals": { "ec2:CreateAction": ["CopyImage", "CreateLaunchTemplate", "RunInstances"] } }))
-        }
+        On::NewTags => Some(
+            json!({ "StringEquals": { "ec2:CreateAction": ["CopyImage", "CreateLaunchTemplate", "RunInstances"] } }),
+        ),
         On::TemplateLaunch => {
             let templates = format!("arn:{}:ec2:*:*:launch-template/*", site.partition());
             Some(json!({ "ArnLike": { "ec2:LaunchTemplate": templates } }))

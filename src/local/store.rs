@@ -164,28 +164,45 @@ impl Transaction<'_> {
         kind: &str,
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
+        let mut documents = Vec::new();
+        self.each(scope, kind, prefix, |id, value| documents.push((id, value)))?;
+        Ok(documents)
+    }
+
+    /// Hands over the documents that [`Transaction::list`] lists, one after the other: for lists of which only a part is kept.
+    ///
+    /// # Errors
+    /// A database error, or a document that cannot be read.
+    pub fn each<T: DeserializeOwned>(
+        &self,
+        scope: &Scope,
+        kind: &str,
+        prefix: &str,
+        mut take: impl FnMut(String, T),
+    ) -> Result<(), StoreError> {
         let mut statement = self.inner.prepare_cached(
-            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND substr(id, 1, length(?4))=?4 ORDER BY id",
+            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id>=?4 AND id<?5 ORDER BY id",
         )?;
-        let rows = statement.query_map(params![scope.account, scope.region, kind, prefix], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?;
-        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
-        if let Some(horizon) = self.horizon {
-            let mut then: BTreeMap<String, String> = rows.into_iter().collect();
+        let mut rows = statement.query(params![scope.account, scope.region, kind, prefix, end_of(prefix)])?;
+        if let Some(horizon) = self.horizon.filter(|_| past::lags(kind)) {
+            let mut then = rows.mapped(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<BTreeMap<_, _>, _>>()?;
             for (of, id, body) in past::all(&self.inner, scope, prefix, horizon)? {
                 if of == kind {
                     past::overlay(&mut then, id, body);
                 }
             }
-            rows = then.into_iter().collect();
-        }
-        rows.into_iter()
-            .map(|(id, body)| {
+            for (id, body) in then {
                 let value = parse(kind, &id, &body)?;
-                Ok((id, value))
-            })
-            .collect()
+                take(id, value);
+            }
+            return Ok(());
+        }
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(0)?;
+            let value = parse(kind, &id, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+            take(id, value);
+        }
+        Ok(())
     }
 
     /// All documents whose id starts with `prefix`, of whichever kind: kind, id and document, ordered by id and kind.
@@ -307,6 +324,11 @@ impl Store {
         };
         self.write(write).unwrap();
     }
+}
+
+/// A text that stands behind every id that starts with `prefix`, and before all that follow: no id has Unicode's last character.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10FFFF}")
 }
 
 /// Waits for the turn to open; it ends when the file is closed, at the latest with the process.
