@@ -15,6 +15,7 @@ pub enum Verb {
     Rollback,
     Resolve,
     Channels,
+    History,
     Run,
     Logs,
     Why,
@@ -30,7 +31,7 @@ pub enum Verb {
 
 impl Verb {
     /// Those that work in an environment: what a policy covers when no verb is named.
-    pub const ENVIRONMENT: [Self; 17] = [
+    pub const ENVIRONMENT: [Self; 18] = [
         Self::Plan,
         Self::Publish,
         Self::Build,
@@ -39,6 +40,7 @@ impl Verb {
         Self::Rollback,
         Self::Resolve,
         Self::Channels,
+        Self::History,
         Self::Run,
         Self::Logs,
         Self::Why,
@@ -62,6 +64,7 @@ impl Verb {
             Self::Rollback => "rollback",
             Self::Resolve => "resolve",
             Self::Channels => "channels",
+            Self::History => "history",
             Self::Run => "run",
             Self::Logs => "logs",
             Self::Why => "why",
@@ -313,8 +316,18 @@ const BOOKS: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
 ];
 
+/// `approve` of an image for a channel.
+const CONSENT: &[Need] = &[
+    home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
+    home("ssm.PutParameter", "ssm:PutParameter", On::Books),
+];
+
+/// `history`.
+const HISTORY: &[Need] = &[home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books)];
+
 /// `promote`: the books at home, the pointers in every target.
 const PROMOTE: &[Need] = &[
+    home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
     home("ssm.PutParameter", "ssm:PutParameter", On::Books),
     home("ssm.DeleteParameter", "ssm:DeleteParameter", On::Books),
     home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books),
@@ -424,10 +437,11 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, WAITING],
         Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL],
         Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING],
-        Verb::Approve => &[COLLECT, WAITING, APPROVE],
+        Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
         Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Resolve | Verb::Channels => &[BOOKS],
+        Verb::History => &[BOOKS, HISTORY],
         Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING],
         Verb::Logs | Verb::Why => &[COLLECT],
         Verb::Baseline => &[BASELINE],

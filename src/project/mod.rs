@@ -25,6 +25,7 @@ pub mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod windows;
 mod workflows;
 
 pub use codes::ENTRIES;
@@ -33,3 +34,4 @@ pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};
 pub use model::*;
 pub use os::Family;
 pub(crate) use settings::INSTANCE_PROFILE;
+pub use windows::{Freeze, Window};

@@ -201,7 +201,7 @@ pub struct Target {
 }
 
 /// A named pointer to a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Channel {
     /// Name.
     pub name: String,
@@ -211,6 +211,14 @@ pub struct Channel {
     pub soak: Option<Duration>,
     /// Whether a person must approve.
     pub approval_required: bool,
+    /// Whether that person must be another one than who brought the release to the channel before.
+    pub approval_by_another: bool,
+    /// When it takes releases; always when there are none.
+    pub windows: Vec<super::Window>,
+    /// Days on which it takes none.
+    pub freezes: Vec<super::Freeze>,
+    /// Whether `--override` is refused.
+    pub override_forbidden: bool,
 }
 
 /// One recipe.

@@ -121,6 +121,15 @@ pub enum PromoteError {
         /// The channel.
         channel: String,
     },
+    /// Nobody says why.
+    #[error("a reason is needed, for the record")]
+    NoReason,
+    /// The channel does not let its rules be passed over.
+    #[error("channel `{channel}` does not allow --override")]
+    OverrideForbidden {
+        /// The channel.
+        channel: String,
+    },
     /// That release was never in the channel.
     #[error("channel `{channel}` never held the release {release}")]
     NeverThere {
@@ -256,6 +265,9 @@ impl PromoteError {
             Self::Unseen { .. } => Some(
                 "make them reachable, or leave them out on purpose: --quorum N says how many targets are enough".into(),
             ),
+            Self::Rule { channel, ami, missing } if missing.contains("approve") => {
+                Some(format!("amiforge approve {ami} --recipe RECIPE --channel {channel} --reason TEXT"))
+            }
             Self::NeverThere { channel, .. } => {
                 Some(format!("`amiforge history RECIPE --channel {channel}` says what it held"))
             }
@@ -268,6 +280,8 @@ impl PromoteError {
             }
             Self::Unreadable { parameter, .. } => Some(format!("look at {parameter}; a newer amiforge may have written it")),
             Self::UnknownChannel { .. }
+            | Self::NoReason
+            | Self::OverrideForbidden { .. }
             | Self::Rule { .. }
             | Self::NoEarlier { .. }
             | Self::NothingToResume { .. }
@@ -283,6 +297,8 @@ impl PromoteError {
             | Self::NoTargets { .. }
             | Self::NoEarlier { .. }
             | Self::NeverThere { .. }
+            | Self::NoReason
+            | Self::OverrideForbidden { .. }
             | Self::NothingToResume { .. } => 2,
             Self::NotApproved { .. } | Self::Rule { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,

@@ -40,7 +40,7 @@ impl House {
         let served = Arc::clone(&local);
         let handler = move |request| served.handle(request);
         let cloud = testing::over(Arc::new(handler), Clock::fixed(START));
-        let channel = |name: &str| Channel { name: name.into(), after: None, soak: None, approval_required: false };
+        let channel = |name: &str| Channel { name: name.into(), ..Channel::default() };
         let project = Project {
             root: "/p".into(),
             name: "acme".into(),
@@ -102,6 +102,8 @@ impl House {
             reason: "test".into(),
             holder: format!("host/{}", self.promotions.load(Ordering::SeqCst)),
             quorum: None,
+            caller: None,
+            override_reason: None,
         }
     }
 

@@ -36,7 +36,7 @@ fn places() -> Vec<Location> {
 }
 
 fn project() -> Project {
-    let channel = Channel { name: "candidate".into(), after: None, soak: None, approval_required: false };
+    let channel = Channel { name: "candidate".into(), ..Channel::default() };
     Project {
         root: "/p".into(),
         name: "acme".into(),
@@ -109,6 +109,8 @@ impl World {
             reason: "test".into(),
             holder: format!("host/{}", self.promotions.fetch_add(1, Ordering::SeqCst)),
             quorum: None,
+            caller: None,
+            override_reason: None,
         }
     }
 

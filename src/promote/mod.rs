@@ -8,6 +8,7 @@
 //! The channel's record is the point of no return: before it is written, a failure puts every pointer back; once it is
 //! written, the promotion has happened and only cleaning up is left.
 
+mod approve;
 mod document;
 mod error;
 mod execute;
@@ -26,6 +27,7 @@ mod supply;
 mod template;
 mod undo;
 
+pub use approve::{Consent, approve, caller};
 pub use error::{Failure, PromoteError, StepError};
 pub use execute::execute;
 pub use model::{

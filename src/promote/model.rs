@@ -41,8 +41,14 @@ pub struct Release {
     pub promoted_at: String,
     /// Who: host and process.
     pub by: String,
+    /// Who, as AWS knows the caller: an ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
     /// Why.
     pub reason: String,
+    /// Why rules of the channel were passed over, and which did not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<String>,
     /// The release before this one, without those before it: they are in the parameter's history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Box<Release>>,
@@ -116,6 +122,10 @@ pub struct Order<'a> {
     pub holder: String,
     /// Targets that must be proven for the others to be left out; absent: every one must be.
     pub quorum: Option<usize>,
+    /// Who, as AWS knows the caller: an ARN.
+    pub caller: Option<String>,
+    /// Why the channel's rules are passed over. Evidence and gates never are.
+    pub override_reason: Option<String>,
 }
 
 /// An image to promote.

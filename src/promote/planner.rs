@@ -40,9 +40,12 @@ pub fn plan(
     check_image(ami, state)?;
     if let Some(approval) = approval {
         rules::approved(ami, approval, &state.image)?;
-        rules::channel(channel, ami, state.before.as_ref(), now)?;
     }
-    let release = release(order, candidate, approval, state, now);
+    let overridden = match (approval, rules::channel(channel, ami, state, approval.map(|one| &*one.digest), now)) {
+        (None, _) | (_, Ok(())) => None,
+        (Some(_), Err(missing)) => Some(rules::overridden(order, channel, missing)?),
+    };
+    let release = Release { overridden, ..release(order, candidate, approval, state, now) };
     let evidence_tag = approval.map(|approval| approval.digest.clone());
     let (record, record_before) = match &state.record {
         Some((release, text)) => (Some(release.clone()), Some(text.clone())),
@@ -190,7 +193,9 @@ fn release(
         left_out: vec![],
         promoted_at,
         by: order.holder.clone(),
+        caller: order.caller.clone(),
         reason: order.reason.clone(),
+        overridden: None,
         previous: None,
     }
 }

@@ -1,3 +1,4 @@
+use super::super::approve::Consent;
 use super::super::image::Image;
 use super::super::model::{ParameterPointer, Placed, TemplateBefore, TemplatePointer};
 use super::super::state::Pointers;
@@ -13,7 +14,13 @@ use time::macros::datetime;
 const NOW: OffsetDateTime = datetime!(2026-01-10 12:00:00 UTC);
 
 fn channel(name: &str, after: Option<&str>, soak: Option<u64>, approval_required: bool) -> Channel {
-    Channel { name: name.into(), after: after.map(Into::into), soak: soak.map(Duration::from_secs), approval_required }
+    Channel {
+        name: name.into(),
+        after: after.map(Into::into),
+        soak: soak.map(Duration::from_secs),
+        approval_required,
+        ..Channel::default()
+    }
 }
 
 fn project() -> Project {
@@ -48,6 +55,8 @@ fn order<'a>(project: &'a Project, channel: &'a str) -> Order<'a> {
         reason: "test".into(),
         holder: "host/1".into(),
         quorum: None,
+        caller: None,
+        override_reason: None,
     }
 }
 
@@ -71,6 +80,7 @@ fn empty() -> State {
         lock: None,
         before: None,
         image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()), ..Image::default() },
+        consent: None,
         copies: BTreeMap::new(),
         seen: vec![Ok(Pointers::default())],
     }
@@ -111,6 +121,8 @@ fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
         left_out: vec![],
         promoted_at: promoted_at.into(),
         by: "host/0".into(),
+        caller: None,
+        overridden: None,
         reason: "test".into(),
         previous: None,
     }
@@ -271,7 +283,59 @@ fn channels_hold_their_rules() {
     assert!(go("staging", &with(Some(soaked.clone())), &approval()).is_ok());
     let text = refusal("production", &with(Some(soaked)), &approval()).0;
     assert!(text.contains("a person must approve it"), "{text}");
+    let given = |evidence: &str, by: &str| Consent {
+        schema: "amiforge.approval/1".into(),
+        ami: "ami-2".into(),
+        evidence: evidence.into(),
+        by: by.into(),
+        at: "2026-01-10T11:00:00Z".into(),
+        reason: "looked at it".into(),
+    };
+    let before = released("staging", "ami-2", "2026-01-10T11:00:00Z");
+    let approved = |consent: Consent| State { consent: Some(consent), ..with(Some(before.clone())) };
+    assert!(go("production", &approved(given("sha256:e", "arn:a")), &approval()).is_ok());
+    let text = refusal("production", &approved(given("sha256:old", "arn:a")), &approval()).0;
+    assert!(text.contains("with other evidence"), "{text}");
+    let mut strict = project();
+    strict.channels[2].approval_by_another = true;
+    let by = |caller: Option<&str>, by: &str| {
+        let before = Release { caller: caller.map(Into::into), ..before.clone() };
+        let state = State { consent: Some(given("sha256:e", by)), ..with(Some(before)) };
+        plan(&order(&strict, "production"), &candidate("ami-2"), Some(&approval()), &state, NOW).map(|_| ())
+    };
+    assert!(by(Some("arn:a"), "arn:b").is_ok());
+    for caller in [None, Some("arn:b")] {
+        assert_eq!(by(caller, "arn:b").unwrap_err().exit_code(), 8, "{caller:?}");
+    }
     assert_eq!(refusal("nightly", &empty(), &approval()).1, 2);
+}
+
+#[test]
+fn windows_and_freezes_close_a_channel_and_an_override_is_recorded_unless_forbidden() {
+    let mut closed = project();
+    // NOW is a Saturday.
+    closed.channels[0].windows = vec![crate::project::Window::parse("Mon-Fri 08:00-16:00").unwrap()];
+    let with = |project: &Project, reason: Option<&str>| {
+        let order = Order { override_reason: reason.map(Into::into), ..order(project, "candidate") };
+        plan(&order, &candidate("ami-2"), Some(&approval()), &empty(), NOW)
+    };
+    let text = with(&closed, None).unwrap_err().to_string();
+    assert!(text.contains("takes releases Mon-Fri 08:00-16:00 (UTC) only"), "{text}");
+    let release = planned(with(&closed, Some("zero day")).unwrap()).release;
+    assert!(release.overridden.as_ref().is_some_and(|text| text.starts_with("zero day (although")), "{release:?}");
+    assert_eq!(with(&closed, Some(" ")).unwrap_err().exit_code(), 2);
+    closed.channels[0].windows.clear();
+    assert_eq!(planned(with(&closed, Some("not needed")).unwrap()).release.overridden, None);
+    let (from, to) = (time::macros::date!(2026 - 01 - 10), time::macros::date!(2026 - 01 - 11));
+    closed.channels[0].freezes = vec![crate::project::Freeze { from, to, reason: "fair".into() }];
+    closed.channels[0].override_forbidden = true;
+    let text = with(&closed, Some("zero day")).unwrap_err().to_string();
+    assert!(text.contains("does not allow --override"), "{text}");
+    let nobody = Approval { digest: "sha256:other".into(), ..approval() };
+    closed.channels[0].override_forbidden = false;
+    let order = Order { override_reason: Some("zero day".into()), ..order(&closed, "candidate") };
+    let refused = plan(&order, &candidate("ami-2"), Some(&nobody), &empty(), NOW).unwrap_err();
+    assert!(matches!(refused, PromoteError::NotApproved { .. }), "evidence is never passed over: {refused}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is there before a promotion.
 
+use super::approve::{Consent, consent};
 use super::error::PromoteError;
 use super::image::{self, Image};
 use super::model::{Candidate, How, JOURNAL_SCHEMA, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore};
@@ -30,6 +31,8 @@ pub struct State {
     pub(super) lock: Option<Lock>,
     /// What is in the channel that this one comes `after`.
     pub(super) before: Option<Release>,
+    /// A person's approval of the AMI for the channel.
+    pub(super) consent: Option<Consent>,
     /// The AMI to promote, at home.
     pub(super) image: Image,
     /// Images of it that are elsewhere already.
@@ -73,6 +76,7 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         journal: books.journal,
         lock: books.lock,
         before,
+        consent: consent(cloud, order, &candidate.ami).await?,
         copies: copies(cloud, candidate, &seen).await,
         image,
         seen,

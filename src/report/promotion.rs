@@ -1,6 +1,6 @@
 //! What promotions print: before, when they are done, and what channels held.
 
-use crate::promote::{Decision, How, LeftOut, Move, Placed, Plan, Release};
+use crate::promote::{Consent, Decision, How, LeftOut, Move, Placed, Plan, Release};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -134,4 +134,53 @@ pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
     };
     let out = |one: &LeftOut| ("left out", format!("{}/{}: {}", one.account, one.region, one.reason));
     release.targets.iter().flat_map(target).chain(release.left_out.iter().map(out)).collect()
+}
+
+/// What `approve` prints about a channel.
+#[must_use]
+pub fn consent(consent: &Consent, channel: &str, recipe: &str) -> String {
+    let Consent { ami, by, reason, .. } = consent;
+    format!(
+        "{ami} is approved for channel {channel} by {by}: {reason}\nnext: amiforge promote {recipe} --channel {channel}\n"
+    )
+}
+
+/// What `history` prints.
+#[derive(Debug, Serialize)]
+pub struct History<'a> {
+    schema: &'static str,
+    recipe: &'a str,
+    arch: &'a str,
+    channel: &'a str,
+    /// Newest first.
+    releases: &'a [Release],
+}
+
+impl<'a> History<'a> {
+    /// Of a channel.
+    #[must_use]
+    pub fn new(recipe: &'a str, arch: &'a str, channel: &'a str, releases: &'a [Release]) -> Self {
+        Self { schema: "amiforge.history/1", recipe, arch, channel, releases }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("channel {} of {} ({})\n", self.channel, self.recipe, self.arch);
+        for one in self.releases {
+            let version = one.image_version.as_deref().unwrap_or("-");
+            let who = one.caller.as_ref().unwrap_or(&one.by);
+            let _ = writeln!(text, "  {}  {}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
+            for why in &one.overridden {
+                let _ = writeln!(text, "    rules were passed over: {why}");
+            }
+            for out in &one.left_out {
+                let _ = writeln!(text, "    without {}/{}: {}", out.account, out.region, out.reason);
+            }
+        }
+        if self.releases.is_empty() {
+            text.push_str("  nothing was promoted to it yet\n");
+        }
+        text
+    }
 }

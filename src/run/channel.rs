@@ -7,8 +7,19 @@ use crate::consume;
 use crate::event::{Ending, Events, Stage};
 use crate::gate;
 use crate::project::Channel;
-use crate::promote::{self, Approval, Candidate, Decision, Direction, Order, Promotion, Release, Resumed};
+use crate::promote::{
+    self, Approval, Candidate, Consent, Decision, Direction, Order, PromoteError, Promotion, Release, Resumed,
+};
 use crate::render;
+
+/// How a channel is moved.
+#[derive(Debug, Clone, Default)]
+pub struct Moving {
+    /// Targets that fail before anything is moved are left out, if that many are left.
+    pub quorum: Option<usize>,
+    /// Why the channel's rules are passed over.
+    pub override_reason: Option<String>,
+}
 
 impl Work<'_> {
     /// Evidence from before, if its digest stands on the AMI and every gate passes now.
@@ -20,25 +31,36 @@ impl Work<'_> {
         Err(RunError::NotApproved { ami: ami.to_owned(), recipe: self.recipe.name.clone(), verdicts: judged.verdicts })
     }
 
-    /// Moves a channel to an image; with a quorum, targets that fail before anything is moved are left out.
+    /// Moves a channel to an image.
     pub async fn promote(
         &self,
         built: &Built,
         judged: &Judged,
         channel: &Channel,
-        quorum: Option<usize>,
+        how: &Moving,
         events: &Events,
     ) -> Result<Promotion, RunError> {
         events.started(Stage::Promote, format!("channel {}", channel.name));
         let (candidate, approval) = asked(built, judged);
-        let moved = match self.order(channel, "promoted") {
+        let moved = match self.moving(channel, "promoted", how).await {
             Ok(order) => {
-                let order = Order { quorum, ..order };
                 promote::promote(self.cloud, &order, &candidate, &approval, events).await.map_err(RunError::from)
             }
             Err(error) => Err(error),
         };
         told(events, moved)
+    }
+
+    async fn moving<'a>(&'a self, channel: &'a Channel, reason: &str, how: &Moving) -> Result<Order<'a>, RunError> {
+        let caller = promote::caller(self.cloud).await.map_err(PromoteError::from)?;
+        let (quorum, override_reason) = (how.quorum, how.override_reason.clone());
+        Ok(Order { quorum, override_reason, caller: Some(caller), ..self.order(channel, reason)? })
+    }
+
+    /// Writes down that a person approves an image for a channel. Only what has passing evidence can be approved.
+    pub async fn approve(&self, channel: &Channel, ami: &str, reason: &str) -> Result<Consent, RunError> {
+        let judged = self.approved(ami).await?;
+        Ok(promote::approve(self.cloud, &self.order(channel, reason)?, ami, &judged.digest).await?)
     }
 
     /// What [`Work::promote`] would do.
@@ -47,10 +69,10 @@ impl Work<'_> {
         built: &Built,
         judged: &Judged,
         channel: &Channel,
-        quorum: Option<usize>,
+        how: &Moving,
     ) -> Result<Decision, RunError> {
         let (candidate, approval) = asked(built, judged);
-        let order = Order { quorum, ..self.order(channel, "promoted")? };
+        let order = self.moving(channel, "promoted", how).await?;
         Ok(promote::prepare(self.cloud, &order, &candidate, &approval).await?)
     }
 
@@ -104,7 +126,8 @@ impl Work<'_> {
         events.started(Stage::Promote, format!("channel {}, back", channel.name));
         let moved = match self.order(channel, promote::ROLLED_BACK) {
             Ok(order) => {
-                let order = Order { quorum, ..order };
+                let caller = promote::caller(self.cloud).await.map_err(PromoteError::from)?;
+                let order = Order { quorum, caller: Some(caller), ..order };
                 promote::rollback(self.cloud, &order, to, events).await.map_err(RunError::from)
             }
             Err(error) => Err(error),
@@ -127,6 +150,8 @@ impl Work<'_> {
             reason: reason.to_owned(),
             holder: holder(),
             quorum: None,
+            caller: None,
+            override_reason: None,
         })
     }
 }

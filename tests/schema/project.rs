@@ -36,6 +36,9 @@ const BEYOND: &[&str] = &[
     "there is no workflow `",
     "is the home Region",
     "is not one of the Regions that get a copy",
+    "it ends before it begins",
+    "the freeze ends before it begins",
+    "a day has the form 2026-12-20",
 ];
 
 /// What it sees in some cases: that two are equal in all, but not that they only have the same name; that a name cannot be
@@ -159,7 +162,10 @@ fn full_project() -> Value {
                 "targets": [{ "account": "444455556666", "regions": ["us-gov-west-1", "eu-west-1"], "role": "target" }],
             },
         },
-        "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "required" } },
+        "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "by-another",
+            "windows": ["Mon-Thu 08:00-16:00"], "override": "forbidden",
+            "freezes": [{ "from": "2026-12-20", "to": "2027-01-03", "reason": "holidays" }],
+        } },
         "tags": { "owner": "platform" },
     })
 }
@@ -262,7 +268,7 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
     let any = |key: &str| project::schema::project()["properties"][key]["additionalProperties"].clone();
     let environment = keys(&any("environments"), "/environments/aws");
     let channel = keys(&any("channels"), "/channels/staging");
-    assert_eq!((environment.len(), channel.len()), (20, 3));
+    assert_eq!((environment.len(), channel.len()), (21, 9));
     for (file, schema, rules, files, more) in [
         ("recipes/web.yaml", project::schema::recipe(), &RECIPE, recipes().to_vec(), vec![]),
         ("amiforge.yaml", project::schema::project(), &PROJECT, vec![full_project()], [environment, channel].concat()),

@@ -6,6 +6,7 @@ use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print, print_as, work};
 use crate::promote::{Direction, Promotion};
 use crate::report;
+use crate::run::Moving;
 
 /// Arguments of `promote`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,10 @@ pub struct PromoteArgs {
     /// everywhere or nowhere.
     #[arg(long, value_name = "TARGETS", conflicts_with_all = ["resume", "abort"])]
     pub quorum: Option<usize>,
+    /// Pass over the channel's rules (order, soak time, windows, freezes, approval), and why; it is recorded. Evidence and
+    /// gates are never passed over.
+    #[arg(long = "override", value_name = "REASON", conflicts_with_all = ["resume", "abort"])]
+    pub override_reason: Option<String>,
     /// Finish a promotion that was cut off, from its journal. Only when the process that began it is gone.
     #[arg(long)]
     pub resume: bool,
@@ -48,13 +53,14 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
     }
     let (built, _) = work.candidate(&work.check(&session.events)?).await?;
     let judged = work.approved(&built.ami).await?;
+    let how = Moving { quorum: args.quorum, override_reason: args.override_reason.clone() };
     if args.plan {
-        let decision = work.promotion(&built, &judged, channel, args.quorum).await?;
+        let decision = work.promotion(&built, &judged, channel, &how).await?;
         let preview = report::Preview::new(&decision);
         print_as(args.format, &preview, || preview.text())?;
         return Ok(Exit::Done);
     }
-    let promotion = work.promote(&built, &judged, channel, args.quorum, &session.events).await?;
+    let promotion = work.promote(&built, &judged, channel, &how, &session.events).await?;
     let previous =
         promotion.release.previous.as_ref().filter(|previous| promotion.changed && previous.ami != built.ami);
     let packages = previous.map(|previous| work.package_diff(&previous.ami, &built.ami)).transpose()?.flatten();

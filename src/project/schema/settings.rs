@@ -1,7 +1,8 @@
 //! The schema of `amiforge.yaml`.
 
 use super::{default, described, duration, file, mapping, matching, name, or_nothing, text, texts};
-use crate::project::settings::{APPROVALS, DISTRIBUTES, INSTANCE_PROFILE, LONGEST_TAG, RESERVED_TAGS};
+use crate::project::settings::{APPROVALS, DISTRIBUTES, INSTANCE_PROFILE, LONGEST_TAG, OVERRIDES, RESERVED_TAGS};
+use crate::project::windows::{DAY, WINDOW};
 use serde_json::{Value, json};
 
 /// The schema of `amiforge.yaml`.
@@ -126,9 +127,14 @@ fn channels() -> Value {
             ("after", described("The channel a release must be in first; one that stands before this one.", text())),
             ("soak", described("How long it must have been there.", duration())),
             ("approval", described("Whether a person must approve.", default("none", json!({ "enum": APPROVALS })))),
+            ("windows", described("When it takes releases, in UTC.", texts(&matching(WINDOW)))),
+            ("freezes", freezes()),
+            ("override", described("What --override may do.", default("allowed", json!({ "enum": OVERRIDES })))),
         ],
     );
     channel["dependencies"] = json!({ "soak": ["after"] });
+    channel["if"] = json!({ "required": ["approval"], "properties": { "approval": { "const": "by-another" } } });
+    channel["then"] = json!({ "required": ["after"] });
     described(
         "Named pointers to releases, in the order in which a release moves through them.",
         json!({
@@ -138,6 +144,19 @@ fn channels() -> Value {
             "additionalProperties": or_nothing(channel),
         }),
     )
+}
+
+fn freezes() -> Value {
+    let day = |text: &str| described(text, matching(DAY));
+    let freeze = mapping(
+        &["from", "to", "reason"],
+        [
+            ("from", day("First day, for example 2026-12-20.")),
+            ("to", day("Last day.")),
+            ("reason", described("Why nothing moves.", text())),
+        ],
+    );
+    described("Days on which it takes no release.", json!({ "type": "array", "items": freeze }))
 }
 
 fn tags() -> Value {
