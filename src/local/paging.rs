@@ -53,16 +53,26 @@ impl<T> Window<T> {
         Ok(Self { list, after, size, rows: BTreeMap::new() })
     }
 
+    /// The key of the last row of the page before: what is not behind it need not be offered.
+    pub(super) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// Whether no row with a higher key than those that were offered is wanted any more.
+    pub(super) fn is_full(&self) -> bool {
+        self.rows.len() > self.size
+    }
+
     /// Takes a row, if it is on this page as far as that is known yet. Keys are unique.
     pub(super) fn offer(&mut self, key: String, row: impl FnOnce(&str) -> T) {
         let seen = self.after.as_ref().is_some_and(|after| key <= *after);
-        let full = self.rows.len() > self.size;
-        if seen || (full && self.rows.last_key_value().is_some_and(|(last, _)| key > *last)) {
+        if seen || (self.is_full() && self.rows.last_key_value().is_some_and(|(last, _)| key > *last)) {
             return;
         }
         let row = row(&key);
         self.rows.insert(key, row);
-        if self.rows.len() > self.size + 1 {
+        // A size may be as large as it gets, for lists without pages.
+        if self.rows.len() - 1 > self.size {
             self.rows.pop_last();
         }
     }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -165,11 +166,15 @@ impl Transaction<'_> {
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
         let mut documents = Vec::new();
-        self.each(scope, kind, prefix, |id, value| documents.push((id, value)))?;
+        self.each(scope, kind, prefix, None, |id, value| {
+            documents.push((id, value));
+            ControlFlow::Continue(())
+        })?;
         Ok(documents)
     }
 
-    /// Hands over the documents that [`Transaction::list`] lists, one after the other: for lists of which only a part is kept.
+    /// Hands over the documents that [`Transaction::list`] lists, one after the other, from the one that follows the id `after`, until
+    /// `take` has enough: for lists of which only a part is kept.
     ///
     /// # Errors
     /// A database error, or a document that cannot be read.
@@ -178,12 +183,15 @@ impl Transaction<'_> {
         scope: &Scope,
         kind: &str,
         prefix: &str,
-        mut take: impl FnMut(String, T),
+        after: Option<&str>,
+        mut take: impl FnMut(String, T) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let mut statement = self.inner.prepare_cached(
-            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id>=?4 AND id<?5 ORDER BY id",
+            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id>=?4 AND id<?5 AND id>?6 ORDER BY id",
         )?;
-        let mut rows = statement.query(params![scope.account, scope.region, kind, prefix, end_of(prefix)])?;
+        // Every id is behind the empty text.
+        let (after, end) = (after.unwrap_or_default(), end_of(prefix));
+        let mut rows = statement.query(params![scope.account, scope.region, kind, prefix, end, after])?;
         if let Some(horizon) = self.horizon.filter(|_| past::lags(kind)) {
             let mut then = rows.mapped(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<BTreeMap<_, _>, _>>()?;
             for (of, id, body) in past::all(&self.inner, scope, prefix, horizon)? {
@@ -191,16 +199,20 @@ impl Transaction<'_> {
                     past::overlay(&mut then, id, body);
                 }
             }
-            for (id, body) in then {
+            for (id, body) in then.into_iter().filter(|(id, _)| id.as_str() > after) {
                 let value = parse(kind, &id, &body)?;
-                take(id, value);
+                if take(id, value).is_break() {
+                    break;
+                }
             }
             return Ok(());
         }
         while let Some(row) = rows.next()? {
             let id: String = row.get(0)?;
             let value = parse(kind, &id, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-            take(id, value);
+            if take(id, value).is_break() {
+                break;
+            }
         }
         Ok(())
     }

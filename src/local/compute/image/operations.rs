@@ -8,6 +8,7 @@ use crate::local::imagebuilder::{input, list_answer, list_page, list_window, lis
 use crate::local::store::{Scope, Transaction};
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 
 /// `GetImage`: a build version, or the newest build of a version, which may have wildcards.
 pub(in crate::local::compute) fn get_image(
@@ -185,10 +186,11 @@ fn each_selected(
         return Err(ServiceError::new(400, "InvalidRequestException", message));
     }
     local.store.read(|tx| {
-        tx.each::<ImageRecord>(&caller.scope, IMAGE, prefix, |_, record| {
+        tx.each::<ImageRecord>(&caller.scope, IMAGE, prefix, None, |_, record| {
             if filters.iter().all(|filter| matches(&record, filter)) {
                 take(record);
             }
+            ControlFlow::Continue(())
         })
     })?;
     Ok(())
