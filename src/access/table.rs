@@ -129,6 +129,10 @@ pub enum On {
     Documents,
     /// AMIs that carry the project's tag.
     Amis,
+    /// The same in every Region: promotions copy them.
+    Releases,
+    /// Images and snapshots of every Region, as the source and the outcome of copying (general knowledge of AWS).
+    Copies,
     /// Tags that a creating call of EC2 sets.
     NewTags,
     /// Documents of the project in the bucket for long ones.
@@ -331,14 +335,14 @@ const PROMOTE: &[Need] = &[
     home("ssm.PutParameter", "ssm:PutParameter", On::Books),
     home("ssm.DeleteParameter", "ssm:DeleteParameter", On::Books),
     home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books),
-    home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
-    home("ec2.DeleteTags", "ec2:DeleteTags", On::Amis),
-    home("ec2.CopyImage", "ec2:CopyImage", On::Anything),
-    home("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Amis),
-    home("ec2.ModifySnapshotAttribute", "ec2:ModifySnapshotAttribute", On::Anything),
+    home("ec2.CreateTags", "ec2:CreateTags", On::Releases),
+    home("ec2.DeleteTags", "ec2:DeleteTags", On::Releases),
+    home("ec2.CopyImage", "ec2:CopyImage", On::Copies),
+    home("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Releases),
+    home("ec2.ModifySnapshotAttribute", "ec2:ModifySnapshotAttribute", On::Copies),
     target("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     target("ec2.DeleteTags", "ec2:DeleteTags", On::Amis),
-    target("ec2.CopyImage", "ec2:CopyImage", On::Anything),
+    target("ec2.CopyImage", "ec2:CopyImage", On::Copies),
     target("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Amis),
     target("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
     target("ec2.DescribeLaunchTemplates", "ec2:DescribeLaunchTemplates", On::Anything),
