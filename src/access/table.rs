@@ -16,6 +16,8 @@ pub enum Verb {
     Resolve,
     Channels,
     History,
+    Drift,
+    Repair,
     Run,
     Logs,
     Why,
@@ -31,7 +33,7 @@ pub enum Verb {
 
 impl Verb {
     /// Those that work in an environment: what a policy covers when no verb is named.
-    pub const ENVIRONMENT: [Self; 18] = [
+    pub const ENVIRONMENT: [Self; 20] = [
         Self::Plan,
         Self::Publish,
         Self::Build,
@@ -41,6 +43,8 @@ impl Verb {
         Self::Resolve,
         Self::Channels,
         Self::History,
+        Self::Drift,
+        Self::Repair,
         Self::Run,
         Self::Logs,
         Self::Why,
@@ -65,6 +69,8 @@ impl Verb {
             Self::Resolve => "resolve",
             Self::Channels => "channels",
             Self::History => "history",
+            Self::Drift => "drift",
+            Self::Repair => "repair",
             Self::Run => "run",
             Self::Logs => "logs",
             Self::Why => "why",
@@ -326,6 +332,15 @@ const CONSENT: &[Need] = &[
     home("ssm.PutParameter", "ssm:PutParameter", On::Books),
 ];
 
+/// `drift`.
+const DRIFT: &[Need] = &[
+    target("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    target("ec2.DescribeLaunchTemplates", "ec2:DescribeLaunchTemplates", On::Anything),
+    target("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
+    target("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
+    implied("sts:AssumeRole", On::Assumed, At::Home),
+];
+
 /// `history`.
 const HISTORY: &[Need] = &[home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books)];
 
@@ -443,7 +458,8 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING],
         Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
-        Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Drift => &[BOOKS, DRIFT],
         Verb::Resolve | Verb::Channels => &[BOOKS],
         Verb::History => &[BOOKS, HISTORY],
         Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING],

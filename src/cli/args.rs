@@ -186,6 +186,10 @@ pub enum EnvironmentVerb {
     Resolve(verb::resolve::ResolveArgs),
     /// List what a channel has held, when, by whom and why.
     History(verb::history::HistoryArgs),
+    /// Say where pointers do not say what the release of their channel says.
+    Drift(verb::drift::DriftArgs),
+    /// Make the pointers of a channel say again what its release says.
+    Repair(verb::drift::RepairArgs),
     /// List channels and what they point at.
     Channels(verb::channels::ChannelsArgs),
     /// All of it in one go: check, plan, publish, build, test, validate, gate, promote to the first channel.

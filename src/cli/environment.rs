@@ -110,6 +110,8 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         EnvironmentVerb::Rollback(args) => verb::rollback::run(session, &args).await,
         EnvironmentVerb::Resolve(args) => verb::resolve::run(session, &args).await,
         EnvironmentVerb::History(args) => verb::history::run(session, &args).await,
+        EnvironmentVerb::Drift(args) => Box::pin(verb::drift::run(session, &args)).await,
+        EnvironmentVerb::Repair(args) => Box::pin(verb::drift::repair(session, &args)).await,
         EnvironmentVerb::Channels(args) => verb::channels::run(session, &args).await,
         EnvironmentVerb::Run(args) => Box::pin(verb::run::run(session, &args)).await,
         EnvironmentVerb::Logs(args) => Box::pin(verb::logs::run(session, &args)).await,

@@ -129,6 +129,25 @@ pub(super) async fn write_parts(cloud: &Cloud, name: &str, id: &str, packed: &Pa
     Ok(())
 }
 
+/// What the parts of a journal are found by: it is written twice, and the parts of the first writing must be there until
+/// the parameter names those of the second.
+pub(super) fn journal_ids(promotion: &str) -> [String; 2] {
+    [promotion.to_owned(), format!("{promotion}b")]
+}
+
+/// Removes the parts of both writings of a journal.
+pub(super) async fn remove_journal_parts(
+    cloud: &Cloud,
+    name: &str,
+    promotion: &str,
+    parts: usize,
+) -> Result<(), CallError> {
+    for id in journal_ids(promotion) {
+        remove_parts(cloud, name, &id, parts).await?;
+    }
+    Ok(())
+}
+
 /// Removes the parts of a document.
 pub(super) async fn remove_parts(cloud: &Cloud, name: &str, id: &str, parts: usize) -> Result<(), CallError> {
     for name in part_names(name, id, parts) {

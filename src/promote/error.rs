@@ -121,6 +121,14 @@ pub enum PromoteError {
         /// The channel.
         channel: String,
     },
+    /// Nothing was promoted to the channel yet.
+    #[error("nothing is promoted to channel `{channel}` yet: there is no parameter {parameter}")]
+    NothingThere {
+        /// The channel.
+        channel: String,
+        /// Its record.
+        parameter: String,
+    },
     /// Nobody says why.
     #[error("a reason is needed, for the record")]
     NoReason,
@@ -281,6 +289,7 @@ impl PromoteError {
             Self::Unreadable { parameter, .. } => Some(format!("look at {parameter}; a newer amiforge may have written it")),
             Self::UnknownChannel { .. }
             | Self::NoReason
+            | Self::NothingThere { .. }
             | Self::OverrideForbidden { .. }
             | Self::Rule { .. }
             | Self::NoEarlier { .. }
@@ -298,6 +307,7 @@ impl PromoteError {
             | Self::NoEarlier { .. }
             | Self::NeverThere { .. }
             | Self::NoReason
+            | Self::NothingThere { .. }
             | Self::OverrideForbidden { .. }
             | Self::NothingToResume { .. } => 2,
             Self::NotApproved { .. } | Self::Rule { .. } => 8,

@@ -533,6 +533,34 @@ async fn a_region_that_is_denied_holds_everything_or_is_left_out_by_a_quorum() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn pointers_that_were_moved_by_hand_are_seen_and_put_right() {
+    let world = World::new(Distribute::Share);
+    assert_eq!(drift(&world.cloud, &world.order()).await.unwrap(), None);
+    assert_eq!(repair(&world.cloud, &world.order(), &Events::none()).await.unwrap_err().exit_code(), 2);
+    let first = world.promote(AMIS[0]).await.unwrap().release;
+    let clean = drift(&world.cloud, &world.order()).await.unwrap().unwrap();
+    assert_eq!((clean.0.id.as_str(), clean.1.len()), (first.id.as_str(), 0));
+    let (one, two) = (&first.targets[3], &first.targets[7]);
+    let at = |placed: &Placed| Location { account: placed.account.clone(), region: placed.region.clone() };
+    let ec2 = world.cloud.ec2(&at(one));
+    let version = ec2.create_launch_template_version().launch_template_id(&one.launch_template.id).source_version("1");
+    let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder().image_id(AMIS[2]).build();
+    version.launch_template_data(data).send().await.unwrap();
+    let moved = ec2.modify_launch_template().launch_template_id(&one.launch_template.id).default_version("2");
+    moved.send().await.unwrap();
+    store::delete(&world.cloud, &at(two), PARAMETER).await.unwrap();
+    let seen = drift(&world.cloud, &world.order()).await.unwrap().unwrap().1;
+    let told: Vec<_> = seen.iter().map(|one| (one.region.as_str(), one.what)).collect();
+    assert_eq!(told, [(&*one.region, "launch template"), (&*two.region, "parameter")]);
+    assert!(seen[0].found.contains("default version 2 with ami-00000000000000003"), "{seen:?}");
+    let repaired = repair(&world.cloud, &world.order(), &Events::none()).await.unwrap();
+    assert!(repaired.changed);
+    assert_eq!((&repaired.release.ami, &repaired.release.promoted_at), (&first.ami, &first.promoted_at));
+    assert_eq!(drift(&world.cloud, &world.order()).await.unwrap().unwrap().1, []);
+    assert!(!repair(&world.cloud, &world.order(), &Events::none()).await.unwrap().changed);
+}
+
 /// Numbers that look like chance and are the same for the same seed (splitmix64).
 fn chance(state: &AtomicU64) -> u64 {
     let mut z = state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst).wrapping_add(0x9e37_79b9_7f4a_7c15);

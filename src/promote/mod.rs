@@ -10,6 +10,7 @@
 
 mod approve;
 mod document;
+mod drift;
 mod error;
 mod execute;
 mod image;
@@ -28,6 +29,7 @@ mod template;
 mod undo;
 
 pub use approve::{Consent, approve, caller};
+pub use drift::{Difference, drift, prepare_repair, repair};
 pub use error::{Failure, PromoteError, StepError};
 pub use execute::execute;
 pub use model::{

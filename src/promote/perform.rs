@@ -21,9 +21,9 @@ impl Executor<'_> {
         match step {
             Step::Lock => self.lock().await?,
             Step::Verify => self.verify().await?,
-            Step::Journal => self.journal(self.plan).await?,
+            Step::Journal => self.journal(self.plan, 0).await?,
             Step::Distribute(supply) => return self.distribute(supply).await.map(Done::Image),
-            Step::Note => self.journal(&self.known_plan()).await?,
+            Step::Note => self.journal(&self.known_plan(), 1).await?,
             Step::Stage(target) => return self.stage(target).await.map(Done::Template),
             Step::Prove(target) => self.prove(target).await?,
             Step::Hold => self.hold().await?,
@@ -82,7 +82,7 @@ impl Executor<'_> {
 
     /// Removes a lock that is nobody's any more, with what its journal may have left.
     pub(super) async fn discard(&self, lock: &Lock) -> Result<(), StepError> {
-        document::remove_parts(self.cloud, &self.journal_name(), &lock.id, lock.journal_parts).await?;
+        document::remove_journal_parts(self.cloud, &self.journal_name(), &lock.id, lock.journal_parts).await?;
         Ok(store::delete(self.cloud, self.cloud.home(), &self.lock_name()).await?)
     }
 
@@ -137,10 +137,11 @@ impl Executor<'_> {
     }
 
     /// Writes the journal and reads it back as a whole.
-    async fn journal(&self, plan: &Plan) -> Result<(), StepError> {
+    async fn journal(&self, plan: &Plan, writing: usize) -> Result<(), StepError> {
         let (name, text) = (self.journal_name(), json(plan)?);
-        let packed = document::pack(&plan.release.id, &text);
-        document::write_parts(self.cloud, &name, &plan.release.id, &packed).await?;
+        let id = &document::journal_ids(&plan.release.id)[writing];
+        let packed = document::pack(id, &text);
+        document::write_parts(self.cloud, &name, id, &packed).await?;
         store::put_document(self.cloud, &name, &packed.head).await?;
         let mut waiting = self.read_back().start();
         loop {
@@ -161,7 +162,7 @@ impl Executor<'_> {
         let name = self.journal_name();
         store::delete(self.cloud, self.cloud.home(), &name).await?;
         let parts = self.journal_parts()?;
-        Ok(document::remove_parts(self.cloud, &name, &self.plan.release.id, parts).await?)
+        Ok(document::remove_journal_parts(self.cloud, &name, &self.plan.release.id, parts).await?)
     }
 
     /// The image is there, marked as approved and open to whoever uses it. The source is marked before copies are made.

@@ -87,7 +87,7 @@ pub async fn resume(
 async fn remove(cloud: &Cloud, order: &Order<'_>, lock: &Lock) -> Result<(), PromoteError> {
     let (project, recipe, arch, channel) = (order.project.name.as_str(), order.recipe, order.arch, order.channel);
     let journal = names::journal(project, recipe, arch, channel);
-    document::remove_parts(cloud, &journal, &lock.id, lock.journal_parts).await?;
+    document::remove_journal_parts(cloud, &journal, &lock.id, lock.journal_parts).await?;
     Ok(store::delete(cloud, cloud.home(), &names::lock(project, recipe, arch, channel)).await?)
 }
 

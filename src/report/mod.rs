@@ -37,7 +37,7 @@ pub use image::{Plans, change_line, channels, closing, plan, plans, verdicts, wo
 #[cfg(feature = "aws")]
 pub use import::ImportReport;
 #[cfg(feature = "aws")]
-pub use promotion::{History, Preview, consent};
+pub use promotion::{Drift, History, Preview, consent};
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]

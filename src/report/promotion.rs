@@ -1,6 +1,6 @@
 //! What promotions print: before, when they are done, and what channels held.
 
-use crate::promote::{Consent, Decision, How, LeftOut, Move, Placed, Plan, Release};
+use crate::promote::{Consent, Decision, Difference, How, LeftOut, Move, Placed, Plan, Release};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -171,7 +171,7 @@ impl<'a> History<'a> {
             let version = one.image_version.as_deref().unwrap_or("-");
             let who = one.caller.as_ref().unwrap_or(&one.by);
             let _ = writeln!(text, "  {}  {}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
-            for why in &one.overridden {
+            if let Some(why) = &one.overridden {
                 let _ = writeln!(text, "    rules were passed over: {why}");
             }
             for out in &one.left_out {
@@ -180,6 +180,76 @@ impl<'a> History<'a> {
         }
         if self.releases.is_empty() {
             text.push_str("  nothing was promoted to it yet\n");
+        }
+        text
+    }
+}
+
+/// What `drift` prints.
+#[derive(Debug, Serialize)]
+pub struct Drift {
+    schema: &'static str,
+    channels: Vec<Looked>,
+}
+
+/// A channel that was looked at.
+#[derive(Debug, Serialize)]
+struct Looked {
+    recipe: String,
+    arch: String,
+    channel: String,
+    /// What it is said to point at, at home.
+    ami: String,
+    targets: usize,
+    differences: Vec<Difference>,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        Self { schema: "amiforge.drift/1", channels: vec![] }
+    }
+}
+
+impl Drift {
+    /// Adds a channel.
+    pub fn add(&mut self, release: &Release, differences: Vec<Difference>) {
+        self.channels.push(Looked {
+            recipe: release.recipe.clone(),
+            arch: release.arch.clone(),
+            channel: release.channel.clone(),
+            ami: release.ami.clone(),
+            targets: release.targets.len(),
+            differences,
+        });
+    }
+
+    /// Whether everything is as it should be.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.channels.iter().all(|one| one.differences.is_empty())
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if self.channels.is_empty() {
+            return "nothing was promoted yet\n".to_owned();
+        }
+        let mut text = String::new();
+        for one in &self.channels {
+            let (recipe, arch, channel) = (&one.recipe, &one.arch, &one.channel);
+            let verdict = match one.differences.len() {
+                0 => format!("{} targets are as the release says", one.targets),
+                count => format!("{count} differences"),
+            };
+            let _ = writeln!(text, "{recipe} ({arch}) {channel}: {}, {verdict}", one.ami);
+            for difference in &one.differences {
+                let Difference { account, region, what, expected, found } = difference;
+                let _ = writeln!(text, "  {account}/{region} {what}: {found}, expected: {expected}");
+            }
+            if !one.differences.is_empty() {
+                let _ = writeln!(text, "  next: amiforge repair {recipe} --channel {channel}");
+            }
         }
         text
     }

@@ -8,9 +8,13 @@ use crate::event::{Ending, Events, Stage};
 use crate::gate;
 use crate::project::Channel;
 use crate::promote::{
-    self, Approval, Candidate, Consent, Decision, Direction, Order, PromoteError, Promotion, Release, Resumed,
+    self, Approval, Candidate, Consent, Decision, Difference, Direction, Order, PromoteError, Promotion, Release,
+    Resumed,
 };
 use crate::render;
+
+/// The reason in the record of a channel whose pointers were put right.
+const REPAIRED: &str = "repaired";
 
 /// How a channel is moved.
 #[derive(Debug, Clone, Default)]
@@ -108,6 +112,26 @@ impl Work<'_> {
     pub async fn back(&self, channel: &Channel, to: Option<&str>, quorum: Option<usize>) -> Result<Decision, RunError> {
         let order = Order { quorum, ..self.order(channel, promote::ROLLED_BACK)? };
         Ok(promote::prepare_rollback(self.cloud, &order, to).await?)
+    }
+
+    /// Whether the pointers of a channel still say what its release says; nothing when nothing was promoted to it.
+    pub async fn drift(&self, channel: &Channel) -> Result<Option<(Release, Vec<Difference>)>, RunError> {
+        Ok(promote::drift(self.cloud, &self.order(channel, "drift")?).await?)
+    }
+
+    /// What [`Work::repair`] would do.
+    pub async fn repairs(&self, channel: &Channel) -> Result<Decision, RunError> {
+        Ok(promote::prepare_repair(self.cloud, &self.order(channel, REPAIRED)?).await?)
+    }
+
+    /// Makes the pointers of a channel say again what its release says.
+    pub async fn repair(&self, channel: &Channel, events: &Events) -> Result<Promotion, RunError> {
+        events.started(Stage::Promote, format!("channel {}, repair", channel.name));
+        let moved = match self.moving(channel, REPAIRED, &Moving::default()).await {
+            Ok(order) => promote::repair(self.cloud, &order, events).await.map_err(RunError::from),
+            Err(error) => Err(error),
+        };
+        told(events, moved)
     }
 
     /// What was ever in a channel, newest first.

@@ -38,7 +38,6 @@ const BEYOND: &[&str] = &[
     "is not one of the Regions that get a copy",
     "it ends before it begins",
     "the freeze ends before it begins",
-    "a day has the form 2026-12-20",
 ];
 
 /// What it sees in some cases: that two are equal in all, but not that they only have the same name; that a name cannot be
@@ -146,7 +145,7 @@ fn full_project() -> Value {
         "project": "acme-golden",
         "environments": {
             "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"], "distribute": "share",
-                "targets": [{ "account": "444455556666", "regions": ["us-east-1"] }],
+                "targets": [{ "account": "444455556666", "regions": ["us-east-1"], "role": "target" }],
             },
             "aws": {
                 "home": { "account": "111122223333", "region": "us-east-1", "role": "amiforge" },

@@ -23,6 +23,8 @@ pub mod channels;
 #[cfg(feature = "aws")]
 pub mod doctor;
 #[cfg(feature = "aws")]
+pub mod drift;
+#[cfg(feature = "aws")]
 pub mod history;
 #[cfg(feature = "aws")]
 pub mod import;
