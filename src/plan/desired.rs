@@ -258,6 +258,7 @@ pub(super) mod tests {
             execution_role: None,
             document_bucket: None,
             distribution: None,
+            distribute: crate::project::Distribute::default(),
         };
         let mut make = |aws: &AwsConfig| {
             project.environments.insert("prod".into(), EnvironmentConfig::Aws(aws.clone()));

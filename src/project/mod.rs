@@ -27,6 +27,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod waivers;
+mod windows;
 mod workflows;
 
 pub use codes::ENTRIES;
@@ -40,3 +41,4 @@ pub use policy::{
 };
 pub(crate) use settings::INSTANCE_PROFILE;
 pub use waivers::Waiver;
+pub use windows::{Freeze, Window};

@@ -100,6 +100,10 @@ pub struct LocalConfig {
     /// Folders of this machine that instances see read-only at the same place, for example a `file:` package
     /// repository; relative to the project.
     pub bind: Vec<PathBuf>,
+    /// Launch template and parameter targets; the home account and Region when there are none.
+    pub targets: Vec<Target>,
+    /// How targets come by an image.
+    pub distribute: Distribute,
 }
 
 /// A named set of AWS accounts and Regions.
@@ -127,6 +131,38 @@ pub struct AwsConfig {
     pub document_bucket: Option<String>,
     /// Where builds leave images beyond the home Region.
     pub distribution: Option<Distribution>,
+    /// How targets come by an image.
+    pub distribute: Distribute,
+}
+
+/// How a promotion brings an image to the accounts of its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Distribute {
+    /// The home account has one image per Region, and lets the accounts launch it.
+    #[default]
+    Share,
+    /// Every account gets a copy of its own.
+    Copy,
+}
+
+impl EnvironmentConfig {
+    /// How targets come by an image.
+    #[must_use]
+    pub fn distribute(&self) -> Distribute {
+        match self {
+            Self::Local(local) => local.distribute,
+            Self::Aws(aws) => aws.distribute,
+        }
+    }
+
+    /// The key that copies in a Region are encrypted with, if one is named.
+    #[must_use]
+    pub fn kms_key(&self, region: &str) -> Option<&str> {
+        match self {
+            Self::Local(_) => None,
+            Self::Aws(aws) => aws.distribution.as_ref()?.kms_keys.get(region).map(String::as_str),
+        }
+    }
 }
 
 /// What a build does with a finished image by itself, before anything is approved.
@@ -182,7 +218,7 @@ pub struct Target {
 }
 
 /// A named pointer to a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Channel {
     /// Name.
     pub name: String,
@@ -192,6 +228,14 @@ pub struct Channel {
     pub soak: Option<Duration>,
     /// Whether a person must approve.
     pub approval_required: bool,
+    /// Whether that person must be another one than who brought the release to the channel before.
+    pub approval_by_another: bool,
+    /// When it takes releases; always when there are none.
+    pub windows: Vec<super::Window>,
+    /// Days on which it takes none.
+    pub freezes: Vec<super::Freeze>,
+    /// Whether `--override` is refused.
+    pub override_forbidden: bool,
 }
 
 /// One recipe.

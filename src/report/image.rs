@@ -121,7 +121,7 @@ pub fn closing(report: &RunReport) -> String {
     };
     row("AMI", &format!("{region}: {}", report.image.ami));
     row("image version", &format!("{}  {}", report.image.image_version, report.image.image_arn));
-    for (name, value) in super::verbs::pointers(&report.promotion.release) {
+    for (name, value) in super::promotion::pointers(&report.promotion.release) {
         row(name, &value);
     }
     row("evidence", &format!("{}  {}", report.evidence_file.display(), short(&report.digest)));

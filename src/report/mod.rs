@@ -15,6 +15,8 @@ mod image;
 mod import;
 pub mod judged;
 #[cfg(feature = "aws")]
+mod promotion;
+#[cfg(feature = "aws")]
 mod publication;
 #[cfg(feature = "aws")]
 mod serve;
@@ -36,6 +38,8 @@ pub use image::{Plans, change_line, channels, closing, plan, plans};
 #[cfg(feature = "aws")]
 pub use import::ImportReport;
 pub use judged::{verdicts, waiver_notes, word};
+#[cfg(feature = "aws")]
+pub use promotion::{Drift, History, Preview, consent};
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]

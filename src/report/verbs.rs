@@ -5,7 +5,7 @@ use crate::evidence::Evidence;
 use crate::gate::{Verdict, WaiverReport};
 use crate::patch::PackageDiff;
 use crate::plan::Published;
-use crate::promote::{self, Placed, Promotion, Release, Resumed};
+use crate::promote::{self, Promotion, Resumed};
 use crate::run::{Judged, Verified};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -146,13 +146,16 @@ pub fn promoted(promotion: &Promotion) -> String {
     let release = &promotion.release;
     let how = if promotion.changed { "now points at" } else { "points already at" };
     let mut text = format!("channel {} {how} {}\n", promotion.channel, release.ami);
-    for (name, value) in pointers(release) {
+    for (name, value) in super::promotion::pointers(release) {
         let _ = writeln!(text, "  {name:<16} {value}");
     }
     let (recipe, channel) = (&release.recipe, &promotion.channel);
     let _ = match (release.reason == promote::ROLLED_BACK, &release.previous) {
         (true, _) => {
             writeln!(text, "forward again: amiforge promote {recipe} --channel {channel} (to the newest candidate)")
+        }
+        _ if !release.left_out.is_empty() => {
+            writeln!(text, "the rest: amiforge promote {recipe} --channel {channel} (when they can be reached)")
         }
         (false, Some(previous)) => {
             writeln!(text, "undo: amiforge rollback {recipe} --channel {channel} (to {})", previous.ami)
@@ -176,20 +179,4 @@ pub fn resumed(resumed: &Resumed, channel: &str) -> String {
             text
         }
     }
-}
-
-/// The launch template and the parameter of every target.
-pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
-    let target = |placed: &Placed| {
-        let (template, region) = (&placed.launch_template, &placed.region);
-        let parameter = &placed.parameter;
-        [
-            (
-                "launch template",
-                format!("{region}: {} {} default version {}", template.name, template.id, template.version),
-            ),
-            ("parameter", format!("{region}: {} (version {})", parameter.name, parameter.version)),
-        ]
-    };
-    release.targets.iter().flat_map(target).collect()
 }

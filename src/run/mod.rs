@@ -14,6 +14,7 @@ mod select;
 mod stages;
 mod verify;
 
+pub use channel::Moving;
 use channel::holder;
 pub use error::RunError;
 pub use fleet::{
@@ -77,7 +78,7 @@ pub async fn all(work: &Work<'_>, fresh: bool, events: &Events) -> Result<RunRep
     let judged = work.validate(&image, &plan.fingerprint, events).await?;
     let channel = work.first_channel()?;
     work.respect_rollback(&image, channel).await?;
-    let promotion = work.promote(&image, &judged, channel, events).await?;
+    let promotion = work.promote(&image, &judged, channel, &Moving::default(), events).await?;
     let changed = !plan.is_empty() || !image.reused || !judged.reused || promotion.changed;
     Ok(RunReport {
         schema: "amiforge.run/1",

@@ -44,6 +44,8 @@ const BEYOND: &[&str] = &[
     "asks for less than amiforge.yaml requires",
     "a waiver is for recipe `",
     "is waived twice",
+    "it ends before it begins",
+    "the freeze ends before it begins",
 ];
 
 /// What it sees in some cases: that two are equal in all, but not that they only have the same name; that a name cannot be
@@ -170,7 +172,9 @@ fn full_project() -> Value {
     json!({
         "project": "acme-golden",
         "environments": {
-            "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"] },
+            "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"], "distribute": "share",
+                "targets": [{ "account": "444455556666", "regions": ["us-east-1"], "role": "target" }],
+            },
             "aws": {
                 "home": { "account": "111122223333", "region": "us-east-1", "role": "amiforge" },
                 "infrastructure": {
@@ -181,10 +185,14 @@ fn full_project() -> Value {
                 "distribution": {
                     "regions": ["eu-west-1"], "accounts": ["444455556666"], "kms_keys": { "eu-west-1": "alias/golden" },
                 },
+                "distribute": "copy",
                 "targets": [{ "account": "444455556666", "regions": ["us-gov-west-1", "eu-west-1"], "role": "target" }],
             },
         },
-        "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "required" } },
+        "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "by-another",
+            "windows": ["Mon-Thu 08:00-16:00"], "override": "forbidden",
+            "freezes": [{ "from": "2026-12-20", "to": "2027-01-03", "reason": "holidays" }],
+        } },
         "tags": { "owner": "platform" },
         "signing": { "key": "evidence.pem", "trusted": ["keys/evidence.pub"] },
         "gates": {
@@ -323,7 +331,7 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
     let any = |key: &str| project::schema::project()["properties"][key]["additionalProperties"].clone();
     let environment = keys(&any("environments"), "/environments/aws");
     let channel = keys(&any("channels"), "/channels/staging");
-    assert_eq!((environment.len(), channel.len()), (20, 3));
+    assert_eq!((environment.len(), channel.len()), (21, 9));
     for (file, schema, rules, files, more) in [
         ("recipes/web.yaml", project::schema::recipe(), &RECIPE, recipes().to_vec(), vec![]),
         ("amiforge.yaml", project::schema::project(), &PROJECT, projects(), [environment, channel].concat()),

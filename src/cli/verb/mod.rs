@@ -23,6 +23,10 @@ pub mod channels;
 #[cfg(feature = "aws")]
 pub mod doctor;
 #[cfg(feature = "aws")]
+pub mod drift;
+#[cfg(feature = "aws")]
+pub mod history;
+#[cfg(feature = "aws")]
 pub mod import;
 #[cfg(feature = "aws")]
 pub mod local;
