@@ -123,9 +123,11 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
     match on {
         On::Anything | On::Named => vec!["*".to_owned()],
         On::Project => PROJECT_KINDS.map(|kind| builder(account, &format!("{kind}/{project}-*"))).to_vec(),
-        On::Account => ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline"]
-            .map(|kind| builder("*", &format!("{kind}/*")))
-            .to_vec(),
+        On::Account => {
+            ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline", "workflow"]
+                .map(|kind| builder("*", &format!("{kind}/*")))
+                .to_vec()
+        }
         On::AnyParameter => vec![parameter("/*"), format!("arn:{p}:ssm:{region}::parameter/aws/*")],
         On::AnyComponent => vec![builder("*", "component/*")],
         On::Images => vec![builder(account, &format!("image/{project}-*"))],

@@ -92,7 +92,7 @@ pub enum On {
     Anything,
     /// Components, workflows, recipes, configurations and pipelines of the project (image-builder.md 2.2).
     Project,
-    /// Pipelines, recipes and configurations of the account, whoever made them.
+    /// Pipelines, recipes, workflows and configurations of the account, whoever made them.
     Account,
     /// Parameters of the account and of AWS.
     AnyParameter,
@@ -242,6 +242,33 @@ const PUBLISH: &[Need] = &[
     implied("iam:PassRole", On::WorkflowRole, At::Home),
 ];
 
+/// `plan/baseline`: the patch baseline at home.
+const JUDGED_BY: &[Need] = &[
+    home("ssm.DescribePatchBaselines", "ssm:DescribePatchBaselines", On::Anything),
+    home("ssm.GetDefaultPatchBaseline", "ssm:GetDefaultPatchBaseline", On::Anything),
+    home("ssm.GetPatchBaseline", "ssm:GetPatchBaseline", On::Baselines),
+    home("ssm.ListTagsForResource", "ssm:ListTagsForResource", On::Baselines),
+];
+
+/// The same, created and updated.
+const JUDGE: &[Need] = &[
+    home("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::Anything),
+    home("ssm.UpdatePatchBaseline", "ssm:UpdatePatchBaseline", On::Baselines),
+    home("ssm.AddTagsToResource", "ssm:AddTagsToResource", On::Baselines),
+];
+
+/// `build/keep`: every verb tells of instances that failed builds have left.
+const KEPT: &[Need] = &[
+    home("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+];
+
+/// The same, marked by whoever sees the build fail.
+const MARK: &[Need] = &[home("ec2.CreateTags", "ec2:CreateTags", On::Instances)];
+
+/// The same, ended.
+const REAP: &[Need] = &[home("ec2.TerminateInstances", "ec2:TerminateInstances", On::Instances)];
+
 /// A second Ctrl-C.
 const CANCEL: &[Need] = &[home("imagebuilder.CancelImageCreation", "imagebuilder:CancelImageCreation", On::Images)];
 
@@ -387,6 +414,7 @@ const IMPORT: &[Need] = &[
     home("imagebuilder.GetComponent", "imagebuilder:GetComponent", On::AnyComponent),
     home("imagebuilder.GetInfrastructureConfiguration", "imagebuilder:GetInfrastructureConfiguration", On::Account),
     home("imagebuilder.GetDistributionConfiguration", "imagebuilder:GetDistributionConfiguration", On::Account),
+    home("imagebuilder.GetWorkflow", "imagebuilder:GetWorkflow", On::Account),
     home("ssm.GetParameter", "ssm:GetParameter", On::AnyParameter),
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
 ];
@@ -409,22 +437,29 @@ const OUTSIDE: &[Need] = &[
 pub fn needs(verb: Verb) -> Vec<Need> {
     let groups: &[&[Need]] = match verb {
         // A parent that is another recipe's image is looked at as a build is.
-        Verb::Plan => &[PARENT, OBSERVE, FOLLOW],
-        Verb::Publish => &[PARENT, OBSERVE, FOLLOW, PUBLISH],
+        Verb::Plan => &[PARENT, OBSERVE, FOLLOW, JUDGED_BY],
+        Verb::Publish => &[PARENT, OBSERVE, FOLLOW, JUDGED_BY, PUBLISH, JUDGE],
         // A build that fails is explained.
-        Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, WAITING],
-        Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL],
-        Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING],
+        Verb::Build => &[PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, WAITING, MARK, REAP],
+        Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL, MARK],
+        Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING, MARK, REAP],
         Verb::Approve => &[COLLECT, WAITING, APPROVE],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
         Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Resolve | Verb::Channels => &[BOOKS],
-        Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING],
+        Verb::Run => &[
+            PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING, MARK,
+        ],
         Verb::Logs | Verb::Why => &[COLLECT],
         Verb::Baseline => &[BASELINE],
         Verb::Doctor => &[PARENT, DOCTOR],
         Verb::Import => &[IMPORT],
         Verb::Component => &[OUTSIDE],
     };
-    groups.concat()
+    let mut needs = groups.concat();
+    // `doctor` looks at other things, and `component` works in no environment.
+    if !matches!(verb, Verb::Doctor | Verb::Component) {
+        needs.extend(KEPT.iter().filter(|need| !groups.concat().contains(need)));
+    }
+    needs
 }

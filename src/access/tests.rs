@@ -139,19 +139,7 @@ fn what_is_missing_is_cut_out_as_it_stands() {
 fn a_site_is_read_from_the_project() {
     let (mut project, recipe) = crate::access::tests::project();
     project.recipes.insert("debian-12".into(), recipe);
-    let config = AwsConfig {
-        home: place("111122223333", "eu-central-1"),
-        role: None,
-        instance_types: vec![],
-        instance_profile: None,
-        subnet: None,
-        security_groups: vec![],
-        log_bucket: None,
-        targets: vec![],
-        execution_role: None,
-        document_bucket: None,
-        distribution: None,
-    };
+    let config = AwsConfig::at(place("111122223333", "eu-central-1"));
     let site = Site::of(&project, "prod", &config, None);
     assert_eq!(
         (site.profile.as_str(), site.instance_role.as_str()),

@@ -23,6 +23,7 @@ pub fn diff(desired: &Desired, observed: &Observed) -> Plan {
     let configurations = configurations(desired, observed, &recipe);
     changes.push(recipe);
     changes.extend(configurations);
+    changes.extend(super::baseline::change(desired, observed.baseline.as_ref()));
     Plan {
         schema: SCHEMA,
         project: desired.project.clone(),
@@ -33,7 +34,10 @@ pub fn diff(desired: &Desired, observed: &Observed) -> Plan {
         parent_image: desired.recipe.parent_ami.clone(),
         changes,
         image: image(observed),
+        quotas: vec![],
+        estimate: None,
         desired: desired.clone(),
+        over_quota: false,
     }
 }
 

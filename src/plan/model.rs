@@ -1,7 +1,9 @@
 //! What should be there, what is there, and what to do about it.
 
 use super::arn::Version;
+use super::quota::Room;
 use super::settings::Settings;
+use crate::baseline;
 use crate::project::Location;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +35,9 @@ pub struct Desired {
     /// The pipeline, when Image Builder is to build by itself.
     #[serde(default)]
     pub pipeline: Option<DesiredPipeline>,
+    /// The patch baseline that images are judged by; absent where nobody asks for it.
+    #[serde(default)]
+    pub baseline: Option<DesiredBaseline>,
 }
 
 impl Desired {
@@ -116,12 +121,19 @@ pub struct DesiredInfrastructure {
     pub subnet: Option<String>,
     pub security_groups: Vec<String>,
     pub log_bucket: Option<String>,
+    /// Whether an instance whose build failed is ended.
+    #[serde(default = "yes")]
+    pub terminates: bool,
     /// Tags of instances and volumes while they build.
     pub resource_tags: BTreeMap<String, String>,
     /// Over all of the above.
     pub fingerprint: String,
     /// Tags of the resource.
     pub tags: BTreeMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A workflow as it should be used, and unless it is one of AWS, as it should be.
@@ -205,6 +217,21 @@ pub struct DesiredSchedule {
     pub disable_after: Option<u32>,
 }
 
+/// A patch baseline as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredBaseline {
+    /// What the recipe calls it.
+    pub name: String,
+    /// What Systems Manager calls it.
+    pub resource_name: String,
+    /// What it says, as `CreatePatchBaseline` takes it; absent for one of AWS, which is only looked for.
+    pub definition: Option<serde_json::Value>,
+    /// Over name and content.
+    pub fingerprint: String,
+    /// Tags of the resource.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// What is in the account.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Observed {
@@ -221,6 +248,8 @@ pub struct Observed {
     pub distribution: Option<ObservedConfiguration>,
     /// The pipeline of that name.
     pub pipeline: Option<ObservedPipeline>,
+    /// Patch baselines of that name in the home Region, and the default of the operating system; absent when nobody looked.
+    pub baseline: Option<baseline::Observed>,
     /// Image builds with the desired fingerprint, in any order.
     pub images: Vec<ObservedImage>,
 }
@@ -316,7 +345,7 @@ impl ObservedImage {
 }
 
 /// What to do to have what is desired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -336,9 +365,18 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What happens about the image.
     pub image: ImagePlan,
+    /// How much of the account's quotas the creations take; empty when nothing is created or nobody looked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<Room>,
+    /// What the build will take; absent when there is nothing to build or nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
     /// What the changes lead to.
     #[serde(skip)]
     pub(crate) desired: Desired,
+    /// Whether the documented quotas do not count, because they were raised.
+    #[serde(skip)]
+    pub(crate) over_quota: bool,
 }
 
 impl Plan {
@@ -359,6 +397,27 @@ impl Plan {
     pub fn desired(&self) -> &Desired {
         &self.desired
     }
+
+    /// The same plan, to be carried out although a documented quota would be passed if `yes`: the account's was raised.
+    #[must_use]
+    pub fn despite_quotas(self, yes: bool) -> Self {
+        Self { over_quota: yes, ..self }
+    }
+}
+
+/// What a build is expected to take.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Seconds from its start to the image, the shortest and the longest; the same when one number is known.
+    pub seconds: (u64, u64),
+    /// Where that is known from.
+    pub basis: String,
+    /// Instance type it is built and tested on, when the project names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// What its instances cost in that time, by the `hourly_cost` of the environment; absent when the project states none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<(f64, f64)>,
 }
 
 /// One resource of a [`Plan`].
@@ -383,9 +442,14 @@ pub struct Change {
     /// What somebody has changed by hand since amiforge wrote it last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<String>,
-    /// Whether it was made by somebody else: then it is not touched.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub foreign: bool,
+}
+
+impl Change {
+    /// Whether something that is not this project's is in the way.
+    #[must_use]
+    pub fn foreign(&self) -> bool {
+        self.action == Action::Foreign
+    }
 }
 
 /// What is done to a resource.
@@ -401,6 +465,8 @@ pub enum Action {
     Keep,
     /// It is deleted, once nothing refers to it any more (what Image Builder does not version).
     Delete,
+    /// Something that is not this project's is in the way: it is not touched, and nothing else is done either.
+    Foreign,
 }
 
 /// Kinds of resources.
@@ -415,9 +481,21 @@ pub enum Kind {
     Infrastructure,
     Distribution,
     Pipeline,
+    Baseline,
 }
 
 impl Kind {
+    /// Every kind, in the order in which they are made.
+    pub const ALL: [Self; 7] = [
+        Self::Component,
+        Self::Workflow,
+        Self::Recipe,
+        Self::Infrastructure,
+        Self::Distribution,
+        Self::Pipeline,
+        Self::Baseline,
+    ];
+
     /// The noun in messages.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -428,6 +506,7 @@ impl Kind {
             Self::Infrastructure => "infrastructure configuration",
             Self::Distribution => "distribution configuration",
             Self::Pipeline => "image pipeline",
+            Self::Baseline => "patch baseline",
         }
     }
 }

@@ -32,4 +32,5 @@ pub use init::{InitError, InitReport, init};
 pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};
 pub use model::*;
 pub use os::Family;
+pub(crate) use pipeline::is_schedule;
 pub(crate) use settings::INSTANCE_PROFILE;

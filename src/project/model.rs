@@ -110,6 +110,29 @@ pub struct AwsConfig {
     pub document_bucket: Option<String>,
     /// Where builds leave images beyond the home Region.
     pub distribution: Option<Distribution>,
+    /// What an hour of a build instance costs, in whatever currency: amiforge knows no prices.
+    pub hourly_cost: Option<f64>,
+}
+
+impl AwsConfig {
+    /// An environment of which only the home is known.
+    #[must_use]
+    pub const fn at(home: Location) -> Self {
+        Self {
+            home,
+            role: None,
+            instance_types: vec![],
+            instance_profile: None,
+            subnet: None,
+            security_groups: vec![],
+            log_bucket: None,
+            targets: vec![],
+            execution_role: None,
+            document_bucket: None,
+            distribution: None,
+            hourly_cost: None,
+        }
+    }
 }
 
 /// What a build does with a finished image by itself, before anything is approved.

@@ -108,7 +108,7 @@ environments:
   aws:
     home: { account: "111122223333", region: us-east-1, role: amiforge }
     infrastructure: { instance_types: [m7i.large], instance_profile: Builder, subnet: subnet-1,
-                      security_groups: [sg-1], log_bucket: logs }
+                      security_groups: [sg-1], log_bucket: logs, hourly_cost: "0.1008" }
     targets:
       - { account: "111122223333", regions: [us-east-1, eu-west-1] }
       - { account: "444455556666", regions: [us-gov-west-1], role: amiforge-target }
@@ -155,6 +155,7 @@ promote: { launch_template: "{{ name }}-{{ channel }}", parameter: "/g/{{ name }
     assert_eq!((aws.role.as_deref(), aws.targets.len()), (Some("amiforge"), 3));
     assert_eq!(aws.targets[2].role.as_deref(), Some("amiforge-target"));
     assert_eq!((aws.subnet.as_deref(), aws.log_bucket.as_deref()), (Some("subnet-1"), Some("logs")));
+    assert_eq!(aws.hourly_cost, Some(0.1008));
     let EnvironmentConfig::Local(local) = &project.environments["local"] else { panic!("not local") };
     assert_eq!(local.bind, [Path::new("fixtures/repo")]);
     assert_eq!(project.channels[2].soak, Some(Duration::from_hours(72)));

@@ -148,7 +148,7 @@ fn full_project() -> Value {
                 "infrastructure": {
                     "instance_types": ["m7i.large"], "instance_profile": "Builder", "subnet": "subnet-1",
                     "security_groups": ["sg-1"], "log_bucket": "logs", "document_bucket": "documents",
-                    "execution_role": "ImageBuilder",
+                    "execution_role": "ImageBuilder", "hourly_cost": "0.1008",
                 },
                 "distribution": {
                     "regions": ["eu-west-1"], "accounts": ["444455556666"], "kms_keys": { "eu-west-1": "alias/golden" },
