@@ -137,7 +137,7 @@ fn what_publish_has_made_of_a_pipeline_is_imported_and_changes_nothing() {
     env.expect(0, &["publish", "web"]);
     let into = env.base().join("copy");
     let place = into.to_str().expect("a path");
-    env.expect(0, &["import", "--pipeline", "acme-web-x86-64", "--into", place]);
+    env.expect(0, &["import", "--pipeline", "acme-web-x86-64", "--os", "debian-12", "--into", place]);
     let copy = |name: &str| std::fs::read_to_string(into.join(name)).expect("an imported file");
     assert_eq!(copy("workflows/test/try.yaml"), TRY, "byte for byte");
     let recipe = copy("recipes/web.yaml");

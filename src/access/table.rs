@@ -150,6 +150,8 @@ pub enum On {
     Assumed,
     /// Patch baselines.
     Baselines,
+    /// A patch baseline that is created with the project's tag: until then it has no ARN (general knowledge of AWS).
+    NewBaseline,
     /// Whatever a component document names.
     Named,
 }
@@ -252,7 +254,7 @@ const JUDGED_BY: &[Need] = &[
 
 /// The same, created and updated.
 const JUDGE: &[Need] = &[
-    home("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::Anything),
+    home("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::NewBaseline),
     home("ssm.UpdatePatchBaseline", "ssm:UpdatePatchBaseline", On::Baselines),
     home("ssm.AddTagsToResource", "ssm:AddTagsToResource", On::Baselines),
 ];
@@ -368,7 +370,7 @@ const BASELINE: &[Need] = &[
     target("ssm.GetDefaultPatchBaseline", "ssm:GetDefaultPatchBaseline", On::Anything),
     target("ssm.GetPatchBaseline", "ssm:GetPatchBaseline", On::Baselines),
     target("ssm.ListTagsForResource", "ssm:ListTagsForResource", On::Baselines),
-    target("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::Anything),
+    target("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::NewBaseline),
     target("ssm.UpdatePatchBaseline", "ssm:UpdatePatchBaseline", On::Baselines),
     target("ssm.AddTagsToResource", "ssm:AddTagsToResource", On::Baselines),
     target("ssm.RegisterDefaultPatchBaseline", "ssm:RegisterDefaultPatchBaseline", On::Baselines),

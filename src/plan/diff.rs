@@ -2,10 +2,8 @@
 
 use super::arn::{Version, normalise, resource};
 use super::diff_configuration::configurations;
-use super::model::{
-    Action, Change, Desired, DesiredComponent, ImagePlan, Kind, Observed, ObservedComponent, ObservedRecipe, Plan,
-    SCHEMA,
-};
+use super::model::{Action, Change, Desired, DesiredComponent, ImagePlan, Kind, Plan, SCHEMA};
+use super::observed::{Observed, ObservedComponent, ObservedRecipe};
 use std::collections::BTreeMap;
 
 /// Components are versioned `1.0.N`.

@@ -5,7 +5,8 @@
 //! to is a new one.
 
 use super::diff::{keep, short};
-use super::model::{Action, Change, Desired, DesiredPipeline, Kind, Observed, ObservedConfiguration, ObservedPipeline};
+use super::model::{Action, Change, Desired, DesiredPipeline, Kind};
+use super::observed::{Observed, ObservedConfiguration, ObservedPipeline};
 use super::settings::Settings;
 
 /// The changes in the order in which they have to happen: what is referred to is made before the pipeline that refers to it

@@ -1,5 +1,5 @@
 use super::super::desired::tests::of;
-use super::super::model::Observed;
+use super::super::observed::Observed;
 use super::super::{diff, publish};
 use super::*;
 use crate::aws::testing;
@@ -34,6 +34,7 @@ fn cloud(bucket: Option<&str>, there: bool) -> (Seen, Cloud) {
             "/CreateComponent" => (200, "", r#"{"componentBuildVersionArn":"arn:c"}"#),
             "/CreateImageRecipe" => (200, "", r#"{"imageRecipeArn":"arn:r"}"#),
             "/CreateInfrastructureConfiguration" => (200, "", r#"{"infrastructureConfigurationArn":"arn:i"}"#),
+            list if list.starts_with("/List") => (200, "", "{}"),
             _ if there => (412, "", "<Error><Code>PreconditionFailed</Code><Message>it is there</Message></Error>"),
             _ => (200, "", ""),
         };

@@ -7,14 +7,15 @@
 
 use super::arn::{Version, resource};
 use super::error::PlanError;
-use super::model::{Desired, ObservedComponent, ObservedConfiguration, ObservedPipeline, ObservedRecipe};
+use super::model::Desired;
 use super::observe::{fingerprint, named};
 use super::observe_configuration::{infrastructure, observed_pipeline};
+use super::observed::{ObservedComponent, ObservedConfiguration, ObservedPipeline, ObservedRecipe};
 use super::workflow::{self, Listed};
 use crate::aws::{CallError, Cloud};
 use crate::baseline;
 use aws_sdk_imagebuilder::types::{ComponentStatus, ComponentSummary, ImageRecipeSummary, ImageSummary, Ownership};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Pages of image builds that are read whole at least: what a plan of a few images may cost anyway.
 const PAGES: usize = 8;
@@ -32,21 +33,21 @@ pub(super) struct Lists<'a> {
 /// Lists that were read whole, by the names of what they list.
 #[derive(Debug, Default)]
 struct Whole {
-    components: HashMap<String, Versions>,
+    components: BTreeMap<String, Versions>,
     /// By the ARN of the version.
-    component_builds: HashMap<String, Vec<ObservedComponent>>,
+    component_builds: BTreeMap<String, Vec<ObservedComponent>>,
     workflows: Vec<Listed>,
     /// By the ARN of the version.
-    workflow_builds: HashMap<String, Vec<ObservedComponent>>,
-    recipes: HashMap<String, Vec<ObservedRecipe>>,
-    infrastructure: HashMap<String, Option<ObservedConfiguration>>,
-    distributions: HashMap<String, String>,
-    pipelines: HashMap<String, ObservedPipeline>,
-    images: HashMap<String, Versions>,
+    workflow_builds: BTreeMap<String, Vec<ObservedComponent>>,
+    recipes: BTreeMap<String, Vec<ObservedRecipe>>,
+    infrastructure: BTreeMap<String, Option<ObservedConfiguration>>,
+    distributions: BTreeMap<String, String>,
+    pipelines: BTreeMap<String, ObservedPipeline>,
+    images: BTreeMap<String, Versions>,
     /// By the ARN of the version; absent when there are too many.
-    image_builds: Option<HashMap<String, Vec<ImageSummary>>>,
+    image_builds: Option<BTreeMap<String, Vec<ImageSummary>>>,
     /// By the project's name.
-    baselines: HashMap<String, Option<baseline::Observed>>,
+    baselines: BTreeMap<String, Option<baseline::Observed>>,
 }
 
 impl<'a> Lists<'a> {
@@ -215,10 +216,10 @@ impl Whole {
 }
 
 /// The versions of components, by name, the newest first; of one name, or all.
-async fn components(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<String, Versions>, PlanError> {
+async fn components(cloud: &Cloud, name: Option<&str>) -> Result<BTreeMap<String, Versions>, PlanError> {
     let call = cloud.imagebuilder().list_components().owner(Ownership::SelfValue);
     let mut pages = call.set_filters(name.map(|name| vec![named(name)])).into_paginator().send();
-    let mut found: HashMap<String, Versions> = HashMap::new();
+    let mut found: BTreeMap<String, Versions> = BTreeMap::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("ListComponents", cloud.home()))?;
         for one in page.component_version_list.unwrap_or_default() {
@@ -231,7 +232,7 @@ async fn components(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<String,
     Ok(newest_first(found))
 }
 
-fn newest_first(mut found: HashMap<String, Versions>) -> HashMap<String, Versions> {
+fn newest_first(mut found: BTreeMap<String, Versions>) -> BTreeMap<String, Versions> {
     for versions in found.values_mut() {
         versions.sort_by(|one, other| other.cmp(one));
         versions.dedup();
@@ -241,12 +242,12 @@ fn newest_first(mut found: HashMap<String, Versions>) -> HashMap<String, Version
 
 /// All component builds of the account by the ARN of their version. The service need not list them without being asked for a
 /// version: a refusal is an empty list, and they are asked for one by one.
-async fn all_component_builds(cloud: &Cloud) -> Result<HashMap<String, Vec<ObservedComponent>>, PlanError> {
+async fn all_component_builds(cloud: &Cloud) -> Result<BTreeMap<String, Vec<ObservedComponent>>, PlanError> {
     let mut pages = cloud.imagebuilder().list_component_build_versions().into_paginator().send();
-    let mut found: HashMap<String, Vec<ObservedComponent>> = HashMap::new();
+    let mut found: BTreeMap<String, Vec<ObservedComponent>> = BTreeMap::new();
     while let Some(page) = pages.next().await {
         let page = match page.map_err(CallError::of("ListComponentBuildVersions", cloud.home())) {
-            Err(error) if refused(&error) => return Ok(HashMap::new()),
+            Err(error) if refused(&error) => return Ok(BTreeMap::new()),
             page => page?,
         };
         for build in page.component_summary_list.unwrap_or_default() {
@@ -280,10 +281,10 @@ fn component_build(build: ComponentSummary) -> Option<ObservedComponent> {
 }
 
 /// The versions of image recipes by name.
-async fn recipes(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<String, Vec<ObservedRecipe>>, PlanError> {
+async fn recipes(cloud: &Cloud, name: Option<&str>) -> Result<BTreeMap<String, Vec<ObservedRecipe>>, PlanError> {
     let call = cloud.imagebuilder().list_image_recipes().owner(Ownership::SelfValue);
     let mut pages = call.set_filters(name.map(|name| vec![named(name)])).into_paginator().send();
-    let mut found: HashMap<String, Vec<ObservedRecipe>> = HashMap::new();
+    let mut found: BTreeMap<String, Vec<ObservedRecipe>> = BTreeMap::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("ListImageRecipes", cloud.home()))?;
         for one in page.image_recipe_summary_list.unwrap_or_default() {
@@ -304,10 +305,10 @@ fn recipe(one: ImageRecipeSummary) -> Option<(String, ObservedRecipe)> {
 }
 
 /// ARNs of distribution configurations by name.
-async fn distributions(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<String, String>, PlanError> {
+async fn distributions(cloud: &Cloud, name: Option<&str>) -> Result<BTreeMap<String, String>, PlanError> {
     let call = cloud.imagebuilder().list_distribution_configurations();
     let mut pages = call.set_filters(name.map(|name| vec![named(name)])).into_paginator().send();
-    let mut found = HashMap::new();
+    let mut found = BTreeMap::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("ListDistributionConfigurations", cloud.home()))?;
         let rows = page.distribution_configuration_summary_list.unwrap_or_default().into_iter();
@@ -317,10 +318,10 @@ async fn distributions(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<Stri
 }
 
 /// Pipelines by name.
-async fn pipelines(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<String, ObservedPipeline>, PlanError> {
+async fn pipelines(cloud: &Cloud, name: Option<&str>) -> Result<BTreeMap<String, ObservedPipeline>, PlanError> {
     let call = cloud.imagebuilder().list_image_pipelines();
     let mut pages = call.set_filters(name.map(|name| vec![named(name)])).into_paginator().send();
-    let mut found = HashMap::new();
+    let mut found = BTreeMap::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("ListImagePipelines", cloud.home()))?;
         let rows = page.image_pipeline_list.unwrap_or_default().into_iter();
@@ -330,10 +331,10 @@ async fn pipelines(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<String, 
 }
 
 /// The versions of images by name, the newest first.
-async fn images(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<String, Versions>, PlanError> {
+async fn images(cloud: &Cloud, name: Option<&str>) -> Result<BTreeMap<String, Versions>, PlanError> {
     let call = cloud.imagebuilder().list_images().owner(Ownership::SelfValue);
     let mut pages = call.set_filters(name.map(|name| vec![named(name)])).into_paginator().send();
-    let mut found: HashMap<String, Versions> = HashMap::new();
+    let mut found: BTreeMap<String, Versions> = BTreeMap::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("ListImages", cloud.home()))?;
         for one in page.image_version_list.unwrap_or_default() {
@@ -347,9 +348,12 @@ async fn images(cloud: &Cloud, name: Option<&str>) -> Result<HashMap<String, Ver
 }
 
 /// All image builds of the account by the ARN of their version; nothing when they are more than so many pages.
-async fn all_image_builds(cloud: &Cloud, most: usize) -> Result<Option<HashMap<String, Vec<ImageSummary>>>, PlanError> {
+async fn all_image_builds(
+    cloud: &Cloud,
+    most: usize,
+) -> Result<Option<BTreeMap<String, Vec<ImageSummary>>>, PlanError> {
     let mut pages = cloud.imagebuilder().list_image_build_versions().into_paginator().send();
-    let mut found: HashMap<String, Vec<ImageSummary>> = HashMap::new();
+    let mut found: BTreeMap<String, Vec<ImageSummary>> = BTreeMap::new();
     let mut read = 0;
     while let Some(page) = pages.next().await {
         let page = match page.map_err(CallError::of("ListImageBuildVersions", cloud.home())) {

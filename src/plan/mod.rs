@@ -20,6 +20,7 @@ mod lists;
 mod model;
 mod observe;
 mod observe_configuration;
+mod observed;
 mod publish;
 mod publish_configuration;
 pub mod quota;
@@ -35,10 +36,12 @@ pub use keep::keeping;
 pub use model::{
     Action, Change, ComponentContent, Desired, DesiredBaseline, DesiredComponent, DesiredDistribution,
     DesiredInfrastructure, DesiredPipeline, DesiredRecipe, DesiredRegion, DesiredSchedule, DesiredWorkflow, Estimate,
-    ImagePlan, Kind, Observed, ObservedComponent, ObservedConfiguration, ObservedImage, ObservedPipeline,
-    ObservedRecipe, Plan, RecipeContent, SCHEMA,
+    ImagePlan, Kind, Plan, SCHEMA,
 };
 pub use observe::{observe, observe_many};
+pub use observed::{
+    Observed, ObservedComponent, ObservedConfiguration, ObservedImage, ObservedPipeline, ObservedRecipe, RecipeContent,
+};
 pub use publish::{Published, PublishedWorkflow, publish};
 pub use saved::{SAVED_SCHEMA, SavedError, SavedPlan};
 pub use settings::Settings;

@@ -3,11 +3,9 @@
 use super::arn::build_version;
 use super::error::PlanError;
 use super::lists::Lists;
-use super::model::{
-    ComponentContent, Desired, DesiredComponent, Observed, ObservedComponent, ObservedImage, ObservedRecipe,
-    RecipeContent,
-};
+use super::model::{ComponentContent, Desired, DesiredComponent};
 use super::observe_configuration::read_distribution;
+use super::observed::{Observed, ObservedComponent, ObservedImage, ObservedRecipe, RecipeContent};
 use crate::aws::{CallError, Cloud, tags};
 use aws_sdk_imagebuilder::types::{Filter, ImageSummary};
 use futures_util::future::join_all;

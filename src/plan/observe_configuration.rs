@@ -3,8 +3,8 @@
 
 use super::configuration::{FAILURES, condition, on_off, region_settings, words};
 use super::error::PlanError;
-use super::model::{ObservedConfiguration, ObservedPipeline};
 use super::observe::{fingerprint, named};
+use super::observed::{ObservedConfiguration, ObservedPipeline};
 use super::settings::Settings;
 use crate::aws::{CallError, Cloud, tags};
 use aws_sdk_imagebuilder::types as ib;

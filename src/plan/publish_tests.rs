@@ -2,7 +2,7 @@
 
 use super::super::arn::Version;
 use super::super::desired::tests::of;
-use super::super::model::Observed;
+use super::super::observed::Observed;
 use super::super::{diff, observe};
 use super::*;
 use crate::aws::testing;

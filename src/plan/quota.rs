@@ -119,7 +119,8 @@ fn created(plans: &[Plan], kind: Kind) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Change, Observed};
+    use super::super::model::Change;
+    use super::super::observed::Observed;
     use super::super::{diff, fixture};
     use super::*;
 

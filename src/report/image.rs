@@ -63,7 +63,7 @@ fn rooms(rooms: &[Room]) -> String {
 
 /// What the build will take.
 fn estimate_line(estimate: Option<&Estimate>) -> String {
-    let Some(estimate) = estimate else { return "  takes  unknown: nothing like it was built here yet".to_owned() };
+    let Some(estimate) = estimate else { return "takes  unknown: nothing like it was built here yet".to_owned() };
     let about = |seconds| human_minutes(Duration::from_secs(seconds));
     let time = match estimate.seconds {
         (least, most) if least == most => format!("about {}", about(most)),
@@ -75,7 +75,7 @@ fn estimate_line(estimate: Option<&Estimate>) -> String {
         None => "cost unknown (infrastructure.hourly_cost states it)".to_owned(),
     };
     let on = estimate.instance_type.as_ref().map_or_else(String::new, |name| format!(" on {name}"));
-    format!("  takes  {time}{on} ({}); {cost}", printable(&estimate.basis))
+    format!("takes  {time}{on} ({}); {cost}", printable(&estimate.basis))
 }
 
 /// What `plan --all` prints: a plan after the other, then what it comes to.
@@ -300,6 +300,18 @@ mod tests {
         let text = super::plan(&plan).replace(&plan.changes[0].fingerprint, "[a]");
         let text = text.replace(&plan.changes[1].fingerprint, "[b]").replace(&plan.changes[2].fingerprint, "[c]");
         insta::assert_snapshot!(text, @r"
+        plan for debian-12 (x86_64) in environment local
+          parent image ami-0, fingerprint [b]
+
+          + component acme-a 1.0.0  [[a]]  new
+          + image recipe acme-debian-12-x86-64 1.0.0  [[b]]  new
+          ! foreign infrastructure configuration acme-local  [[c]]  exists already
+          + image  no image with this fingerprint
+          ! quota  75 of 75 image pipelines are used, 1 to create: `publish` refuses, unless the quota was raised (--over-quota)
+          ! quota  60 of 75 image pipelines are used, 1 to create
+          takes  15 min to 30 min on m7i.large (samples); instances cost 0.03 to 0.05
+
+        2 to create, 0 to update, 0 kept, 1 foreign: `publish` refuses.
         ");
         plan.estimate = None;
         assert!(super::plan(&plan).contains("takes  unknown"));

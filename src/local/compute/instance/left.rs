@@ -6,10 +6,11 @@
 use super::{INSTANCE, InstanceRecord, InstanceState, hostname};
 use crate::clock::rfc3339;
 use crate::local::Local;
+use crate::local::compute::ami;
 use crate::local::compute::image::{ImageRecord, instance_tags};
 use crate::local::compute::process::Owner;
 use crate::local::compute::state::Live;
-use crate::local::records::{AMI, Ami};
+use crate::local::records::Ami;
 use crate::local::store::{Scope, StoreError, Transaction};
 use crate::trial::{Kept, Shelf};
 use std::path::Path;
@@ -69,10 +70,16 @@ pub(in crate::local::compute) fn shelve(local: &Local, id: &str, live: &Live) ->
         Ok(None)
     });
     let Ok(Some((scope, mut record))) = found else { return false };
-    let layers = local.store.read(|tx| tx.get::<Ami>(&scope, AMI, &record.image));
-    let Ok(Some(Ami { layers, .. })) = layers else { return false };
+    // A parent image may belong to somebody else.
+    let ami = match local.store.read(|tx| ami::launchable(tx, &scope, &record.image)) {
+        Ok(ami) => ami,
+        Err(error) => {
+            tracing::warn!(instance = id, %error, "the instance of a failed build could not be kept: its image is gone");
+            return false;
+        }
+    };
     let at = rfc3339(local.config.clock.now());
-    let kept = Kept::new(id, "build", "FAILED", live.mode(), at, false, layers);
+    let kept = Kept::new(id, "build", "FAILED", live.mode(), at, false, ami.layers);
     if let Err(error) = shelf(local).put(&kept, &super::launch::scratch(local, id), None) {
         tracing::warn!(instance = id, %error, "the instance of a failed build could not be kept");
         return false;
