@@ -11,7 +11,7 @@ use crate::aws::{CallError, Cloud, tags};
 use crate::clock::rfc3339;
 use crate::event::{Events, Stage};
 use crate::plan::keep::time_of;
-use aws_sdk_ec2::types::{Filter, Instance, Tag};
+use aws_sdk_ec2::types::{Filter, Instance, Reservation, Tag};
 use serde::Serialize;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -105,7 +105,7 @@ async fn instances(cloud: &Cloud, filters: Vec<Filter>) -> Result<Vec<Found>, Ca
     let mut all = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("DescribeInstances", cloud.home()))?;
-        let listed = page.reservations().iter().flat_map(|reservation| reservation.instances());
+        let listed = page.reservations().iter().flat_map(Reservation::instances);
         all.extend(listed.filter_map(|instance| found(cloud, instance)));
     }
     all.sort_by(|one, other| one.kept.instance.cmp(&other.kept.instance));

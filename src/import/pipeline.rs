@@ -8,6 +8,7 @@ use crate::project::{Arch, WorkflowKind, names};
 use crate::yaml::emit;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// How amiforge's own AMI names end.
 const BUILD_DATE: &str = " {{ imagebuilder:buildDate }}";
@@ -34,7 +35,7 @@ impl Built {
 
     fn lose(&mut self, what: impl Into<String>) {
         let what = what.into();
-        self.text.push_str(&format!("# Not imported: {}\n", comment(&what)));
+        let _ = writeln!(self.text, "# Not imported: {}", comment(&what));
         self.lost.push(what);
     }
 }
@@ -82,10 +83,11 @@ pub(super) fn convert(
     let Some(first) = own.next() else { return built };
     let ours = names::recipe_resource(project, name, arch);
     if first.name != ours {
-        built.head.push_str(&format!(
-            "# Built by the pipeline {}; `publish` makes one of its own, {ours}: disable the other one then.\n",
+        let _ = writeln!(
+            built.head,
+            "# Built by the pipeline {}; `publish` makes one of its own, {ours}: disable the other one then.",
             comment(&first.name)
-        ));
+        );
     }
     pipeline(first, &mut built);
     used(first, account, workflows, &mut built);
@@ -172,7 +174,9 @@ fn used(one: &Pipeline, account: &Account, names: &BTreeMap<String, (WorkflowKin
         built.files = files;
         built.put("workflows", &Value::Array(items));
     } else {
-        reasons.into_iter().for_each(|reason| built.lose(reason));
+        for reason in reasons {
+            built.lose(reason);
+        }
         built.text.push_str("# Without its workflows the image is built and tested by those of the service.\n");
     }
 }

@@ -7,6 +7,7 @@ use super::model::{
 use crate::aws::{CallError, Cloud};
 use crate::plan::Version;
 use aws_sdk_imagebuilder::types as ib;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Minutes that the service fills in for tests (image-builder.md section 11: the default, and not used).
@@ -275,9 +276,9 @@ async fn surroundings(cloud: &Cloud, account: &mut Account) -> Result<(), Import
             account.distributions.insert(arn, found);
         }
         for used in pipeline.workflows.into_iter().filter(|used| !is_awss(&used.arn)) {
-            if !account.workflows.contains_key(&used.arn) {
-                let found = workflow(cloud, &used.arn).await?;
-                account.workflows.insert(used.arn, found);
+            if let Entry::Vacant(place) = account.workflows.entry(used.arn) {
+                let found = workflow(cloud, place.key()).await?;
+                place.insert(found);
             }
         }
     }

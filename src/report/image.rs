@@ -95,7 +95,8 @@ pub fn plans(planned: &Planned) -> String {
 #[derive(Debug, serde::Serialize)]
 pub struct Plans<'a> {
     schema: &'static str,
-    plans: &'a [Plan],
+    #[serde(rename = "plans")]
+    each: &'a [Plan],
     #[serde(skip_serializing_if = "<[Room]>::is_empty")]
     quotas: &'a [Room],
 }
@@ -104,7 +105,7 @@ impl<'a> Plans<'a> {
     /// The document about these plans.
     #[must_use]
     pub fn new(planned: &'a Planned) -> Self {
-        Self { schema: "amiforge.plans/1", plans: &planned.plans, quotas: &planned.quotas }
+        Self { schema: "amiforge.plans/1", each: &planned.plans, quotas: &planned.quotas }
     }
 }
 

@@ -22,8 +22,8 @@ async fn ended(house: &House, which: Reap) -> usize {
 /// Ids of instances that are there, whatever tags they have.
 async fn instances(house: &House) -> Vec<String> {
     let listed = house.cloud.ec2(house.cloud.home()).describe_instances().send().await.unwrap();
-    let all = listed.reservations().iter().flat_map(|reservation| reservation.instances());
-    let running = all.filter(|one| one.state().and_then(|state| state.code()) != Some(48));
+    let all = listed.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
+    let running = all.filter(|one| one.state().and_then(aws_sdk_ec2::types::InstanceState::code) != Some(48));
     running.filter_map(|one| one.instance_id()).map(str::to_owned).collect()
 }
 
