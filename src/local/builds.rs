@@ -43,6 +43,16 @@ impl Builds {
         }
     }
 
+    /// How long the copy of an AMI of that size is pending. Nothing at all where builds are real: the layers are shared, so there is
+    /// nothing to wait for; with scripted builds as long as on AWS, a minute and a quarter of one for each GiB.
+    #[must_use]
+    pub fn copying(&self, gib: u32) -> Duration {
+        match self {
+            Self::Real => Duration::ZERO,
+            Self::Scripted(_) => Duration::from_mins(1) + Duration::from_secs(15) * gib,
+        }
+    }
+
     /// Whether nothing is really built.
     #[must_use]
     pub fn are_scripted(&self) -> bool {

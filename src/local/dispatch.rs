@@ -3,6 +3,7 @@
 use super::Local;
 use super::compute;
 use super::credentials;
+use super::ec2;
 use super::faults::{self, Delay, Fault, FaultPlan};
 use super::protocol::Call;
 use super::random;
@@ -65,6 +66,13 @@ impl Local {
         let work = || self.perform(service, caller, &call.operation, &call.request);
         match fault {
             None | Some(Fault::Delay(_)) => work(),
+            Some(Fault::Spoil) => {
+                let answer = work()?;
+                if service == Service::Ec2 {
+                    ec2::spoil(self, &answer)?;
+                }
+                Ok(answer)
+            }
             Some(Fault::Throttle) => Err(faults::throttled(service)),
             Some(Fault::Fail | Fault::Stop) => Err(faults::failed(service)),
             Some(Fault::LoseResponse | Fault::StopAfter) => {
@@ -92,7 +100,11 @@ impl Local {
             return Err(ServiceError::new(412, "DryRunOperation", text));
         }
         compute::settle(self, caller.now)?;
+        ec2::settle(self, caller.now)?;
         tracing::debug!(service = service.name(), operation, account = %caller.scope.account, "local call");
+        if service == Service::Ec2 {
+            return self.lagging(caller, operation, request, || work(self, caller, request));
+        }
         work(self, caller, request)
     }
 }

@@ -33,7 +33,7 @@ pub enum FaultRuleError {
         operation: String,
     },
     /// The kind is none.
-    #[error("`{0}` is no kind of fault: throttle, fail, lose-response, stop, stop-after and delay=DURATION are")]
+    #[error("`{0}` is no kind of fault: throttle, fail, lose-response, spoil, stop, stop-after and delay=DURATION are")]
     Kind(String),
     /// The number is none.
     #[error("`{0}` is not the number of a call, counted from 1")]
@@ -70,6 +70,7 @@ fn fault(kind: &str) -> Option<Fault> {
         "throttle" => Fault::Throttle,
         "fail" => Fault::Fail,
         "lose-response" => Fault::LoseResponse,
+        "spoil" => Fault::Spoil,
         "stop" => Fault::Stop,
         "stop-after" => Fault::StopAfter,
         _ => return None,
@@ -111,6 +112,7 @@ mod tests {
             ("throttle", Fault::Throttle),
             ("fail", Fault::Fail),
             ("lose-response", Fault::LoseResponse),
+            ("spoil", Fault::Spoil),
             ("stop", Fault::Stop),
             ("stop-after", Fault::StopAfter),
         ] {

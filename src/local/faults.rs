@@ -18,6 +18,8 @@ pub enum Fault {
     LoseResponse,
     /// It is done, and answered that much later.
     Delay(Duration),
+    /// It is done, and what it has begun fails in the end: the copy of an AMI. For what begins nothing it is no fault.
+    Spoil,
     /// It is not done, and neither is any later call: the client's process might as well have ended before it.
     Stop,
     /// It is done and its answer lost, and no later call is done: the client's process might as well have ended

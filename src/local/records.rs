@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub const AMI: &str = "ami";
 
 /// An AMI: a stack of read-only root-filesystem layers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields are DescribeImages' own")]
 pub struct Ami {
     pub id: String,
@@ -36,8 +36,25 @@ pub struct Ami {
     pub layers: Vec<PathBuf>,
     /// Accounts that may launch it, besides the owner.
     pub launch_permissions: Vec<String>,
-    /// The AMI it was built from.
+    /// The AMI it was built or copied from.
     pub source: Option<String>,
+    /// The Region of [`Ami::source`], of a copy.
+    #[serde(default)]
+    pub source_region: Option<String>,
+    /// The customer-managed key of its snapshot; absent: the account's AWS-managed key for EBS, when it is encrypted.
+    #[serde(default)]
+    pub kms_key: Option<String>,
+    /// Code and message of why it is in its state.
+    #[serde(default)]
+    pub state_reason: Option<(String, String)>,
+}
+
+impl Ami {
+    /// Whether its snapshot is encrypted with the AWS-managed key, which no other account can use.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.encrypted && self.kms_key.is_none()
+    }
 }
 
 /// Kind of [`ComponentRecord`] documents; the id is the component build version ARN.

@@ -3,9 +3,12 @@
 //! SQLite and not redb, because two processes (a run and `local serve`) must share the file: SQLite's write-ahead log
 //! with a busy timeout is made for that, redb locks the file for one process.
 
+use super::past::{self, Lag};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -51,11 +54,18 @@ pub enum StoreError {
 #[derive(Debug)]
 pub struct Store {
     connection: Mutex<Connection>,
+    lag: Mutex<Option<Lag>>,
 }
 
 /// One transaction. Reads see its writes; dropped without [`Store::write`] returning `Ok`, nothing happened.
 #[derive(Debug)]
-pub struct Transaction<'a>(rusqlite::Transaction<'a>);
+pub struct Transaction<'a> {
+    inner: rusqlite::Transaction<'a>,
+    /// The time, where what is changed has to be kept for those who are behind.
+    now: Option<i64>,
+    /// The time as of which it reads, for one who is behind.
+    horizon: Option<i64>,
+}
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS document (
@@ -77,7 +87,18 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.execute_batch(SCHEMA)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        connection.execute_batch(past::SCHEMA)?;
+        Ok(Self { connection: Mutex::new(connection), lag: Mutex::default() })
+    }
+
+    /// Lets readers [behind](past::behind) see what was some time ago; `None` ends that.
+    pub(super) fn set_lag(&self, lag: Option<Lag>) {
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+    }
+
+    /// Whether there is such a time.
+    pub(super) fn lags(&self) -> bool {
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Runs `work` in a transaction that may write. Nothing is kept when it fails.
@@ -104,9 +125,13 @@ impl Store {
         // A panic in another transaction has rolled that one back; the connection itself is sound.
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(behavior).map_err(StoreError::from)?;
-        let transaction = Transaction(transaction);
+        let lag = self.lag.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (now, horizon) = lag.map(|lag| lag.times()).unzip();
+        // Who changes something builds on what is; only who reads can be behind.
+        let reads = matches!(behavior, TransactionBehavior::Deferred) && past::is_behind();
+        let transaction = Transaction { inner: transaction, now, horizon: horizon.filter(|_| reads) };
         let value = work(&transaction)?;
-        transaction.0.commit().map_err(StoreError::from)?;
+        transaction.inner.commit().map_err(StoreError::from)?;
         Ok(value)
     }
 }
@@ -117,8 +142,13 @@ impl Transaction<'_> {
     /// # Errors
     /// A database error, or a document that cannot be read.
     pub fn get<T: DeserializeOwned>(&self, scope: &Scope, kind: &str, id: &str) -> Result<Option<T>, StoreError> {
+        if let Some(horizon) = self.horizon
+            && let Some(body) = past::of(&self.inner, scope, (kind, id), horizon)?
+        {
+            return body.map(|body| parse(kind, id, &body)).transpose();
+        }
         let body: Option<String> = self
-            .0
+            .inner
             .prepare_cached("SELECT body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id=?4")?
             .query_row(params![scope.account, scope.region, kind, id], |row| row.get(0))
             .optional()?;
@@ -135,18 +165,56 @@ impl Transaction<'_> {
         kind: &str,
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
-        let mut statement = self.0.prepare_cached(
-            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND substr(id, 1, length(?4))=?4 ORDER BY id",
-        )?;
-        let rows = statement.query_map(params![scope.account, scope.region, kind, prefix], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        let mut documents = Vec::new();
+        self.each(scope, kind, prefix, None, |id, value| {
+            documents.push((id, value));
+            ControlFlow::Continue(())
         })?;
-        rows.map(|row| {
-            let (id, body) = row?;
-            let value = parse(kind, &id, &body)?;
-            Ok((id, value))
-        })
-        .collect()
+        Ok(documents)
+    }
+
+    /// Hands over the documents that [`Transaction::list`] lists, one after the other, from the one that follows the id `after`, until
+    /// `take` has enough: for lists of which only a part is kept.
+    ///
+    /// # Errors
+    /// A database error, or a document that cannot be read.
+    pub fn each<T: DeserializeOwned>(
+        &self,
+        scope: &Scope,
+        kind: &str,
+        prefix: &str,
+        after: Option<&str>,
+        mut take: impl FnMut(String, T) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.inner.prepare_cached(
+            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id>=?4 AND id<?5 AND id>?6 ORDER BY id",
+        )?;
+        // Every id is behind the empty text.
+        let (after, end) = (after.unwrap_or_default(), end_of(prefix));
+        let mut rows = statement.query(params![scope.account, scope.region, kind, prefix, end, after])?;
+        if let Some(horizon) = self.horizon.filter(|_| past::lags(kind)) {
+            let mut then = rows.mapped(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<BTreeMap<_, _>, _>>()?;
+            for (of, id, body) in past::all(&self.inner, scope, prefix, horizon)? {
+                if of == kind {
+                    past::overlay(&mut then, id, body);
+                }
+            }
+            for (id, body) in then.into_iter().filter(|(id, _)| id.as_str() > after) {
+                let value = parse(kind, &id, &body)?;
+                if take(id, value).is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(0)?;
+            let value = parse(kind, &id, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+            if take(id, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// All documents whose id starts with `prefix`, of whichever kind: kind, id and document, ordered by id and kind.
@@ -159,29 +227,41 @@ impl Transaction<'_> {
         scope: &Scope,
         prefix: &str,
     ) -> Result<Vec<(String, String, serde_json::Value)>, StoreError> {
-        let mut statement = self.0.prepare_cached(
-            "SELECT kind, id, body FROM document WHERE account=?1 AND region=?2 AND substr(id, 1, length(?3))=?3 ORDER BY id, kind",
+        let mut statement = self.inner.prepare_cached(
+            "SELECT kind, id, body FROM document WHERE account=?1 AND region=?2 AND substr(id, 1, length(?3))=?3",
         )?;
         let rows = statement.query_map(params![scope.account, scope.region, prefix], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            Ok(((row.get::<_, String>(1)?, row.get::<_, String>(0)?), row.get::<_, String>(2)?))
         })?;
-        rows.map(|row| {
-            let (kind, id, body) = row?;
-            let value = parse(&kind, &id, &body)?;
-            Ok((kind, id, value))
-        })
-        .collect()
+        let mut rows = rows.collect::<Result<BTreeMap<_, _>, _>>()?;
+        if let Some(horizon) = self.horizon {
+            for (kind, id, body) in past::all(&self.inner, scope, prefix, horizon)? {
+                past::overlay(&mut rows, (id, kind), body);
+            }
+        }
+        rows.into_iter()
+            .map(|((id, kind), body)| {
+                let value = parse(&kind, &id, &body)?;
+                Ok((kind, id, value))
+            })
+            .collect()
     }
 
-    /// Every scope that has documents of that kind.
+    /// Every scope that has documents of that kind, or had until just now.
     ///
     /// # Errors
     /// A database error.
     pub fn scopes(&self, kind: &str) -> Result<Vec<Scope>, StoreError> {
         let mut statement =
-            self.0.prepare_cached("SELECT DISTINCT account, region FROM document WHERE kind=?1 ORDER BY 1, 2")?;
+            self.inner.prepare_cached("SELECT DISTINCT account, region FROM document WHERE kind=?1 ORDER BY 1, 2")?;
         let rows = statement.query_map(params![kind], |row| Ok(Scope { account: row.get(0)?, region: row.get(1)? }))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut scopes = rows.collect::<Result<Vec<_>, _>>()?;
+        if let Some(horizon) = self.horizon {
+            scopes.extend(past::scopes(&self.inner, kind, horizon)?);
+            scopes.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
+            scopes.dedup();
+        }
+        Ok(scopes)
     }
 
     /// Writes a document, replacing one of the same id.
@@ -194,7 +274,8 @@ impl Transaction<'_> {
             id: id.to_owned(),
             source,
         })?;
-        self.0.prepare_cached("INSERT OR REPLACE INTO document VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        self.keep(scope, kind, id)?;
+        self.inner.prepare_cached("INSERT OR REPLACE INTO document VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
             scope.account,
             scope.region,
             kind,
@@ -209,12 +290,26 @@ impl Transaction<'_> {
     /// # Errors
     /// A database error.
     pub fn delete(&self, scope: &Scope, kind: &str, id: &str) -> Result<bool, StoreError> {
+        self.keep(scope, kind, id)?;
         let count = self
-            .0
+            .inner
             .prepare_cached("DELETE FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id=?4")?
             .execute(params![scope.account, scope.region, kind, id])?;
         Ok(count > 0)
     }
+
+    /// Keeps a document that is about to change, for those who are behind.
+    fn keep(&self, scope: &Scope, kind: &str, id: &str) -> Result<(), StoreError> {
+        match self.now {
+            Some(now) if past::lags(kind) => past::keep(&self.inner, scope, (kind, id), now),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A text that stands behind every id that starts with `prefix`, and before all that follow: no id has Unicode's last character.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10FFFF}")
 }
 
 /// Waits for the turn to open; it ends when the file is closed, at the latest with the process.

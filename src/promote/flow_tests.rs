@@ -85,6 +85,7 @@ impl House {
             layers: vec![],
             launch_permissions: vec![],
             source: None,
+            ..Ami::default()
         };
         let done: Result<(), StoreError> = self.local.store.write(|tx| tx.put(&scope, AMI, id, &ami));
         done.unwrap();

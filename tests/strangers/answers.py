@@ -17,13 +17,15 @@ CONTENT_TYPES = {
 # there or made up.
 EC2_CODES = set(
     """
-    AuthFailure DryRunOperation IdempotentParameterMismatch IncompleteSignature InternalError InvalidAMIAttributeItemValue
-    InvalidAMIID.Malformed InvalidAMIID.NotFound InvalidAMIID.Unavailable InvalidAction InvalidFilter InvalidID
+    AuthFailure DryRunOperation IdempotentParameterMismatch IncompleteSignature IncorrectState InternalError
+    InvalidAMIAttributeItemValue InvalidAMIID.Malformed InvalidAMIID.NotFound InvalidAMIID.Unavailable
+    InvalidAMIName.Duplicate InvalidAMIName.Malformed InvalidAction InvalidFilter InvalidID
     InvalidInstanceID.Malformed InvalidInstanceID.NotFound InvalidLaunchTemplateId.Malformed
     InvalidLaunchTemplateId.NotFound InvalidLaunchTemplateId.VersionNotFound
     InvalidLaunchTemplateName.AlreadyExistsException InvalidLaunchTemplateName.MalformedException
     InvalidLaunchTemplateName.NotFoundException InvalidNextToken InvalidParameter InvalidParameterCombination
-    InvalidParameterValue InstanceLimitExceeded MissingAuthenticationToken MissingParameter RequestLimitExceeded
+    InvalidParameterDependency InvalidParameterValue InvalidRequest InvalidSnapshot.InUse InvalidSnapshot.NotFound
+    OperationNotPermitted ResourceLimitExceeded InstanceLimitExceeded MissingAuthenticationToken MissingParameter RequestLimitExceeded
     TagLimitExceeded UnknownParameter Unsupported
     """.split()
 )

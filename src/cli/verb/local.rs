@@ -26,10 +26,15 @@ pub struct ServeArgs {
     ///
     /// SERVICE is ec2, imagebuilder, ssm, sts or *; OPERATION is the name of one, or *. KIND is throttle, fail (the
     /// service fails and nothing is done), lose-response (it is done, and the answer is a failure), delay=DURATION (answered
-    /// that much later, such as 1500ms), stop (it and every later call fail) or stop-after (the same, but it is done). With
+    /// that much later, such as 1500ms), spoil (it is done, and what it has begun fails in the end: the copy of an image), stop (it and every later call fail) or stop-after (the same, but it is done). With
     /// @N only the Nth such call is concerned.
     #[arg(long = "fault", value_name = "SERVICE:OPERATION:KIND[@N]")]
     pub faults: Vec<FaultRule>,
+
+    /// Makes EC2 eventually consistent, as it is on AWS: for so long after a change clients see what was before it, and what was
+    /// made a moment ago does not exist yet.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
+    pub lag: std::time::Duration,
 }
 
 pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Failure> {
@@ -44,6 +49,7 @@ pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Fail
     if !args.faults.is_empty() {
         environment.set_faults(Some(FaultRule::plan(args.faults)));
     }
+    environment.set_lag(args.lag);
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
         Failure::new(Exit::Unexpected, format!("127.0.0.1:{} cannot be listened on: {error}", args.port))
             .next("--port 0 lets the system choose a free port")

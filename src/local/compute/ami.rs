@@ -91,6 +91,7 @@ pub(super) mod tests {
             layers: vec![],
             launch_permissions: vec![],
             source: None,
+            ..Ami::default()
         }
     }
 

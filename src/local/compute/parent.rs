@@ -198,6 +198,7 @@ fn ami(local: &Local, spec: &ParentSpec, digest: &str, layers: Vec<PathBuf>) -> 
         layers,
         launch_permissions: Vec::new(),
         source: None,
+        ..Ami::default()
     }
 }
 

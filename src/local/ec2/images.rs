@@ -7,15 +7,19 @@ use super::super::records::{AMI, Ami};
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
-use super::{input, is_id, tags, time};
+use super::{input, is_id, snapshots, tags, time};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// State of an AMI that is gone for everybody; its layers stay for images and instances made from it.
 pub(super) const DEREGISTERED: &str = "deregistered";
+/// State of an AMI that its owner has taken out of use for now.
+pub(super) const DISABLED: &str = "disabled";
 
 const FILTERS: &[&str] = &[
     "architecture",
+    "block-device-mapping.encrypted",
+    "block-device-mapping.snapshot-id",
     "creation-date",
     "description",
     "image-id",
@@ -27,7 +31,10 @@ const FILTERS: &[&str] = &[
     "root-device-name",
     "root-device-type",
     "source-image-id",
+    "source-image-region",
     "state",
+    "state-reason-code",
+    "state-reason-message",
     "tag-key",
     "tag:",
     "virtualization-type",
@@ -54,9 +61,11 @@ pub(crate) fn is_launchable(tx: &Transaction<'_>, scope: &Scope, id: &str) -> Re
     Ok(visible(tx, scope, id)?.is_some_and(|ami| ami.state == "available"))
 }
 
-fn owners(tx: &Transaction<'_>, scope: &Scope) -> Result<Vec<Scope>, StoreError> {
+/// Who has AMIs in the Region; the caller last.
+pub(super) fn owners(tx: &Transaction<'_>, scope: &Scope) -> Result<Vec<Scope>, StoreError> {
     let mut scopes = tx.scopes(AMI)?;
     scopes.retain(|owner| owner.region == scope.region);
+    scopes.sort_by_key(|owner| owner == scope);
     Ok(scopes)
 }
 
@@ -92,7 +101,7 @@ pub(super) fn not_found(ids: &[&str]) -> ServiceError {
     ServiceError::client("InvalidAMIID.NotFound", text)
 }
 
-fn check_ids(ids: &[&str]) -> Result<(), ServiceError> {
+pub(super) fn check_ids(ids: &[&str]) -> Result<(), ServiceError> {
     match ids.iter().find(|id| !is_id(id, "ami")) {
         Some(id) => {
             let text = format!("Invalid id: \"{id}\" (expecting \"ami-\" and 8 or 17 hexadecimal digits)");
@@ -110,7 +119,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
     let owners = input.texts("Owner")?;
     let executable_by = input.texts("ExecutableBy")?;
     let filters = Filters::parse(&input, FILTERS)?;
-    let disabled = input.flag("IncludeDisabled")?.unwrap_or(false) || !ids.is_empty();
+    let disabled = input.flag("IncludeDisabled")?.unwrap_or(false);
     if !ids.is_empty() && input.get("MaxResults").is_some() {
         let text = "The parameter imageId cannot be used with the parameter maxResults";
         return Err(ServiceError::client("InvalidParameterCombination", text));
@@ -126,7 +135,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
         for mut ami in seen {
             ami.tags = tags::of_ami(tx, &caller.scope, &ami)?;
             let wanted = (ids.is_empty() || ids.contains(&ami.id.as_str()))
-                && (disabled || ami.state != "disabled")
+                && (disabled || ami.state != DISABLED)
                 && (owners.is_empty() || owners.iter().any(|owner| is_owner(owner, &caller.scope, &ami)))
                 && (executable_by.is_empty()
                     || executable_by.iter().any(|who| is_executable(who, &caller.scope, &ami)))
@@ -150,7 +159,8 @@ fn all_visible(tx: &Transaction<'_>, scope: &Scope) -> Result<Vec<Ami>, StoreErr
     Ok(seen)
 }
 
-fn is_owner(owner: &str, scope: &Scope, ami: &Ami) -> bool {
+/// Whether `owner`, as a request names it, is the account an AMI belongs to.
+pub(super) fn is_owner(owner: &str, scope: &Scope, ami: &Ami) -> bool {
     match owner {
         "self" => ami.owner == scope.account,
         // No image of the local environment comes from Amazon or its marketplace, whatever parameter names it.
@@ -180,8 +190,13 @@ fn field(ami: &Ami, name: &str) -> String {
         "platform" => windows(ami).unwrap_or_default().to_owned(),
         "root-device-name" => ami.root_device.clone(),
         "root-device-type" => "ebs".to_owned(),
+        "block-device-mapping.encrypted" => ami.encrypted.to_string(),
+        "block-device-mapping.snapshot-id" => ami.snapshot.clone(),
         "source-image-id" => ami.source.clone().unwrap_or_default(),
+        "source-image-region" => ami.source_region.clone().unwrap_or_default(),
         "state" => ami.state.clone(),
+        "state-reason-code" => ami.state_reason.clone().unwrap_or_default().0,
+        "state-reason-message" => ami.state_reason.clone().unwrap_or_default().1,
         "virtualization-type" => "hvm".to_owned(),
         _ => String::new(),
     }
@@ -227,6 +242,8 @@ fn render(ami: &Ami) -> Value {
         "rootDeviceName": ami.root_device,
         "rootDeviceType": "ebs",
         "sourceImageId": ami.source,
+        "sourceImageRegion": ami.source_region,
+        "stateReason": ami.state_reason.as_ref().map(|(code, message)| json!({ "code": code, "message": message })),
         "sriovNetSupport": "simple",
         "tagSet": tags::render(&ami.tags),
         "usageOperation": if windows(ami).is_some() { "RunInstances:0002" } else { "RunInstances" },
@@ -234,12 +251,47 @@ fn render(ami: &Ami) -> Value {
     }))
 }
 
-/// `DeregisterImage`. The files of its layers stay: other images and running instances may stand on them.
+/// `DeregisterImage`. The files of its layers stay: other images and running instances may stand on them. The snapshot stays too,
+/// unless it is asked to go.
 pub(super) fn deregister(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
-    let id = input(request).required("ImageId")?;
+    let input = input(request);
+    let id = input.required("ImageId")?;
+    let with_snapshots = input.flag("DeleteAssociatedSnapshots")?.unwrap_or(false);
     local.store.write(|tx| {
         let mut ami = own(tx, &caller.scope, id)?;
         DEREGISTERED.clone_into(&mut ami.state);
+        tx.put(&caller.scope, AMI, id, &ami)?;
+        let mut answer = json!({ "return": true });
+        if with_snapshots {
+            answer["deleteSnapshotResultSet"] = snapshots::discard(tx, &caller.scope, &ami)?;
+        }
+        Ok(answer)
+    })
+}
+
+/// `DisableImage`: nobody can launch it, and nobody else is permitted to any more.
+pub(super) fn disable(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
+    switch(local, caller, request, ("available", DISABLED))
+}
+
+/// `EnableImage`: it can be launched again, by the owner alone.
+pub(super) fn enable(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
+    switch(local, caller, request, (DISABLED, "available"))
+}
+
+fn switch(local: &Local, caller: &Caller, request: &Value, (from, to): (&str, &str)) -> Result<Value, ServiceError> {
+    let id = input(request).required("ImageId")?;
+    local.store.write(|tx| {
+        let mut ami = own(tx, &caller.scope, id)?;
+        if ami.state != from && ami.state != to {
+            let text = format!("The image '{id}' is in the state '{}'; it must be '{from}'.", ami.state);
+            return Err(ServiceError::client("IncorrectState", text));
+        }
+        to.clone_into(&mut ami.state);
+        if to == DISABLED {
+            ami.public = false;
+            ami.launch_permissions.clear();
+        }
         tx.put(&caller.scope, AMI, id, &ami)?;
         Ok(json!({ "return": true }))
     })

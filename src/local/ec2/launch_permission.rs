@@ -46,9 +46,23 @@ pub(super) fn modify(local: &Local, caller: &Caller, request: &Value) -> Result<
     })
 }
 
+/// `ResetImageAttribute`: launch permissions are the owner's alone again.
+pub(super) fn reset(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
+    let input = input(request);
+    let id = input.required("ImageId")?;
+    input.required("Attribute")?;
+    input.one_of("Attribute", &["launchPermission"])?;
+    local.store.write(|tx| {
+        let mut ami = images::own(tx, &caller.scope, id)?;
+        (ami.public, ami.launch_permissions) = (false, Vec::new());
+        tx.put(&caller.scope, AMI, id, &ami)?;
+        Ok(json!({ "return": true }))
+    })
+}
+
 /// Who is let in or kept out.
 #[derive(Debug, PartialEq, Eq)]
-enum Who {
+pub(super) enum Who {
     Everybody,
     Account(String),
 }
@@ -102,10 +116,27 @@ impl Change {
         Ok(())
     }
 
-    fn apply(&self, ami: &mut Ami) -> Result<(), ServiceError> {
+    /// Refuses to share what nobody else could launch.
+    fn shareable(&self, ami: &Ami) -> Result<(), ServiceError> {
+        if ami.state != "available" {
+            let text =
+                format!("The image ID '{}' is not available to be shared; its state is '{}'.", ami.id, ami.state);
+            return Err(ServiceError::client("InvalidAMIID.Unavailable", text));
+        }
+        if ami.is_sealed() {
+            let text = format!("Snapshot {} encrypted with the AWS Managed CMK can't be shared", ami.snapshot);
+            return Err(ServiceError::client("InvalidParameter", text));
+        }
         if self.add.contains(&Who::Everybody) && ami.encrypted {
             let text = format!("The image {} has encrypted snapshots and cannot be made public", ami.id);
             return Err(ServiceError::client("InvalidParameter", text));
+        }
+        Ok(())
+    }
+
+    fn apply(&self, ami: &mut Ami) -> Result<(), ServiceError> {
+        if !self.add.is_empty() {
+            self.shareable(ami)?;
         }
         for who in &self.remove {
             match who {
@@ -158,8 +189,13 @@ fn organization(input: &Input<'_>, name: &str) -> ServiceError {
     input.invalid(name, "The local environment knows no organizations; name the accounts with UserId.")
 }
 
+/// Whether it has the form of an account id.
+pub(super) fn is_account(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn account(id: &str) -> Result<Who, ServiceError> {
-    if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) {
+    if is_account(id) {
         return Ok(Who::Account(id.to_owned()));
     }
     let text = format!("Invalid attribute item value \"{id}\" for userId item type: an account has twelve digits.");

@@ -7,6 +7,7 @@ use super::super::records::Ami;
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
+use super::snapshots::{self, SNAPSHOT};
 use super::{images, input};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,10 +20,11 @@ const FOREIGN: &str = "ec2-foreign-tags";
 /// Most tags a resource can have.
 const MAX_TAGS: usize = 50;
 /// Prefixes of resource ids, the resource type, and the error when there is none of that id.
-const TYPES: [(&str, &str, &str); 3] = [
+const TYPES: [(&str, &str, &str); 4] = [
     ("ami-", "image", "InvalidAMIID.NotFound"),
     ("i-", "instance", "InvalidInstanceID.NotFound"),
     ("lt-", "launch-template", "InvalidLaunchTemplateId.NotFound"),
+    ("snap-", "snapshot", "InvalidSnapshot.NotFound"),
 ];
 
 /// Tags as EC2 answers them.
@@ -78,10 +80,14 @@ struct Tagged {
 
 fn find(tx: &Transaction<'_>, scope: &Scope, id: &str) -> Result<Tagged, ServiceError> {
     let Some((_, resource, code)) = TYPES.iter().find(|(prefix, ..)| id.starts_with(prefix)) else {
-        let text =
-            format!("The ID '{id}' is not valid: the local environment tags images, instances and launch templates");
+        let text = format!(
+            "The ID '{id}' is not valid: the local environment tags images, instances, launch templates and snapshots"
+        );
         return Err(ServiceError::client("InvalidID", text));
     };
+    if *resource == "snapshot" {
+        return Ok(Tagged { kind: SNAPSHOT.to_owned(), document: snapshots::document(tx, scope, id)? });
+    }
     let own = tx
         .list_any(scope, id)?
         .into_iter()
@@ -102,6 +108,7 @@ fn find(tx: &Transaction<'_>, scope: &Scope, id: &str) -> Result<Tagged, Service
 fn is_tagged(document: &Value) -> bool {
     document.get("tags").is_some_and(Value::is_object)
         && document.get("state").and_then(Value::as_str) != Some(images::DEREGISTERED)
+        && document.get("deleted").and_then(Value::as_bool) != Some(true)
 }
 
 fn change(

@@ -6,6 +6,7 @@ use std::sync::{Arc, Barrier};
 
 fn handles(first: &Bench, count: usize) -> Vec<Bench> {
     let others = (1..count).map(|_| Bench {
+        region: first.region.clone(),
         local: open(first.folder()),
         account: DEFAULT_ACCOUNT.to_owned(),
         folder: Arc::clone(&first.folder),

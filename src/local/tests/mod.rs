@@ -2,10 +2,12 @@
 
 mod baselines;
 mod concurrency;
+mod copies;
 mod faults;
 mod followed;
 mod imagebuilder;
 mod images;
+mod lagging;
 mod parameters;
 mod pipelines;
 mod protocols;
@@ -33,6 +35,7 @@ use time::macros::datetime;
 pub(super) struct Bench {
     pub(super) local: Arc<Local>,
     account: String,
+    region: String,
     folder: Arc<TempDir>,
 }
 
@@ -64,19 +67,38 @@ fn config(state: &Path) -> Config {
 impl Bench {
     pub(super) fn new() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self { local: open(folder.path()), account: DEFAULT_ACCOUNT.to_owned(), folder }
+        Self {
+            local: open(folder.path()),
+            account: DEFAULT_ACCOUNT.to_owned(),
+            region: DEFAULT_REGION.to_owned(),
+            folder,
+        }
     }
 
     /// An environment with that clock, whose builds follow scripts.
     pub(super) fn scripted(clock: Clock, builds: super::Builds) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let local = Local::open(Config { clock, builds, ..config(folder.path()) }).unwrap();
-        Self { local, account: DEFAULT_ACCOUNT.to_owned(), folder }
+        Self { local, account: DEFAULT_ACCOUNT.to_owned(), region: DEFAULT_REGION.to_owned(), folder }
     }
 
     /// The same environment, called by another account.
     pub(super) fn by(&self, account: &str) -> Self {
-        Self { local: Arc::clone(&self.local), account: account.to_owned(), folder: Arc::clone(&self.folder) }
+        Self { account: account.to_owned(), ..self.same() }
+    }
+
+    /// The same environment, called in another Region.
+    pub(super) fn region(&self, region: &str) -> Self {
+        Self { region: region.to_owned(), ..self.same() }
+    }
+
+    fn same(&self) -> Self {
+        Self {
+            local: Arc::clone(&self.local),
+            account: self.account.clone(),
+            region: self.region.clone(),
+            folder: Arc::clone(&self.folder),
+        }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -84,14 +106,15 @@ impl Bench {
     }
 
     pub(super) fn scope(&self) -> Scope {
-        Scope { account: self.account.clone(), region: DEFAULT_REGION.to_owned() }
+        Scope { account: self.account.clone(), region: self.region.clone() }
     }
 
     /// The header that says who calls which service.
     pub(super) fn authorization(&self, service: &str) -> String {
         let (key, _) = credentials(&self.account);
         format!(
-            "AWS4-HMAC-SHA256 Credential={key}/20260301/{DEFAULT_REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+            "AWS4-HMAC-SHA256 Credential={key}/20260301/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
+            self.region
         )
     }
 
@@ -161,6 +184,7 @@ impl Bench {
             layers: vec!["/nowhere".into()],
             launch_permissions: Vec::new(),
             source: None,
+            ..Ami::default()
         };
         change(&mut ami);
         self.local.store.write(|tx| tx.put(&self.scope(), AMI, id, &ami)).map_err(|error: StoreError| error).unwrap();

@@ -135,6 +135,10 @@ fn copy(
         public: false,
         launch_permissions: Vec::new(),
         source: Some(ami.id.clone()),
+        source_region: Some(from.region.clone()),
+        // What is encrypted stays so; without a key it is the destination's own.
+        encrypted: ami.encrypted || settings.get("kmsKeyId").is_some(),
+        kms_key: document::text(settings, "kmsKeyId").map(str::to_owned),
         tags: [(CREATED_BY.0, CREATED_BY.1), (IMAGE_ARN_TAG, image.arn.as_str())]
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -180,6 +184,10 @@ fn adapt(
         message,
         status: "DISTRIBUTING".to_owned(),
     };
+    if ami.is_sealed() && !ami.launch_permissions.is_empty() {
+        let text = format!("Snapshot {} encrypted with the AWS Managed CMK can't be shared", ami.snapshot);
+        return Ok(Err(failure(text)));
+    }
     if ami.public && ami.encrypted {
         let text = format!("The image {} has encrypted snapshots and cannot be made public.", ami.id);
         return Ok(Err(failure(text)));

@@ -104,6 +104,9 @@ pub(super) fn draft(at: time::OffsetDateTime, scope: &Scope, image: &ImageRecord
         layers: Vec::new(),
         launch_permissions: Vec::new(),
         source: Some(parent.id.clone()),
+        source_region: Some(scope.region.clone()),
+        kms_key: document::text(&ebs, "kmsKeyId").map(str::to_owned),
+        state_reason: None,
     }
 }
 
