@@ -13,7 +13,7 @@ use crate::evidence::{self, CollectRequest, Collected, Evidence, EvidenceError};
 use crate::gate::{self, BaselineNow, Context, Judgement, Subject, Verdict, WaiverReport};
 use crate::patch::collect::Scope;
 use crate::patch::{self, DiffError, Inventory, PackageDiff};
-use crate::plan::{self, Action, ImagePlan, Plan};
+use crate::plan::{self, Action, Desired, ImagePlan, Plan};
 use crate::project::{Arch, Channel, ParentReference, Project, Recipe};
 use crate::render::{self, RenderedRecipe};
 use std::fs::{File, TryLockError};
@@ -117,13 +117,22 @@ impl Work<'_> {
     }
 
     async fn compare(&self, rendered: &RenderedRecipe) -> Result<Plan, RunError> {
-        let parent = match self.image_of_recipe(rendered).await? {
-            Some(ami) => ami,
-            None => self.cloud.parent_id(rendered, self.recipe.parent.local.as_ref()).await?,
-        };
-        let desired = plan::desired(self.project, rendered, self.recipe, self.cloud.config(), &parent);
+        let desired = self.desired(rendered, &self.parent_ami(rendered).await?);
         let observed = plan::observe(self.cloud, &desired).await?;
         Ok(plan::diff(&desired, &observed))
+    }
+
+    /// What should be there, on this parent image.
+    pub(super) fn desired(&self, rendered: &RenderedRecipe, parent: &str) -> Desired {
+        plan::desired(self.project, rendered, self.recipe, self.cloud.config(), parent)
+    }
+
+    /// The parent image, as far as it is there; nothing is made.
+    pub(super) async fn parent_ami(&self, rendered: &RenderedRecipe) -> Result<String, RunError> {
+        match self.image_of_recipe(rendered).await? {
+            Some(ami) => Ok(ami),
+            None => Ok(self.cloud.parent_id(rendered, self.recipe.parent.local.as_ref()).await?),
+        }
     }
 
     /// The parent, when it is an image of another recipe of the project.
@@ -217,7 +226,7 @@ impl Work<'_> {
                 Some(turn) => Some(turn.lock().await),
                 None => None,
             };
-            let plan = self.plan(&rendered, options.fresh, events).await?;
+            let plan = self.plan(&rendered, options.fresh, events).await?.despite_quotas(options.over_quota);
             let published = self.prepare(&rendered, &plan, options.fresh, events).await?;
             (plan, published)
         };
@@ -226,7 +235,9 @@ impl Work<'_> {
 
     /// The newest image that has the fingerprint of the project's files.
     pub async fn candidate(&self, rendered: &RenderedRecipe) -> Result<(Built, String), RunError> {
-        let plan = self.compare(rendered).await?;
+        // Which baseline is registered has no say in which image it is.
+        let desired = Desired { baseline: None, ..self.desired(rendered, &self.parent_ami(rendered).await?) };
+        let plan = plan::diff(&desired, &plan::observe(self.cloud, &desired).await?);
         let found = build::find(self.cloud, &plan).await?;
         found.map(|built| (built, plan.fingerprint)).ok_or_else(|| RunError::NoCandidate {
             recipe: self.recipe.name.clone(),
@@ -425,6 +436,7 @@ impl Work<'_> {
 
     fn collect_request(&self, candidate: &Candidate) -> CollectRequest {
         let built = candidate.built.as_ref();
+        let baseline = self.project.baseline(&self.recipe.baseline);
         CollectRequest {
             location: self.cloud.home().clone(),
             project: self.project.name.clone(),
@@ -435,8 +447,9 @@ impl Work<'_> {
             image_version: built.map(|built| built.image_version.clone()),
             fingerprint: candidate.fingerprint.clone(),
             tests: built.and_then(|built| built.tests.clone()),
-            expected_baseline: self.recipe.baseline.clone(),
-            baseline: self.project.baseline(&self.recipe.baseline),
+            // By the name that Systems Manager knows it by, which a file need not have.
+            expected_baseline: baseline.as_ref().map_or(&self.recipe.baseline, |known| &known.name).clone(),
+            baseline,
             caller: super::holder(),
         }
     }
