@@ -121,7 +121,7 @@ impl Cloud {
     ) -> Result<Self, AwsError> {
         let embedded = Embedded::open(project, local, &options, builds).await?;
         let home = Embedded::home();
-        let identities = Identities::in_process(home.clone(), Embedded::credentials(), embedded.handler());
+        let identities = Identities::in_process(home.clone(), embedded.credentials(), embedded.handler());
         let targets = vec![Target { location: home.clone(), role: None }];
         let (root, clock) = (&project.root, options.clock);
         Ok(Self::assemble(environment, config, root, home, targets, clock, identities, Some(embedded), pace))

@@ -95,9 +95,9 @@ impl Store {
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
     }
 
-    /// Whether there is such a time.
-    pub(super) fn lags(&self) -> bool {
-        self.lag.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    /// That time, if there is one.
+    pub(super) fn lag(&self) -> Option<Duration> {
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|lag| lag.time)
     }
 
     /// Runs `work` in a transaction that may write. Nothing is kept when it fails.

@@ -37,7 +37,7 @@ pub use import::ImportReport;
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]
-pub use serve::serving;
+pub use serve::{Keys as ServedKeys, serving};
 pub use trial::line as trial_line;
 #[cfg(feature = "aws")]
 pub use verbs::{Promoted, Validated, promoted, published, resumed};

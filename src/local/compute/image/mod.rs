@@ -26,6 +26,7 @@ mod create;
 mod distribute;
 mod failure;
 mod flow;
+mod notify;
 mod operations;
 mod output;
 mod outside;
