@@ -149,7 +149,8 @@ fn scope_of(scope: &str) -> Option<[&str; 4]> {
 /// A MAC over `data` that is not finished.
 fn keyed(key: &[u8], data: &[u8]) -> HmacSha256 {
     // HMAC takes keys of every length; longer ones than a block are hashed.
-    let mut mac = HmacSha256::new_from_slice(key).unwrap_or_else(|_| HmacSha256::new(&Default::default()));
+    let mut mac = HmacSha256::new_from_slice(key)
+        .unwrap_or_else(|_| HmacSha256::new(&hmac::digest::Key::<HmacSha256>::default()));
     mac.update(data);
     mac
 }

@@ -3,7 +3,6 @@
 
 use super::super::Local;
 use super::super::ec2::images;
-use super::super::random;
 use super::super::store::{Scope, Transaction};
 use super::super::wire::ServiceError;
 use super::parameter_record::{Parameter, Version};
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
-/// Kind of [`Checking`] documents; ids are in the order in which they are due. All are in one place.
+/// Kind of [`Checking`] documents; ids are in the order in which they are due, and then in that of the calls. All are in one place.
 const KIND: &str = "ssm-checking";
 
 /// A version that is being checked.
@@ -37,7 +36,10 @@ fn everywhere() -> Scope {
 impl Checking {
     /// Keeps it until it is due.
     pub(super) fn begin(&self, tx: &Transaction<'_>) -> Result<(), ServiceError> {
-        let id = format!("{:020} {}", self.due.unix_timestamp_nanos(), random::hex(8)?);
+        let others = tx.list::<serde_json::Value>(&everywhere(), KIND, "")?;
+        let number = |id: &str| id.rsplit_once(' ').and_then(|(_, number)| number.parse::<u64>().ok());
+        let next = others.iter().filter_map(|(id, _)| number(id)).max().map_or(0, |last| last + 1);
+        let id = format!("{:020} {next:020}", self.due.unix_timestamp_nanos());
         Ok(tx.put(&everywhere(), KIND, &id, self)?)
     }
 

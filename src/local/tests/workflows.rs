@@ -30,7 +30,7 @@ fn workflow(bench: &Bench, name: &str, kind: &str, data: &str) -> Value {
 
 fn test(bench: &Bench, name: &str, more: Value) -> Value {
     let mut configured = more;
-    configured["workflowArn"] = workflow(bench, name, "TEST", &LOOK.replace("NAME", name));
+    configured["workflowArn"] = workflow(bench, &format!("look-{name}"), "TEST", &LOOK.replace("NAME", name));
     configured
 }
 
