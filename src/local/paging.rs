@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Parameters that differ from page to page and do not make another list.
 const PAGE_PARAMETERS: [&str; 4] = ["NextToken", "nextToken", "MaxResults", "maxResults"];
@@ -23,19 +24,69 @@ pub(super) fn page<T>(
     rows: Vec<(String, T)>,
 ) -> Result<(Vec<T>, Option<String>), ServiceError> {
     debug_assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "rows of {operation} are sorted by unique keys");
-    let list = list_digest(operation, input.value());
-    let last_seen = |token| read(token, &list).ok_or_else(|| input.bad_page_token());
-    let after = input.page_token()?.map(last_seen).transpose()?;
-    let mut rest = rows.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).peekable();
-    let (mut items, mut last) = (Vec::new(), String::new());
-    while items.len() < size
-        && let Some((key, item)) = rest.next()
-    {
-        items.push(item);
-        last = key;
+    let mut window = Window::new(input, operation, size)?;
+    for (key, row) in rows {
+        window.offer(key, |_| row);
     }
-    let next = rest.peek().map(|_| URL_SAFE_NO_PAD.encode(format!("{list}{last}")));
-    Ok((items, next))
+    Ok(window.finish())
+}
+
+/// The page of a list whose rows come one by one and in any order: it keeps those that are on the page, and no more.
+pub(super) struct Window<T> {
+    list: String,
+    /// The last row of the page before.
+    after: Option<String>,
+    size: usize,
+    /// The rows of the page, and the one behind it if there is one.
+    rows: BTreeMap<String, T>,
+}
+
+impl<T> Window<T> {
+    /// The page of `size` rows that the request asks for.
+    ///
+    /// # Errors
+    /// As [`page`].
+    pub(super) fn new(input: &Input<'_>, operation: &str, size: usize) -> Result<Self, ServiceError> {
+        let list = list_digest(operation, input.value());
+        let last_seen = |token| read(token, &list).ok_or_else(|| input.bad_page_token());
+        let after = input.page_token()?.map(last_seen).transpose()?;
+        Ok(Self { list, after, size, rows: BTreeMap::new() })
+    }
+
+    /// The key of the last row of the page before: what is not behind it need not be offered.
+    pub(super) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// Whether no row with a higher key than those that were offered is wanted any more.
+    pub(super) fn is_full(&self) -> bool {
+        self.rows.len() > self.size
+    }
+
+    /// Takes a row, if it is on this page as far as that is known yet. Keys are unique.
+    pub(super) fn offer(&mut self, key: String, row: impl FnOnce(&str) -> T) {
+        let seen = self.after.as_ref().is_some_and(|after| key <= *after);
+        if seen || (self.is_full() && self.rows.last_key_value().is_some_and(|(last, _)| key > *last)) {
+            return;
+        }
+        let row = row(&key);
+        self.rows.insert(key, row);
+        // A size may be as large as it gets, for lists without pages.
+        if self.rows.len() - 1 > self.size {
+            self.rows.pop_last();
+        }
+    }
+
+    /// The rows in order, and the token of the next page if there is one.
+    pub(super) fn finish(mut self) -> (Vec<T>, Option<String>) {
+        if self.rows.len() <= self.size {
+            return (self.rows.into_values().collect(), None);
+        }
+        self.rows.pop_last();
+        let last = self.rows.last_key_value().map(|(last, _)| last.clone()).unwrap_or_default();
+        let next = URL_SAFE_NO_PAD.encode(format!("{}{last}", self.list));
+        (self.rows.into_values().collect(), Some(next))
+    }
 }
 
 /// Rows in the order of `items`, for lists in which a row has no key but its place.
@@ -47,7 +98,7 @@ fn list_digest(operation: &str, request: &Value) -> String {
     let mut digest = Sha256::new();
     digest.update(operation);
     // Sorted here, whatever order the JSON object keeps.
-    let members: std::collections::BTreeMap<_, _> = request
+    let members: BTreeMap<_, _> = request
         .as_object()
         .into_iter()
         .flatten()
@@ -95,6 +146,27 @@ mod tests {
                 if token.is_none() { break; }
             }
             prop_assert_eq!(seen, keys.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_in_which_rows_come_is_all_the_same(
+            keys in proptest::collection::hash_set("[a-z]{1,3}", 0..30), size in 1_usize..7, after in "[a-z]{0,3}",
+        ) {
+            let request = json!({});
+            let input = Input::new(Dialect::ImageBuilder, &request);
+            let mut window = Window::new(&input, "List", size).unwrap();
+            window.after = Some(after.clone());
+            let sorted: BTreeSet<String> = keys.iter().filter(|key| **key > after).cloned().collect();
+            for key in keys {
+                window.offer(key, str::to_owned);
+                prop_assert!(window.rows.len() <= size + 1);
+            }
+            let more = sorted.len() > size;
+            let (items, next) = window.finish();
+            prop_assert_eq!(items, sorted.into_iter().take(size).collect::<Vec<_>>());
+            prop_assert_eq!(next.is_some(), more);
         }
     }
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -164,28 +165,56 @@ impl Transaction<'_> {
         kind: &str,
         prefix: &str,
     ) -> Result<Vec<(String, T)>, StoreError> {
-        let mut statement = self.inner.prepare_cached(
-            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND substr(id, 1, length(?4))=?4 ORDER BY id",
-        )?;
-        let rows = statement.query_map(params![scope.account, scope.region, kind, prefix], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        let mut documents = Vec::new();
+        self.each(scope, kind, prefix, None, |id, value| {
+            documents.push((id, value));
+            ControlFlow::Continue(())
         })?;
-        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
-        if let Some(horizon) = self.horizon {
-            let mut then: BTreeMap<String, String> = rows.into_iter().collect();
+        Ok(documents)
+    }
+
+    /// Hands over the documents that [`Transaction::list`] lists, one after the other, from the one that follows the id `after`, until
+    /// `take` has enough: for lists of which only a part is kept.
+    ///
+    /// # Errors
+    /// A database error, or a document that cannot be read.
+    pub fn each<T: DeserializeOwned>(
+        &self,
+        scope: &Scope,
+        kind: &str,
+        prefix: &str,
+        after: Option<&str>,
+        mut take: impl FnMut(String, T) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.inner.prepare_cached(
+            "SELECT id, body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id>=?4 AND id<?5 AND id>?6 ORDER BY id",
+        )?;
+        // Every id is behind the empty text.
+        let (after, end) = (after.unwrap_or_default(), end_of(prefix));
+        let mut rows = statement.query(params![scope.account, scope.region, kind, prefix, end, after])?;
+        if let Some(horizon) = self.horizon.filter(|_| past::lags(kind)) {
+            let mut then = rows.mapped(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<BTreeMap<_, _>, _>>()?;
             for (of, id, body) in past::all(&self.inner, scope, prefix, horizon)? {
                 if of == kind {
                     past::overlay(&mut then, id, body);
                 }
             }
-            rows = then.into_iter().collect();
-        }
-        rows.into_iter()
-            .map(|(id, body)| {
+            for (id, body) in then.into_iter().filter(|(id, _)| id.as_str() > after) {
                 let value = parse(kind, &id, &body)?;
-                Ok((id, value))
-            })
-            .collect()
+                if take(id, value).is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(0)?;
+            let value = parse(kind, &id, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+            if take(id, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// All documents whose id starts with `prefix`, of whichever kind: kind, id and document, ordered by id and kind.
@@ -276,6 +305,11 @@ impl Transaction<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// A text that stands behind every id that starts with `prefix`, and before all that follow: no id has Unicode's last character.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10FFFF}")
 }
 
 /// Waits for the turn to open; it ends when the file is closed, at the latest with the process.

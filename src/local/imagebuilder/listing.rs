@@ -1,7 +1,7 @@
 //! What all list operations share: owner, filters, pages.
 
 use super::super::input::Input;
-use super::super::paging;
+use super::super::paging::Window;
 use super::super::wire::ServiceError;
 use super::arn::Pattern;
 use serde_json::{Value, json};
@@ -64,11 +64,24 @@ pub(in crate::local) fn answer(
     member: &str,
     rows: Vec<(String, Value)>,
 ) -> Result<Value, ServiceError> {
-    let size = input.page_size("maxResults", 1..=25, 25)?;
-    let (rows, next) = paging::page(input, operation, size, rows)?;
+    let mut window = window(input, operation)?;
+    for (key, row) in rows {
+        window.offer(key, |_| row);
+    }
+    Ok(page(window, member))
+}
+
+/// The page that is asked for, to be filled.
+pub(in crate::local) fn window(input: &Input<'_>, operation: &str) -> Result<Window<Value>, ServiceError> {
+    Window::new(input, operation, input.page_size("maxResults", 1..=25, 25)?)
+}
+
+/// The answer of a list operation from the page, as `member`.
+pub(in crate::local) fn page(window: Window<Value>, member: &str) -> Value {
+    let (rows, next) = window.finish();
     let mut answer = json!({ member: rows });
     if let Some(next) = next {
         answer["nextToken"] = json!(next);
     }
-    Ok(answer)
+    answer
 }

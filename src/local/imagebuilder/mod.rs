@@ -19,7 +19,7 @@ mod workflow;
 pub(super) mod workflow_arn;
 pub(super) mod workflow_use;
 
-pub(super) use listing::{answer as list_answer, lists_own};
+pub(super) use listing::{answer as list_answer, lists_own, page as list_page, window as list_window};
 pub(super) use pipeline::find as find_pipeline;
 pub(super) use workflow::resolve as resolve_workflow;
 

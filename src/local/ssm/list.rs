@@ -2,13 +2,13 @@
 
 use super::super::Local;
 use super::super::input::Input;
-use super::super::paging;
-
+use super::super::paging::Window;
 use super::super::wire::{Caller, ServiceError};
 use super::input;
 use super::names::{self, Selector};
 use super::parameter_record::{Parameter, Version};
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 
 /// A `ParameterStringFilter`.
 struct Filter {
@@ -103,21 +103,37 @@ pub(super) fn by_path(local: &Local, caller: &Caller, request: &Value) -> Result
     let filters = filters(&input, &["Type", "KeyId", "Label", "DataType"])?;
     let size = input.page_size("MaxResults", 1..=10, 10)?;
     let prefix = format!("{}/", path.trim_end_matches('/'));
-    let parameters = local.store.read(|tx| Parameter::list(tx, &caller.scope, &prefix))?;
     let label = filters.iter().find(|filter| filter.key == "Label").and_then(|filter| filter.values.first());
     let selector = label.map_or(Selector::Latest, |label| Selector::Label(label.clone()));
-    let mut rows = Vec::new();
-    for parameter in parameters {
-        let Ok(version) = parameter.select(&selector) else { continue };
-        if is_below(&parameter.name, path, recursive)
-            && filters.iter().all(|filter| filter.accepts(&parameter, version))
-        {
-            let row = parameter.render(&caller.scope, version, &selector, decrypt);
-            rows.push((parameter.name.clone(), row));
-        }
-    }
-    let (parameters, next) = paging::page(&input, "GetParametersByPath", size, rows)?;
+    let mut window = Window::new(&input, "GetParametersByPath", size)?;
+    select(local, caller, &prefix, &mut window, |parameter| {
+        let version = parameter.select(&selector).ok()?;
+        let accepted = is_below(&parameter.name, path, recursive)
+            && filters.iter().all(|filter| filter.accepts(parameter, version));
+        accepted.then(|| parameter.render(&caller.scope, version, &selector, decrypt))
+    })?;
+    let (parameters, next) = window.finish();
     Ok(json!({ "Parameters": parameters, "NextToken": next }))
+}
+
+/// Fills a page with the rows of parameters, which come in the order of their names: no more of them are read than it takes.
+fn select(
+    local: &Local,
+    caller: &Caller,
+    prefix: &str,
+    window: &mut Window<Value>,
+    mut row: impl FnMut(&Parameter) -> Option<Value>,
+) -> Result<(), ServiceError> {
+    let after = window.after().map(str::to_owned);
+    local.store.read(|tx| {
+        Parameter::each(tx, &caller.scope, prefix, after.as_deref(), |parameter| {
+            if let Some(row) = row(&parameter) {
+                window.offer(parameter.name, |_| row);
+            }
+            if window.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    })?;
+    Ok(())
 }
 
 /// `DescribeParameters`: the caller's own; public parameters are not listed, as on AWS.
@@ -125,17 +141,16 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
     let input = input(request);
     let filters = filters(&input, &["Name", "Path", "Type", "KeyId", "Tier", "DataType", "Label", "tag:"])?;
     let size = input.page_size("MaxResults", 1..=50, 50)?;
-    let parameters = local.store.read(|tx| Parameter::list(tx, &caller.scope, ""))?;
-    let mut rows = Vec::new();
-    for parameter in parameters {
-        let Some(version) = parameter.latest() else { continue };
-        if filters.iter().all(|filter| filter.accepts(&parameter, version)) {
+    let mut window = Window::new(&input, "DescribeParameters", size)?;
+    select(local, caller, "", &mut window, |parameter| {
+        let version = parameter.latest()?;
+        filters.iter().all(|filter| filter.accepts(parameter, version)).then(|| {
             let mut row = parameter.metadata(version);
             row["ARN"] = json!(names::arn(&caller.scope, &parameter.name));
-            rows.push((parameter.name.clone(), row));
-        }
-    }
-    let (parameters, next) = paging::page(&input, "DescribeParameters", size, rows)?;
+            row
+        })
+    })?;
+    let (parameters, next) = window.finish();
     Ok(json!({ "Parameters": parameters, "NextToken": next }))
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use time::OffsetDateTime;
 
 /// Kind of [`Parameter`] documents; the id is the name.
@@ -66,10 +67,16 @@ impl Parameter {
         Self::get(tx, scope, name)?.ok_or_else(|| not_found(name))
     }
 
-    /// Parameters whose name starts with `prefix`: the caller's own, or public ones under `/aws/`.
-    pub(super) fn list(tx: &Transaction<'_>, scope: &Scope, prefix: &str) -> Result<Vec<Self>, StoreError> {
-        let rows = tx.list(&names::home(scope, prefix), KIND, prefix)?;
-        Ok(rows.into_iter().map(|(_, parameter)| parameter).collect())
+    /// Hands over the parameters whose name starts with `prefix` (the caller's own, or public ones under `/aws/`) in the order of
+    /// their names, from the one that follows `after`, until `take` has enough.
+    pub(super) fn each(
+        tx: &Transaction<'_>,
+        scope: &Scope,
+        prefix: &str,
+        after: Option<&str>,
+        mut take: impl FnMut(Self) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        tx.each(&names::home(scope, prefix), KIND, prefix, after, |_, parameter| take(parameter))
     }
 
     /// Writes it.

@@ -4,10 +4,11 @@ use super::create::latest_references;
 use super::{IMAGE, ImageRecord, ImageStatus, scripted, version_arn, version_matches, version_numbers, workflow};
 use crate::local::Local;
 use crate::local::compute::filter::{Filter, filters};
-use crate::local::imagebuilder::{input, list_answer, lists_own};
+use crate::local::imagebuilder::{input, list_answer, list_page, list_window, lists_own};
 use crate::local::store::{Scope, Transaction};
 use crate::local::wire::{Caller, ServiceError};
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 
 /// `GetImage`: a build version, or the newest build of a version, which may have wildcards.
 pub(in crate::local::compute) fn get_image(
@@ -128,17 +129,21 @@ pub(in crate::local::compute) fn list_image_build_versions(
     body: &Value,
 ) -> Result<Value, ServiceError> {
     let input = input(body);
-    let records = if input.filled("imageVersionArn")?.is_none() {
-        selected(local, caller, body, "")?
-    } else {
-        let arn = arn(body, "imageVersionArn")?;
-        let (name, pattern) = arn.rsplit_once('/').ok_or_else(|| not_found(arn))?;
-        let mut records = selected(local, caller, body, &format!("{name}/"))?;
-        records.retain(|(_, record)| version_matches(pattern, &record.version));
-        records
+    let version = match input.filled("imageVersionArn")? {
+        None => None,
+        Some(_) => {
+            let arn = arn(body, "imageVersionArn")?;
+            Some(arn.rsplit_once('/').ok_or_else(|| not_found(arn))?)
+        }
     };
-    let rows = records.into_iter().map(|(key, record)| (key, summary_json(&record))).collect();
-    list_answer(&input, "ListImageBuildVersions", "imageSummaryList", rows)
+    let prefix = version.map_or_else(String::new, |(name, _)| format!("{name}/"));
+    let mut window = list_window(&input, "ListImageBuildVersions")?;
+    each_selected(local, caller, body, &prefix, |record| {
+        if version.is_none_or(|(_, pattern)| version_matches(pattern, &record.version)) {
+            window.offer(order_key(&record), |_| summary_json(&record));
+        }
+    })?;
+    Ok(list_page(window, "imageSummaryList"))
 }
 
 /// The images that a pipeline has started, as `ListImagePipelineImages` shows them.
@@ -160,16 +165,35 @@ fn selected(
     body: &Value,
     prefix: &str,
 ) -> Result<Vec<(String, ImageRecord)>, ServiceError> {
-    let filters = filters(&input(body), "filters", "name", "values")?;
-    let records = local.store.read(|tx| tx.list::<ImageRecord>(&caller.scope, IMAGE, prefix))?;
     let mut selected = Vec::new();
-    for (_, record) in records {
-        if matches(&record, &filters)? {
-            selected.push((order_key(&record), record));
-        }
-    }
+    each_selected(local, caller, body, prefix, |record| selected.push((order_key(&record), record)))?;
     selected.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(selected)
+}
+
+/// Hands over the images that pass the request's filters, one after the other: an account may have thousands.
+fn each_selected(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+    prefix: &str,
+    mut take: impl FnMut(ImageRecord),
+) -> Result<(), ServiceError> {
+    let filters = filters(&input(body), "filters", "name", "values")?;
+    if let Some(unknown) = filters.iter().find(|filter| !FILTERS.contains(&filter.name.as_str())) {
+        let message =
+            format!("The value supplied for parameter 'filters' is not valid. '{}' is no filter.", unknown.name);
+        return Err(ServiceError::new(400, "InvalidRequestException", message));
+    }
+    local.store.read(|tx| {
+        tx.each::<ImageRecord>(&caller.scope, IMAGE, prefix, None, |_, record| {
+            if filters.iter().all(|filter| matches(&record, filter)) {
+                take(record);
+            }
+            ControlFlow::Continue(())
+        })
+    })?;
+    Ok(())
 }
 
 /// Orders images by version, then by build as a number.
@@ -183,27 +207,21 @@ fn version_key(record: &ImageRecord) -> String {
     format!("{}\0{major:010}.{minor:010}.{patch:010} {}", record.name, version_arn(&record.arn))
 }
 
-fn matches(record: &ImageRecord, filters: &[Filter]) -> Result<bool, ServiceError> {
-    for filter in filters {
-        let accepted = match filter.name.as_str() {
-            "name" => filter.values.contains(&record.name),
-            "version" => filter.values.iter().any(|value| {
-                version_matches(value, &record.version) || *value == format!("{}/{}", record.version, record.build)
-            }),
-            "platform" => filter.values.iter().any(|value| value == "Linux"),
-            "osVersion" => filter.values.contains(&record.os_version),
-            "type" => filter.values.iter().any(|value| value == "AMI"),
-            other => {
-                let message =
-                    format!("The value supplied for parameter 'filters' is not valid. '{other}' is no filter.");
-                return Err(ServiceError::new(400, "InvalidRequestException", message));
-            }
-        };
-        if !accepted {
-            return Ok(false);
-        }
+/// Filters of images.
+const FILTERS: [&str; 5] = ["name", "version", "platform", "osVersion", "type"];
+
+/// Whether a filter holds, which is one of [`FILTERS`].
+fn matches(record: &ImageRecord, filter: &Filter) -> bool {
+    match filter.name.as_str() {
+        "name" => filter.values.contains(&record.name),
+        "version" => filter.values.iter().any(|value| {
+            version_matches(value, &record.version) || *value == format!("{}/{}", record.version, record.build)
+        }),
+        "platform" => filter.values.iter().any(|value| value == "Linux"),
+        "osVersion" => filter.values.contains(&record.os_version),
+        "type" => filter.values.iter().any(|value| value == "AMI"),
+        _ => false,
     }
-    Ok(true)
 }
 
 /// `CancelImageCreation`. Asynchronous as in the service: the image is CANCELLED a moment later.
@@ -290,12 +308,14 @@ mod tests {
     #[test]
     fn filters_select_by_name_and_version() {
         let image = record("1.0.3", 2);
-        let filter = |name: &str, value: &str| vec![Filter { name: name.into(), values: vec![value.into()] }];
-        assert!(matches(&image, &filter("name", "web")).unwrap());
-        assert!(matches(&image, &filter("version", "1.0.3")).unwrap());
-        assert!(matches(&image, &filter("version", "1.x.x")).unwrap());
-        assert!(!matches(&image, &filter("name", "we")).unwrap());
-        assert_eq!(matches(&image, &filter("colour", "x")).unwrap_err().code, "InvalidRequestException");
+        let filter = |name: &str, value: &str| Filter { name: name.into(), values: vec![value.into()] };
+        assert!(matches(&image, &filter("name", "web")));
+        assert!(matches(&image, &filter("version", "1.0.3")));
+        assert!(matches(&image, &filter("version", "1.x.x")));
+        assert!(!matches(&image, &filter("name", "we")));
+        for name in FILTERS {
+            assert!(!matches(&image, &filter(name, "nothing")), "{name}");
+        }
     }
 
     #[test]
