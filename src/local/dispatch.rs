@@ -15,6 +15,7 @@ use super::wire::{Caller, ServiceError};
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 impl Local {
     /// Answers one AWS request. Blocks for as long as the operation works; never panics on what a client sends.
@@ -105,6 +106,15 @@ impl Local {
         }
     }
 
+    /// Ends what takes its time and is due. Looked for in one transaction, because every call does.
+    fn settle(&self, now: OffsetDateTime) -> Result<(), ServiceError> {
+        if self.store.read(|tx| Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)?))? {
+            ec2::settle(self, now)?;
+            ssm::settle(self, now)?;
+        }
+        Ok(())
+    }
+
     fn perform(
         &self,
         service: Service,
@@ -122,8 +132,7 @@ impl Local {
             return Err(ServiceError::new(412, "DryRunOperation", text));
         }
         compute::settle(self, caller.now)?;
-        ec2::settle(self, caller.now)?;
-        ssm::settle(self, caller.now)?;
+        self.settle(caller.now)?;
         tracing::debug!(service = service.name(), operation, account = %caller.scope.account, "local call");
         if service == Service::Ec2 {
             return self.lagging(caller, operation, request, || work(self, caller, request));

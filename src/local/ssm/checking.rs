@@ -3,7 +3,7 @@
 
 use super::super::Local;
 use super::super::ec2::images;
-use super::super::store::{Scope, Transaction};
+use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::ServiceError;
 use super::parameter_record::{Parameter, Version};
 use super::put::forget_oldest;
@@ -65,15 +65,19 @@ impl Checking {
     }
 }
 
+/// Whether the time of a check has come.
+///
+/// # Errors
+/// A database error.
+pub(in crate::local) fn is_due(tx: &Transaction<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
+    Ok(tx.list::<Checking>(&everywhere(), KIND, "")?.iter().any(|(_, checking)| checking.due <= now))
+}
+
 /// Ends the checks whose time has come.
 ///
 /// # Errors
 /// When the state cannot be read or written.
 pub(in crate::local) fn settle(local: &Local, now: OffsetDateTime) -> Result<(), ServiceError> {
-    let all = local.store.read(|tx| tx.list::<Checking>(&everywhere(), KIND, ""))?;
-    if all.iter().all(|(_, checking)| checking.due > now) {
-        return Ok(());
-    }
     local.store.write(|tx| {
         for (id, checking) in tx.list::<Checking>(&everywhere(), KIND, "")? {
             if checking.due <= now {

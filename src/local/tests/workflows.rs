@@ -50,11 +50,11 @@ fn tests_of_a_parallel_group_run_together_five_at_a_time() {
     let hands = Hands::new();
     let mut script = script();
     // The first takes three minutes, the others one.
-    script.steps.insert("t1".to_owned(), Duration::from_mins(3));
+    script.steps.insert("try1".to_owned(), Duration::from_mins(3));
     let bench = bench(&hands, script);
     start(&bench);
     let group = |name: &str| test(&bench, name, json!({ "parallelGroup": "all" }));
-    let tests: Vec<Value> = ["t1", "t2", "t3", "t4", "t5", "t6", "t7"].map(group).to_vec();
+    let tests: Vec<Value> = ["try1", "try2", "try3", "try4", "try5", "try6", "try7"].map(group).to_vec();
     let alone = test(&bench, "alone", json!({}));
     let arn = build(&bench, &[tests, vec![alone]].concat(), None);
     hands.to(4);
@@ -63,7 +63,9 @@ fn tests_of_a_parallel_group_run_together_five_at_a_time() {
     assert_eq!(status(&bench, &arn), "AVAILABLE");
     let table = timetable(&bench, &arn);
     let row = |name: &str| table.iter().find(|row| row.starts_with(&format!("{name} "))).unwrap().clone();
-    for (name, from, to) in [("t1", 4, 7), ("t2", 4, 5), ("t5", 4, 5), ("t6", 5, 6), ("t7", 5, 6), ("alone", 7, 8)] {
+    for (name, from, to) in
+        [("try1", 4, 7), ("try2", 4, 5), ("try5", 4, 5), ("try6", 5, 6), ("try7", 5, 6), ("alone", 7, 8)]
+    {
         assert_eq!(row(name), format!("{name} COMPLETED 12:0{from}:00Z 12:0{to}:00Z"));
     }
     let groups = runs(&bench, &arn);
@@ -73,17 +75,17 @@ fn tests_of_a_parallel_group_run_together_five_at_a_time() {
 #[test]
 fn a_test_that_fails_lets_the_others_of_its_group_end() {
     let hands = Hands::new();
-    let mut script = script().failing("t1", "No.");
-    script.steps.insert("t2".to_owned(), Duration::from_mins(3));
+    let mut script = script().failing("try1", "No.");
+    script.steps.insert("try2".to_owned(), Duration::from_mins(3));
     let bench = bench(&hands, script);
     start(&bench);
-    let tests = ["t1", "t2"].map(|name| test(&bench, name, json!({ "parallelGroup": "all" })));
+    let tests = ["try1", "try2"].map(|name| test(&bench, name, json!({ "parallelGroup": "all" })));
     let arn = build(&bench, &tests, None);
     hands.to(6);
     assert_eq!(status(&bench, &arn), "TESTING");
     hands.to(60);
     let state = image(&bench, &arn)["state"].clone();
-    assert_eq!((&state["status"], &state["failureContext"]["failedStep"]), (&json!("FAILED"), &json!("t1")));
+    assert_eq!((&state["status"], &state["failureContext"]["failedStep"]), (&json!("FAILED"), &json!("try1")));
     let ends: Vec<Value> = runs(&bench, &arn).iter().map(|run| run["status"].clone()).collect();
     assert_eq!(ends, ["COMPLETED", "ROLLBACK_COMPLETED", "COMPLETED"]);
 }
