@@ -233,6 +233,19 @@ mod tests {
     }
 
     #[test]
+    fn the_secret_is_its_users_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        Keys::of(&Store::open(&path).unwrap()).unwrap();
+        assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        Store::open(&path).unwrap();
+        assert_eq!(mode(), 0o600);
+    }
+
+    #[test]
     fn foreign_keys_are_unknown() {
         let keys = Keys::known();
         for key in ["AKIAIOSFODNN7EXAMPLE", "AKIALOCL1234", "AKIALOCL11112222333x", "ASIA0123456789ABCDEF"] {

@@ -167,7 +167,7 @@ pub(super) fn is_mac(key: &[u8], data: &[u8], code: &[u8]) -> bool {
 
 /// The bytes of hexadecimal digits.
 pub(super) fn bytes_of(digits: &str) -> Option<Vec<u8>> {
-    if digits.len() % 2 != 0 || !digits.is_ascii() {
+    if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
         return None;
     }
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
@@ -229,15 +229,12 @@ fn decoded(text: &str) -> Vec<u8> {
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
         let escape = (byte == b'%').then(|| bytes_of(std::str::from_utf8(tail.get(..2)?).ok()?)).flatten();
-        match escape {
-            Some(value) => {
-                bytes.extend(value);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = tail;
-            }
+        if let Some(value) = escape {
+            bytes.extend(value);
+            rest = &tail[2..];
+        } else {
+            bytes.push(byte);
+            rest = tail;
         }
     }
     bytes

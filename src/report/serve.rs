@@ -15,14 +15,15 @@ pub struct Keys {
 #[must_use]
 pub fn serving(port: u16, keys: &[Keys]) -> String {
     let region = crate::local::DEFAULT_REGION;
-    let exports: String = keys
+    let exports = keys
         .iter()
         .map(|Keys { account, key, secret }| {
             format!(
                 "# account {account}\nexport AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={region}\n"
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     format!(
         "The local environment is served on http://127.0.0.1:{port} until Ctrl-C. In another terminal:\n\n\
          {exports}aws --endpoint-url http://127.0.0.1:{port} imagebuilder list-images\n"

@@ -1,6 +1,7 @@
 //! Channels: promotion, resumption and rollback of one image.
 
 use super::error::RunError;
+use super::settle;
 use super::stages::{Judged, Work};
 use crate::build::Built;
 use crate::consume;
@@ -28,6 +29,7 @@ impl Work<'_> {
         channel: &Channel,
         events: &Events,
     ) -> Result<Promotion, RunError> {
+        settle::tagged(self.cloud, &built.ami, &judged.digest).await;
         events.started(Stage::Promote, format!("channel {}", channel.name));
         let candidate = Candidate {
             ami: built.ami.clone(),

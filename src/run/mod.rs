@@ -9,6 +9,7 @@ mod fleet;
 mod saved;
 pub mod schedule;
 mod select;
+mod settle;
 mod stages;
 
 use channel::holder;

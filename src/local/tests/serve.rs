@@ -52,7 +52,7 @@ async fn the_same_service_answers_on_a_port_until_the_shutdown() {
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let many: String = (0..200).map(|number| format!("x-{number}: y\r\n")).collect();
+    let many = (0..200).map(|number| format!("x-{number}: y\r\n")).collect::<Vec<_>>().concat();
     let answer = exchange(&mut stream, &bench, (body.len(), body), &many).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     let mut stream = TcpStream::connect(address).await.unwrap();

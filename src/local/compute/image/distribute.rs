@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 const OWN_PARAMETERS: &str = "/imagebuilder/";
 
 /// How long distributing may take: `timeoutMinutes` of every distribution configuration, which cannot be chosen.
-pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_mins(720);
+pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_hours(12);
 
 /// Why an image was not distributed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -375,7 +375,7 @@ impl Work<'_> {
                 .filter_map(|one| Some(entry(&one["region"], one.get("amiDistributionConfiguration")?)))
                 .collect(),
         };
-        let image = self.with(wanted);
+        let image = self.with(&wanted);
         let begun = rfc3339(self.now());
         let known = ami.id.clone();
         let outcome = self.local.store.write(|tx| {
@@ -402,7 +402,7 @@ impl Work<'_> {
     }
 
     /// The image with another distribution configuration.
-    fn with(self, distributions: Vec<Value>) -> ImageRecord {
+    fn with(self, distributions: &[Value]) -> ImageRecord {
         let mut image = self.image.clone();
         image.wishes.distribution = json!({"distributions": distributions});
         image
@@ -443,7 +443,7 @@ impl Work<'_> {
 
     fn configure(self, inputs: &Value) -> Result<Value, String> {
         let image = match inputs.get("configurations").and_then(Value::as_array) {
-            Some(configurations) => self.with(configurations.clone()),
+            Some(configurations) => self.with(configurations),
             None => self.image.clone(),
         };
         let outputs = images_of(document::items(inputs, "distributedImages"));

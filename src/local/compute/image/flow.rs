@@ -214,7 +214,7 @@ fn configured_flow(tx: &Transaction<'_>, scope: &Scope, configured: &Value) -> R
     let group = document::text(configured, "parallelGroup").map(str::to_owned);
     if arn.is_managed() {
         return Ok(match arn.kind.as_str() {
-            "TEST" => Some(Flow { continues, group, ..Flow::managed_test(&scope.region) }),
+            "TEST" => Some(Flow { group, continues, ..Flow::managed_test(&scope.region) }),
             "BUILD" => Some(Flow::managed_build(&scope.region)),
             _ => None,
         });

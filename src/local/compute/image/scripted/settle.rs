@@ -186,7 +186,7 @@ pub(in crate::local) fn settle(local: &Local, now: OffsetDateTime) -> Result<(),
             Ok(Next::At(next)) => local.compute.agenda.add(next, &scope, &arn),
             Ok(Next::Never) => {}
             Ok(Next::After(effect, at)) => {
-                perform(local, &scope, &arn, effect, at)?;
+                perform(local, &scope, &arn, &effect, at)?;
                 local.compute.agenda.add(now, &scope, &arn);
             }
             Err(error) => {
@@ -238,10 +238,10 @@ fn one(local: &Local, tx: &Transaction<'_>, scope: &Scope, arn: &str, now: Offse
 }
 
 /// Does what a build does outside of its own records, and writes down what became of it.
-fn perform(local: &Local, scope: &Scope, arn: &str, effect: Effect, now: OffsetDateTime) -> Result<(), ServiceError> {
+fn perform(local: &Local, scope: &Scope, arn: &str, effect: &Effect, now: OffsetDateTime) -> Result<(), ServiceError> {
     let image = local.store.read(|tx| tx.get::<ImageRecord>(scope, IMAGE, arn))?;
     let Some(image) = image else { return Ok(()) };
-    let integrated = match &effect {
+    let integrated = match effect {
         Effect::Step(id, action, inputs) => return act(local, scope, &image, (id, action, inputs)),
         Effect::Distribute => Ok(()),
         Effect::Integrate => {
