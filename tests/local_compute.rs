@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         ("another_process_can_end_an_instance", instances::other_process),
         ("scan_fails_when_an_index_cannot_be_fetched", instances::unreachable_source),
         ("install_patches_what_is_missing", instances::install),
-        ("the_whole_way_while_ec2_is_behind", lagging::whole_way),
+        ("images_are_validated_while_ec2_is_behind", lagging::validated),
         ("dnf_system_is_scanned_and_patched", rpm::scanned_and_installed),
     ]);
     fixture::remove();
