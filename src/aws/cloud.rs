@@ -137,11 +137,11 @@ impl Cloud {
     ) -> Result<Self, AwsError> {
         let embedded = Embedded::open(project, local, &options, builds).await?;
         let home = Embedded::home();
-        let mut identities = Identities::in_process(home.clone(), Embedded::credentials(), embedded.handler());
+        let mut identities = Identities::in_process(home.clone(), embedded.credentials(), embedded.handler());
         let mut targets = local.targets.clone();
         for target in targets.iter().filter(|target| target.location.account != home.account) {
             let account = &target.location.account;
-            identities = identities.and(&target.location, crate::local::credentials(account));
+            identities = identities.and(&target.location, embedded.local().credentials(account));
         }
         if targets.is_empty() {
             targets.push(Target { location: home.clone(), role: None });

@@ -43,7 +43,7 @@ pub use promotion::{Drift, History, Preview, consent};
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]
-pub use serve::serving;
+pub use serve::{Keys as ServedKeys, serving};
 pub use trial::line as trial_line;
 #[cfg(feature = "aws")]
 pub use verbs::{Promoted, Validated, promoted, published, resumed, verified};

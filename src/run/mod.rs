@@ -12,6 +12,7 @@ mod planned;
 mod saved;
 pub mod schedule;
 mod select;
+mod settle;
 mod stages;
 mod verify;
 

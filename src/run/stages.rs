@@ -3,6 +3,7 @@
 use super::before::Before;
 use super::commands;
 use super::error::RunError;
+use super::settle;
 use crate::aws::Cloud;
 use crate::build::{self, Begun, BuildOptions, Built};
 use crate::consume;
@@ -249,6 +250,7 @@ impl Work<'_> {
     pub async fn validate(&self, built: &Built, fingerprint: &str, events: &Events) -> Result<Judged, RunError> {
         // Two runs at once: the second waits here and finds what the first has collected.
         let _turn = self.evidence_turn(&built.ami).await?;
+        settle::visible(self.cloud, &built.ami).await;
         if let Ok(judged) = self.known(&built.ami).await
             && gate::approved(&judged.verdicts)
         {

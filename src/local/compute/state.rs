@@ -42,8 +42,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Build {
     cancelled: bool,
-    /// The instance it works on now.
-    instance: Option<String>,
+    /// The instances it works on now.
+    instances: Vec<String>,
 }
 
 /// An instance that runs in this process. Its folder stays locked until the last holder lets go.
@@ -288,23 +288,31 @@ impl Shared {
         state.closing || state.builds.get(arn).is_none_or(|build| build.cancelled)
     }
 
-    /// Notes which instance the build works on now.
-    pub(super) fn set_build_instance(&self, arn: &str, instance: Option<String>) {
+    /// Notes that the build works on an instance from now on.
+    pub(super) fn add_build_instance(&self, arn: &str, instance: &str) {
         if let Some(build) = self.state().builds.get_mut(arn) {
-            build.instance = instance;
+            build.instances.push(instance.to_owned());
+        }
+    }
+
+    /// Notes that it does so no longer.
+    pub(super) fn remove_build_instance(&self, arn: &str, instance: &str) {
+        if let Some(build) = self.state().builds.get_mut(arn) {
+            build.instances.retain(|known| known != instance);
         }
     }
 
     /// Tells a build to stop and kills what it runs.
     pub(super) fn cancel_build(&self, arn: &str) {
         let mut state = self.state();
-        let instance = state.builds.get_mut(arn).and_then(|build| {
+        let instances = state.builds.get_mut(arn).map(|build| {
             build.cancelled = true;
-            build.instance.clone()
+            build.instances.clone()
         });
-        let live = instance.and_then(|id| state.instances.get(&id).cloned());
+        let known = instances.unwrap_or_default();
+        let live: Vec<_> = known.iter().filter_map(|id| state.instances.get(id).cloned()).collect();
         drop(state);
-        if let Some(live) = live {
+        for live in live {
             live.stop();
         }
         self.wake();

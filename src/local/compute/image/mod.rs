@@ -26,6 +26,7 @@ mod create;
 mod distribute;
 mod failure;
 mod flow;
+mod notify;
 mod operations;
 mod output;
 mod outside;
@@ -50,6 +51,7 @@ pub(super) use pipeline::{list_image_pipeline_images, start_image_pipeline_execu
 pub(super) use waiting::{list_waiting_workflow_steps, send_workflow_step_action};
 
 use super::process::Owner;
+use crate::local::input::compact;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -191,14 +193,14 @@ impl ImageRecord {
             .chain(&self.wishes.copies)
             .filter(|_| told)
             .map(|ami| {
-                json!({
+                compact(json!({
                     "region": ami.region,
                     "image": ami.id,
                     "name": ami.name,
                     "description": ami.description,
                     "accountId": ami.account,
                     "state": {"status": self.status.word()},
-                })
+                }))
             })
             .collect();
         json!({"amis": amis})

@@ -129,12 +129,11 @@ pub(in crate::local::compute) fn list_image_build_versions(
     body: &Value,
 ) -> Result<Value, ServiceError> {
     let input = input(body);
-    let version = match input.filled("imageVersionArn")? {
-        None => None,
-        Some(_) => {
-            let arn = arn(body, "imageVersionArn")?;
-            Some(arn.rsplit_once('/').ok_or_else(|| not_found(arn))?)
-        }
+    let version = if input.filled("imageVersionArn")?.is_some() {
+        let arn = arn(body, "imageVersionArn")?;
+        Some(arn.rsplit_once('/').ok_or_else(|| not_found(arn))?)
+    } else {
+        None
     };
     let prefix = version.map_or_else(String::new, |(name, _)| format!("{name}/"));
     let mut window = list_window(&input, "ListImageBuildVersions")?;
