@@ -314,7 +314,7 @@ impl Work<'_> {
         let (evidence, file) =
             failing(events, Stage::Validate, self.keep(evidence, &inventory, key.as_ref(), events).await)?;
         events.finished(Stage::Validate, Ending::Done, message);
-        let judged = self.judged(evidence, file, false).await;
+        let judged = self.judged(&candidate.ami, evidence, file, false).await;
         tell(&judged, events);
         Ok(judged)
     }
@@ -358,13 +358,12 @@ impl Work<'_> {
         key.map_err(|error| EvidenceError::from(error).into())
     }
 
-    /// The verdicts about evidence, as of now.
-    async fn judged(&self, evidence: Evidence, file: PathBuf, reused: bool) -> Judged {
+    /// The verdicts about an image by this evidence, as of now.
+    async fn judged(&self, ami: &str, evidence: Evidence, file: PathBuf, reused: bool) -> Judged {
         let gates = &self.recipe.gates;
         let compares = gates.vulnerabilities.as_ref().is_some_and(|gate| gate.only_new)
             || gates.size.as_ref().is_some_and(|size| size.max_growth.is_some());
-        let ami = evidence.candidate.ami.clone();
-        let promoted = if compares { self.promoted(&ami).await } else { Before::Nothing };
+        let promoted = if compares { self.promoted(ami).await } else { Before::Nothing };
         let home = self.cloud.home();
         let baseline = self.project.baseline(&self.recipe.baseline);
         let context = Context {
@@ -375,7 +374,7 @@ impl Work<'_> {
                 arch: self.arch.name(),
                 account: &home.account,
                 region: &home.region,
-                ami: &ami,
+                ami,
             }),
             baseline: Some(BaselineNow {
                 name: &self.recipe.baseline,
@@ -400,13 +399,8 @@ impl Work<'_> {
             return Err(RunError::Digest { ami: ami.to_owned(), recipe: self.recipe.name.clone(), digest, recorded });
         }
         let file = folder.join(&self.recipe.name).join(self.arch.name()).join(format!("{ami}.json"));
-        super::verify::signed(self.project, &file, &evidence).map_err(EvidenceError::from)?;
-        let judged = self.judged(evidence, file, true).await;
-        // The file may be about something else than the image that was asked for, and no verdict would look.
-        if judged.evidence.candidate.ami != ami {
-            return Err(missing());
-        }
-        Ok(judged)
+        super::verify::signed(self.project, &file, &evidence)?;
+        Ok(self.judged(ami, evidence, file, true).await)
     }
 
     /// The channel a run promotes to.

@@ -34,6 +34,7 @@
 //!   containers, scans and distribution) fail when their turn comes. `RunCommand` runs AWS-RunShellScript; `WaitForAction` sends
 //!   no notifications; test workflows run one after the other, whatever their `parallelGroup`. An instance that a workflow
 //!   leaves running ends with it. Containers are refused. As many builds work at once as there are processors (at least two); others wait as PENDING.
+//! * Images are not scanned for vulnerabilities: none has a `scanState`, and `ListImageScanFindings` has nothing to tell.
 //! * `terminateInstanceOnFailure: false` is not honoured: the build instance always ends.
 //! * As in the service, an AMI whose test phase failed stays; its image is FAILED and does not tell it.
 //! * `outputs` of a component step hold the failed step with its line and last output lines besides awstoe's summary.
@@ -78,6 +79,7 @@ pub(super) const IMAGEBUILDER: &[(&str, Operation)] = &[
     ("GetWorkflowStepExecution", image::get_workflow_step_execution),
     ("ListImageBuildVersions", image::list_image_build_versions),
     ("ListImagePipelineImages", image::list_image_pipeline_images),
+    ("ListImageScanFindings", image::list_image_scan_findings),
     ("ListImages", image::list_images),
     ("ListWaitingWorkflowSteps", image::list_waiting_workflow_steps),
     ("ListWorkflowExecutions", image::list_workflow_executions),
