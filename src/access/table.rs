@@ -335,6 +335,8 @@ const COLLECT: &[Need] = &[
 const EVIDENCE: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
     home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+    home("imagebuilder.ListImageScanFindings", "imagebuilder:ListImageScanFindings", On::Anything),
     home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     home("ec2.RunInstances", "ec2:RunInstances", On::Launch),
     home("ec2.RunInstances", "ec2:RunInstances", On::NewInstance),

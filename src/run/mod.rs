@@ -8,6 +8,7 @@ mod channel;
 mod commands;
 mod error;
 mod fleet;
+mod judge;
 mod planned;
 mod saved;
 pub mod schedule;
