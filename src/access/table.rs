@@ -11,6 +11,7 @@ pub enum Verb {
     Publish,
     Build,
     Validate,
+    Verify,
     Promote,
     Rollback,
     Resolve,
@@ -33,11 +34,12 @@ pub enum Verb {
 
 impl Verb {
     /// Those that work in an environment: what a policy covers when no verb is named.
-    pub const ENVIRONMENT: [Self; 20] = [
+    pub const ENVIRONMENT: [Self; 21] = [
         Self::Plan,
         Self::Publish,
         Self::Build,
         Self::Validate,
+        Self::Verify,
         Self::Promote,
         Self::Rollback,
         Self::Resolve,
@@ -64,6 +66,7 @@ impl Verb {
             Self::Publish => "publish",
             Self::Build => "build",
             Self::Validate => "validate",
+            Self::Verify => "verify",
             Self::Promote => "promote",
             Self::Rollback => "rollback",
             Self::Resolve => "resolve",
@@ -302,6 +305,7 @@ const COLLECT: &[Need] = &[
 /// `evidence/collect`: a fresh instance, what it is asked, and the digest on the AMI.
 const EVIDENCE: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
     home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     home("ec2.RunInstances", "ec2:RunInstances", On::Launch),
     home("ec2.RunInstances", "ec2:RunInstances", On::NewInstance),
@@ -460,7 +464,7 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
         Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Drift => &[BOOKS, DRIFT],
-        Verb::Resolve | Verb::Channels => &[BOOKS],
+        Verb::Resolve | Verb::Channels | Verb::Verify => &[BOOKS],
         Verb::History => &[BOOKS, HISTORY],
         Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING],
         Verb::Logs | Verb::Why => &[COLLECT],

@@ -178,6 +178,8 @@ pub enum EnvironmentVerb {
     Approve(verb::approve::ApproveArgs),
     /// Capture evidence on a fresh instance of the candidate and evaluate the gates.
     Validate(verb::validate::ValidateArgs),
+    /// Say whether evidence is what it says: its file, its signature, and the digest on the image.
+    Verify(verb::verify::VerifyArgs),
     /// Move a channel to the validated candidate.
     Promote(verb::promote::PromoteArgs),
     /// Move a channel back to its previous release.

@@ -105,6 +105,7 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         EnvironmentVerb::Watch(args) => Box::pin(verb::watch::run(session, &args)).await,
         EnvironmentVerb::Approve(args) => Box::pin(verb::approve::run(session, &args)).await,
         EnvironmentVerb::Validate(args) => verb::validate::run(session, &args).await,
+        EnvironmentVerb::Verify(args) => verb::verify::run(session, &args).await,
         // The futures of the long verbs are large; on the heap they move cheaply.
         EnvironmentVerb::Promote(args) => Box::pin(verb::promote::run(session, &args)).await,
         EnvironmentVerb::Rollback(args) => verb::rollback::run(session, &args).await,

@@ -1,3 +1,5 @@
+use super::policy::{Gates, ProjectGates};
+use super::waivers::Waiver;
 use crate::component::rules::Levels;
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use crate::patch::{self, Baseline};
@@ -21,6 +23,12 @@ pub struct Project {
     pub tags: BTreeMap<String, String>,
     /// How strict the linter is.
     pub lint: LintConfig,
+    /// Gates for all recipes; those of a recipe have them in already.
+    pub gates: ProjectGates,
+    /// Accepted findings.
+    pub waivers: Vec<Waiver>,
+    /// Which key signs evidence, and whose signature is demanded.
+    pub signing: Signing,
     /// Recipes by name.
     pub recipes: BTreeMap<String, Recipe>,
     /// Component sources by name: the project's own shadow the built-in ones.
@@ -63,6 +71,15 @@ impl Default for LintConfig {
     fn default() -> Self {
         Self { levels: Levels::default(), fail_on: Severity::Error, accounts: vec![], old_awstoe: false }
     }
+}
+
+/// How evidence is signed. Paths are relative to the project.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signing {
+    /// File with the Ed25519 private key.
+    pub key: Option<PathBuf>,
+    /// Files with public keys; not empty: evidence counts only with a signature of one of them.
+    pub trusted: Vec<PathBuf>,
 }
 
 /// Where work runs.
@@ -441,57 +458,6 @@ pub struct ComponentSource {
 pub struct RootVolume {
     pub size_gib: u32,
     pub volume_type: String,
-    pub encrypted: bool,
-}
-
-/// Gate policy; an absent gate is not evaluated, at least one must be present.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Gates {
-    /// Patch compliance.
-    pub patches: Option<PatchGate>,
-    /// Vulnerabilities.
-    pub vulnerabilities: Option<VulnerabilityGate>,
-    /// Image attributes.
-    pub image: Option<ImageGate>,
-    /// Tests must have run and passed.
-    pub tests: Option<TestGate>,
-    /// The candidate is at most this old.
-    pub max_age: Option<Duration>,
-}
-
-/// Limits on a patch scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct PatchGate {
-    pub missing: u32,
-    pub rejected: u32,
-    /// The scan is at most this old.
-    pub scanned_within: Duration,
-}
-
-/// What the tests must have been.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TestGate {
-    /// Names of facts that must have been real where the tests ran, such as `kernel`. On AWS all of them are; on this
-    /// machine a sandbox has the host's kernel.
-    pub real: Vec<String>,
-}
-
-/// Limits on vulnerabilities.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct VulnerabilityGate {
-    /// Findings above this severity fail: `low`, `medium`, `high` or `none` (nothing allowed).
-    pub max_severity: String,
-    pub with_fix_only: bool,
-    pub scanned_within: Duration,
-}
-
-/// Required image attributes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct ImageGate {
-    pub imds_v2: bool,
     pub encrypted: bool,
 }
 

@@ -2,8 +2,8 @@
 
 use super::fields::{Fields, Findings, text};
 use super::{
-    AwsConfig, Channel, Distribute, Distribution, EnvironmentConfig, Freeze, LintConfig, LocalConfig, Location, Target,
-    Window, codes, lint, names, windows,
+    AwsConfig, Channel, Distribute, Distribution, EnvironmentConfig, Freeze, LintConfig, LocalConfig, Location,
+    ProjectGates, Signing, Target, Window, codes, gates, lint, names, windows,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Node};
@@ -36,6 +36,8 @@ pub(super) struct Settings {
     pub channels: Vec<Channel>,
     pub tags: BTreeMap<String, String>,
     pub lint: LintConfig,
+    pub gates: ProjectGates,
+    pub signing: Signing,
 }
 
 /// Reads `amiforge.yaml`; what is wrong is added to `out`, and what could be read is returned all the same.
@@ -46,6 +48,8 @@ pub(super) fn read(source: &Arc<SourceFile>, out: &mut Findings) -> Settings {
         channels: vec![channel("candidate")],
         tags: BTreeMap::new(),
         lint: LintConfig::default(),
+        gates: ProjectGates { waivable: true, ..ProjectGates::default() },
+        signing: Signing::default(),
     };
     let root = match yaml::parse(source) {
         Ok(root) => root,
@@ -70,8 +74,29 @@ pub(super) fn read(source: &Arc<SourceFile>, out: &mut Findings) -> Settings {
     if let Some(node) = fields.take("lint") {
         settings.lint = lint::read(node, out);
     }
+    if let Some(node) = fields.take("gates") {
+        settings.gates = gates::read_project(node, out);
+    }
+    if let Some(node) = fields.take("signing") {
+        settings.signing = signing(node, out);
+    }
     fields.finish(out);
     settings
+}
+
+/// `signing`: which key signs evidence, and whose signature is demanded.
+fn signing(node: &Node, out: &mut Findings) -> Signing {
+    let mut signing = Signing::default();
+    let Some(mut fields) = Fields::new(node, "signing", true, out) else { return signing };
+    signing.key = fields.text("key", out).map(PathBuf::from);
+    let trusted = fields.texts("trusted", out);
+    if node.get("trusted").and_then(Node::items).is_some_and(<[_]>::is_empty) {
+        let found = out.error(codes::SIGNING, fields.span(), "`signing.trusted` is empty", "nobody could sign");
+        found.help.push("name files with public keys, or leave it out".to_owned());
+    }
+    signing.trusted = trusted.into_iter().map(|(path, _)| PathBuf::from(path)).collect();
+    fields.finish(out);
+    signing
 }
 
 /// A name that becomes part of resource names.
@@ -302,7 +327,7 @@ fn account(fields: &mut Fields<'_>, out: &mut Findings) -> Option<String> {
     twelve_digits(text(node, &path, out)?, node.span, out)
 }
 
-fn twelve_digits(text: String, span: Span, out: &mut Findings) -> Option<String> {
+pub(super) fn twelve_digits(text: String, span: Span, out: &mut Findings) -> Option<String> {
     if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Some(text);
     }

@@ -48,6 +48,9 @@ impl House {
             channels: vec![channel("candidate")],
             tags: BTreeMap::new(),
             lint: crate::project::LintConfig::default(),
+            gates: crate::project::ProjectGates::default(),
+            waivers: vec![],
+            signing: crate::project::Signing::default(),
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
             partials: BTreeMap::new(),
@@ -109,8 +112,13 @@ impl House {
 
     async fn promote(&self, ami: &str) -> Result<Promotion, PromoteError> {
         self.promotions.fetch_add(1, Ordering::SeqCst);
-        let passed =
-            Verdict { gate: "patches".into(), status: VerdictStatus::Pass, summary: String::new(), details: vec![] };
+        let passed = Verdict {
+            gate: "patches".into(),
+            status: VerdictStatus::Pass,
+            summary: String::new(),
+            details: vec![],
+            findings: vec![],
+        };
         let approval = Approval { digest: digest(ami), verdicts: vec![passed] };
         promote(&self.cloud, &self.order(), &candidate(ami), &approval, &Events::none()).await
     }
@@ -248,6 +256,7 @@ async fn evidence_that_changed_since_the_judgement_is_refused() {
             status: VerdictStatus::Pass,
             summary: String::new(),
             details: vec![],
+            findings: vec![],
         }],
     };
     let error =

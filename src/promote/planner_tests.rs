@@ -35,6 +35,9 @@ fn project() -> Project {
         ],
         tags: BTreeMap::new(),
         lint: crate::project::LintConfig::default(),
+        gates: crate::project::ProjectGates::default(),
+        waivers: vec![],
+        signing: crate::project::Signing::default(),
         recipes: BTreeMap::new(),
         components: BTreeMap::new(),
         partials: BTreeMap::new(),
@@ -91,7 +94,7 @@ fn approval() -> Approval {
 }
 
 fn verdict(status: VerdictStatus) -> Verdict {
-    Verdict { gate: "patches".into(), status, summary: "3 missing".into(), details: vec![] }
+    Verdict { gate: "patches".into(), status, summary: "3 missing".into(), details: vec![], findings: vec![] }
 }
 
 fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {

@@ -1,7 +1,7 @@
 //! Reports about images: plan, verdicts, channels, and the closing block of a run.
 
+use super::verdicts;
 use crate::consume::Listing;
-use crate::gate::{Verdict, VerdictStatus};
 use crate::patch::PackageDiff;
 use crate::plan::{Action, Change, ImagePlan, Plan};
 use crate::run::RunReport;
@@ -82,33 +82,6 @@ fn image_line(image: &ImagePlan) -> String {
         ImagePlan::Build { reason } => format!("+ image  {reason}"),
         ImagePlan::Join { arn, status } => format!("~ image  joins the build under way: {arn} ({status})"),
         ImagePlan::Keep { version, ami, .. } => format!("= image {version}  {ami} has this fingerprint"),
-    }
-}
-
-/// The gates' verdicts, one line each, details indented below those that do not pass.
-#[must_use]
-pub fn verdicts(verdicts: &[Verdict]) -> String {
-    let mut text = String::new();
-    for verdict in verdicts {
-        let _ = writeln!(text, "  {:<6} {:<16} {}", word(verdict.status), verdict.gate, verdict.summary);
-        if verdict.status != VerdictStatus::Pass {
-            for detail in &verdict.details {
-                let _ = writeln!(text, "         {:<16} {detail}", "");
-            }
-        }
-    }
-    text
-}
-
-/// The word of a status.
-#[must_use]
-pub fn word(status: VerdictStatus) -> &'static str {
-    match status {
-        VerdictStatus::Pass => "pass",
-        VerdictStatus::Fail => "FAIL",
-        VerdictStatus::Waived => "waived",
-        VerdictStatus::Error => "ERROR",
-        VerdictStatus::Stale => "STALE",
     }
 }
 

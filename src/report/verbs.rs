@@ -2,11 +2,11 @@
 
 use crate::diagnostic::render::printable;
 use crate::evidence::Evidence;
-use crate::gate::Verdict;
+use crate::gate::{Verdict, WaiverReport};
 use crate::patch::PackageDiff;
 use crate::plan::Published;
 use crate::promote::{self, Promotion, Resumed};
-use crate::run::Judged;
+use crate::run::{Judged, Verified};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -33,9 +33,11 @@ pub fn published(published: &Published) -> String {
 #[derive(Debug, Serialize)]
 pub struct Validated<'a> {
     schema: &'static str,
+    approved: bool,
     digest: &'a str,
     evidence_file: &'a PathBuf,
     verdicts: &'a [Verdict],
+    waivers: &'a [WaiverReport],
     evidence: &'a Evidence,
 }
 
@@ -45,20 +47,30 @@ impl<'a> Validated<'a> {
     pub fn new(judged: &'a Judged) -> Self {
         Self {
             schema: "amiforge.validated/1",
+            approved: judged.refusal().is_none(),
             digest: &judged.digest,
             evidence_file: &judged.file,
             verdicts: &judged.verdicts,
+            waivers: &judged.waivers,
             evidence: &judged.evidence,
         }
+    }
+
+    /// For the formats of CI systems.
+    #[must_use]
+    pub fn judged(&self) -> super::judged::Judged<'a> {
+        let Self { evidence, digest, verdicts, waivers, .. } = *self;
+        super::judged::Judged { evidence, digest, verdicts, waivers }
     }
 
     /// For people.
     #[must_use]
     pub fn text(&self) -> String {
         format!(
-            "{} passes\n{}{}{}  evidence {}  {}\nnext: amiforge promote {}\n",
+            "{} passes\n{}{}{}{}  evidence {}  {}\nnext: amiforge promote {}\n",
             self.evidence.candidate.ami,
             super::verdicts(self.verdicts),
+            super::waiver_notes(self.waivers),
             super::image::packages(self.evidence.changes.as_ref()),
             own(self.evidence),
             self.evidence_file.display(),
@@ -66,6 +78,23 @@ impl<'a> Validated<'a> {
             self.evidence.candidate.recipe
         )
     }
+}
+
+/// What `verify` prints.
+#[must_use]
+pub fn verified(verified: &Verified) -> String {
+    let Verified { ami, file, digest, key, key_file, on_image, .. } = verified;
+    let mut text = format!("the evidence of {ami} is what it says\n  file             {}\n", file.display());
+    let _ = writeln!(text, "  digest           {digest}");
+    let _ = match (key, key_file) {
+        (Some(key), Some(file)) => writeln!(text, "  signed by        {} ({})", key, file.display()),
+        _ => writeln!(text, "  signed by        nobody was looked for: no key is trusted (`signing.trusted`, --key)"),
+    };
+    let _ = match on_image {
+        Some(_) => writeln!(text, "  image            carries this digest"),
+        None => writeln!(text, "  image            was not asked; `amiforge verify {ami}` does"),
+    };
+    text
 }
 
 /// Where amiforge's own evaluation says something else than Patch Manager does.

@@ -3,13 +3,16 @@
 //! DESIGN gives the verbs one call into the library each. The calls that need more than one room (a build publishes
 //! first, a promotion needs verdicts) live here, so that `run` and the single verbs do the same work.
 
+mod before;
 mod channel;
+mod commands;
 mod error;
 mod fleet;
 mod saved;
 pub mod schedule;
 mod select;
 mod stages;
+mod verify;
 
 pub use channel::Moving;
 use channel::holder;
@@ -20,6 +23,7 @@ pub use fleet::{
 pub use saved::{plans, publish_saved};
 pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
+pub use verify::{Verified, verify_file, verify_image};
 
 use crate::build::Built;
 use crate::event::Events;

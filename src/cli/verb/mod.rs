@@ -49,4 +49,6 @@ pub mod status;
 #[cfg(feature = "aws")]
 pub mod validate;
 #[cfg(feature = "aws")]
+pub mod verify;
+#[cfg(feature = "aws")]
 pub mod watch;

@@ -14,6 +14,8 @@ pub fn project() -> Value {
             ("environments", environments()),
             ("channels", channels()),
             ("tags", tags()),
+            ("gates", super::gates::of_project()),
+            ("signing", signing()),
         ],
     );
     file("amiforge project", "The settings of an amiforge project: where it works, and how releases move.", schema)
@@ -157,6 +159,21 @@ fn freezes() -> Value {
         ],
     );
     described("Days on which it takes no release.", json!({ "type": "array", "items": freeze }))
+}
+
+fn signing() -> Value {
+    let trusted = json!({ "type": "array", "minItems": 1, "items": text() });
+    let schema = mapping(
+        &[],
+        [
+            ("key", described("File with the Ed25519 private key that signs evidence, in PEM.", text())),
+            (
+                "trusted",
+                described("Files with public keys; evidence then counts only when one has signed it.", trusted),
+            ),
+        ],
+    );
+    described("How evidence is signed, and whose signature is demanded.", or_nothing(schema))
 }
 
 fn tags() -> Value {
