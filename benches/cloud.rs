@@ -97,14 +97,22 @@ impl Drop for Site {
 }
 
 impl Site {
-    /// Starts a server that says where it listens, and fills it.
-    async fn start(command: &mut Command, (key, secret): (String, String)) -> Arc<Self> {
+    /// Starts a server that says where it listens, and which keys it takes unless it takes `any`, and fills it.
+    async fn start(command: &mut Command, any: Option<(String, String)>) -> Arc<Self> {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
-        let (sender, ports) = mpsc::channel();
+        let (sender, said) = mpsc::channel();
         listen(child.stdout.take().expect("its output"), sender.clone());
         listen(child.stderr.take().expect("its log"), sender);
-        let port = ports.recv_timeout(Duration::from_secs(60)).expect("the server says where it listens");
+        let said = || said.recv_timeout(Duration::from_secs(60)).expect("the server says where it listens");
+        let (mut port, mut keys) = (None, any);
+        while port.is_none() || keys.is_none() {
+            match said() {
+                Said::Port(number) => port = Some(number),
+                Said::Keys(key, secret) => keys = Some((key, secret)),
+            }
+        }
+        let (port, (key, secret)) = (port.unwrap_or_default(), keys.unwrap_or_default());
         let config = aws_config::SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
@@ -126,13 +134,22 @@ impl Site {
     }
 }
 
-/// Reads all that a server says, or it would wait for a reader, and tells the port.
-fn listen(output: impl Read + Send + 'static, sender: mpsc::Sender<String>) {
+/// What a server says that matters.
+enum Said {
+    Port(String),
+    Keys(String, String),
+}
+
+/// Reads all that a server says, or it would wait for a reader, and tells port and keys.
+fn listen(output: impl Read + Send + 'static, sender: mpsc::Sender<Said>) {
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let word = |name: &str| Some(line.split_once(name)?.1.split(' ').next()?.to_owned());
+            // Said once more when nobody listens any longer.
             if let Some((_, rest)) = line.split_once("127.0.0.1:") {
-                // Said once more when nobody listens any longer.
-                let _ = sender.send(rest.chars().take_while(char::is_ascii_digit).collect());
+                let _ = sender.send(Said::Port(rest.chars().take_while(char::is_ascii_digit).collect()));
+            } else if let (Some(key), Some(secret)) = (word("AWS_ACCESS_KEY_ID="), word("AWS_SECRET_ACCESS_KEY=")) {
+                let _ = sender.send(Said::Keys(key, secret));
             }
         }
     });
@@ -189,10 +206,10 @@ async fn main() {
     std::fs::write(folder.path().join("amiforge.yaml"), "project: bench\n").expect("a project");
     let mut own = Command::new(env!("CARGO_BIN_EXE_amiforge"));
     own.args(["local", "serve"]).current_dir(folder.path());
-    let own = Site::start(&mut own, amiforge::local::credentials(amiforge::local::DEFAULT_ACCOUNT)).await;
+    let own = Site::start(&mut own, None).await;
     let python = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../aws-cli/bin/python");
     assert!(python.exists(), "this needs moto: run scripts/test-prerequisites with the same CARGO_TARGET_DIR");
-    let moto = Site::start(Command::new(python).args(["-c", MOTO]), ("any".to_owned(), "any".to_owned())).await;
+    let moto = Site::start(Command::new(python).args(["-c", MOTO]), Some(("any".to_owned(), "any".to_owned()))).await;
     println!(
         "{:<36} {:>7} {:>17} {:>17} {:>17} {:>7}",
         "", "clients", "calls/s own moto", "median ms", "99 of 100 ms", "ratio"

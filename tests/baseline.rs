@@ -3,9 +3,9 @@
 
 mod harness;
 
-use harness::{Env, Outcome};
+use harness::{Door, Env, Outcome};
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader};
+use std::io::BufReader;
 use std::process::{Child, Stdio};
 
 /// A baseline of the project.
@@ -345,25 +345,24 @@ fn a_snapshot_can_be_the_first_file_of_a_baseline_that_a_recipe_names() {
 /// `amiforge local serve` in the background, ended on drop.
 struct Served {
     child: Child,
-    port: String,
+    door: Door,
 }
 
 impl Served {
     fn start(env: &Env) -> Self {
-        let mut child = env.command(&["local", "serve"]).stdout(Stdio::piped()).spawn().expect("the binary starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("the first line");
-        let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next());
-        Self { child, port: port.unwrap_or_else(|| panic!("no port in `{line}`")).trim().to_owned() }
+        let arguments = ["local", "serve", "--account", "111122223333"];
+        let mut child = env.command(&arguments).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let door = Door::read(BufReader::new(child.stdout.take().expect("stdout")));
+        Self { child, door }
     }
 
     /// Runs the binary in the environment `aws` of the project, whose accounts are played by the served one.
     fn run(&self, env: &Env, arguments: &[&str]) -> Outcome {
         let output = env
             .command(&[&["-e", "aws"], arguments].concat())
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port))
-            .env("AWS_ACCESS_KEY_ID", "AKIALOCL111122223333")
-            .env("AWS_SECRET_ACCESS_KEY", "any")
+            .env("AWS_ENDPOINT_URL", self.door.address())
+            .env("AWS_ACCESS_KEY_ID", &self.door.keys[0].0)
+            .env("AWS_SECRET_ACCESS_KEY", &self.door.keys[0].1)
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .output()
             .expect("the binary starts");

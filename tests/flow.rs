@@ -4,7 +4,7 @@
 mod harness;
 mod support;
 
-use harness::{Env, Outcome};
+use harness::{Door, Env, Outcome};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -326,26 +326,23 @@ fn a_killed_run_leaves_nothing_running_and_the_next_one_finishes() {
 /// `amiforge local serve` in the background, ended on drop.
 struct Served {
     child: Child,
-    port: u16,
+    door: Door,
 }
 
 impl Served {
     fn start(env: &Env) -> Self {
         let mut child = env.command(&["local", "serve"]).stdout(Stdio::piped()).spawn().expect("the binary starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("the first line");
-        let port =
-            line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|port| port.parse().ok());
-        Self { child, port: port.unwrap_or_else(|| panic!("no port in `{line}`")) }
+        let door = Door::read(BufReader::new(child.stdout.take().expect("stdout")));
+        Self { child, door }
     }
 
     /// What the AWS CLI prints for these arguments, as JSON.
     fn aws(&self, arguments: &[&str]) -> serde_json::Value {
         let output = Command::new(aws_cli())
-            .args(["--endpoint-url", &format!("http://127.0.0.1:{}", self.port), "--output", "json"])
+            .args(["--endpoint-url", &self.door.address(), "--output", "json"])
             .args(arguments)
-            .env("AWS_ACCESS_KEY_ID", "any")
-            .env("AWS_SECRET_ACCESS_KEY", "any")
+            .env("AWS_ACCESS_KEY_ID", &self.door.keys[0].0)
+            .env("AWS_SECRET_ACCESS_KEY", &self.door.keys[0].1)
             .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_MAX_ATTEMPTS", "1")
             .output()

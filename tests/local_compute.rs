@@ -16,6 +16,8 @@ mod fixture;
 mod instances;
 #[path = "local_compute/killed.rs"]
 mod killed;
+#[path = "local_compute/lagging.rs"]
+mod lagging;
 #[path = "local_compute/rpm.rs"]
 mod rpm;
 #[path = "local_compute/services.rs"]
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         ("another_process_can_end_an_instance", instances::other_process),
         ("scan_fails_when_an_index_cannot_be_fetched", instances::unreachable_source),
         ("install_patches_what_is_missing", instances::install),
+        ("images_are_validated_while_ec2_is_behind", lagging::validated),
         ("dnf_system_is_scanned_and_patched", rpm::scanned_and_installed),
     ]);
     fixture::remove();

@@ -86,6 +86,7 @@ fn report(env: &Env) -> Value {
     let orders = json!({
         "local": served.address(),
         "moto": moto.address(),
+        "keys": [served.keys().0, served.keys().1],
         "region": "us-east-1",
         "operations": operations,
         "never_fail": ["sts.GetCallerIdentity"],

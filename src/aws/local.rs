@@ -50,8 +50,8 @@ impl Embedded {
         Location { account: DEFAULT_ACCOUNT.to_owned(), region: DEFAULT_REGION.to_owned() }
     }
 
-    pub(super) fn credentials() -> (String, String) {
-        local::credentials(DEFAULT_ACCOUNT)
+    pub(super) fn credentials(&self) -> (String, String) {
+        self.local.credentials(DEFAULT_ACCOUNT)
     }
 
     pub(super) fn handler(&self) -> Handler {

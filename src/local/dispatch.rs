@@ -2,48 +2,71 @@
 
 use super::Local;
 use super::compute;
-use super::credentials;
+use super::credentials::Denial;
+use super::denial;
 use super::ec2;
 use super::faults::{self, Delay, Fault, FaultPlan};
 use super::protocol::Call;
 use super::random;
 use super::service::Service;
-use super::store::Scope;
+use super::sigv4::Authorization;
+use super::ssm;
 use super::wire::{Caller, ServiceError};
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 impl Local {
     /// Answers one AWS request. Blocks for as long as the operation works; never panics on what a client sends.
+    ///
+    /// Who asks is proved by the signature, made with one of this environment's keys. That it was made just now is asked only of
+    /// requests that come from outside of this process ([`serve`](super::serve())): here time may be a test's, and nobody has
+    /// overheard anything.
     #[allow(clippy::needless_pass_by_value, reason = "the caller has no use for the request afterwards")]
     pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.admit(&request, false)
+    }
+
+    /// The same for a request that may have been on its way for long.
+    #[allow(clippy::needless_pass_by_value, reason = "as above")]
+    pub(super) fn handle_from_outside(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.admit(&request, true)
+    }
+
+    fn admit(&self, request: &Request<Bytes>, from_outside: bool) -> Response<Bytes> {
         let id = random::request_id();
-        let refuse = |error: &ServiceError| Service::guess(&request).fault(error, &id);
-        let signature = match credentials::signature(request.headers()) {
-            Ok(signature) => signature,
-            Err(error) => return refuse(&error),
+        let authorization = match Authorization::of(request.headers()) {
+            Ok(authorization) => authorization,
+            Err(flaw) => {
+                let service = Service::guess(request);
+                return service.fault(&Denial::from(flaw).error(service), &id);
+            }
         };
-        let Some(service) = Service::named(&signature.service) else {
-            return refuse(&ServiceError::new(
-                400,
-                "UnknownOperationException",
-                format!(
-                    "The service `{}` is not in the local environment; it has ec2, imagebuilder, ssm and sts.",
-                    signature.service
-                ),
-            ));
+        let Some(service) = Service::named(&authorization.service) else {
+            let text = format!(
+                "The service `{}` is not in the local environment; it has ec2, imagebuilder, ssm and sts.",
+                authorization.service
+            );
+            return Service::guess(request).fault(&ServiceError::new(400, "UnknownOperationException", text), &id);
         };
-        let scope = Scope { account: signature.account, region: signature.region };
-        let caller = Caller { scope, now: self.config.clock.now() };
-        let call = match service.parse(&request) {
+        let now = self.config.clock.now();
+        let fresh = if from_outside { denial::fresh(service, &authorization, request, now) } else { Ok(()) };
+        match fresh.and_then(|()| self.keys.caller(&authorization, request, now)) {
+            Ok(caller) => self.respond(service, &caller, request, &id),
+            Err(denial) => service.fault(&denial.error(service), &id),
+        }
+    }
+
+    fn respond(&self, service: Service, caller: &Caller, request: &Request<Bytes>, id: &str) -> Response<Bytes> {
+        let call = match service.parse(request) {
             Ok(call) => call,
-            Err(error) => return service.fault(&error, &id),
+            Err(error) => return service.fault(&error, id),
         };
         let fault = self.faults.next(service.name(), &call.operation);
-        let mut response = match self.answer(service, &caller, &call, fault) {
-            Ok(answer) => service.success(&call.operation, &answer, &id),
-            Err(error) => service.fault(&error, &id),
+        let mut response = match self.answer(service, caller, &call, fault) {
+            Ok(answer) => service.success(&call.operation, &answer, id),
+            Err(error) => service.fault(&error, id),
         };
         if let Some(Fault::Delay(time)) = fault {
             response.extensions_mut().insert(Delay(time));
@@ -84,6 +107,15 @@ impl Local {
         }
     }
 
+    /// Ends what takes its time and is due. Looked for in one transaction, because every call does.
+    fn settle(&self, now: OffsetDateTime) -> Result<(), ServiceError> {
+        if self.store.read(|tx| Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)?))? {
+            ec2::settle(self, now)?;
+            ssm::settle(self, now)?;
+        }
+        Ok(())
+    }
+
     fn perform(
         &self,
         service: Service,
@@ -101,7 +133,7 @@ impl Local {
             return Err(ServiceError::new(412, "DryRunOperation", text));
         }
         compute::settle(self, caller.now)?;
-        ec2::settle(self, caller.now)?;
+        self.settle(caller.now)?;
         tracing::debug!(service = service.name(), operation, account = %caller.scope.account, "local call");
         if service == Service::Ec2 {
             return self.lagging(caller, operation, request, || work(self, caller, request));

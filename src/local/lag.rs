@@ -9,7 +9,8 @@ use std::time::Duration;
 
 impl Local {
     /// Makes EC2 eventually consistent, as it is on AWS: for so long after a change readers see what was before it, and what
-    /// has been made does not exist for calls that name it. By the environment's clock; zero ends that.
+    /// has been made does not exist for calls that name it; and Systems Manager takes so long to check values of the data type
+    /// `aws:ec2:image`. By the environment's clock; zero ends that.
     pub fn set_lag(&self, time: Duration) {
         let lag = Lag { clock: self.config.clock.clone(), time };
         self.store.set_lag((!time.is_zero()).then_some(lag));
@@ -23,7 +24,7 @@ impl Local {
         request: &Value,
         work: impl FnOnce() -> Result<Value, ServiceError>,
     ) -> Result<Value, ServiceError> {
-        if !self.store.lags() {
+        if self.store.lag().is_none() {
             return work();
         }
         // The one operation that names what is not there yet.

@@ -6,9 +6,11 @@
 //!
 //! | part | what it has |
 //! |---|---|
-//! | `dispatch`, `credentials`, `service`, `protocol` | from a request to an operation and back |
+//! | `dispatch`, `service`, `protocol` | from a request to an operation and back |
+//! | `credentials`, `sigv4`, `denial` | who asks, proved by keys of the environment |
+//! | `past`, `lag` | EC2 as it was a moment ago, on request |
 //! | `input`, `paging`, `tokens` | what all operations share: parameters, pages, client tokens |
-//! | `ec2` | AMIs, launch templates, tags |
+//! | `ec2` | AMIs, snapshots, launch templates, tags |
 //! | `ssm` | parameters, patch baselines, patch groups |
 //! | `imagebuilder` | components, recipes, configurations, pipelines, workflows |
 //! | [`compute`] | what runs: images, instances, commands, patch scans |
@@ -20,30 +22,40 @@
 //! models, and the same scripts against moto, with a written list of what moto does otherwise.
 //!
 //! Everywhere:
-//! * Signatures are read, never verified: they say account (see [`credentials()`]), Region and service. Any other access key means
-//!   the account [`DEFAULT_ACCOUNT`]. There is no IAM: every call is allowed that AWS would allow to the account. Presigned
-//!   URLs are refused, so that no web page can make a browser call the loopback port.
-//! * `AssumeRole` gives the account of any role to whoever asks: roles are not looked up, and calls with their credentials are
-//!   the account's (`GetCallerIdentity`, `CreatedBy`, `LastModifiedUser`), not the role session's.
-//! * Every Region exists. There are no rate limits unless a fault plan asks for them, and answers are consistent at once:
-//!   no eventual consistency.
+//! * Requests must be signed with keys of the environment, which are made at random for each state folder: one of every account,
+//!   and those of role sessions. Beyond that there is no IAM: every call is allowed that AWS would allow to the account. Presigned
+//!   URLs are refused, so that no web page can make a browser call the loopback port. How old a signature may be is checked of
+//!   requests from the network only.
+//! * `AssumeRole` gives a session of any role to whoever asks: roles are not looked up; policies, tags, external ids and MFA of the
+//!   request are ignored.
+//! * Every Region exists. There are no rate limits unless a fault plan asks for them. EC2 is eventually consistent only on
+//!   request ([`Local::set_lag`], `local serve --lag`), by one fixed time for all of it; a change of an existing resource sees what
+//!   is, and which versions a launch template has is only behind for who reads them.
 //! * Client tokens are remembered for 24 hours; AWS does not say how long it does.
 //! * Members of a request that an operation does not know are ignored in JSON, as on AWS; an operation that is not here is an
 //!   error that names it (HTTP 400, so that no SDK repeats it).
 //!
 //! EC2:
 //! * An AMI of another account that the caller may not see does not exist for it, whatever the operation.
-//! * Tags exist on AMIs, instances and launch templates; not on snapshots and volumes, which are only numbers here.
-//! * Launch permissions for organizations are refused. AMIs with encrypted snapshots can be shared with accounts (AWS refuses
-//!   that for the AWS-managed key) but not made public.
+//! * Tags exist on AMIs, instances, launch templates and snapshots; there are no volumes.
+//! * A snapshot is what an AMI was made of, and there are no others: size, encryption and state are the AMI's. Archiving, recycle
+//!   bin, locks and fast restore are not here.
+//! * Launch permissions for organizations are refused. Keys of KMS are names: none is looked up, so whom a key's policy lets in is
+//!   not checked, and no grants are needed to launch or copy what is encrypted with a customer-managed key. What is encrypted with
+//!   the AWS-managed key cannot be shared, as on AWS. A copy with a key that is no key or of another Region fails, as on AWS.
+//! * `CopyImage`: Regions only, no Outposts and Local Zones. A copy is there at once where builds are real, because layers are
+//!   shared; with scripted builds it takes a minute and a quarter of one for each GiB, whatever was copied before.
+//! * Without `IncludeDisabled` a disabled AMI is left out of `DescribeImages` even when it is asked for by id, which AWS's
+//!   documentation leaves open.
 //! * `DeregisterImage` leaves the layers on disk, because other images may stand on them.
 //! * Launch template data is stored without checking it against instance types and the like; an AMI that does not
 //!   exist gives a warning, as on AWS. The version that was last is never used again after its deletion.
 //! * The owner `amazon` has no images.
 //!
 //! Systems Manager:
-//! * `PutParameter` with data type `aws:ec2:image` is checked within the call, on AWS after it. The outcome is AWS's: if the AMI
-//!   does not exist or is not available, the call succeeds with a version number, and the parameter keeps its value or is not made.
+//! * `PutParameter` with data type `aws:ec2:image` is checked when the lag is over; without a lag within the call. If the AMI does not
+//!   exist or is not available, the call succeeds with a version number, and the parameter keeps its value or is not made. There is
+//!   no event that says so.
 //! * `SecureString` is stored in the clear; without decryption a digest of the value is answered in place of the ciphertext.
 //!   `KeyId` is kept as it is given, without looking the key up.
 //! * No parameter policies, no sharing between accounts, no `aws:ssm:integration`. Public parameters are those that
@@ -53,14 +65,19 @@
 //!
 //! Image Builder:
 //! * With [`Builds::Scripted`] nothing is built: states and steps follow a script by the clock, images have no files and
-//!   cannot be launched, and build instances are ids only.
+//!   cannot be launched, and build instances are ids only; one that a failed build leaves is a record without a machine.
+//! * An instance that a failed build leaves (`terminateInstanceOnFailure` is false) runs as long as the process that built it;
+//!   then it is stopped with its files, which only `amiforge shell` enters: instances cannot be started here.
 //! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, no image
 //!   scans and no lifecycle policies.
 //! * Schedules of pipelines are checked and stored, but no run is started by itself, and there is no `dateNextRun`;
 //!   `imageTags`, which are for scheduled runs, have no effect.
-//! * Distribution: copies are there at once; an entry with `targetAccountIds` copies to these accounts only; a launch
+//! * Nothing is published: what a topic of an infrastructure configuration would be told of an image stands in `notification.json`
+//!   beside the build's logs, without the ids of its inner jobs.
+//! * Distribution: copies are there at once; one that takes longer than 720 minutes, the `timeoutMinutes` of every configuration,
+//!   times out (only scripts take time); an entry with `targetAccountIds` copies to these accounts only; a launch
 //!   template version is made from the template's default version; `{{ imagebuilder:buildVersion }}` is the build number.
-//!   No organizations, licences, keys, containers, fast launch or disk image export.
+//!   No organizations, licences, containers, fast launch or disk image export. Keys are names, as in EC2.
 //! * Execution roles are stored, not looked up. With one, parameters of any name can be written; without one only those below
 //!   `/imagebuilder/`.
 //! * A resource that does not exist is `ResourceNotFoundException` (404) in every operation, and a value that is refused is
@@ -74,6 +91,7 @@
 mod builds;
 pub mod compute;
 mod credentials;
+mod denial;
 mod dispatch;
 mod ec2;
 mod fault_rule;
@@ -89,6 +107,7 @@ mod random;
 pub mod records;
 mod serve;
 mod service;
+mod sigv4;
 mod ssm;
 pub mod store;
 mod sts;
@@ -99,7 +118,8 @@ pub mod wire;
 mod tests;
 
 pub use builds::{Builds, Failure, Script, Scripts, Wait};
-pub use credentials::credentials;
+#[cfg(test)]
+pub(crate) use credentials::credentials;
 pub use fault_rule::{FaultRule, FaultRuleError};
 pub(crate) use faults::Delay;
 pub use faults::{Fault, FaultPlan};
@@ -231,4 +251,5 @@ pub struct Local {
     pub(crate) store: store::Store,
     pub(crate) compute: compute::Compute,
     faults: faults::Faults,
+    keys: credentials::Keys,
 }

@@ -21,9 +21,18 @@ impl Local {
             make(folder)?;
         }
         let store = Store::open(&config.state.join(DATABASE))?;
-        let local = Arc::new(Self { config, store, compute: compute::Compute::default(), faults: Faults::default() });
+        let keys = keys(&store)?;
+        let compute = compute::Compute::default();
+        let local = Arc::new(Self { config, store, compute, faults: Faults::default(), keys });
         compute::Compute::recover(&local)?;
         Ok(local)
+    }
+
+    /// Access key id and secret of an account in this environment: calls signed with them are made by that account. Every account
+    /// has such keys, and they are the same as long as the state is.
+    #[must_use]
+    pub fn credentials(&self, account: &str) -> (String, String) {
+        self.keys.account(account)
     }
 
     /// Where the component runner's files about a build are, and those of its tests in `test` below:
@@ -40,6 +49,18 @@ impl Local {
     pub fn shutdown(&self) {
         compute::Compute::shutdown(self);
     }
+}
+
+#[cfg(not(test))]
+fn keys(store: &Store) -> Result<super::credentials::Keys, LocalError> {
+    super::credentials::Keys::of(store)
+}
+
+/// Unit tests sign before they have an environment, so their environments have keys that are known.
+#[cfg(test)]
+fn keys(store: &Store) -> Result<super::credentials::Keys, LocalError> {
+    super::credentials::Keys::of(store)?;
+    Ok(super::credentials::Keys::known())
 }
 
 fn make(folder: &Path) -> Result<(), LocalError> {

@@ -159,7 +159,8 @@ mod tests {
             let mut window = Window::new(&input, "List", size).unwrap();
             window.after = Some(after.clone());
             let sorted: BTreeSet<String> = keys.iter().filter(|key| **key > after).cloned().collect();
-            for key in keys {
+            let any_order: Vec<String> = keys.into_iter().collect();
+            for key in any_order {
                 window.offer(key, str::to_owned);
                 prop_assert!(window.rows.len() <= size + 1);
             }

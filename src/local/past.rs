@@ -66,30 +66,43 @@ pub(super) fn is_behind() -> bool {
     BEHIND.get()
 }
 
-/// Keeps what is, because it is about to change; the first change of a moment counts.
+/// Keeps what is, because it is about to change; the first change of a moment counts. What nobody can see any more goes.
 pub(super) fn keep(
     connection: &Connection,
     scope: &Scope,
     (kind, id): (&str, &str),
-    now: i64,
+    (now, horizon): (i64, i64),
 ) -> Result<(), StoreError> {
+    connection.prepare_cached("DELETE FROM past WHERE until<=?1")?.execute(params![horizon])?;
     let sql = "INSERT OR IGNORE INTO past VALUES (?1, ?2, ?3, ?4, ?5, \
                (SELECT body FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id=?4))";
     connection.prepare_cached(sql)?.execute(params![scope.account, scope.region, kind, id, now])?;
     Ok(())
 }
 
-/// The document at that time, if it has changed since: no body when it was not there.
+/// What a document was at a time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// What it is now.
+    Same,
+    /// Not there.
+    Nothing,
+    /// With this body.
+    Other(String),
+}
+
+/// The document at that time.
 pub(super) fn of(
     connection: &Connection,
     scope: &Scope,
     (kind, id): (&str, &str),
     horizon: i64,
-) -> Result<Option<Option<String>>, StoreError> {
+) -> Result<Then, StoreError> {
     let sql = "SELECT body FROM past WHERE account=?1 AND region=?2 AND kind=?3 AND id=?4 AND until>?5 ORDER BY until LIMIT 1";
     let mut statement = connection.prepare_cached(sql)?;
-    let row = statement.query_row(params![scope.account, scope.region, kind, id, horizon], |row| row.get(0));
-    Ok(row.optional()?)
+    let row = statement
+        .query_row(params![scope.account, scope.region, kind, id, horizon], |row| row.get::<_, Option<String>>(0));
+    Ok(row.optional()?.map_or(Then::Same, |body| body.map_or(Then::Nothing, Then::Other)))
 }
 
 /// The documents at that time that have changed since: kind, id, and no body when it was not there.

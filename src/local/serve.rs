@@ -17,13 +17,22 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Bodies larger than this are refused. The largest that an operation takes is far smaller.
-const MAX_BODY: usize = 16 * 1024 * 1024;
+const MAX_BODY: usize = 1024 * 1024;
+/// Heads of requests larger than this are refused, and those with more headers.
+const MAX_HEAD: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+/// How long a client may take to send what it has begun.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Connections at a time; others wait until one ends.
+const CONNECTIONS: usize = 256;
 /// How long connections may take to finish what they do after the shutdown began.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves `local` on `listener` until `shutdown` is ready; then no new connection is taken and requests in flight are
-/// finished, for at most ten seconds. Whoever calls decides what to listen on: it should be a loopback address, because
-/// signatures are not verified.
+/// finished, for at most ten seconds.
+///
+/// It is safe to leave open on a loopback address: what is not signed with the environment's own keys just now is refused, and so
+/// is what is too large or too slow. Whoever calls decides what to listen on.
 ///
 /// # Errors
 /// When the listener fails.
@@ -39,7 +48,7 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break Ok(()),
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(connection(Arc::clone(&local), stream, stopped.clone()));
                 }
@@ -71,7 +80,12 @@ async fn connection(local: Arc<Local>, stream: TcpStream, mut stopped: watch::Re
         let local = Arc::clone(&local);
         async move { Ok::<_, Infallible>(answer(local, request).await) }
     });
-    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
@@ -86,18 +100,21 @@ async fn connection(local: Arc<Local>, stream: TcpStream, mut stopped: watch::Re
 }
 
 async fn answer(local: Arc<Local>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let too_large = || plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 16 MiB");
+    let too_large = || plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 1 MiB");
     let (head, body) = request.into_parts();
     if body.size_hint().lower() > MAX_BODY as u64 {
         return too_large();
     }
-    let body = match Limited::new(body, MAX_BODY).collect().await {
+    let Ok(body) = tokio::time::timeout(PATIENCE, Limited::new(body, MAX_BODY).collect()).await else {
+        return plain(StatusCode::REQUEST_TIMEOUT, "the request body did not come in time");
+    };
+    let body = match body {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => return too_large(),
         Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("the request body cannot be read: {error}")),
     };
     let request = Request::from_parts(head, body);
-    match tokio::task::spawn_blocking(move || local.handle(request)).await {
+    match tokio::task::spawn_blocking(move || local.handle_from_outside(request)).await {
         Ok(response) => {
             if let Some(Delay(time)) = response.extensions().get() {
                 tokio::time::sleep(*time).await;

@@ -3,12 +3,14 @@
 //! SQLite and not redb, because two processes (a run and `local serve`) must share the file: SQLite's write-ahead log
 //! with a busy timeout is made for that, redb locks the file for one process.
 
-use super::past::{self, Lag};
+use super::past::{self, Lag, Then};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +34,14 @@ pub enum StoreError {
     #[error("the state database of the local environment cannot be opened, because {path} cannot be locked: {source}")]
     Lock {
         /// The lock file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It could not be kept from other users of the machine.
+    #[error("the state database of the local environment, {path}, cannot be made or kept from other users: {source}")]
+    Private {
+        /// The database.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -61,8 +71,8 @@ pub struct Store {
 #[derive(Debug)]
 pub struct Transaction<'a> {
     inner: rusqlite::Transaction<'a>,
-    /// The time, where what is changed has to be kept for those who are behind.
-    now: Option<i64>,
+    /// The time, and that as of which those read who are behind, where what is changed has to be kept for them.
+    times: Option<(i64, i64)>,
     /// The time as of which it reads, for one who is behind.
     horizon: Option<i64>,
 }
@@ -82,6 +92,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         // Turning a new file into one with a write-ahead log is the one thing for which SQLite does not wait for its turn.
         let _turn = turn(&path.with_extension("lock"))?;
+        make_private(path)?;
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(30))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -96,9 +107,9 @@ impl Store {
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
     }
 
-    /// Whether there is such a time.
-    pub(super) fn lags(&self) -> bool {
-        self.lag.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    /// That time, if there is one.
+    pub(super) fn lag(&self) -> Option<Duration> {
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|lag| lag.time)
     }
 
     /// Runs `work` in a transaction that may write. Nothing is kept when it fails.
@@ -126,10 +137,11 @@ impl Store {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(behavior).map_err(StoreError::from)?;
         let lag = self.lag.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (now, horizon) = lag.map(|lag| lag.times()).unzip();
+        let times = lag.map(|lag| lag.times());
         // Who changes something builds on what is; only who reads can be behind.
         let reads = matches!(behavior, TransactionBehavior::Deferred) && past::is_behind();
-        let transaction = Transaction { inner: transaction, now, horizon: horizon.filter(|_| reads) };
+        let transaction =
+            Transaction { inner: transaction, times, horizon: times.map(|(_, then)| then).filter(|_| reads) };
         let value = work(&transaction)?;
         transaction.inner.commit().map_err(StoreError::from)?;
         Ok(value)
@@ -142,10 +154,12 @@ impl Transaction<'_> {
     /// # Errors
     /// A database error, or a document that cannot be read.
     pub fn get<T: DeserializeOwned>(&self, scope: &Scope, kind: &str, id: &str) -> Result<Option<T>, StoreError> {
-        if let Some(horizon) = self.horizon
-            && let Some(body) = past::of(&self.inner, scope, (kind, id), horizon)?
-        {
-            return body.map(|body| parse(kind, id, &body)).transpose();
+        if let Some(horizon) = self.horizon {
+            match past::of(&self.inner, scope, (kind, id), horizon)? {
+                Then::Same => {}
+                Then::Nothing => return Ok(None),
+                Then::Other(body) => return parse(kind, id, &body).map(Some),
+            }
         }
         let body: Option<String> = self
             .inner
@@ -300,8 +314,8 @@ impl Transaction<'_> {
 
     /// Keeps a document that is about to change, for those who are behind.
     fn keep(&self, scope: &Scope, kind: &str, id: &str) -> Result<(), StoreError> {
-        match self.now {
-            Some(now) if past::lags(kind) => past::keep(&self.inner, scope, (kind, id), now),
+        match self.times {
+            Some(times) if past::lags(kind) => past::keep(&self.inner, scope, (kind, id), times),
             _ => Ok(()),
         }
     }
@@ -341,6 +355,22 @@ impl Store {
 /// A text that stands behind every id that starts with `prefix`, and before all that follow: no id has Unicode's last character.
 fn end_of(prefix: &str) -> String {
     format!("{prefix}\u{10FFFF}")
+}
+
+/// Makes the file if it is not there, readable by its user only: the secret behind the environment's keys is in it. SQLite gives
+/// the files that it makes beside it the same permissions. One that belongs to another user is left as it is.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Private { path: path.to_owned(), source };
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    let own = mode & !0o077;
+    if mode == own {
+        return Ok(());
+    }
+    match file.set_permissions(Permissions::from_mode(own)) {
+        Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(failed(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Waits for the turn to open; it ends when the file is closed, at the latest with the process.

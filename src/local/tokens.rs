@@ -106,10 +106,8 @@ mod tests {
     use serde_json::json;
 
     fn run(store: &Store, request: &Value, now: i64, answer: &str) -> Result<Value, ServiceError> {
-        let caller = Caller {
-            scope: Scope { account: "1".into(), region: "r".into() },
-            now: OffsetDateTime::from_unix_timestamp(now).unwrap(),
-        };
+        let at = OffsetDateTime::from_unix_timestamp(now).unwrap();
+        let caller = Caller::of(Scope { account: "1".into(), region: "r".into() }, at);
         let input = Input::new(Dialect::ImageBuilder, request);
         let once = Once { operation: "Create", token: "clientToken", input: &input, mismatch: "Mismatch" };
         store.write(|tx| once.run(tx, &caller, || Ok(json!(answer))))
@@ -140,8 +138,7 @@ mod tests {
         assert_eq!(run(&store, &request, 0, "one").unwrap(), "one");
         let input = Input::new(Dialect::ImageBuilder, &request);
         let other = Once { operation: "Delete", token: "clientToken", input: &input, mismatch: "Mismatch" };
-        let caller =
-            Caller { scope: Scope { account: "1".into(), region: "r".into() }, now: OffsetDateTime::UNIX_EPOCH };
+        let caller = Caller::of(Scope { account: "1".into(), region: "r".into() }, OffsetDateTime::UNIX_EPOCH);
         let same = Once { operation: "Create", ..other };
         let answered = |once: &Once<'_>| store.read(|tx| once.answered(tx, &caller)).unwrap();
         assert_eq!((answered(&other), answered(&same)), (None, Some(json!("one"))));
@@ -151,8 +148,7 @@ mod tests {
     fn a_failure_is_not_remembered() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("db")).unwrap();
-        let caller =
-            Caller { scope: Scope { account: "1".into(), region: "r".into() }, now: OffsetDateTime::UNIX_EPOCH };
+        let caller = Caller::of(Scope { account: "1".into(), region: "r".into() }, OffsetDateTime::UNIX_EPOCH);
         let request = json!({ "clientToken": "t" });
         let input = Input::new(Dialect::ImageBuilder, &request);
         let once = Once { operation: "Create", token: "clientToken", input: &input, mismatch: "Mismatch" };

@@ -39,6 +39,41 @@ pub struct Caller {
     pub scope: Scope,
     /// The time of the request.
     pub now: time::OffsetDateTime,
+    /// The role in whose name the call is made, if it is.
+    pub session: Option<RoleSession>,
+}
+
+/// A session of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleSession {
+    /// Name of the role, without path.
+    pub role: String,
+    /// Name of the session.
+    pub name: String,
+}
+
+impl Caller {
+    /// The account itself.
+    #[must_use]
+    pub fn of(scope: Scope, now: time::OffsetDateTime) -> Self {
+        Self { scope, now, session: None }
+    }
+
+    /// The ARN under which its calls are recorded (`createdBy`, `LastModifiedUser`).
+    #[must_use]
+    pub fn principal(&self) -> String {
+        let account = &self.scope.account;
+        match &self.session {
+            None => user(account),
+            Some(RoleSession { role, name }) => format!("arn:aws:sts::{account}:assumed-role/{role}/{name}"),
+        }
+    }
+}
+
+/// The ARN of the one user of an account.
+#[must_use]
+pub fn user(account: &str) -> String {
+    format!("arn:aws:iam::{account}:user/local")
 }
 
 /// One operation of a service. The request is JSON in the service's own wire names: the body of rest-json and awsJson1.1

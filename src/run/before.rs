@@ -84,11 +84,11 @@ mod tests {
             evidence: text("sha256:0"),
             targets: vec![],
             left_out: vec![],
-            caller: None,
-            overridden: None,
             promoted_at: text("2026-11-23T11:00:00Z"),
             by: text("host"),
+            caller: None,
             reason: text("promoted"),
+            overridden: None,
             previous: previous.map(Box::new),
         }
     }

@@ -1,6 +1,7 @@
 //! Channels: promotion, resumption and rollback of one image.
 
 use super::error::RunError;
+use super::settle;
 use super::stages::{Judged, Work};
 use crate::build::Built;
 use crate::consume;
@@ -44,6 +45,7 @@ impl Work<'_> {
         how: &Moving,
         events: &Events,
     ) -> Result<Promotion, RunError> {
+        settle::tagged(self.cloud, &built.ami, &judged.digest).await;
         events.started(Stage::Promote, format!("channel {}", channel.name));
         let (candidate, approval) = asked(built, judged);
         let moved = match self.moving(channel, "promoted", how).await {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -92,5 +93,35 @@ impl Env {
     pub fn normal(&self, bytes: &[u8]) -> String {
         let base = self.base.path().display().to_string();
         String::from_utf8_lossy(bytes).replace(&base, "[base]")
+    }
+}
+
+/// Where `local serve` listens, and the keys that it takes.
+#[derive(Debug)]
+pub struct Door {
+    pub port: u16,
+    /// Access key id and secret, one of each account asked for.
+    pub keys: Vec<(String, String)>,
+}
+
+impl Door {
+    /// Reads what `local serve` says first.
+    pub fn read(lines: impl BufRead) -> Self {
+        let (mut port, mut keys) = (None, Vec::new());
+        for line in lines.lines().map_while(Result::ok) {
+            let after = |text: &str| Some(line.split_once(text)?.1.split(' ').next()?.to_owned());
+            if let (Some(key), Some(secret)) = (after("AWS_ACCESS_KEY_ID="), after("AWS_SECRET_ACCESS_KEY=")) {
+                keys.push((key, secret));
+            } else if port.is_none() {
+                port = after("127.0.0.1:").and_then(|port| port.parse().ok());
+            } else if line.starts_with("aws ") {
+                break;
+            }
+        }
+        Self { port: port.expect("the server says where it listens"), keys }
+    }
+
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 }

@@ -74,7 +74,7 @@ impl World {
         })
         .expect("the local environment opens");
         let client = in_process(&local);
-        let (key, secret) = local::credentials(local::DEFAULT_ACCOUNT);
+        let (key, secret) = local.credentials(local::DEFAULT_ACCOUNT);
         let credentials = Credentials::new(key, secret, None, None, "test");
         macro_rules! client {
             ($service:ident) => {

@@ -38,7 +38,7 @@ def check(world, account, operations):
 def whole_service(world):
     """A service of which nothing is there."""
     try:
-        world.new("dynamodb", None, world.region, False, ("stranger", "stranger", None)).list_tables()
+        world.new("dynamodb", None, world.region, False, world.own_keys).list_tables()
         return ["DynamoDB answers"]
     except ClientError as error:
         return [] if SAID in error.response["Error"]["Message"] else [f"dynamodb: {error}"]

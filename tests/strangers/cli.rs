@@ -8,19 +8,24 @@ use std::process::Output;
 /// The AWS CLI on the served environment.
 struct Cli {
     served: Served,
-    key: String,
 }
 
 impl Cli {
     fn run(&self, arguments: &[&str]) -> Output {
+        self.with(arguments, &[])
+    }
+
+    /// The same with variables of its own.
+    fn with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         aws_cli()
             .args(["--endpoint-url", self.served.address()])
             .env("AWS_DEFAULT_OUTPUT", "text")
             .args(arguments)
-            .env("AWS_ACCESS_KEY_ID", &self.key)
-            .env("AWS_SECRET_ACCESS_KEY", "any")
+            .env("AWS_ACCESS_KEY_ID", self.served.keys().0)
+            .env("AWS_SECRET_ACCESS_KEY", self.served.keys().1)
             .env("AWS_DEFAULT_REGION", "eu-central-1")
             .env("AWS_MAX_ATTEMPTS", "1")
+            .envs(variables.iter().copied())
             .output()
             .expect("the AWS CLI starts")
     }
@@ -97,8 +102,7 @@ fn launch_templates(cli: &Cli) {
 fn the_aws_cli_lists_gets_describes_queries_and_pages() {
     let env = Env::new();
     env.write("amiforge.yaml", "project: acme\n");
-    let key = amiforge::local::credentials(ACCOUNT).0;
-    let cli = Cli { served: Served::start(&env), key };
+    let cli = Cli { served: Served::with(&env, &["--account", ACCOUNT]) };
     assert_eq!(cli.says(&["sts", "get-caller-identity", "--query", "Account"]), ACCOUNT);
     parameters(&cli);
     components(&cli);
@@ -120,10 +124,49 @@ fn faults_that_were_asked_for_are_what_a_client_sees() {
     env.write("amiforge.yaml", "project: acme\nenvironments:\n  local: {}\nchannels:\n  candidate: {}\n");
     env.expect(2, &["local", "serve", "--fault", "ssm:PutParameters:fail"]);
     let faults = ["--fault", "ssm:PutParameter:lose-response@1", "--fault", "ec2:*:throttle"];
-    let cli = Cli { served: Served::with(&env, &faults), key: ACCOUNT.to_owned() };
+    let cli = Cli { served: Served::with(&env, &faults) };
     let put = ["ssm", "put-parameter", "--name", "/cli/lost", "--type", "String", "--value", "1"];
     assert!(cli.complains(&put).contains("InternalServerError"));
     // The answer was lost, not the work.
     assert!(cli.complains(&put).contains("ParameterAlreadyExists"));
     assert!(cli.complains(&["ec2", "describe-images", "--owners", "self"]).contains("RequestLimitExceeded"));
+}
+
+#[test]
+fn who_has_no_keys_of_the_environment_is_refused() {
+    let env = Env::new();
+    env.write("amiforge.yaml", "project: acme\n");
+    let cli = Cli { served: Served::with(&env, &["--account", ACCOUNT]) };
+    let refused = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let output = cli.with(arguments, variables);
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let foreign = [("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")];
+    let guessed = [("AWS_SECRET_ACCESS_KEY", "guessed")];
+    let (identity, images) = (["sts", "get-caller-identity"], ["ec2", "describe-images"]);
+    let (parameters, components) = (["ssm", "describe-parameters"], ["imagebuilder", "list-components"]);
+    for (arguments, variables, code) in [
+        (identity, foreign, "InvalidClientTokenId"),
+        (identity, guessed, "SignatureDoesNotMatch"),
+        (images, foreign, "AuthFailure"),
+        (images, guessed, "AuthFailure"),
+        (parameters, foreign, "UnrecognizedClientException"),
+        (parameters, guessed, "InvalidSignatureException"),
+        (components, foreign, "UnrecognizedClientException"),
+        (components, guessed, "InvalidSignatureException"),
+    ] {
+        let said = refused(&arguments, &variables);
+        assert!(said.contains(&format!("({code})")), "{arguments:?}: {said}");
+    }
+    let role = "arn:aws:iam::444455556666:role/deploy";
+    let assume = ["sts", "assume-role", "--role-arn", role, "--role-session-name", "stranger", "--query"];
+    let keys = cli.says(&[&assume[..], &["Credentials.[AccessKeyId,SecretAccessKey,SessionToken]"]].concat());
+    let keys: Vec<&str> = keys.split(' ').collect();
+    let session = [("AWS_ACCESS_KEY_ID", keys[0]), ("AWS_SECRET_ACCESS_KEY", keys[1]), ("AWS_SESSION_TOKEN", keys[2])];
+    let who = cli.with(&["sts", "get-caller-identity", "--query", "Arn"], &session);
+    let who = String::from_utf8_lossy(&who.stdout).trim().to_owned();
+    assert_eq!(who, "arn:aws:sts::444455556666:assumed-role/deploy/stranger");
+    let said = refused(&identity, &session[..2]);
+    assert!(said.contains("(InvalidClientTokenId)"), "{said}");
 }

@@ -19,7 +19,7 @@ PROBED = "999988887777"
 def play(endpoint, orders, cloud):
     """All scripts in one world."""
     models = Models(orders["models"]) if cloud == "local" else None
-    world = World(endpoint, orders["region"], models)
+    world = World(endpoint, orders["region"], models, orders["keys"])
     world.names.update(orders["names"])
     result = {"world": world, "outcomes": [], "broken": [], "names": world.names}
     for one in orders["scripts"]:

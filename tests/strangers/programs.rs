@@ -1,6 +1,6 @@
 //! The programs of the test: the server under test, moto, Python and the AWS CLI.
 
-use crate::harness::Env;
+use crate::harness::{Door, Env};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 /// `amiforge local serve` in the background, ended on drop.
 pub struct Served {
     child: Child,
+    door: Door,
     address: String,
 }
 
@@ -21,9 +22,14 @@ impl Served {
         let mut command = env.command(&[&["local", "serve"], more].concat());
         // Its standard error is the progress of builds.
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
-        let lines = BufReader::new(child.stdout.take().expect("stdout"));
-        let address = address(lines).expect("the server says where it listens");
-        Self { child, address }
+        let door = Door::read(BufReader::new(child.stdout.take().expect("stdout")));
+        Self { child, address: door.address(), door }
+    }
+
+    /// Access key id and secret of the first account that was asked for.
+    pub fn keys(&self) -> (&str, &str) {
+        let (key, secret) = &self.door.keys[0];
+        (key, secret)
     }
 
     pub fn address(&self) -> &str {

@@ -35,8 +35,10 @@ class Models:
 class World:
     """The clients of one endpoint. With `models`, what botocore's models do not allow is kept in `faults`."""
 
-    def __init__(self, endpoint, region, models):
+    def __init__(self, endpoint, region, models, keys):
         self.endpoint, self.region = endpoint, region
+        # Access key id and secret with which roles are assumed.
+        self.own_keys = (*keys, None)
         # What AWS does otherwise than its models say; without it answers are not judged.
         self.models, self.strict = models, models is not None
         # What steps have kept, by name; and who asks when a step does not say it.
@@ -55,7 +57,7 @@ class World:
         return self.clients[key]
 
     def assume(self, account):
-        sts = self.new("sts", account, self.region, False, ("stranger", "stranger", None))
+        sts = self.new("sts", account, self.region, False, self.own_keys)
         answer = sts.assume_role(RoleArn=ROLE.format(account), RoleSessionName="stranger")["Credentials"]
         return answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
 

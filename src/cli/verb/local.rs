@@ -4,6 +4,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print};
 use crate::local::{self, FaultRule};
+use crate::report::ServedKeys;
 use clap::Subcommand;
 use tokio::net::TcpListener;
 
@@ -32,9 +33,21 @@ pub struct ServeArgs {
     pub faults: Vec<FaultRule>,
 
     /// Makes EC2 eventually consistent, as it is on AWS: for so long after a change clients see what was before it, and what was
-    /// made a moment ago does not exist yet.
+    /// made a moment ago does not exist yet. Systems Manager takes as long to check parameters that name an image.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
     pub lag: std::time::Duration,
+
+    /// Prints the keys of this account; may be given several times. Without it those of the account in which the project's verbs
+    /// work.
+    #[arg(long = "account", value_name = "ID", value_parser = account)]
+    pub accounts: Vec<String>,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is not an account id, which has twelve digits"))
 }
 
 pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Failure> {
@@ -55,7 +68,12 @@ pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Fail
             .next("--port 0 lets the system choose a free port")
     })?;
     let port = listener.local_addr()?.port();
-    print(&crate::report::serving(port))?;
+    let accounts = if args.accounts.is_empty() { vec![local::DEFAULT_ACCOUNT.to_owned()] } else { args.accounts };
+    let keys = accounts.into_iter().map(|account| {
+        let (key, secret) = environment.credentials(&account);
+        ServedKeys { account, key, secret }
+    });
+    print(&crate::report::serving(port, &keys.collect::<Vec<_>>()))?;
     local::serve(environment, listener, std::future::pending()).await?;
     Ok(Exit::Done)
 }

@@ -239,7 +239,7 @@ fn publish(local: &Local, region: &str, parameter: &str, ami: &str) -> Result<()
         return Ok(ssm::put_public_parameter(local, region, parameter, ami)?);
     }
     let scope = Scope { account: DEFAULT_ACCOUNT.to_owned(), region: region.to_owned() };
-    let caller = Caller { scope, now: local.config.clock.now() };
+    let caller = Caller::of(scope, local.config.clock.now());
     let refused = |error: ServiceError| {
         LocalError::Parent(format!("the parameter {parameter} could not be set to {ami}: {error}"))
     };

@@ -4,7 +4,7 @@ use super::super::Local;
 use super::image::scripted::Agenda;
 use crate::drive::Place;
 use crate::sandbox::{Exit, Fact, Instance, Job, Line, SandboxError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -31,6 +31,8 @@ struct State {
     closing: bool,
     supervised: bool,
     instances: BTreeMap<String, Arc<Live>>,
+    /// Those that failed builds have left.
+    left: BTreeSet<String>,
     /// Image build version ARN of every build of this process, running or waiting.
     builds: BTreeMap<String, Build>,
     slots_taken: usize,
@@ -40,8 +42,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Build {
     cancelled: bool,
-    /// The instance it works on now.
-    instance: Option<String>,
+    /// The instances it works on now.
+    instances: Vec<String>,
 }
 
 /// An instance that runs in this process. Its folder stays locked until the last holder lets go.
@@ -89,6 +91,11 @@ impl Live {
     /// As [`Live::stop`], but services are stopped in an orderly way first, where the image's systemd runs.
     pub(super) fn power_off(&self) {
         self.instance.power_off();
+    }
+
+    /// Name of the sandbox's mode; its files belong to the ids of that mode.
+    pub(super) fn mode(&self) -> &'static str {
+        self.instance.mode().name()
     }
 
     /// The layer that holds its changes.
@@ -239,6 +246,16 @@ impl Shared {
         self.state().instances.get(id).cloned()
     }
 
+    /// Remembers that a failed build has left this instance.
+    pub(super) fn leave(&self, id: &str) {
+        self.state().left.insert(id.to_owned());
+    }
+
+    /// Whether one has.
+    pub(super) fn was_left(&self, id: &str) -> bool {
+        self.state().left.contains(id)
+    }
+
     /// Takes the running instance out; whoever takes it ends it.
     pub(super) fn take_instance(&self, id: &str) -> Option<Arc<Live>> {
         self.state().instances.remove(id)
@@ -271,23 +288,31 @@ impl Shared {
         state.closing || state.builds.get(arn).is_none_or(|build| build.cancelled)
     }
 
-    /// Notes which instance the build works on now.
-    pub(super) fn set_build_instance(&self, arn: &str, instance: Option<String>) {
+    /// Notes that the build works on an instance from now on.
+    pub(super) fn add_build_instance(&self, arn: &str, instance: &str) {
         if let Some(build) = self.state().builds.get_mut(arn) {
-            build.instance = instance;
+            build.instances.push(instance.to_owned());
+        }
+    }
+
+    /// Notes that it does so no longer.
+    pub(super) fn remove_build_instance(&self, arn: &str, instance: &str) {
+        if let Some(build) = self.state().builds.get_mut(arn) {
+            build.instances.retain(|known| known != instance);
         }
     }
 
     /// Tells a build to stop and kills what it runs.
     pub(super) fn cancel_build(&self, arn: &str) {
         let mut state = self.state();
-        let instance = state.builds.get_mut(arn).and_then(|build| {
+        let instances = state.builds.get_mut(arn).map(|build| {
             build.cancelled = true;
-            build.instance.clone()
+            build.instances.clone()
         });
-        let live = instance.and_then(|id| state.instances.get(&id).cloned());
+        let known = instances.unwrap_or_default();
+        let live: Vec<_> = known.iter().filter_map(|id| state.instances.get(id).cloned()).collect();
         drop(state);
-        if let Some(live) = live {
+        for live in live {
             live.stop();
         }
         self.wake();

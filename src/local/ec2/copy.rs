@@ -234,15 +234,19 @@ pub(super) fn spoil(tx: &Transaction<'_>, id: &str) -> Result<(), StoreError> {
     tx.put(&everywhere(), COPYING, id, &copying)
 }
 
+/// Whether the time of a copy has come.
+///
+/// # Errors
+/// A database error.
+pub(super) fn is_due(tx: &Transaction<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
+    Ok(tx.list::<Copying>(&everywhere(), COPYING, "")?.iter().any(|(_, copying)| copying.done <= now))
+}
+
 /// Ends the copies whose time has come.
 ///
 /// # Errors
 /// When the state cannot be read or written.
 pub(super) fn settle(local: &Local, now: OffsetDateTime) -> Result<(), StoreError> {
-    let all = local.store.read(|tx| tx.list::<Copying>(&everywhere(), COPYING, ""))?;
-    if all.iter().all(|(_, copying)| copying.done > now) {
-        return Ok(());
-    }
     local.store.write(|tx| {
         for (id, copying) in tx.list::<Copying>(&everywhere(), COPYING, "")? {
             if copying.done > now {

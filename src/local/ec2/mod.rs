@@ -17,7 +17,7 @@ pub(super) use filters::matches as fits;
 
 use super::Local;
 use super::input::{Dialect, Input};
-use super::store::{Scope, Transaction};
+use super::store::{Scope, StoreError, Transaction};
 use super::wire::{Operation, ServiceError};
 use ::time::OffsetDateTime;
 use serde_json::Value;
@@ -70,7 +70,15 @@ fn is_id(id: &str, prefix: &str) -> bool {
         .is_some_and(|digits| matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Brings what takes its time up to date: copies of AMIs.
+/// Whether anything that takes its time has come to its end: copies of AMIs.
+///
+/// # Errors
+/// A database error.
+pub(super) fn is_due(tx: &Transaction<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
+    copy::is_due(tx, now)
+}
+
+/// Ends it.
 ///
 /// # Errors
 /// When the state cannot be read or written.

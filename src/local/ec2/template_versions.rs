@@ -4,7 +4,6 @@ use super::super::Local;
 use super::super::paging;
 use super::super::ssm;
 use super::super::store::{Scope, Transaction};
-use super::super::sts;
 use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
@@ -55,7 +54,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
                 number: template.last_version,
                 description: description.to_owned(),
                 created_at: rfc3339(caller.now),
-                created_by: sts::principal(&scope.account),
+                created_by: caller.principal(),
                 data,
             };
             template.put(tx, scope)?;

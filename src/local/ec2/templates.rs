@@ -3,7 +3,6 @@
 use super::super::Local;
 use super::super::paging;
 use super::super::random;
-use super::super::sts;
 use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
@@ -46,7 +45,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
                 id: random::resource_id("lt")?,
                 name: name.to_owned(),
                 created_at: rfc3339(caller.now),
-                created_by: sts::principal(&scope.account),
+                created_by: caller.principal(),
                 default_version: 1,
                 last_version: 1,
                 tags: tags.clone(),

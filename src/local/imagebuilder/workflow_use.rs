@@ -9,7 +9,7 @@ use super::workflow_arn::WorkflowArn;
 /// Workflows per image (image-builder.md section 16).
 const MAX_WORKFLOWS: usize = 10;
 /// Managed workflows that are here.
-const MANAGED: [&str; 2] = ["build-image", "test-image"];
+const MANAGED: [&str; 3] = ["build-image", "test-image", "distribute-image"];
 
 /// Checks `workflows` and `executionRole` of a request.
 pub(in crate::local) fn check(tx: &Transaction<'_>, scope: &Scope, input: &Input<'_>) -> Result<(), ServiceError> {
@@ -38,6 +38,9 @@ pub(in crate::local) fn check(tx: &Transaction<'_>, scope: &Scope, input: &Input
     if kinds.iter().filter(|kind| *kind == "BUILD").count() != 1 {
         return Err(input.invalid("workflows", "Exactly one build workflow is needed."));
     }
+    if kinds.iter().filter(|kind| *kind == "DISTRIBUTION").count() > 1 {
+        return Err(input.invalid("workflows", "At most one distribution workflow is allowed."));
+    }
     Ok(())
 }
 
@@ -50,8 +53,12 @@ fn one(tx: &Transaction<'_>, scope: &Scope, input: &Input<'_>, configured: &Inpu
     if (on_failure.is_some() || configured.get("parallelGroup").is_some()) && parsed.kind != "TEST" {
         return Err(configured.invalid("workflowArn", "onFailure and parallelGroup are for test workflows only."));
     }
-    if parsed.kind == "DISTRIBUTION" {
-        return Err(configured.invalid("workflowArn", "The local environment runs no distribution workflows."));
+    if let Some(group) = configured.limited("parallelGroup", 1..=100)? {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_+#".contains(&byte);
+        if !group.bytes().all(allowed) || !group.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            let why = "It must have letters, digits, -, _, + and # only, and begin with a letter or digit.";
+            return Err(configured.invalid("parallelGroup", why));
+        }
     }
     if parsed.is_managed() {
         if !parsed.is_latest() {

@@ -2,6 +2,7 @@
 
 mod baseline_record;
 mod baselines;
+mod checking;
 mod delete;
 mod get;
 mod labels;
@@ -14,6 +15,7 @@ mod put;
 mod tags;
 
 pub(crate) use baseline_record::default_baseline;
+pub(super) use checking::{is_due, settle};
 pub(crate) use get::value as parameter;
 pub(crate) use parameter_record::{parameter_value, put_public_parameter};
 

@@ -3,8 +3,7 @@
 use super::super::Local;
 use super::super::input::compact;
 use super::super::store::{Scope, StoreError, Transaction};
-use super::super::sts;
-use super::super::wire::ServiceError;
+use super::super::wire::{ServiceError, user};
 use super::epoch;
 use super::names::{self, Reference, Selector};
 use base64::Engine;
@@ -217,7 +216,7 @@ pub(crate) fn put_public_parameter(local: &Local, region: &str, name: &str, valu
             labels: Vec::new(),
             key_id: String::new(),
             modified_at: local.config.clock.now(),
-            modified_by: sts::principal("aws"),
+            modified_by: user("aws"),
         });
         let surplus = parameter.versions.len().saturating_sub(MAX_VERSIONS);
         parameter.versions.drain(..surplus);

@@ -4,13 +4,14 @@ use super::super::Local;
 use super::super::ec2::images;
 use super::super::input::Input;
 use super::super::store::{Scope, Transaction};
-use super::super::sts;
 use super::super::wire::{Caller, ServiceError};
+use super::checking::Checking;
 use super::names;
 use super::parameter_record::{MAX_VERSIONS, Parameter, Version};
 use super::{input, tags};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The type of parameters that name an AMI.
 const IMAGE: &str = "aws:ec2:image";
@@ -123,10 +124,17 @@ impl<'a> Wish<'a> {
 pub(super) fn put(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let input = input(request);
     let wish = Wish::parse(&input)?;
-    local.store.write(|tx| apply(tx, caller, &input, &wish))
+    let lag = local.store.lag();
+    local.store.write(|tx| apply(tx, caller, &input, &wish, lag))
 }
 
-fn apply(tx: &Transaction<'_>, caller: &Caller, input: &Input<'_>, wish: &Wish<'_>) -> Result<Value, ServiceError> {
+fn apply(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    input: &Input<'_>,
+    wish: &Wish<'_>,
+    lag: Option<Duration>,
+) -> Result<Value, ServiceError> {
     let scope = &caller.scope;
     let existing = Parameter::get(tx, scope, wish.name)?;
     let kind = check_against(existing.as_ref(), input, wish)?;
@@ -144,12 +152,21 @@ fn apply(tx: &Transaction<'_>, caller: &Caller, input: &Input<'_>, wish: &Wish<'
         labels: Vec::new(),
         key_id: if kind == "SecureString" { wish.key_id.unwrap_or(OWN_KEY).to_owned() } else { String::new() },
         modified_at: caller.now,
-        modified_by: sts::principal(&scope.account),
+        modified_by: caller.principal(),
     };
     wish.check_pattern(&version.allowed_pattern)?;
     let answer = json!({ "Tier": version.tier, "Version": version.number });
-    if version.data_type == IMAGE && !names_an_image(tx, scope, &kind, &version.value)? {
-        return Ok(answer);
+    if version.data_type == IMAGE {
+        may_name_an_image(&kind)?;
+        if let Some(lag) = lag {
+            let Scope { account, region } = scope.clone();
+            let (name, tags) = (wish.name.to_owned(), wish.tags.clone());
+            Checking { account, region, due: caller.now + lag, name, kind, tags, version }.begin(tx)?;
+            return Ok(answer);
+        }
+        if !images::is_launchable(tx, scope, &version.value)? {
+            return Ok(answer);
+        }
     }
     let mut parameter = existing.unwrap_or_else(|| Parameter {
         name: wish.name.to_owned(),
@@ -181,15 +198,16 @@ fn check_against(existing: Option<&Parameter>, input: &Input<'_>, wish: &Wish<'_
     Ok(existing.kind.clone())
 }
 
-fn names_an_image(tx: &Transaction<'_>, scope: &Scope, kind: &str, value: &str) -> Result<bool, ServiceError> {
-    if kind != "String" {
-        let text = format!("Parameters of data type {IMAGE} must have the type String, not {kind}.");
-        return Err(ServiceError::client("ValidationException", text));
+fn may_name_an_image(kind: &str) -> Result<(), ServiceError> {
+    if kind == "String" {
+        return Ok(());
     }
-    Ok(images::is_launchable(tx, scope, value)?)
+    let text = format!("Parameters of data type {IMAGE} must have the type String, not {kind}.");
+    Err(ServiceError::client("ValidationException", text))
 }
 
-fn forget_oldest(parameter: &mut Parameter) -> Result<(), ServiceError> {
+/// Makes room for a version that was added.
+pub(super) fn forget_oldest(parameter: &mut Parameter) -> Result<(), ServiceError> {
     if parameter.versions.len() <= MAX_VERSIONS {
         return Ok(());
     }

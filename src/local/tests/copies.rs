@@ -338,7 +338,7 @@ fn copies_are_found_by_what_they_were_made_of() {
             .collect();
         elements(&there.ec2(&format!("Action=DescribeImages&{}", filters.join("&"))).unwrap(), "imageId")
     };
-    assert_eq!(found(&[("source-image-id", A), ("source-image-region", "us-east-1")]), [id.clone()]);
+    assert_eq!(found(&[("source-image-id", A), ("source-image-region", "us-east-1")]), std::slice::from_ref(&id));
     assert_eq!(found(&[("source-image-region", "eu-*")]), Vec::<String>::new());
     assert_eq!(found(&[("name", "gold*"), ("state", "available"), ("owner-id", "000000000000")]), [id]);
 }

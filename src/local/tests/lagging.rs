@@ -120,5 +120,35 @@ fn changes_build_on_what_is() {
 fn parameters_are_not_behind() {
     let (_, bench) = lagging();
     bench.ssm("PutParameter", &json!({ "Name": "a", "Type": "String", "Value": "1" })).unwrap();
-    assert_eq!(bench.ssm("GetParameter", &json!({ "Name": "a" })).unwrap()["Parameter"]["Value"], "1");
+    assert_eq!(value(&bench).as_deref(), Some("1"));
+}
+
+fn value(bench: &Bench) -> Option<String> {
+    let answer = bench.ssm("GetParameter", &json!({ "Name": "a" })).ok()?;
+    Some(answer["Parameter"]["Value"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_parameter_that_names_an_image_is_checked_after_the_call() {
+    let (hands, bench) = lagging();
+    let put = |value: &str| {
+        let request =
+            json!({ "Name": "a", "Type": "String", "DataType": "aws:ec2:image", "Value": value, "Overwrite": true });
+        bench.ssm("PutParameter", &request).unwrap()["Version"].as_u64().unwrap()
+    };
+    assert_eq!(put(A), 1);
+    assert_eq!(value(&bench), None);
+    hands.forward(5);
+    assert_eq!(value(&bench).as_deref(), Some(A));
+    assert_eq!(put(B), 2);
+    hands.forward(5);
+    assert_eq!(value(&bench).as_deref(), Some(A), "what names no image never takes effect");
+    bench.add_ami(B, |_| {});
+    put(B);
+    put(A);
+    hands.forward(5);
+    let history = bench.ssm("GetParameterHistory", &json!({ "Name": "a" })).unwrap();
+    let values: Vec<&str> =
+        history["Parameters"].as_array().unwrap().iter().map(|one| one["Value"].as_str().unwrap()).collect();
+    assert_eq!(values, [A, B, A]);
 }

@@ -15,11 +15,13 @@ mod recipes;
 mod scripted;
 mod sdk;
 mod serve;
+mod signatures;
 mod templates;
+mod workflows;
 
 use super::records::{AMI, Ami};
 use super::store::{Scope, StoreError};
-use super::{Beyond, Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Local, credentials};
+use super::{Beyond, Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Local};
 use crate::clock::Clock;
 use crate::event::Events;
 use bytes::Bytes;
@@ -109,18 +111,16 @@ impl Bench {
         Scope { account: self.account.clone(), region: self.region.clone() }
     }
 
-    /// The header that says who calls which service.
-    pub(super) fn authorization(&self, service: &str) -> String {
-        let (key, _) = credentials(&self.account);
-        format!(
-            "AWS4-HMAC-SHA256 Credential={key}/20260301/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
-            self.region
-        )
+    /// Signs a request of the caller.
+    pub(super) fn sign(&self, service: &str, request: &mut Request<Bytes>) {
+        let (key, secret) = self.local.credentials(&self.account);
+        super::sigv4::sign(request, (&key, &secret), (&self.region, service), self.local.config.clock.now());
     }
 
     pub(super) fn send(&self, service: &str, request: http::request::Builder, body: &str) -> Response<Bytes> {
-        let request = request.header("authorization", self.authorization(service));
-        self.local.handle(request.body(Bytes::from(body.to_owned())).unwrap())
+        let mut request = request.body(Bytes::from(body.to_owned())).unwrap();
+        self.sign(service, &mut request);
+        self.local.handle(request)
     }
 
     /// Systems Manager.

@@ -18,10 +18,10 @@ pub(super) const BUILD: &str = "schemaVersion: 1.0\nphases:\n  - name: build\n  
 
 /// A clock that stands until it is moved.
 #[derive(Clone)]
-struct Hands(Arc<Mutex<OffsetDateTime>>);
+pub(super) struct Hands(Arc<Mutex<OffsetDateTime>>);
 
 impl Hands {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(START)))
     }
 
@@ -30,25 +30,25 @@ impl Hands {
         Clock::ticking(move || *time.lock().unwrap())
     }
 
-    fn to(&self, minutes: u64) {
+    pub(super) fn to(&self, minutes: u64) {
         *self.0.lock().unwrap() = START + Duration::from_mins(minutes);
     }
 }
 
 /// Sixteen minutes: each part of [`Script::lasting`] is one, and one is what goes before.
-fn script() -> Script {
+pub(super) fn script() -> Script {
     let script = Script::lasting(Duration::from_mins(16));
     Script { creating: script.creating + script.distributing, distributing: Duration::ZERO, ..script }
 }
 
-fn bench(hands: &Hands, script: Script) -> Bench {
+pub(super) fn bench(hands: &Hands, script: Script) -> Bench {
     let bench = Bench::scripted(hands.clock(), Builds::scripted(move |_| script.clone()));
     bench.add_ami("ami-0000000000000000a", |ami| ami.layers.clear());
     bench
 }
 
 /// Makes what a build needs, and starts one.
-fn start(bench: &Bench) -> String {
+pub(super) fn start(bench: &Bench) -> String {
     let component = json!({ "name": "abc", "semanticVersion": "1.0.0", "platform": "Linux", "data": BUILD });
     let component = bench.builder("CreateComponent", &component).unwrap()["componentBuildVersionArn"].clone();
     let recipe = json!({
@@ -69,7 +69,7 @@ fn build(bench: &Bench, recipe: &Value, infrastructure: &Value) -> String {
     bench.builder("CreateImage", &request).unwrap()["imageBuildVersionArn"].as_str().unwrap().to_owned()
 }
 
-fn image(bench: &Bench, arn: &str) -> Value {
+pub(super) fn image(bench: &Bench, arn: &str) -> Value {
     bench.builder("GetImage", &json!({ "imageBuildVersionArn": arn })).unwrap()["image"].clone()
 }
 
@@ -77,7 +77,7 @@ pub(super) fn status(bench: &Bench, arn: &str) -> String {
     image(bench, arn)["state"]["status"].as_str().unwrap().to_owned()
 }
 
-fn runs(bench: &Bench, arn: &str) -> Vec<Value> {
+pub(super) fn runs(bench: &Bench, arn: &str) -> Vec<Value> {
     let answer = bench.builder("ListWorkflowExecutions", &json!({ "imageBuildVersionArn": arn })).unwrap();
     answer["workflowExecutions"].as_array().unwrap().clone()
 }
@@ -88,7 +88,7 @@ fn steps(bench: &Bench, run: &Value) -> Vec<Value> {
 }
 
 /// Name, status, start and end of every step.
-fn timetable(bench: &Bench, arn: &str) -> Vec<String> {
+pub(super) fn timetable(bench: &Bench, arn: &str) -> Vec<String> {
     let rows = runs(bench, arn).iter().flat_map(|run| steps(bench, run)).collect::<Vec<_>>();
     let text =
         |row: &Value, key: &str| row[key].as_str().map_or("-", |text| text.rsplit('T').next().unwrap()).to_owned();
@@ -316,13 +316,13 @@ fn a_parent_needs_nothing_of_the_machine() {
 
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
 
-fn distribute(bench: &Bench, entries: &Value) -> Value {
+pub(super) fn distribute(bench: &Bench, entries: &Value) -> Value {
     let request = json!({ "name": "dist", "clientToken": "d", "distributions": entries });
     bench.builder("CreateDistributionConfiguration", &request).unwrap()["distributionConfigurationArn"].clone()
 }
 
 /// A pipeline over what [`start`] makes, with more members.
-fn pipeline(bench: &Bench, more: &Value) -> Value {
+pub(super) fn pipeline(bench: &Bench, more: &Value) -> Value {
     let mut request = json!({
         "name": "nightly", "clientToken": "p",
         "imageRecipeArn": "arn:aws:imagebuilder:us-east-1:000000000000:image-recipe/web/x.x.x",
@@ -334,7 +334,7 @@ fn pipeline(bench: &Bench, more: &Value) -> Value {
     bench.builder("CreateImagePipeline", &request).unwrap()["imagePipelineArn"].clone()
 }
 
-fn run(bench: &Bench, pipeline: &Value) -> String {
+pub(super) fn run(bench: &Bench, pipeline: &Value) -> String {
     let request = json!({ "imagePipelineArn": pipeline, "clientToken": "r", "tags": { "by": "hand" } });
     let first = bench.builder("StartImagePipelineExecution", &request).unwrap();
     let again = bench.builder("StartImagePipelineExecution", &request).unwrap();
@@ -418,7 +418,7 @@ fn what_cannot_be_distributed_fails_the_image_with_its_place() {
     assert!(state["reason"].as_str().unwrap().starts_with("Not all distribution jobs are completed. 1) "), "{state}");
 }
 
-const CUSTOM: &str = "schemaVersion: 1.0
+pub(super) const CUSTOM: &str = "schemaVersion: 1.0
 parameters:
   - { name: clean, type: boolean, default: false }
 steps:

@@ -100,6 +100,13 @@ fn infrastructure() -> Value {
             ("log_bucket", described("Bucket for the logs of builds.", text())),
             ("document_bucket", described("Bucket for documents of more than 16,000 characters.", text())),
             ("execution_role", described("Role of Image Builder for custom workflows.", text())),
+            (
+                "hourly_cost",
+                described(
+                    "What an hour of a build instance costs, for the estimates of `plan`.",
+                    matching("^[0-9]{1,6}(\\.[0-9]{1,6})?$"),
+                ),
+            ),
         ],
     );
     schema["if"] = json!({ "required": ["subnet"] });
@@ -148,19 +155,6 @@ fn channels() -> Value {
     )
 }
 
-fn freezes() -> Value {
-    let day = |text: &str| described(text, matching(DAY));
-    let freeze = mapping(
-        &["from", "to", "reason"],
-        [
-            ("from", day("First day, for example 2026-12-20.")),
-            ("to", day("Last day.")),
-            ("reason", described("Why nothing moves.", text())),
-        ],
-    );
-    described("Days on which it takes no release.", json!({ "type": "array", "items": freeze }))
-}
-
 fn signing() -> Value {
     let trusted = json!({ "type": "array", "minItems": 1, "items": text() });
     let schema = mapping(
@@ -174,6 +168,19 @@ fn signing() -> Value {
         ],
     );
     described("How evidence is signed, and whose signature is demanded.", or_nothing(schema))
+}
+
+fn freezes() -> Value {
+    let day = |text: &str| described(text, matching(DAY));
+    let freeze = mapping(
+        &["from", "to", "reason"],
+        [
+            ("from", day("First day, for example 2026-12-20.")),
+            ("to", day("Last day.")),
+            ("reason", described("Why nothing moves.", text())),
+        ],
+    );
+    described("Days on which it takes no release.", json!({ "type": "array", "items": freeze }))
 }
 
 fn tags() -> Value {

@@ -2,6 +2,7 @@
 
 use super::failure::BuildError;
 use super::flow::Flow;
+use super::notify::notify;
 use super::resolve::{self, Component};
 use super::stage::StageRun;
 use super::workflow::WorkflowStatus;
@@ -83,7 +84,9 @@ pub(in crate::local::compute) fn close(
         record.status = status;
         record.reason = reason.map(|reason| reason.chars().take(REASON_LIMIT).collect());
         record.failure = failure;
-        tx.put(scope, IMAGE, arn, &record)
+        tx.put(scope, IMAGE, arn, &record)?;
+        notify(local, &record);
+        Ok(())
     })
 }
 
@@ -145,25 +148,85 @@ impl Build<'_> {
         let flows = self.local.store.read(|tx| flow::of(tx, &self.scope, &self.image))?;
         let mut context = flow::context(&self.image);
         let mut made = None;
-        for flow in &flows {
-            let status = if flow.kind == "TEST" { ImageStatus::Testing } else { ImageStatus::Building };
+        let (distribution, flows): (Vec<&Flow>, Vec<&Flow>) =
+            flows.iter().partition(|flow| flow.kind == "DISTRIBUTION");
+        for batch in flow::batches(flows) {
+            let status = if batch[0].kind == "TEST" { ImageStatus::Testing } else { ImageStatus::Building };
             if self.image.status != status {
                 self.enter(status)?;
             }
             let ami = made.as_ref().unwrap_or(&parent);
-            match self.stage(flow, (&mut context, ami, &components)) {
-                Ok(Some(new)) => made = Some(new),
-                Ok(None) => {}
+            if let Some(new) = self.batch(&batch, (&mut context, ami, &components))? {
+                made = Some(new);
+            }
+        }
+        let ami = made.ok_or_else(|| ServiceError::new(400, "InvalidRequestException", NO_IMAGE))?;
+        self.enter(ImageStatus::Distributing)?;
+        match distribution.first() {
+            Some(flow) => self.distribute_by(flow, (&mut context, &ami, &components))?,
+            None => self.distribute(ami)?,
+        }
+        self.enter(ImageStatus::Available)?;
+        notify(self.local, &self.image);
+        Ok(())
+    }
+
+    /// Workflows that run together, a few at a time; the AMI that one of them made. All of them run to their ends before a failure
+    /// of one counts.
+    fn batch(
+        &self,
+        batch: &[&Flow],
+        (context, ami, components): (&mut Value, &Ami, &[Component]),
+    ) -> Result<Option<Ami>, BuildError> {
+        let mut ended = Vec::new();
+        if let [flow] = batch {
+            ended.push((*flow, self.stage(flow, (context, ami, components))));
+        } else {
+            for some in batch.chunks(flow::TOGETHER) {
+                let before = &*context;
+                let run = &|flow: &Flow| {
+                    let mut context = before.clone();
+                    let result = self.stage(flow, (&mut context, ami, components));
+                    (result, context)
+                };
+                let results: Vec<_> = std::thread::scope(|threads| {
+                    let running: Vec<_> = some.iter().map(|flow| threads.spawn(move || run(flow))).collect();
+                    running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+                });
+                for (flow, result) in some.iter().zip(results) {
+                    // A panic in one of them is one of the build.
+                    let (result, after) = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                    if let Value::Object(outputs) = after["workflowOutputs"].clone() {
+                        outputs.into_iter().for_each(|(name, value)| context["workflowOutputs"][name] = value);
+                    }
+                    ended.push((*flow, result));
+                }
+            }
+        }
+        let mut made = None;
+        for (flow, result) in ended {
+            match result {
+                Ok(new) => made = new.or(made),
                 Err(BuildError::Failed(failed)) if flow.continues => {
                     tracing::info!(workflow = flow.arn, failure = failed.message, "a test failed; the build goes on");
                 }
                 Err(error) => return Err(error),
             }
         }
-        let ami = made.ok_or_else(|| ServiceError::new(400, "InvalidRequestException", NO_IMAGE))?;
-        self.enter(ImageStatus::Distributing)?;
-        self.distribute(ami)?;
-        self.enter(ImageStatus::Available)
+        Ok(made)
+    }
+
+    /// Carries out a distribution workflow.
+    fn distribute_by(
+        &mut self,
+        flow: &Flow,
+        (context, ami, components): (&mut Value, &Ami, &[Component]),
+    ) -> Result<(), BuildError> {
+        self.stage(flow, (context, ami, components))?;
+        let outputs = distribute::told(context, &output::output(ami, &self.scope));
+        self.image.ami = outputs.first().cloned();
+        self.image.wishes.copies = outputs.iter().skip(1).cloned().collect();
+        Ok(())
     }
 
     /// Carries out the distribution configuration.

@@ -18,6 +18,9 @@ use time::OffsetDateTime;
 /// Names of parameters that the service may write by itself; for others an execution role is needed.
 const OWN_PARAMETERS: &str = "/imagebuilder/";
 
+/// How long distributing may take: `timeoutMinutes` of every distribution configuration, which cannot be chosen.
+pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_hours(12);
+
 /// Why an image was not distributed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct DistributionFailure {
@@ -28,9 +31,20 @@ pub(super) struct DistributionFailure {
     message: String,
     /// The state in which the image was.
     status: String,
+    /// Whether it took too long.
+    #[serde(default)]
+    late: bool,
 }
 
 impl DistributionFailure {
+    /// That it took longer than it may.
+    pub(super) fn late(arn: &str) -> Self {
+        let mut parts = arn.split(':').skip(3).map(str::to_owned);
+        let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let message = format!("The distribution took longer than {} minutes.", PATIENCE.as_secs() / 60);
+        Self { region, account, step: None, message, status: "DISTRIBUTING".to_owned(), late: true }
+    }
+
     /// `state.reason`.
     pub(super) fn reason(&self) -> String {
         format!(
@@ -43,7 +57,7 @@ impl DistributionFailure {
     pub(super) fn context(&self) -> Value {
         let mut failure = json!({
             "region": self.region,
-            "status": "FAILED",
+            "status": if self.late { "TIMED_OUT" } else { "FAILED" },
             "errorMessage": self.message,
             "targetAccountId": self.account,
         });
@@ -183,6 +197,7 @@ fn adapt(
         step: None,
         message,
         status: "DISTRIBUTING".to_owned(),
+        late: false,
     };
     if ami.is_sealed() && !ami.launch_permissions.is_empty() {
         let text = format!("Snapshot {} encrypted with the AWS Managed CMK can't be shared", ami.snapshot);
@@ -255,6 +270,7 @@ pub(super) fn integrate(
             step: Some(step.to_owned()),
             message,
             status: "INTEGRATING".to_owned(),
+            late: false,
         };
         for template in document::items(entry, "launchTemplateConfigurations") {
             let at = target(document::text(template, "accountId"));
@@ -280,7 +296,7 @@ fn ami_in<'a>(outputs: &'a [OutputAmi], at: &Scope) -> Result<&'a str, ServiceEr
 }
 
 fn call(local: &Local, at: &Scope, service: Service, operation: &str, request: &Value) -> Result<Value, ServiceError> {
-    let caller = Caller { scope: at.clone(), now: local.config.clock.now() };
+    let caller = Caller::of(at.clone(), local.config.clock.now());
     peer::call(local, &caller, service, operation, request)
 }
 
@@ -315,6 +331,152 @@ fn put_parameter(
     let data_type = document::text(parameter, "dataType").unwrap_or("text");
     let request = json!({"Name": name, "Value": ami, "Type": "String", "DataType": data_type, "Overwrite": true});
     call(local, at, Service::Ssm, "PutParameter", &request).map(drop)
+}
+
+/// What the actions of distribution workflows work on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Work<'a> {
+    pub(super) local: &'a Local,
+    pub(super) scope: &'a Scope,
+    pub(super) image: &'a ImageRecord,
+}
+
+impl Work<'_> {
+    /// Carries out an action of a distribution workflow (image-builder.md section 14); its outputs. What its inputs do not say is as
+    /// the image's distribution configuration says. Not within a transaction.
+    ///
+    /// # Errors
+    /// Why it did not succeed; what was done before it stays, as on AWS.
+    pub(super) fn act(self, action: &str, inputs: &Value, ami: &Ami) -> Result<Value, String> {
+        match action {
+            "DistributeImage" => self.distribute(inputs, ami),
+            "ModifyImageAttributes" => self.permit(inputs),
+            _ => self.configure(inputs),
+        }
+    }
+
+    fn now(self) -> OffsetDateTime {
+        self.local.config.clock.now()
+    }
+
+    fn distribute(self, inputs: &Value, ami: &Ami) -> Result<Value, String> {
+        let entry = |region: &Value, settings: &Value| {
+            let mut settings = settings.clone();
+            if let Some(settings) = settings.as_object_mut() {
+                // Permissions are the affair of ModifyImageAttributes.
+                settings.retain(|name, _| name != "launchPermission" && name != "region");
+            }
+            json!({"region": region, "amiDistributionConfiguration": settings})
+        };
+        let wanted: Vec<Value> = match inputs.get("distributions") {
+            Some(_) => document::items(inputs, "distributions").iter().map(|one| entry(&one["region"], one)).collect(),
+            None => entries(self.image)
+                .iter()
+                .filter_map(|one| Some(entry(&one["region"], one.get("amiDistributionConfiguration")?)))
+                .collect(),
+        };
+        let image = self.with(&wanted);
+        let begun = rfc3339(self.now());
+        let known = ami.id.clone();
+        let outcome = self.local.store.write(|tx| {
+            let ami = tx.get::<Ami>(self.scope, AMI, &known)?;
+            match ami {
+                Some(ami) => distribute(tx, self.scope, &image, ami, self.now()),
+                None => Ok(Ok(Vec::new())),
+            }
+        });
+        let outputs = outcome.map_err(|error| error.to_string())?.map_err(|failure| failure.reason())?;
+        let told = |output: &OutputAmi| {
+            json!({
+                "region": output.region,
+                "name": output.name,
+                "amiId": output.id,
+                "accountId": output.account,
+                "dateStarted": begun,
+                "dateStopped": rfc3339(self.now()),
+                "status": "Completed",
+                "step": "Completed",
+            })
+        };
+        Ok(json!({"distributedImages": outputs.iter().map(told).collect::<Vec<_>>()}))
+    }
+
+    /// The image with another distribution configuration.
+    fn with(self, distributions: &[Value]) -> ImageRecord {
+        let mut image = self.image.clone();
+        image.wishes.distribution = json!({"distributions": distributions});
+        image
+    }
+
+    fn permit(self, inputs: &Value) -> Result<Value, String> {
+        let attached = || {
+            let settings = entries(self.image).iter().map(|one| {
+                let permission = one.pointer("/amiDistributionConfiguration/launchPermission");
+                json!({"region": one["region"], "launchPermission": permission})
+            });
+            settings.collect::<Vec<Value>>()
+        };
+        let wanted = inputs.get("attributes").and_then(Value::as_array).cloned().unwrap_or_else(attached);
+        let done = self.local.store.write(|tx| {
+            for image in document::items(inputs, "distributedImages") {
+                let region = document::text(image, "region").unwrap_or_default();
+                let Some(one) = wanted.iter().find(|one| document::text(one, "region") == Some(region)) else {
+                    continue;
+                };
+                let account = document::text(image, "accountId").unwrap_or(&self.scope.account);
+                let target = Scope { account: account.to_owned(), region: region.to_owned() };
+                let id = document::text(image, "amiId").unwrap_or_default();
+                let Some(mut ami) = tx.get::<Ami>(&target, AMI, id)? else {
+                    return Ok(Err(format!("The AMI {id} does not exist in {region}.")));
+                };
+                let settings = json!({"launchPermission": one["launchPermission"]});
+                if let Err(failure) = adapt(tx, &target, self.image, &settings, &mut ami, self.now())? {
+                    return Ok(Err(failure.reason()));
+                }
+                tx.put(&target, AMI, id, &ami)?;
+            }
+            Ok::<_, StoreError>(Ok(()))
+        });
+        done.map_err(|error| error.to_string())??;
+        Ok(json!({"modifiedImages": document::items(inputs, "distributedImages")}))
+    }
+
+    fn configure(self, inputs: &Value) -> Result<Value, String> {
+        let image = match inputs.get("configurations").and_then(Value::as_array) {
+            Some(configurations) => self.with(configurations),
+            None => self.image.clone(),
+        };
+        let outputs = images_of(document::items(inputs, "distributedImages"));
+        integrate(self.local, self.scope, &image, &outputs).map_err(|failure| failure.reason())?;
+        Ok(json!({"configuredImages": document::items(inputs, "distributedImages")}))
+    }
+}
+
+fn images_of(told: &[Value]) -> Vec<OutputAmi> {
+    let text = |one: &Value, name: &str| document::text(one, name).unwrap_or_default().to_owned();
+    told.iter()
+        .map(|one| OutputAmi {
+            region: text(one, "region"),
+            id: text(one, "amiId"),
+            name: text(one, "name"),
+            description: String::new(),
+            account: text(one, "accountId"),
+        })
+        .collect()
+}
+
+/// Every AMI that the steps of a distribution workflow tell, the image's own first.
+pub(super) fn told(context: &Value, own: &OutputAmi) -> Vec<OutputAmi> {
+    let steps = context["stepOutputs"].as_object().into_iter().flatten();
+    let told = steps.flat_map(|(_, outputs)| images_of(document::items(outputs, "distributedImages")));
+    let mut all = vec![own.clone()];
+    for one in told {
+        match all.iter_mut().find(|known| known.id == one.id && known.region == one.region) {
+            Some(known) => known.name = one.name,
+            None => all.push(one),
+        }
+    }
+    all
 }
 
 #[cfg(test)]

@@ -14,8 +14,11 @@ use serde_json::{Map, Value, json};
 pub(super) struct Flow {
     /// Workflow build version ARN.
     pub(super) arn: String,
-    /// `BUILD` or `TEST`.
+    /// `BUILD`, `TEST` or `DISTRIBUTION`.
     pub(super) kind: String,
+    /// `parallelGroup`: tests of one run together.
+    #[serde(default)]
+    pub(super) group: Option<String>,
     /// Its steps, in order.
     pub(super) steps: Vec<FlowStep>,
     /// Values of its parameters.
@@ -80,7 +83,7 @@ impl FlowStep {
 const WAIT_SECONDS: u64 = 259_200;
 
 /// What the steps of the local environment can do. Others are refused when their turn comes.
-pub(super) const ACTIONS: [&str; 9] = [
+pub(super) const ACTIONS: [&str; 12] = [
     "LaunchInstance",
     "ExecuteComponents",
     "CollectImageMetadata",
@@ -90,6 +93,9 @@ pub(super) const ACTIONS: [&str; 9] = [
     "WaitForSSMAgent",
     "WaitForAction",
     "TerminateInstance",
+    "DistributeImage",
+    "ModifyImageAttributes",
+    "ApplyImageConfigurations",
 ];
 
 /// Why a step of another action fails.
@@ -130,6 +136,7 @@ impl Flow {
         Self {
             arn: workflow::managed_arn(region, kind),
             kind: kind.to_owned(),
+            group: None,
             steps,
             parameters: json!({}),
             outputs: made.into_iter().map(output).collect(),
@@ -163,7 +170,24 @@ impl Flow {
     }
 }
 
-/// The workflows of an image, in the order in which they run: builds, then tests.
+/// Test workflows of a parallel group that run at a time (image-builder.md section 12).
+pub(super) const TOGETHER: usize = 5;
+
+/// Flows as they run: those of a parallel group together, where the first of them stands; any other by itself.
+pub(super) fn batches<'a>(flows: impl IntoIterator<Item = &'a Flow>) -> Vec<Vec<&'a Flow>> {
+    let mut batches: Vec<Vec<&Flow>> = Vec::new();
+    for flow in flows {
+        let of_group = |batch: &&mut Vec<&Flow>| flow.group.is_some() && batch[0].group == flow.group;
+        match batches.iter_mut().find(of_group) {
+            Some(batch) => batch.push(flow),
+            None => batches.push(vec![flow]),
+        }
+    }
+    batches
+}
+
+/// The workflows of an image, in the order in which they run: the build, then tests, then distribution. The managed distribution
+/// workflow is none: it is what is done without one.
 ///
 /// # Errors
 /// A workflow that is gone or cannot be read.
@@ -171,26 +195,29 @@ pub(super) fn of(tx: &Transaction<'_>, scope: &Scope, image: &ImageRecord) -> Re
     let configured = image.wishes.workflows.as_array().map_or(&[][..], Vec::as_slice);
     let mut flows = Vec::new();
     for one in configured {
-        flows.push(configured_flow(tx, scope, one)?);
+        flows.extend(configured_flow(tx, scope, one)?);
     }
     if configured.is_empty() {
         flows = vec![Flow::managed_build(&scope.region), Flow::managed_test(&scope.region)];
     }
     flows.retain(|flow| image.tests_enabled || flow.kind != "TEST");
-    flows.sort_by_key(|flow| flow.kind == "TEST");
+    flows.sort_by_key(|flow| workflow::rank(&flow.kind));
     Ok(flows)
 }
 
-fn configured_flow(tx: &Transaction<'_>, scope: &Scope, configured: &Value) -> Result<Flow, ServiceError> {
+fn configured_flow(tx: &Transaction<'_>, scope: &Scope, configured: &Value) -> Result<Option<Flow>, ServiceError> {
     let text = document::text(configured, "workflowArn").unwrap_or_default();
     let refuse =
         |why: &str| ServiceError::client("InvalidParameterValueException", format!("the workflow {text} {why}"));
     let arn = workflow_arn::WorkflowArn::parse(text).ok_or_else(|| refuse("is no workflow"))?;
     let continues = document::text(configured, "onFailure") == Some("CONTINUE");
+    let group = document::text(configured, "parallelGroup").map(str::to_owned);
     if arn.is_managed() {
-        let test = arn.kind == "TEST";
-        let flow = if test { Flow::managed_test(&scope.region) } else { Flow::managed_build(&scope.region) };
-        return Ok(Flow { continues, ..flow });
+        return Ok(match arn.kind.as_str() {
+            "TEST" => Some(Flow { group, continues, ..Flow::managed_test(&scope.region) }),
+            "BUILD" => Some(Flow::managed_build(&scope.region)),
+            _ => None,
+        });
     }
     let record = resolve_workflow(tx, scope, text)?.ok_or_else(|| refuse("does not exist"))?;
     let read = crate::workflow::read(&record.data, &record.kind).map_err(|errors| refuse(&errors.join(" ")))?;
@@ -212,14 +239,15 @@ fn configured_flow(tx: &Transaction<'_>, scope: &Scope, configured: &Value) -> R
         condition: step.condition.clone(),
         wait_seconds: step.wait_seconds,
     };
-    Ok(Flow {
+    Ok(Some(Flow {
         arn: record.arn,
         kind: record.kind,
+        group,
         steps: read.steps.iter().map(step).collect(),
         parameters: Value::Object(parameters),
         outputs: read.outputs,
         continues,
-    })
+    }))
 }
 
 /// `$.imagebuilder` of an image, and nothing else yet.

@@ -26,6 +26,7 @@ mod create;
 mod distribute;
 mod failure;
 mod flow;
+mod notify;
 mod operations;
 mod output;
 mod outside;
@@ -39,8 +40,10 @@ mod workflow;
 
 pub(super) use build::close;
 pub(super) use create::create_image;
-pub(super) use operations::{cancel_image_creation, delete_image, get_image, list_image_build_versions, list_images};
-pub(super) use output::{IMAGE_ARN_TAG, discard as discard_ami};
+pub(super) use operations::{
+    cancel_image_creation, delete_image, get_image, list_image_build_versions, list_image_scan_findings, list_images,
+};
+pub(super) use output::{IMAGE_ARN_TAG, discard as discard_ami, instance_tags};
 pub(super) use workflow::{
     WORKFLOW, WorkflowExecution, WorkflowStatus, get_workflow_execution, get_workflow_step_execution,
     list_workflow_executions, list_workflow_step_executions,
@@ -50,6 +53,7 @@ pub(super) use pipeline::{list_image_pipeline_images, start_image_pipeline_execu
 pub(super) use waiting::{list_waiting_workflow_steps, send_workflow_step_action};
 
 use super::process::Owner;
+use crate::local::input::compact;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -191,14 +195,14 @@ impl ImageRecord {
             .chain(&self.wishes.copies)
             .filter(|_| told)
             .map(|ami| {
-                json!({
+                compact(json!({
                     "region": ami.region,
                     "image": ami.id,
                     "name": ami.name,
                     "description": ami.description,
                     "accountId": ami.account,
                     "state": {"status": self.status.word()},
-                })
+                }))
             })
             .collect();
         json!({"amis": amis})

@@ -48,7 +48,7 @@ pub(super) fn parent_ami(local: &Local, scope: &Scope, image: &ImageRecord) -> R
 }
 
 fn caller(local: &Local, scope: &Scope) -> Caller {
-    Caller { scope: scope.clone(), now: local.config.clock.now() }
+    Caller::of(scope.clone(), local.config.clock.now())
 }
 
 fn parameter(local: &Local, scope: &Scope, name: &str) -> Result<String, ServiceError> {

@@ -2,6 +2,7 @@
 
 use super::apply::Task;
 use super::build::{Build, workflow_end};
+use super::distribute;
 use super::failure::{BuildError, Failed, Place};
 use super::flow::{self, Flow, FlowStep, Turn};
 use super::resolve::Component;
@@ -115,6 +116,11 @@ impl<'a> StageRun<'a> {
                 self.end_instance(&id)?;
                 Ok(json!({}))
             }
+            "DistributeImage" | "ModifyImageAttributes" | "ApplyImageConfigurations" => {
+                let build = self.build;
+                let work = distribute::Work { local: build.local, scope: &build.scope, image: &build.image };
+                work.act(&step.action, inputs, ami).map_err(Failed::because)
+            }
             other => Err(Failed::because(flow::absent(other))),
         }
     }
@@ -161,8 +167,13 @@ impl<'a> StageRun<'a> {
         let failed = Failed { place: Box::new(place), ..failed };
         self.run.step_ended(status, &failed.message)?;
         for id in self.instances.clone() {
-            self.end_instance(&id)?;
+            if cancelled || terminates(&self.build.image) {
+                self.end_instance(&id)?;
+            } else {
+                self.build.local.compute.shared.leave(&id);
+            }
         }
+        self.build.local.compute.shared.set_build_instance(&self.build.image.arn, None);
         self.run.ended(workflow_end(cancelled), &failed.message)?;
         Err(if cancelled { BuildError::Cancelled } else { BuildError::Failed(failed) })
     }
@@ -189,7 +200,7 @@ impl<'a> StageRun<'a> {
             .map_err(|error| Failed::because(error.to_string()))?;
         self.instances.push(record.id.clone());
         let shared = &build.local.compute.shared;
-        shared.set_build_instance(&build.image.arn, Some(record.id.clone()));
+        shared.add_build_instance(&build.image.arn, &record.id);
         let os = format!("{} {}", record.os_name, record.os_version);
         build.local.store.write(|tx| {
             let Some(mut image) = tx.get::<ImageRecord>(&build.scope, IMAGE, &build.image.arn)? else { return Ok(()) };
@@ -266,13 +277,18 @@ impl<'a> StageRun<'a> {
         self.instances.retain(|own| own != id);
         let build = self.build;
         let shared = &build.local.compute.shared;
-        shared.set_build_instance(&build.image.arn, self.instances.last().cloned());
+        shared.remove_build_instance(&build.image.arn, id);
         if let Some(live) = shared.take_instance(id) {
             live.stop();
         }
         instance::discard(build.local, id);
         instance::record_terminated(build.local, &build.scope, id, None)
     }
+}
+
+/// Whether the instances of a failed build are ended: `terminateInstanceOnFailure`, which is true when it is not said.
+pub(super) fn terminates(image: &ImageRecord) -> bool {
+    image.infrastructure.get("terminateInstanceOnFailure").and_then(Value::as_bool).unwrap_or(true)
 }
 
 /// What Image Builder launches for an image.

@@ -25,8 +25,11 @@ pub(in crate::local::compute) struct WorkflowExecution {
     pub(in crate::local::compute) id: String,
     pub(in crate::local::compute) image_arn: String,
     pub(in crate::local::compute) workflow_arn: String,
-    /// `BUILD` or `TEST`.
+    /// `BUILD`, `TEST` or `DISTRIBUTION`.
     pub(in crate::local::compute) kind: String,
+    /// `parallelGroup`.
+    #[serde(default)]
+    pub(in crate::local::compute) group: Option<String>,
     pub(in crate::local::compute) status: WorkflowStatus,
     pub(in crate::local::compute) message: String,
     pub(in crate::local::compute) started_at: String,
@@ -123,6 +126,7 @@ impl<'a> Run<'a> {
             image_arn: image_arn.to_owned(),
             workflow_arn: flow.arn.clone(),
             kind: flow.kind.clone(),
+            group: flow.group.clone(),
             status: WorkflowStatus::Running,
             message: String::new(),
             started_at: now(local),
@@ -285,7 +289,19 @@ impl WorkflowExecution {
         if let Some(ended) = &self.ended_at {
             json["endTime"] = json!(ended);
         }
+        if let Some(group) = &self.group {
+            json["parallelGroup"] = json!(group);
+        }
         json
+    }
+}
+
+/// The place of a workflow's type in the order in which they run.
+pub(super) fn rank(kind: &str) -> u8 {
+    match kind {
+        "BUILD" => 0,
+        "TEST" => 1,
+        _ => 2,
     }
 }
 
@@ -330,10 +346,9 @@ pub(in crate::local::compute) fn list_workflow_executions(
     Ok(answer)
 }
 
-/// The image's runs, ordered by their keys: it has one of each kind, and BUILD comes before TEST, in time as in the
-/// alphabet.
+/// The image's runs, in the order in which they ran.
 fn in_order(runs: Vec<WorkflowExecution>) -> BTreeMap<String, WorkflowExecution> {
-    runs.into_iter().map(|run| (format!("{}/{}/{}", run.kind, run.started_at, run.id), run)).collect()
+    runs.into_iter().map(|run| (format!("{}/{}/{}", rank(&run.kind), run.started_at, run.id), run)).collect()
 }
 
 /// `GetWorkflowExecution`.
@@ -415,6 +430,7 @@ mod tests {
             image_arn: "arn".into(),
             workflow_arn: "arn:w".into(),
             kind: "BUILD".into(),
+            group: None,
             status: WorkflowStatus::Running,
             message: String::new(),
             started_at: "2026-01-02T03:04:05Z".into(),

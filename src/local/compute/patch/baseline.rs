@@ -66,7 +66,7 @@ fn default(local: &Local, scope: &Scope, system: OperatingSystem) -> Result<Valu
 
 /// The baseline of a patch group: the one registered for it, or the account's default.
 fn of_group(local: &Local, scope: &Scope, group: &str, system: OperatingSystem) -> Result<Value, ServiceError> {
-    let caller = Caller { scope: scope.clone(), now: local.config.clock.now() };
+    let caller = Caller::of(scope.clone(), local.config.clock.now());
     let ask = |operation: &str, body: Value| peer::call(local, &caller, Service::Ssm, operation, &body);
     let registered =
         ask("GetPatchBaselineForPatchGroup", json!({"PatchGroup": group, "OperatingSystem": system.as_str()}))?;

@@ -14,6 +14,7 @@ pub(in crate::local) use settle::{Agenda, settle};
 pub(super) use settle::{begin, cancel, decide, draft};
 pub(in crate::local::compute) use settle::{is_scripted, reload};
 
+use super::OutputAmi;
 use super::distribute::Outcome;
 use super::flow::Flow;
 use crate::local::builds::Script;
@@ -56,6 +57,12 @@ pub(super) struct Scripted {
     distributed: Option<Outcome>,
     /// What became of integrating.
     integrated: Option<Outcome>,
+    /// What became of steps of a distribution workflow: outputs or why not, by step execution id.
+    #[serde(default)]
+    effects: BTreeMap<String, Result<Value, String>>,
+    /// Every AMI of the image, when a distribution workflow has told them.
+    #[serde(default)]
+    told: Option<Vec<OutputAmi>>,
 }
 
 /// An answer to a waiting step.

@@ -4,7 +4,7 @@ use super::Scripted;
 use crate::clock::rfc3339;
 use crate::local::compute::command::{CommandRecord, CommandStatus, RUN_SHELL_SCRIPT};
 use crate::local::compute::image::ImageStatus;
-use crate::local::compute::image::distribute::{DistributionFailure, Outcome};
+use crate::local::compute::image::distribute::{self, DistributionFailure, Outcome};
 use crate::local::compute::image::failure::{Failed, Place};
 use crate::local::compute::image::flow::{self, Flow, FlowStep, Turn};
 use crate::local::compute::image::workflow::{StepExecution, StepStatus, WorkflowExecution, WorkflowStatus};
@@ -33,12 +33,14 @@ pub(super) struct Seen {
 }
 
 /// Something that a build does outside of its own records, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Effect {
     /// Names, permissions, copies.
     Distribute,
     /// Launch templates and parameters.
     Integrate,
+    /// A step of a distribution workflow: its execution id, action and inputs.
+    Step(String, String, Value),
 }
 
 /// Why the replay went no further.
@@ -116,17 +118,21 @@ impl Replay<'_> {
         if let Some(refused) = &self.build.refused {
             return Err(Halt::Refused(refused.clone()));
         }
-        for flow in &self.build.flows {
-            let testing = flow.kind == "TEST";
+        let is_last = |flow: &&Flow| flow.kind == "DISTRIBUTION";
+        for batch in flow::batches(self.build.flows.iter().filter(|flow| !is_last(flow))) {
+            let testing = batch[0].kind == "TEST";
             self.seen.status = if testing { ImageStatus::Testing } else { ImageStatus::Building };
-            match self.workflow(flow) {
-                Err(Halt::Failed(_)) if flow.continues => {}
-                other => other?,
-            }
+            self.batch(&batch)?;
         }
         self.seen.status = ImageStatus::Distributing;
-        self.pass(script.distributing)?;
+        if let Some(flow) = self.build.flows.iter().find(is_last) {
+            return self.workflow(flow);
+        }
         let (distributes, integrates) = self.build.distributes;
+        self.pass(script.distributing.min(distribute::PATIENCE))?;
+        if distributes && script.distributing > distribute::PATIENCE {
+            return Err(Halt::Undistributed(DistributionFailure::late(&self.build.arn)));
+        }
         if distributes {
             self.effect(Effect::Distribute, self.build.distributed.as_ref())?;
         }
@@ -136,6 +142,39 @@ impl Replay<'_> {
             self.effect(Effect::Integrate, self.build.integrated.as_ref())?;
         }
         Ok(())
+    }
+
+    /// Workflows that run together, a few at a time. All of them run to their ends before a failure of one counts.
+    fn batch(&mut self, batch: &[&Flow]) -> Result<(), Halt> {
+        if let [flow] = batch {
+            return match self.workflow(flow) {
+                Err(Halt::Failed(_)) if flow.continues => Ok(()),
+                other => other,
+            };
+        }
+        // When each of the places is free again; never, as far as that can be seen now, for one whose workflow still runs.
+        let mut places = vec![Some(self.at); batch.len().min(flow::TOGETHER)];
+        let (mut result, mut running) = (Ok(()), false);
+        for flow in batch {
+            let Some(place) = places.iter_mut().filter(|place| place.is_some()).min() else { break };
+            self.at = place.unwrap_or(self.at);
+            match self.workflow(flow) {
+                Ok(()) => *place = Some(self.at),
+                Err(Halt::Now) => {
+                    (*place, running) = (None, true);
+                }
+                Err(Halt::Failed(_)) if flow.continues => *place = Some(self.at),
+                Err(halt) => {
+                    *place = Some(self.at);
+                    result = result.and(Err(halt));
+                }
+            }
+        }
+        if running {
+            return Err(Halt::Now);
+        }
+        self.at = places.into_iter().flatten().max().unwrap_or(self.at);
+        result
     }
 
     /// What became of an effect; without that it is still to be done.
@@ -162,7 +201,8 @@ impl Replay<'_> {
             return Err(Halt::Cancelled);
         }
         if end > self.now {
-            self.seen.next = Some(cancelled.unwrap_or(end));
+            let next = cancelled.unwrap_or(end);
+            self.seen.next = Some(self.seen.next.map_or(next, |known| known.min(next)));
             return Err(Halt::Now);
         }
         self.at = end;
@@ -176,6 +216,7 @@ impl Replay<'_> {
             image_arn: self.build.arn.clone(),
             workflow_arn: flow.arn.clone(),
             kind: flow.kind.clone(),
+            group: flow.group.clone(),
             status: WorkflowStatus::Running,
             message: String::new(),
             started_at: rfc3339(self.at),
@@ -323,6 +364,9 @@ impl Replay<'_> {
             return Err(Halt::Failed(failed));
         }
         self.command_ended(&command, CommandStatus::Success, "");
+        if matches!(step.action.as_str(), "DistributeImage" | "ModifyImageAttributes" | "ApplyImageConfigurations") {
+            return self.distribution(step, inputs);
+        }
         Ok(match step.action.as_str() {
             "LaunchInstance" => json!({"instanceId": self.instance(place)}),
             "CreateImage" => {
@@ -336,6 +380,19 @@ impl Replay<'_> {
             _ if runs_command => self.command_outputs(flow, step, &command, None),
             _ => json!({}),
         })
+    }
+
+    /// A step of a distribution workflow, which does what it does at its end.
+    fn distribution(&mut self, step: &FlowStep, inputs: &Value) -> Result<Value, Halt> {
+        let id = self.run().steps.last().map(|step| step.id.clone()).unwrap_or_default();
+        match self.build.effects.get(&id) {
+            Some(Ok(outputs)) => Ok(outputs.clone()),
+            Some(Err(reason)) => Err(Halt::Failed(Failed::because(reason.clone()))),
+            None => {
+                self.seen.effect = Some((Effect::Step(id, step.action.clone(), inputs.clone()), self.at));
+                Err(Halt::Now)
+            }
+        }
     }
 
     /// How the step fails at its end, if it does, with its outputs written.

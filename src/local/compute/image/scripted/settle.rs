@@ -9,8 +9,12 @@ use crate::local::builds::{Builds, Script};
 use crate::local::compute::command::COMMAND;
 use crate::local::compute::image::distribute::{self, Outcome};
 use crate::local::compute::image::flow::{self, Flow, FlowStep};
+use crate::local::compute::image::notify::notify;
 use crate::local::compute::image::resolve::{self, Component};
+use crate::local::compute::image::stage::terminates;
+use crate::local::compute::image::workflow::{StepStatus, WorkflowExecution};
 use crate::local::compute::image::{IMAGE, ImageRecord, ImageStatus, output, workflow};
+use crate::local::compute::instance;
 use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError, Transaction};
 use crate::local::wire::ServiceError;
@@ -89,6 +93,8 @@ pub(in crate::local::compute::image) fn draft(
         distributes: (!image.wishes.distribution.is_null(), distribute::integrates(image)),
         distributed: None,
         integrated: None,
+        effects: BTreeMap::new(),
+        told: None,
     })
 }
 
@@ -178,12 +184,12 @@ fn change(
 /// When the state cannot be read or written; the build stays on the agenda.
 pub(in crate::local) fn settle(local: &Local, now: OffsetDateTime) -> Result<(), ServiceError> {
     while let Some((scope, arn)) = local.compute.agenda.due(now) {
-        let next = local.store.write(|tx| one(tx, &scope, &arn, now));
+        let next = local.store.write(|tx| one(local, tx, &scope, &arn, now));
         match next {
             Ok(Next::At(next)) => local.compute.agenda.add(next, &scope, &arn),
             Ok(Next::Never) => {}
             Ok(Next::After(effect, at)) => {
-                perform(local, &scope, &arn, effect, at)?;
+                perform(local, &scope, &arn, &effect, at)?;
                 local.compute.agenda.add(now, &scope, &arn);
             }
             Err(error) => {
@@ -196,7 +202,7 @@ pub(in crate::local) fn settle(local: &Local, now: OffsetDateTime) -> Result<(),
 }
 
 /// Writes where one build stands and tells when it changes next.
-fn one(tx: &Transaction<'_>, scope: &Scope, arn: &str, now: OffsetDateTime) -> Result<Next, StoreError> {
+fn one(local: &Local, tx: &Transaction<'_>, scope: &Scope, arn: &str, now: OffsetDateTime) -> Result<Next, StoreError> {
     let Some(mut build) = tx.get::<Scripted>(scope, SCRIPTED, arn)? else { return Ok(Next::Never) };
     let Some(mut image) = tx.get::<ImageRecord>(scope, IMAGE, arn)? else {
         tx.delete(scope, SCRIPTED, arn)?;
@@ -215,12 +221,17 @@ fn one(tx: &Transaction<'_>, scope: &Scope, arn: &str, now: OffsetDateTime) -> R
     image.failure = seen.failure;
     if matches!(seen.status, ImageStatus::Distributing | ImageStatus::Integrating | ImageStatus::Available) {
         image.ami = ami.map(|ami| output::output(&ami, scope));
-        if let Some(Ok(outputs)) = &build.distributed {
+        let outputs = build.told.as_ref().or_else(|| build.distributed.as_ref()?.as_ref().ok());
+        if let Some(outputs) = outputs {
             image.wishes.copies = outputs.iter().skip(1).cloned().collect();
         }
     }
     tx.put(scope, IMAGE, arn, &image)?;
     if seen.status.is_final() {
+        if seen.status == ImageStatus::Failed && !terminates(&image) {
+            leave(tx, scope, &build, &image, (&seen.workflows, now))?;
+        }
+        notify(local, &image);
         tx.delete(scope, SCRIPTED, arn)?;
         return Ok(Next::Never);
     }
@@ -232,11 +243,36 @@ fn one(tx: &Transaction<'_>, scope: &Scope, arn: &str, now: OffsetDateTime) -> R
     })
 }
 
+/// Records the instances that the workflow that failed has launched and not ended.
+fn leave(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    build: &Scripted,
+    image: &ImageRecord,
+    (workflows, now): (&[WorkflowExecution], OffsetDateTime),
+) -> Result<(), StoreError> {
+    let (Some(run), Some(parent)) = (workflows.last(), &build.parent) else { return Ok(()) };
+    let purpose = if run.kind == "TEST" { "Test" } else { "Build" };
+    let done = |action: &'static str| {
+        run.steps.iter().filter(move |step| step.action == action && step.status == StepStatus::Completed)
+    };
+    let ended: BTreeSet<&str> =
+        done("TerminateInstance").filter_map(|step| step.inputs.get("instanceId")?.as_str()).collect();
+    for step in done("LaunchInstance") {
+        let Some(id) = step.outputs.get("instanceId").and_then(serde_json::Value::as_str) else { continue };
+        if !ended.contains(id) {
+            instance::leave(tx, scope, image, (id, purpose, parent), now)?;
+        }
+    }
+    Ok(())
+}
+
 /// Does what a build does outside of its own records, and writes down what became of it.
-fn perform(local: &Local, scope: &Scope, arn: &str, effect: Effect, now: OffsetDateTime) -> Result<(), ServiceError> {
+fn perform(local: &Local, scope: &Scope, arn: &str, effect: &Effect, now: OffsetDateTime) -> Result<(), ServiceError> {
     let image = local.store.read(|tx| tx.get::<ImageRecord>(scope, IMAGE, arn))?;
     let Some(image) = image else { return Ok(()) };
     let integrated = match effect {
+        Effect::Step(id, action, inputs) => return act(local, scope, &image, (id, action, inputs)),
         Effect::Distribute => Ok(()),
         Effect::Integrate => {
             let outputs: Vec<_> = image.ami.iter().chain(&image.wishes.copies).cloned().collect();
@@ -247,10 +283,38 @@ fn perform(local: &Local, scope: &Scope, arn: &str, effect: Effect, now: OffsetD
         let Some(mut build) = tx.get::<Scripted>(scope, SCRIPTED, arn)? else { return Ok(()) };
         match effect {
             Effect::Integrate => build.integrated = Some(integrated.map(|()| Vec::new())),
+            Effect::Step(..) => {}
             Effect::Distribute if build.distributed.is_some() => {}
             Effect::Distribute => build.distributed = Some(distributed(tx, scope, &image, &build, now)?),
         }
         tx.put(scope, SCRIPTED, arn, &build)
+    })?;
+    Ok(())
+}
+
+/// A step of a distribution workflow.
+fn act(
+    local: &Local,
+    scope: &Scope,
+    image: &ImageRecord,
+    (id, action, inputs): (&str, &str, &serde_json::Value),
+) -> Result<(), ServiceError> {
+    let own = local.store.read(|tx| tx.get::<Ami>(scope, AMI, &ami_id(&image.arn)))?;
+    let done = match &own {
+        Some(ami) => distribute::Work { local, scope, image }.act(action, inputs, ami),
+        None => Err("The AMI of the image is gone.".to_owned()),
+    };
+    local.store.write(|tx| {
+        let Some(mut build) = tx.get::<Scripted>(scope, SCRIPTED, &image.arn)? else { return Ok(()) };
+        if let (Some(ami), Ok(outputs)) = (&own, &done) {
+            let own = output::output(ami, scope);
+            let told = distribute::told(&json!({"stepOutputs": {"step": outputs}}), &own);
+            if action == "DistributeImage" {
+                build.told = Some(told);
+            }
+        }
+        build.effects.entry(id.to_owned()).or_insert(done);
+        tx.put(scope, SCRIPTED, &image.arn, &build)
     })?;
     Ok(())
 }
