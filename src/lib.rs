@@ -61,9 +61,7 @@ pub mod diagnostic;
 pub mod doctor;
 pub mod drive;
 pub mod event;
-#[cfg(feature = "aws")]
 pub mod evidence;
-#[cfg(feature = "aws")]
 pub mod gate;
 #[cfg(feature = "aws")]
 pub mod import;

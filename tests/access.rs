@@ -143,16 +143,25 @@ fn calls(env: &Env, arguments: &[&str]) -> (BTreeSet<String>, String) {
     (called.collect(), text)
 }
 
+/// The image whose evidence lies in the project; empty without.
+fn evidence_of(env: &Env) -> String {
+    let files = fs::read_dir(env.project().join(".amiforge/evidence/web/x86_64")).into_iter().flatten().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let mut amis = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
+    amis.find(|name| !name.contains('.')).unwrap_or_default()
+}
+
 #[test]
 fn verbs_call_nothing_that_their_policy_does_not_allow() {
     let env = project();
-    let verbs: [(Verb, &[&str]); 13] = [
+    let verbs: [(Verb, &[&str]); 14] = [
         (Verb::Plan, &["plan", "web"]),
         (Verb::Publish, &["publish", "web"]),
         (Verb::Build, &["build", "web"]),
         (Verb::Plan, &["plan", "app"]),
         (Verb::Publish, &["publish", "app"]),
         (Verb::Validate, &["validate", "web"]),
+        (Verb::Verify, &["verify", "AMI"]),
         (Verb::Promote, &["promote", "web"]),
         (Verb::Resolve, &["resolve", "web", "--channel", "candidate"]),
         (Verb::Channels, &["channels"]),
@@ -164,7 +173,13 @@ fn verbs_call_nothing_that_their_policy_does_not_allow() {
     let mut refused: Vec<String> = Vec::new();
     let recipe = "arn:aws:imagebuilder:us-east-1:000000000000:image-recipe/acme-web-x86-64/1.0.0";
     for (verb, arguments) in verbs {
-        let arguments: Vec<&str> = arguments.iter().map(|word| if *word == "RECIPE" { recipe } else { word }).collect();
+        let ami = evidence_of(&env);
+        let placed = |word: &&'static str| match *word {
+            "RECIPE" => recipe,
+            "AMI" => ami.as_str(),
+            word => word,
+        };
+        let arguments: Vec<&str> = arguments.iter().map(placed).collect();
         let (called, text) = calls(&env, &arguments);
         assert!(!called.is_empty(), "{} called nothing: {text}", verb.name());
         let allowed = listed([verb]);

@@ -482,3 +482,78 @@ fn a_state_that_cannot_be_read_is_an_error_and_is_left_alone() {
     assert!(text.contains("state database"), "{text}");
     assert!(fixture.env.read(".amiforge/local/local.sqlite").starts_with("this is not"), "the file was overwritten");
 }
+
+const POLICY: &str = "\
+signing: { key: evidence.pem, trusted: [evidence.pub] }
+gates:
+  required: [image, packages]
+  patches: {}
+  image: { accounts: [], ena: true }
+  tests: required
+  packages: { must_have: [bash], must_not_have: [telnetd] }
+  size: { max_growth: 50, max_mib: 100000 }
+  age: { max: 7d }
+  parent: { max_age: 30d }
+  commands:
+    names-the-image: { shell: 'grep -q \"$AMIFORGE_AMI\" \"$AMIFORGE_EVIDENCE\"' }
+";
+
+/// The project's policy over real evidence, signed, with its image, until somebody touches it.
+#[test]
+fn gates_of_the_project_judge_evidence_that_is_signed() {
+    let fixture = Fixture::new();
+    let settings = fixture.env.project().join("amiforge.yaml");
+    let plain = std::fs::read_to_string(&settings).expect("settings");
+    fixture.env.write("amiforge.yaml", &format!("{plain}{POLICY}"));
+    for arguments in [
+        &["genpkey", "-algorithm", "ed25519", "-out", "evidence.pem"][..],
+        &["pkey", "-in", "evidence.pem", "-pubout", "-out", "evidence.pub"],
+    ] {
+        let made =
+            Command::new("openssl").args(arguments).current_dir(fixture.env.project()).output().expect("openssl");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    fixture.env.expect(0, &["run", "web"]);
+    let ami = fixture.resolve("candidate");
+    let file = fixture.env.project().join(format!(".amiforge/evidence/web/x86_64/{ami}.json"));
+    let text = std::fs::read_to_string(&file).expect("evidence");
+    let evidence: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(evidence["schema"], "amiforge.evidence/3");
+    assert_eq!((&evidence["os"]["id"], &evidence["image"]["shared_with"]), (&"debian".into(), &serde_json::json!([])));
+    assert_eq!(evidence["ancestry"]["images"][0]["seen"], true, "{}", evidence["ancestry"]);
+    assert_eq!(evidence["commands"][0]["exit"], 0);
+    assert!(evidence["used_kib"].as_u64().is_some_and(|used| used > 1024), "{}", evidence["used_kib"]);
+    assert!(evidence["patches"]["baseline_digest"].is_string() && evidence["tests"]["cases"][0]["passed"] == true);
+
+    let verified = fixture.env.expect(0, &["verify", &ami]).stdout;
+    assert!(verified.contains("evidence.pub)") && verified.contains("carries this digest"), "{verified}");
+    // A byte that changes nothing of what it says is a byte that nobody signed.
+    std::fs::write(&file, format!("{text} ")).expect("evidence");
+    fixture.env.expect(8, &["verify", &ami]);
+    let refused = fixture.env.expect(8, &["promote", "web", "--channel", "production"]);
+    assert!(refused.stderr.contains("signed for something else"), "{}", refused.stderr);
+    std::fs::write(&file, &text).expect("evidence");
+    fixture.env.expect(0, &["verify", &file.display().to_string()]);
+
+    // The next policy asks for more than the image has, and a waiver accepts that, for a while.
+    let stricter = POLICY.replace("must_have: [bash]", "must_have: [bash, nonesuch]");
+    fixture.env.write("amiforge.yaml", &format!("{plain}{stricter}"));
+    fixture.env.expect(7, &["validate", "web", "--format", "junit", "--output", "report.xml"]);
+    let junit = std::fs::read_to_string(fixture.env.project().join("report.xml")).expect("a report");
+    assert!(junit.contains("nonesuch is not installed") && junit.contains("failures=\"1\""), "{junit}");
+    let waiver = "waivers:\n  - { gate: packages, finding: nonesuch, owner: platform, reason: comes next week, expires: 2099-12-31 }\n  \
+        - { gate: packages, finding: other, owner: platform, reason: forgotten, expires: 2099-12-31 }\n";
+    fixture.env.write("waivers.yaml", waiver);
+    let waived = fixture.env.expect(0, &["validate", "web", "--format", "markdown"]).stdout;
+    assert!(waived.contains("waived") && waived.contains("for other (packages, platform) accepts nothing"), "{waived}");
+    fixture.env.expect(0, &["promote", "web", "--channel", "production"]);
+    fixture.env.write("waivers.yaml", &waiver.replace("2099-12-31", "2020-12-31"));
+    let expired = fixture.env.expect(8, &["promote", "web"]).stderr;
+    assert!(expired.contains("the waiver in waivers.yaml:2 expired on 2020-12-31"), "{expired}");
+
+    let recipe = recipe(&fixture.env.base().join("root"), "[boots, patched]");
+    fixture.env.write("recipes/web.yaml", &format!("{recipe}gates:\n  image: {{ ena: false }}\n"));
+    let weaker = fixture.env.expect(2, &["lint"]).stdout;
+    assert!(weaker.contains("error[P040]: `gates.image.ena` asks for less"), "{weaker}");
+    fixture.nothing_is_left();
+}

@@ -323,3 +323,57 @@ proptest! {
         }
     }
 }
+
+/// What `validate` writes for code scanning, for a verdict of each kind.
+#[test]
+fn sarif_of_verdicts_follows_the_standard() {
+    use amiforge::gate::{Found, Verdict, VerdictStatus, WaivedBy, WaiverReport, WaiverState};
+    use amiforge::report::judged;
+    let evidence = serde_json::from_value(serde_json::json!({
+        "schema": amiforge::evidence::SCHEMA, "collected_at": "2026-11-23T11:00:00Z", "packages": [],
+        "candidate": {
+            "project": "acme", "recipe": "web", "arch": "x86_64", "account": "000000000000", "region": "us-east-1",
+            "ami": "ami-0123456789abcdef0", "created_at": "2026-11-23T10:00:00Z",
+        },
+        "image": {
+            "name": "web", "state": "available", "owner": "000000000000", "imds_v2": true, "encrypted": true,
+            "public": false, "architecture": "x86_64", "ena": true, "root_device": "/dev/xvda", "volumes": [],
+        },
+    }))
+    .unwrap();
+    let by = WaivedBy {
+        place: "waivers.yaml:2".into(),
+        owner: "platform".into(),
+        reason: "not reachable".into(),
+        expires: "2026-12-31".into(),
+    };
+    let found =
+        |waived: Option<WaivedBy>| Found { id: "CVE-1".into(), what: "HIGH".into(), waived, ..Found::default() };
+    let verdict = |gate: &str, status, findings| Verdict {
+        gate: gate.into(),
+        status,
+        summary: "a sentence".into(),
+        details: vec!["a line".into()],
+        findings,
+    };
+    let verdicts = [
+        verdict("patches", VerdictStatus::Pass, vec![found(None)]),
+        verdict("vulnerabilities", VerdictStatus::Fail, vec![found(None), found(Some(by.clone()))]),
+        verdict("image", VerdictStatus::Waived, vec![found(Some(by))]),
+        verdict("tests", VerdictStatus::Error, vec![]),
+        verdict("age", VerdictStatus::Stale, vec![]),
+    ];
+    let waivers = [WaiverReport {
+        place: "waivers.yaml:9".into(),
+        gate: "patches".into(),
+        finding: "bash".into(),
+        owner: "platform".into(),
+        expires: "2026-10-01".into(),
+        state: WaiverState::Unused,
+    }];
+    for verdicts in [&verdicts[..], &[]] {
+        let judged = judged::Judged { evidence: &evidence, digest: "sha256:0", verdicts, waivers: &waivers };
+        let log: serde_json::Value = serde_json::from_str(&judged::sarif(&judged)).unwrap();
+        assert_eq!(schema::faults(&schema::schema(), &log), Vec::<String>::new());
+    }
+}

@@ -146,7 +146,13 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
             .map(|name| format!("arn:{p}:ssm:{region}:*:document/{name}"))
             .to_vec(),
         On::Amis => vec![format!("arn:{p}:ec2:{region}::image/*")],
-        On::NewTags => ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec(),
+        On::Releases => vec![format!("arn:{p}:ec2:*::image/*")],
+        On::Copies => ["image", "snapshot"].map(|kind| format!("arn:{p}:ec2:*::{kind}/*")).to_vec(),
+        On::NewTags => {
+            let mut all = ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec();
+            all.push(format!("arn:{p}:ec2:{region}::image/*"));
+            all
+        }
         On::LongDocuments => {
             let objects = |bucket: &String| format!("arn:{p}:s3:::{bucket}/amiforge/{project}/*");
             site.document_bucket.iter().map(objects).collect()
@@ -191,12 +197,12 @@ fn launched(site: &Site, Location { account, region }: &Location) -> Vec<String>
 fn condition(site: &Site, on: On) -> Option<Value> {
     let tag = |key: &str| Some(json!({ "StringEquals": { format!("{key}/{PROJECT_TAG}"): site.project } }));
     match on {
-        On::Templates | On::Instances | On::Amis => tag("aws:ResourceTag"),
+        On::Templates | On::Instances | On::Amis | On::Releases => tag("aws:ResourceTag"),
         On::NewTemplate | On::NewInstance => tag("aws:RequestTag"),
         On::Commanded => tag("ssm:resourceTag"),
-        On::NewTags => {
-            Some(json!({ "StringEquals": { "ec2:CreateAction": ["CreateLaunchTemplate", "RunInstances"] } }))
-        }
+        On::NewTags => Some(
+            json!({ "StringEquals": { "ec2:CreateAction": ["CopyImage", "CreateLaunchTemplate", "RunInstances"] } }),
+        ),
         On::TemplateLaunch => {
             let templates = format!("arn:{}:ec2:*:*:launch-template/*", site.partition());
             Some(json!({ "ArnLike": { "ec2:LaunchTemplate": templates } }))

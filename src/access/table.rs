@@ -11,10 +11,14 @@ pub enum Verb {
     Publish,
     Build,
     Validate,
+    Verify,
     Promote,
     Rollback,
     Resolve,
     Channels,
+    History,
+    Drift,
+    Repair,
     Run,
     Logs,
     Why,
@@ -30,15 +34,19 @@ pub enum Verb {
 
 impl Verb {
     /// Those that work in an environment: what a policy covers when no verb is named.
-    pub const ENVIRONMENT: [Self; 17] = [
+    pub const ENVIRONMENT: [Self; 21] = [
         Self::Plan,
         Self::Publish,
         Self::Build,
         Self::Validate,
+        Self::Verify,
         Self::Promote,
         Self::Rollback,
         Self::Resolve,
         Self::Channels,
+        Self::History,
+        Self::Drift,
+        Self::Repair,
         Self::Run,
         Self::Logs,
         Self::Why,
@@ -58,10 +66,14 @@ impl Verb {
             Self::Publish => "publish",
             Self::Build => "build",
             Self::Validate => "validate",
+            Self::Verify => "verify",
             Self::Promote => "promote",
             Self::Rollback => "rollback",
             Self::Resolve => "resolve",
             Self::Channels => "channels",
+            Self::History => "history",
+            Self::Drift => "drift",
+            Self::Repair => "repair",
             Self::Run => "run",
             Self::Logs => "logs",
             Self::Why => "why",
@@ -126,6 +138,10 @@ pub enum On {
     Documents,
     /// AMIs that carry the project's tag.
     Amis,
+    /// The same in every Region: promotions copy them.
+    Releases,
+    /// Images and snapshots of every Region, as the source and the outcome of copying (general knowledge of AWS).
+    Copies,
     /// Tags that a creating call of EC2 sets.
     NewTags,
     /// Documents of the project in the bucket for long ones.
@@ -289,6 +305,7 @@ const COLLECT: &[Need] = &[
 /// `evidence/collect`: a fresh instance, what it is asked, and the digest on the AMI.
 const EVIDENCE: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
     home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     home("ec2.RunInstances", "ec2:RunInstances", On::Launch),
     home("ec2.RunInstances", "ec2:RunInstances", On::NewInstance),
@@ -313,11 +330,39 @@ const BOOKS: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
 ];
 
+/// `approve` of an image for a channel.
+const CONSENT: &[Need] = &[
+    home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
+    home("ssm.PutParameter", "ssm:PutParameter", On::Books),
+];
+
+/// `drift`.
+const DRIFT: &[Need] = &[
+    target("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    target("ec2.DescribeLaunchTemplates", "ec2:DescribeLaunchTemplates", On::Anything),
+    target("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
+    target("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
+    implied("sts:AssumeRole", On::Assumed, At::Home),
+];
+
+/// `history`.
+const HISTORY: &[Need] = &[home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books)];
+
 /// `promote`: the books at home, the pointers in every target.
 const PROMOTE: &[Need] = &[
+    home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
     home("ssm.PutParameter", "ssm:PutParameter", On::Books),
     home("ssm.DeleteParameter", "ssm:DeleteParameter", On::Books),
     home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books),
+    home("ec2.CreateTags", "ec2:CreateTags", On::Releases),
+    home("ec2.DeleteTags", "ec2:DeleteTags", On::Releases),
+    home("ec2.CopyImage", "ec2:CopyImage", On::Copies),
+    home("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Releases),
+    home("ec2.ModifySnapshotAttribute", "ec2:ModifySnapshotAttribute", On::Copies),
+    target("ec2.CreateTags", "ec2:CreateTags", On::Amis),
+    target("ec2.DeleteTags", "ec2:DeleteTags", On::Amis),
+    target("ec2.CopyImage", "ec2:CopyImage", On::Copies),
+    target("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Amis),
     target("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
     target("ec2.DescribeLaunchTemplates", "ec2:DescribeLaunchTemplates", On::Anything),
     target("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
@@ -415,10 +460,12 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, WAITING],
         Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL],
         Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING],
-        Verb::Approve => &[COLLECT, WAITING, APPROVE],
+        Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
-        Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
-        Verb::Resolve | Verb::Channels => &[BOOKS],
+        Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Drift => &[BOOKS, DRIFT],
+        Verb::Resolve | Verb::Channels | Verb::Verify => &[BOOKS],
+        Verb::History => &[BOOKS, HISTORY],
         Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING],
         Verb::Logs | Verb::Why => &[COLLECT],
         Verb::Baseline => &[BASELINE],

@@ -151,6 +151,7 @@ fn a_site_is_read_from_the_project() {
         execution_role: None,
         document_bucket: None,
         distribution: None,
+        distribute: crate::project::Distribute::default(),
     };
     let site = Site::of(&project, "prod", &config, None);
     assert_eq!(

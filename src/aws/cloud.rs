@@ -15,6 +15,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// A client that keeps a pace. The pace's own connector watches the time of each attempt.
+macro_rules! paced {
+    ($service:ident, $identities:expr, $place:expr, $pace:expr) => {{
+        let settings = $identities.settings($place);
+        let http = connector::paced(settings.http_client(), $pace, ATTEMPT_TIMEOUT);
+        let timeouts =
+            settings.timeout_config().map(|known| known.to_builder().disable_operation_attempt_timeout().build());
+        let mut builder = $service::config::Builder::from(&settings).http_client(http);
+        builder.set_timeout_config(timeouts);
+        builder.set_retry_partition($identities.retries());
+        $service::Client::from_conf(builder.retry_classifier(super::identity::rate_limit()).build())
+    }};
+}
+
 /// Time between two looks at something in AWS: Image Builder asks for 15 to 30 s (image-builder.md section 4).
 const POLL_AWS: Duration = Duration::from_secs(15);
 /// The same in the local environment, where nobody is in the way.
@@ -48,6 +62,8 @@ struct Inner {
     identities: Identities,
     imagebuilder: aws_sdk_imagebuilder::Client,
     looks: Looks,
+    /// Whether calls to EC2 and Systems Manager keep a pace, each account and Region its own.
+    paces_targets: bool,
     clients: Mutex<BTreeMap<Location, Clients>>,
     embedded: Option<Embedded>,
 }
@@ -121,8 +137,15 @@ impl Cloud {
     ) -> Result<Self, AwsError> {
         let embedded = Embedded::open(project, local, &options, builds).await?;
         let home = Embedded::home();
-        let identities = Identities::in_process(home.clone(), embedded.credentials(), embedded.handler());
-        let targets = vec![Target { location: home.clone(), role: None }];
+        let mut identities =
+            Identities::in_process(home.clone(), embedded.credentials(&home.account), embedded.handler());
+        let mut targets = local.targets.clone();
+        for target in targets.iter().filter(|target| target.location.account != home.account) {
+            identities = identities.and(&target.location, embedded.credentials(&target.location.account));
+        }
+        if targets.is_empty() {
+            targets.push(Target { location: home.clone(), role: None });
+        }
         let (root, clock) = (&project.root, options.clock);
         Ok(Self::assemble(environment, config, root, home, targets, clock, identities, Some(embedded), pace))
     }
@@ -141,7 +164,7 @@ impl Cloud {
     ) -> Self {
         let imagebuilder = match &pace {
             None => client!(aws_sdk_imagebuilder, identities, &home),
-            Some(pace) => paced(&identities, &home, pace),
+            Some(pace) => paced!(aws_sdk_imagebuilder, identities, &home, pace.clone()),
         };
         Self(Arc::new(Inner {
             environment: environment.to_owned(),
@@ -152,6 +175,7 @@ impl Cloud {
             clock,
             identities,
             imagebuilder,
+            paces_targets: pace.is_some(),
             looks: Looks::new(pace),
             clients: Mutex::default(),
             embedded,
@@ -207,8 +231,14 @@ impl Cloud {
             return found.clone();
         }
         let identities = &self.0.identities;
-        let made =
-            Clients { ec2: client!(aws_sdk_ec2, identities, place), ssm: client!(aws_sdk_ssm, identities, place) };
+        let made = if self.0.paces_targets {
+            Clients {
+                ec2: paced!(aws_sdk_ec2, identities, place, Pace::ec2()),
+                ssm: paced!(aws_sdk_ssm, identities, place, Pace::ssm()),
+            }
+        } else {
+            Clients { ec2: client!(aws_sdk_ec2, identities, place), ssm: client!(aws_sdk_ssm, identities, place) }
+        };
         clients.insert(place.clone(), made.clone());
         made
     }
@@ -280,19 +310,6 @@ impl Cloud {
     }
 }
 
-/// Image Builder at a pace. The pace's own connector watches the time of each attempt.
-fn paced(identities: &Identities, home: &Location, pace: &Pace) -> aws_sdk_imagebuilder::Client {
-    let settings = identities.settings(home);
-    let inner = settings.http_client();
-    let http = connector::paced(inner, pace.clone(), ATTEMPT_TIMEOUT);
-    let timeouts =
-        settings.timeout_config().map(|known| known.to_builder().disable_operation_attempt_timeout().build());
-    let mut builder = aws_sdk_imagebuilder::config::Builder::from(&settings).http_client(http);
-    builder.set_timeout_config(timeouts);
-    builder.set_retry_partition(identities.retries());
-    aws_sdk_imagebuilder::Client::from_conf(builder.retry_classifier(super::identity::rate_limit()).build())
-}
-
 /// A cloud for tests: a local environment whose requests a closure answers.
 #[cfg(test)]
 pub(crate) mod testing {
@@ -329,6 +346,7 @@ pub(crate) mod testing {
             execution_role: None,
             document_bucket: None,
             distribution: None,
+            distribute: crate::project::Distribute::default(),
         });
         let targets = vec![Target { location: home.clone(), role: None }];
         let pace = Some(super::Pace::new());
@@ -355,14 +373,18 @@ pub(crate) mod testing {
 
     /// The same with targets in any account and Region.
     pub(crate) fn across(handler: Handler, clock: Clock, places: &[Location]) -> Cloud {
+        across_as(handler, clock, places, &EnvironmentConfig::Local(LocalConfig::default()))
+    }
+
+    /// The same with these settings.
+    pub(crate) fn across_as(handler: Handler, clock: Clock, places: &[Location], config: &EnvironmentConfig) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };
         let mut identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
         for place in places {
             identities = identities.and(place, crate::local::credentials(&place.account));
         }
-        let config = EnvironmentConfig::Local(LocalConfig::default());
         let targets = places.iter().map(|place| Target { location: place.clone(), role: None }).collect();
-        Cloud::assemble("local", &config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
+        Cloud::assemble("local", config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
     }
 
     /// The same for an environment in AWS with these settings, whose home and targets are [`ACCOUNT`]'s or have keys of

@@ -24,6 +24,9 @@ pub(crate) fn client(handler: Handler) -> SharedHttpClient {
     http_client_fn(move |_settings, _components| connector.clone())
 }
 
+/// HTTP status of `RequestLimitExceeded` of EC2.
+const TOO_BUSY: u16 = 503;
+
 struct InProcess(Handler);
 
 impl std::fmt::Debug for InProcess {
@@ -87,12 +90,15 @@ impl HttpConnector for Paced {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (connector, pace, limit) = (self.connector.clone(), self.pace.clone(), self.limit);
         HttpConnectorFuture::new(async move {
-            pace.turn(Kind::of(path(request.uri()))).await;
+            let target = request.headers().get("x-amz-target");
+            pace.turn(Kind::of(path(request.uri()), target, request.body().bytes())).await;
             let answer = tokio::time::timeout(limit, connector.call(request)).await;
             let answer = answer.map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?;
             if let Ok(response) = &answer {
                 let code = response.headers().get("x-amzn-errortype").unwrap_or_default();
-                if is_throttling(response.status().as_u16(), code) {
+                let status = response.status().as_u16();
+                // EC2 says it in the body only; the status is that of a service that has enough.
+                if status == TOO_BUSY || is_throttling(status, code) {
                     pace.throttled();
                 }
             }

@@ -48,7 +48,6 @@ impl Identities {
     }
 
     /// The same with one place more, by another account's credentials.
-    #[cfg(test)]
     pub(super) fn and(mut self, place: &Location, key: (String, String)) -> Self {
         let base = self.settings(&self.home).into_builder().region(Region::new(place.region.clone()));
         let keys = Credentials::from_keys(key.0, key.1, None);

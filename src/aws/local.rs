@@ -50,8 +50,9 @@ impl Embedded {
         Location { account: DEFAULT_ACCOUNT.to_owned(), region: DEFAULT_REGION.to_owned() }
     }
 
-    pub(super) fn credentials(&self) -> (String, String) {
-        self.local.credentials(DEFAULT_ACCOUNT)
+    /// Keys of one of its accounts.
+    pub(super) fn credentials(&self, account: &str) -> (String, String) {
+        self.local.credentials(account)
     }
 
     pub(super) fn handler(&self) -> Handler {

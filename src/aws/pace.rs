@@ -22,6 +22,23 @@ const ONE_CUT: Duration = Duration::from_secs(1);
 /// Time in which a rate comes back from nothing to all.
 const RECOVERY: Duration = Duration::from_mins(2);
 
+/// Rates of EC2 in one account and Region: a bucket of 100 tokens that gets 20 a second for actions that only read (EC2's
+/// developer guide, request throttling), and for those that change something the smallest that the guide has for them
+/// as far as we know (UNCONFIRMED: 50 tokens and 5 a second). Ours are buckets over all actions together, so they are
+/// never too fast.
+const EC2: Rates = Rates { mutating: 5.0, reading: 20.0, burst: 20.0 };
+/// Rates of Parameter Store in one account and Region: 40 readings a second together (standard throughput). For writing
+/// nothing is certain (UNCONFIRMED), 3 a second was the lowest that was ever published.
+const SSM: Rates = Rates { mutating: 3.0, reading: 20.0, burst: 10.0 };
+
+/// What a service allows.
+#[derive(Debug, Clone, Copy)]
+struct Rates {
+    mutating: f64,
+    reading: f64,
+    burst: f64,
+}
+
 /// What a call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -32,15 +49,20 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// By the request's path, which in Image Builder's protocol is the operation's name. `PUT /CreateImage` changes something,
-    /// and so does what is not known.
-    pub(super) fn of(path: &str) -> Self {
-        let operation = path.rsplit('/').next().unwrap_or_default();
-        if operation.starts_with("Get") || operation.starts_with("List") || path.starts_with("/tags/") {
-            Self::Reading
-        } else {
-            Self::Mutating
-        }
+    /// By the operation's name: the request's path in Image Builder's protocol, the end of a header in that of Systems
+    /// Manager, a member of the form in EC2's. `PUT /CreateImage` changes something, and so does what is not known.
+    pub(super) fn of(path: &str, target: Option<&str>, body: Option<&[u8]>) -> Self {
+        const FORM: &[u8] = b"Action=";
+        let in_form = || {
+            let rest = body?.strip_prefix(FORM)?;
+            std::str::from_utf8(rest.split(|byte| *byte == b'&').next()?).ok()
+        };
+        let operation = match target {
+            Some(target) => target.rsplit('.').next().unwrap_or_default(),
+            None => in_form().unwrap_or_else(|| path.rsplit('/').next().unwrap_or_default()),
+        };
+        let reads = ["Get", "List", "Describe"].iter().any(|begin| operation.starts_with(begin));
+        if reads || path.starts_with("/tags/") { Self::Reading } else { Self::Mutating }
     }
 }
 
@@ -60,6 +82,8 @@ struct Buckets {
 struct Bucket {
     full: f64,
     rate: f64,
+    /// Calls that may go out at once.
+    burst: f64,
     /// When all that was taken so far is paid back.
     paid: Instant,
     /// When `rate` was last brought up to date.
@@ -67,15 +91,19 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(rate: f64, now: Instant) -> Self {
-        Self { full: rate, rate, paid: now, adjusted: now }
+    fn new(rate: f64, burst: f64, now: Instant) -> Self {
+        Self { full: rate, rate, burst, paid: now, adjusted: now }
+    }
+
+    /// The time in which what may go out at once is paid back, but for one call.
+    fn credit(&self) -> Duration {
+        Duration::from_secs_f64((self.burst - 1.0) / self.full)
     }
 
     /// Takes one token; how long to wait for it.
     fn take(&mut self, now: Instant) -> Duration {
         self.recover(now);
-        let burst = Duration::from_secs_f64((BURST - 1.0) / self.full);
-        let wait = self.paid.saturating_duration_since(now).saturating_sub(burst);
+        let wait = self.paid.saturating_duration_since(now).saturating_sub(self.credit());
         self.paid = self.paid.max(now) + Duration::from_secs_f64(1.0 / self.rate);
         wait
     }
@@ -90,16 +118,29 @@ impl Bucket {
         self.recover(now);
         self.rate = (self.rate / 2.0).max(self.full * FLOOR);
         // What was saved up is gone as well: the next call waits a whole turn.
-        let burst = Duration::from_secs_f64((BURST - 1.0) / self.full);
-        self.paid = self.paid.max(now + burst) + Duration::from_secs_f64(1.0 / self.rate);
+        self.paid = self.paid.max(now + self.credit()) + Duration::from_secs_f64(1.0 / self.rate);
     }
 }
 
 impl Pace {
-    /// A new pace at full rates.
+    /// A new pace of Image Builder at full rates.
     pub(crate) fn new() -> Self {
+        Self::at(Rates { mutating: MUTATING, reading: READING, burst: BURST })
+    }
+
+    /// The same of EC2.
+    pub(super) fn ec2() -> Self {
+        Self::at(EC2)
+    }
+
+    /// The same of Systems Manager.
+    pub(super) fn ssm() -> Self {
+        Self::at(SSM)
+    }
+
+    fn at(Rates { mutating, reading, burst }: Rates) -> Self {
         let now = Instant::now();
-        let (mutating, reading) = (Bucket::new(MUTATING, now), Bucket::new(READING, now));
+        let (mutating, reading) = (Bucket::new(mutating, burst, now), Bucket::new(reading, burst, now));
         Self(Arc::new(Mutex::new(Buckets { mutating, reading, cut: None })))
     }
 
@@ -155,10 +196,10 @@ mod tests {
     #[test]
     fn operations_are_told_apart_by_their_names() {
         for path in ["/GetImage", "/ListImages", "/tags/arn:x"] {
-            assert_eq!(Kind::of(path), Kind::Reading, "{path}");
+            assert_eq!(Kind::of(path, None, None), Kind::Reading, "{path}");
         }
         for path in ["/CreateImage", "/CancelImageCreation", "/SendWorkflowStepAction", "/Something", ""] {
-            assert_eq!(Kind::of(path), Kind::Mutating, "{path}");
+            assert_eq!(Kind::of(path, None, None), Kind::Mutating, "{path}");
         }
     }
 
@@ -188,6 +229,17 @@ mod tests {
         }
         let took = started.elapsed().as_secs_f64();
         assert!((19.9..20.1).contains(&took), "{took}");
+    }
+
+    #[test]
+    fn the_operations_of_ec2_and_systems_manager_are_told_apart_by_their_requests() {
+        let form = |body: &'static str| Kind::of("/", None, Some(body.as_bytes()));
+        assert_eq!(form("Action=DescribeImages&Version=2016-11-15"), Kind::Reading);
+        assert_eq!(form("Action=CreateLaunchTemplateVersion&Version=2016-11-15"), Kind::Mutating);
+        assert_eq!(form("Version=2016-11-15&Action=DescribeImages"), Kind::Mutating, "what is not known");
+        let target = |name: &'static str| Kind::of("/", Some(name), Some(b"{}"));
+        assert_eq!(target("AmazonSSM.GetParameter"), Kind::Reading);
+        assert_eq!(target("AmazonSSM.PutParameter"), Kind::Mutating);
     }
 
     #[tokio::test(start_paused = true)]

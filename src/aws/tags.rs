@@ -10,5 +10,9 @@ pub const COMPONENT: &str = "amiforge:component";
 pub const BASELINE: &str = "amiforge:baseline";
 /// Fingerprint (64 hexadecimal digits) of everything that went into the resource.
 pub const FINGERPRINT: &str = "amiforge:fingerprint";
+/// The mark of approval on AMIs: the promotion that has set it. Revocation takes it away.
+pub const APPROVED: &str = "amiforge:approved";
+/// The AMI in the home account and Region that this one is a copy of.
+pub const SOURCE: &str = "amiforge:source";
 /// Digest (`sha256:…`) of the evidence, on AMIs.
 pub const EVIDENCE: &str = "amiforge:evidence";

@@ -7,7 +7,7 @@ use super::error::{BuildError, Failure};
 use super::follow::{executions, steps};
 use super::why::{diagnose, redacted};
 use crate::aws::Cloud;
-use crate::evidence::TestResult;
+use crate::evidence::{TestCase, TestResult};
 use aws_sdk_imagebuilder::types as ib;
 
 /// Finds out why a build failed. Whatever cannot be found out is left open: the explanation itself never fails.
@@ -52,6 +52,7 @@ pub(super) async fn tests(cloud: &Cloud, arn: &str) -> Result<Option<TestResult>
             skipped_steps: 0,
             not_real: vec![],
             message: String::new(),
+            cases: vec![],
         });
         total.passed &= completed;
         for step in steps(cloud, &id).await? {
@@ -62,8 +63,17 @@ pub(super) async fn tests(cloud: &Cloud, arn: &str) -> Result<Option<TestResult>
                 total.not_real.extend(
                     summary.not_real.into_iter().filter(|fact| !total.not_real.contains(fact)).collect::<Vec<_>>(),
                 );
-                total.passed &= summary.failed_step_count == 0 && summary.status.eq_ignore_ascii_case("success");
+                let passed = summary.failed_step_count == 0 && summary.status.eq_ignore_ascii_case("success");
+                total.passed &= passed;
                 total.message.push_str(&summary.failure_message);
+                total.cases.push(TestCase {
+                    name: step.name.clone().unwrap_or_default(),
+                    passed,
+                    executed_steps: summary.executed_step_count,
+                    failed_steps: summary.failed_step_count,
+                    skipped_steps: summary.skipped_step_count,
+                    message: summary.failure_message,
+                });
             }
         }
     }

@@ -174,16 +174,24 @@ pub enum EnvironmentVerb {
     Status(verb::status::StatusArgs),
     /// Follow builds to their end, whoever started them; ends as `build` does.
     Watch(verb::watch::WatchArgs),
-    /// Answer a build that waits for somebody's approval.
+    /// Answer a build that waits for somebody's approval, or approve an image for a channel.
     Approve(verb::approve::ApproveArgs),
     /// Capture evidence on a fresh instance of the candidate and evaluate the gates.
     Validate(verb::validate::ValidateArgs),
+    /// Say whether evidence is what it says: its file, its signature, and the digest on the image.
+    Verify(verb::verify::VerifyArgs),
     /// Move a channel to the validated candidate.
     Promote(verb::promote::PromoteArgs),
     /// Move a channel back to its previous release.
     Rollback(verb::rollback::RollbackArgs),
     /// Print the AMI id a channel points at, and nothing else.
     Resolve(verb::resolve::ResolveArgs),
+    /// List what a channel has held, when, by whom and why.
+    History(verb::history::HistoryArgs),
+    /// Say where pointers do not say what the release of their channel says.
+    Drift(verb::drift::DriftArgs),
+    /// Make the pointers of a channel say again what its release says.
+    Repair(verb::drift::RepairArgs),
     /// List channels and what they point at.
     Channels(verb::channels::ChannelsArgs),
     /// All of it in one go: check, plan, publish, build, test, validate, gate, promote to the first channel.

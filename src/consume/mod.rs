@@ -180,7 +180,10 @@ pub async fn channels(cloud: &Cloud, project: &Project, only: Option<&Recipe>) -
     let found = get_parameters(cloud, cloud.home(), &names).await?;
     let mut channels = Vec::new();
     for (parameter, entry) in entries {
-        let release = found.get(&parameter).map(|text| read_release(&parameter, text)).transpose()?;
+        let release = match found.get(&parameter) {
+            Some(text) => Some(read_release(cloud, &parameter, text).await?),
+            None => None,
+        };
         channels.push(ChannelEntry { release, ..entry });
     }
     Ok(Listing { schema: "amiforge.channels/1", channels })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 fn project() -> (Project, Recipe) {
     let (mut project, recipe) = crate::plan::project_fixture();
-    let channel = |name: &str| Channel { name: name.into(), after: None, soak: None, approval_required: false };
+    let channel = |name: &str| Channel { name: name.into(), ..Channel::default() };
     project.channels = vec![channel("candidate"), channel("staging")];
     project.recipes = BTreeMap::from([(recipe.name.clone(), recipe.clone())]);
     project.environments = BTreeMap::<String, EnvironmentConfig>::new();

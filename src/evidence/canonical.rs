@@ -62,4 +62,51 @@ mod tests {
         other.packages[0].version.push('1');
         assert_ne!(super::digest(&other), digest);
     }
+
+    /// The values in a document, changed one at a time.
+    fn changed(value: &Value) -> Vec<Value> {
+        match value {
+            Value::Object(map) => {
+                let with = |key: &String, now: Value| {
+                    let mut map = map.clone();
+                    map.insert(key.clone(), now);
+                    Value::Object(map)
+                };
+                map.iter().flat_map(|(key, value)| changed(value).into_iter().map(move |now| with(key, now))).collect()
+            }
+            Value::Array(items) => {
+                let with = |at: usize, now: Value| {
+                    let mut items = items.clone();
+                    items[at] = now;
+                    Value::Array(items)
+                };
+                let each = items.iter().enumerate();
+                let mut all: Vec<Value> =
+                    each.flat_map(|(at, value)| changed(value).into_iter().map(move |now| with(at, now))).collect();
+                all.extend((!items.is_empty()).then(|| Value::Array(items[1..].to_vec())));
+                all
+            }
+            Value::String(text) => vec![format!("{text}x").into(), Value::Null],
+            Value::Number(number) => vec![(number.as_u64().unwrap_or(0) + 1).into(), Value::Null],
+            Value::Bool(flag) => vec![(!flag).into()],
+            Value::Null => vec!["x".into(), serde_json::json!({})],
+        }
+    }
+
+    /// Whatever is edited in a document, it is refused or has another digest than the one that stands on the image.
+    #[test]
+    fn an_edited_document_has_another_digest() {
+        let mut evidence = evidence();
+        let scan = evidence.patches.as_mut().unwrap();
+        scan.open.push(crate::evidence::testing::item("openssl", crate::patch::State::Missing));
+        scan.notices.insert("openssl.amd64".into(), crate::evidence::PatchNotice::default());
+        let all = changed(&serde_json::to_value(&evidence).unwrap());
+        assert!(all.len() > 100, "{}", all.len());
+        let digest = super::digest(&evidence);
+        for edited in all {
+            if let Ok(read) = serde_json::from_value::<Evidence>(edited.clone()) {
+                assert_ne!(super::digest(&read), digest, "{edited}");
+            }
+        }
+    }
 }

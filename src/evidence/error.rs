@@ -1,6 +1,7 @@
 //! Why there is no evidence.
 
 use super::file::FileError;
+use super::sign::SignError;
 use crate::aws::CallError;
 use crate::event::human_duration;
 use std::time::Duration;
@@ -15,6 +16,9 @@ pub enum EvidenceError {
     /// The evidence file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The signature of the evidence, or the key to sign it with.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// The AMI is not there.
     #[error("there is no image {ami} in {place}")]
     NoImage {
@@ -155,6 +159,7 @@ impl EvidenceError {
         let next = match self {
             Self::Call(call) => return call.next(),
             Self::File(error) => return error.next(),
+            Self::Sign(error) => return error.next(),
             Self::NoImage { .. } => "build the image again, or check account and Region",
             Self::ImageState { .. } => "wait until it is available and run `amiforge validate` again",
             Self::NoInstance { .. }

@@ -92,6 +92,29 @@ pub fn save_inventory(dir: &Path, evidence: &Evidence, json: &str) -> Result<Pat
     replace(place(dir, &evidence.candidate, "inventory.json")?, json)
 }
 
+/// Where the signed statement about the evidence in this file lies: beside it.
+#[must_use]
+pub fn envelope_of(file: &Path) -> PathBuf {
+    file.with_extension("dsse.json")
+}
+
+/// Writes the signed statement about the evidence in this file, or takes away an older one when there is none.
+pub fn save_envelope(file: &Path, envelope: Option<&str>) -> Result<(), FileError> {
+    let path = envelope_of(file);
+    match envelope {
+        Some(text) => replace(path, text).map(drop),
+        None => match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&path, error)),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// The bytes of a file, as they were signed.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(|source| io_error(path, source))
+}
+
 fn place(dir: &Path, candidate: &Candidate, ending: &str) -> Result<PathBuf, FileError> {
     let folder = dir.join(part(&candidate.recipe)?).join(part(&candidate.arch)?);
     Ok(folder.join(format!("{}.{ending}", part(&candidate.ami)?)))
@@ -141,8 +164,8 @@ pub fn load_inventory(dir: &Path, ami: &str) -> Result<Option<Inventory>, FileEr
     Inventory::from_json(&text).map(Some).map_err(|error| unreadable(error.to_string()))
 }
 
-/// The one document of an AMI.
-fn find(dir: &Path, ami: &str) -> Result<Option<PathBuf>, FileError> {
+/// The one document of an AMI; nothing when there is none.
+pub fn find(dir: &Path, ami: &str) -> Result<Option<PathBuf>, FileError> {
     let name = format!("{}.json", part(ami)?);
     let mut found: Option<PathBuf> = None;
     for recipe in folders(dir)? {
@@ -259,7 +282,7 @@ mod tests {
         };
         assert!(matches!(after(""), FileError::Unreadable { .. }));
         assert!(matches!(after(&text[..text.len() / 2]), FileError::Unreadable { .. }));
-        assert!(matches!(after(&text.replace("evidence/2", "evidence/3")), FileError::Schema { .. }));
+        assert!(matches!(after(&text.replace("evidence/3", "evidence/2")), FileError::Schema { .. }));
         assert!(matches!(after("{}"), FileError::Schema { .. }));
         assert!(matches!(after(&text.replace("\"tests\"", "\"test\"")), FileError::Unreadable { .. }));
         assert!(matches!(after(&text.replace(&ami, "ami-other")), FileError::Misplaced { .. }));

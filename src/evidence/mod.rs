@@ -6,18 +6,25 @@
 //! ```
 
 mod canonical;
+#[cfg(feature = "aws")]
 mod collect;
+#[cfg(feature = "aws")]
 mod error;
 pub mod file;
 mod model;
+mod schema;
+pub mod sign;
 
 pub use canonical::digest;
-pub use collect::{CollectRequest, Collected, collect, inventory, recorded_digest};
+#[cfg(feature = "aws")]
+pub use collect::{CollectRequest, Collected, baseline_digest, collect, inventory, record_digest, recorded_digest};
+#[cfg(feature = "aws")]
 pub use error::EvidenceError;
 pub use model::{
-    Candidate, Evidence, Finding, ImageAttributes, InstalledPackage, NotReal, OwnEvaluation, PatchScan, SCHEMA,
-    TestResult, VulnerabilityScan,
+    Ancestor, Ancestry, Candidate, CommandOutcome, Evidence, Finding, ImageAttributes, InstalledPackage, NotReal,
+    OwnEvaluation, PatchNotice, PatchScan, SCHEMA, System, TestCase, TestResult, Volume, VulnerabilityScan,
 };
+pub use schema::schema;
 
 #[cfg(test)]
 pub(crate) use model::tests as testing;

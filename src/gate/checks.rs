@@ -1,97 +1,171 @@
 //! The gates on the image's attributes, its tests and its age.
 
+use super::case::{Case, Outcome};
 use super::times;
-use super::verdict::{Verdict, VerdictStatus};
-use crate::evidence::Evidence;
+use super::verdict::{Found, Verdict};
+use crate::evidence::{Evidence, ImageAttributes};
 use crate::project::{ImageGate, TestGate};
 use std::time::Duration;
 use time::OffsetDateTime;
 
 /// The image can be used and has the attributes the policy asks for.
-pub(super) fn image(gate: &ImageGate, evidence: &Evidence, now: OffsetDateTime) -> Verdict {
+pub(super) fn image<'a>(gate: &'a ImageGate, evidence: &'a Evidence, now: OffsetDateTime) -> Outcome<'a> {
     const GATE: &str = "image";
     let image = &evidence.image;
     let looked_at = format!(
         "looked at: {} ({}), state {}, imds_v2 {}, encrypted {}, public {}",
         evidence.candidate.ami, image.name, image.state, image.imds_v2, image.encrypted, image.public
     );
-    if let Err(why) = times::age("the evidence's time", &evidence.collected_at, now) {
-        return Verdict::error(GATE, why).detail(looked_at);
-    }
+    let error = |why: String| Verdict::error(GATE, why).detail(looked_at.clone());
+    times::age("the evidence's time", &evidence.collected_at, now).map_err(error)?;
     if image.state.is_empty() || evidence.candidate.ami.is_empty() {
-        return Verdict::error(GATE, "the attributes of the image were not read")
-            .detail("run `amiforge validate` again");
+        return Err(
+            Verdict::error(GATE, "the attributes of the image were not read").detail("run `amiforge validate` again")
+        );
     }
     let mut wrong = vec![];
     if image.state != "available" {
-        wrong.push(format!("the image is {}, not available", image.state));
+        let words = format!("the image is {}, not available", image.state);
+        wrong.push(Found { fixed: true, ..Found::new("state", words) });
     }
     if gate.imds_v2 && !image.imds_v2 {
-        wrong.push("instances of it would answer IMDSv1".to_owned());
+        wrong.push(Found::new("imds_v2", "instances of it would answer IMDSv1"));
     }
     if gate.encrypted && !image.encrypted {
-        wrong.push("its root volume is not encrypted".to_owned());
+        let root = image.root().is_none_or(|root| !root.encrypted);
+        let what = if root { "its root volume is not encrypted" } else { "one of its volumes is not encrypted" };
+        wrong.push(Found::new("encrypted", what));
     }
-    if wrong.is_empty() {
-        let mut has = vec!["available"];
-        has.extend(gate.imds_v2.then_some("IMDSv2 required"));
-        has.extend(gate.encrypted.then_some("encrypted"));
-        return Verdict::new(GATE, VerdictStatus::Pass, has.join(", ")).detail(looked_at);
+    if gate.ena && !image.ena {
+        wrong.push(Found::new("ena", "it does not support ENA, so current instance types cannot start it"));
     }
-    Verdict::new(GATE, VerdictStatus::Fail, wrong.join("; ")).detail(looked_at)
+    wrong.extend(shared(gate, image).map_err(error)?);
+    wrong.extend(boot_mode(gate, image).map_err(error)?);
+    wrong.extend(volumes(gate, image).map_err(error)?);
+    let mut has = vec!["available"];
+    has.extend(gate.imds_v2.then_some("IMDSv2 required"));
+    has.extend(gate.encrypted.then_some("encrypted"));
+    has.extend(gate.ena.then_some("ENA"));
+    has.extend(gate.accounts.is_some().then_some("shared with nobody else"));
+    Ok(Case::strict(GATE, wrong, has.join(", ")).looked_at(looked_at))
+}
+
+/// Nobody may launch it but those named.
+fn shared(gate: &ImageGate, image: &ImageAttributes) -> Result<Vec<Found>, String> {
+    let Some(allowed) = &gate.accounts else { return Ok(vec![]) };
+    let mut wrong = vec![];
+    if image.public {
+        wrong.push(Found::new("public", "everybody may launch it"));
+    }
+    let Some(accounts) = &image.shared_with else {
+        return Err("it is not known who may launch the image".to_owned());
+    };
+    let others = accounts.iter().filter(|account| !allowed.contains(account));
+    wrong.extend(others.map(|account| Found::new(account, format!("account {account} may launch it"))));
+    Ok(wrong)
+}
+
+/// It boots as the policy asks. An image that does not say so boots as its instance type does: UEFI on Graviton, legacy
+/// BIOS on Intel and AMD (EC2 user guide, "Boot modes").
+fn boot_mode(gate: &ImageGate, image: &ImageAttributes) -> Result<Option<Found>, String> {
+    if gate.boot_modes.is_empty() {
+        return Ok(None);
+    }
+    let mode = match (&image.boot_mode, image.architecture.as_str()) {
+        (Some(mode), _) => mode.as_str(),
+        (None, "arm64") => "uefi",
+        (None, "x86_64") => "legacy-bios",
+        (None, other) => return Err(format!("it is not known how an image for `{other}` boots")),
+    };
+    let fits = gate.boot_modes.iter().any(|allowed| allowed == mode);
+    let what = || format!("its boot mode is {mode}, allowed are {}", gate.boot_modes.join(", "));
+    Ok((!fits).then(|| Found::new("boot_modes", what())))
+}
+
+fn volumes(gate: &ImageGate, image: &ImageAttributes) -> Result<Vec<Found>, String> {
+    let mut wrong = vec![];
+    if let Some(most) = gate.max_root_gib {
+        let Some(size) = image.root().and_then(|root| root.gib) else {
+            return Err("the size of the root volume is not known".to_owned());
+        };
+        if size > most {
+            let what = format!("its root volume has {size} GiB, at most {most} are allowed");
+            wrong.push(Found::new("max_root_gib", what));
+        }
+    }
+    if let Some(most) = gate.max_volumes {
+        let count = image.volumes.len();
+        if count == 0 {
+            return Err("the volumes of the image are not known".to_owned());
+        }
+        if count > usize::try_from(most).unwrap_or(usize::MAX) {
+            wrong.push(Found::new("max_volumes", format!("it has {count} volumes, at most {most} are allowed")));
+        }
+    }
+    Ok(wrong)
 }
 
 /// Tests ran and passed, and what has to be real was.
-pub(super) fn tests(gate: &TestGate, evidence: &Evidence, now: OffsetDateTime) -> Verdict {
+pub(super) fn tests<'a>(gate: &'a TestGate, evidence: &'a Evidence, now: OffsetDateTime) -> Outcome<'a> {
     const GATE: &str = "tests";
     let Some(tests) = &evidence.tests else {
         let verdict = Verdict::error(GATE, "nothing was tested");
-        return verdict.detail(if evidence.candidate.image_arn.is_some() {
+        return Err(verdict.detail(if evidence.candidate.image_arn.is_some() {
             "name components under `test:` in the recipe and build again"
         } else {
             "this image was not built from the recipe, so the recipe's tests have not run on it"
-        });
+        }));
     };
-    if let Err(why) = times::age("the evidence's time", &evidence.collected_at, now) {
-        return Verdict::error(GATE, why);
-    }
+    times::age("the evidence's time", &evidence.collected_at, now).map_err(|why| Verdict::error(GATE, why))?;
     if tests.executed_steps == 0 {
-        return Verdict::error(GATE, "nothing was tested: not one test step was executed")
-            .detail(tests.message.clone());
+        let why = match tests.skipped_steps {
+            0 => "nothing was tested: not one test step was executed".to_owned(),
+            skipped => format!("nothing was tested: all {skipped} test steps were skipped"),
+        };
+        return Err(Verdict::error(GATE, why).detail(tests.message.clone()));
     }
-    let steps = format!("{} of {} test steps failed", tests.failed_steps, tests.executed_steps);
+    let mut wrong = vec![];
     if !tests.passed || tests.failed_steps > 0 {
-        return Verdict::new(GATE, VerdictStatus::Fail, steps).detail(tests.message.clone());
+        let steps = format!("{} of {} test steps failed", tests.failed_steps, tests.executed_steps);
+        wrong.push(Found::new("failed", steps));
     }
-    let missing: Vec<_> = tests.not_real.iter().filter(|fact| gate.real.contains(&fact.name)).collect();
-    if !missing.is_empty() {
-        let names: Vec<&str> = missing.iter().map(|fact| fact.name.as_str()).collect();
-        let summary = format!("not real where the tests ran: {}", names.join(", "));
-        let verdict = Verdict::new(GATE, VerdictStatus::Fail, summary);
-        return missing.iter().fold(verdict, |verdict, fact| verdict.detail(format!("{}: {}", fact.name, fact.why)));
+    if let Some(most) = gate.max_skipped.filter(|most| tests.skipped_steps > *most) {
+        let what = format!("{} test steps were skipped, which is not passed; {most} allowed", tests.skipped_steps);
+        wrong.push(Found::new("max_skipped", what));
     }
-    let summary = match tests.skipped_steps {
+    for fact in tests.not_real.iter().filter(|fact| gate.real.contains(&fact.name)) {
+        wrong.push(Found::new(&fact.name, format!("{}: {}", fact.name, fact.why)));
+    }
+    let good = match tests.skipped_steps {
         0 => format!("{} test steps passed", tests.executed_steps),
         skipped => format!("{} test steps passed, {skipped} skipped", tests.executed_steps),
     };
-    let verdict = Verdict::new(GATE, VerdictStatus::Pass, summary);
-    if tests.message.is_empty() { verdict } else { verdict.detail(tests.message.clone()) }
+    let words: Vec<(String, String)> = wrong.iter().map(|found| (found.id.clone(), found.what.clone())).collect();
+    let limit = move |open: &[usize]| {
+        let open: Vec<&(String, String)> = open.iter().filter_map(|at| words.get(*at)).collect();
+        let (rules, unreal): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|(id, _)| matches!(id.as_str(), "failed" | "max_skipped"));
+        let mut why: Vec<String> = rules.into_iter().map(|(_, what)| what.clone()).collect();
+        if !unreal.is_empty() {
+            let names: Vec<&str> = unreal.into_iter().map(|(id, _)| id.as_str()).collect();
+            why.push(format!("not real where the tests ran: {}", names.join(", ")));
+        }
+        (!why.is_empty()).then(|| why.join("; "))
+    };
+    let mut case = Case::limited(GATE, wrong, good, limit);
+    case.looked_at.extend(Some(tests.message.clone()).filter(|message| !message.is_empty()));
+    Ok(case)
 }
 
 /// The image is at most `max` old.
-pub(super) fn age(max: Duration, evidence: &Evidence, now: OffsetDateTime) -> Verdict {
+pub(super) fn age<'a>(max: Duration, evidence: &'a Evidence, now: OffsetDateTime) -> Outcome<'a> {
     const GATE: &str = "age";
     let created = &evidence.candidate.created_at;
-    let age = match times::age("the image's creation time", created, now) {
-        Ok(age) => age,
-        Err(why) => return Verdict::error(GATE, why),
-    };
+    let age = times::age("the image's creation time", created, now).map_err(|why| Verdict::error(GATE, why))?;
     let (age_words, max_words) = (times::human(age), times::human(max));
-    let looked_at = format!("looked at: {} created {created}", evidence.candidate.ami);
-    if age > max {
-        let summary = format!("the image is {age_words} old, at most {max_words} are allowed");
-        return Verdict::new(GATE, VerdictStatus::Fail, summary).detail(looked_at).detail("build a new one");
-    }
-    Verdict::new(GATE, VerdictStatus::Pass, format!("{age_words} old, at most {max_words} are allowed"))
-        .detail(looked_at)
+    let what = format!("the image is {age_words} old, at most {max_words} are allowed");
+    let wrong = (age > max).then(|| Found::new("max", what)).into_iter().collect();
+    Ok(Case::strict(GATE, wrong, format!("{age_words} old, at most {max_words} are allowed"))
+        .looked_at(format!("looked at: {} created {created}", evidence.candidate.ami))
+        .advice("build a new one"))
 }

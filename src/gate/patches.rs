@@ -1,42 +1,56 @@
 //! The gate on patch compliance.
 
-use super::times;
-use super::verdict::{Verdict, VerdictStatus};
-use crate::evidence::{Evidence, PatchScan};
+use super::case::{Case, Outcome};
+use super::verdict::{Found, Verdict};
+use super::{Context, times};
+use crate::evidence::{Evidence, PatchNotice, PatchScan};
 use crate::patch::{PatchItem, State};
-use crate::project::PatchGate;
+use crate::project::{PatchGate, Rating};
 use time::OffsetDateTime;
 
 const GATE: &str = "patches";
 
-/// The verdict: an error when the scan says nothing, stale when it is old, a failure when more is open than allowed.
-pub(super) fn check(gate: &PatchGate, evidence: &Evidence, now: OffsetDateTime) -> Verdict {
+/// An error when the scan says nothing, stale when it is old; too much when more is open than allowed.
+pub(super) fn check<'a>(gate: &'a PatchGate, evidence: &'a Evidence, context: &Context<'_>) -> Outcome<'a> {
     let Some(scan) = &evidence.patches else {
-        return Verdict::error(GATE, "no patch scan was made").detail("run `amiforge validate`");
+        return Err(Verdict::error(GATE, "no patch scan was made").detail("run `amiforge validate`"));
     };
-    let age = match sanity(scan).and_then(|()| times::age("the scan's time", &scan.scanned_at, now)) {
-        Ok(age) => age,
-        Err(why) => return looked_at(Verdict::error(GATE, why), scan).detail("run `amiforge validate` again"),
-    };
-    let broken = violations(gate, scan);
-    if age > gate.scanned_within {
+    let now = context.now;
+    let believed = sanity(scan).and_then(|()| of_today(scan, context));
+    let age = believed.and_then(|()| times::age("the scan's time", &scan.scanned_at, now));
+    let age =
+        age.map_err(|why| Verdict::error(GATE, why).detail(source(scan)).detail("run `amiforge validate` again"))?;
+    let stale = (age > gate.scanned_within).then(|| {
         let (age, limit) = (times::human(age), times::human(gate.scanned_within));
-        let summary = format!("the patch scan is {age} old, at most {limit} are allowed");
-        let mut verdict = Verdict::new(GATE, VerdictStatus::Stale, summary);
-        verdict.details = broken;
-        return looked_at(verdict, scan).detail("run `amiforge validate` again");
+        format!("the patch scan is {age} old, at most {limit} are allowed")
+    });
+    let rated = RatedBySeverity::of(evidence);
+    let (mut counted, mut findings, mut graced) = (vec![], vec![], vec![]);
+    for item in &scan.open {
+        let notice = scan.notices.get(&format!("{}.{}", item.name, item.arch));
+        let rating = rating(item, notice, rated);
+        match in_grace(gate, item, notice, rating, now) {
+            Some(line) => graced.push(line),
+            None => {
+                findings.push(found(item, notice, rating));
+                counted.push((item.state, rating));
+            }
+        }
     }
-    if broken.is_empty() {
-        let counts = &scan.counts;
-        let patched =
-            if counts.missing == 0 { "no patch missing".to_owned() } else { format!("{} missing", counts.missing) };
-        let packages = u64::from(counts.installed) + u64::from(counts.installed_other);
-        let verdict = Verdict::new(GATE, VerdictStatus::Pass, format!("{patched}, {packages} packages looked at"));
-        return looked_at(verdict, scan);
-    }
-    let mut verdict = Verdict::new(GATE, VerdictStatus::Fail, broken.join("; "));
-    verdict.details = scan.open.iter().map(describe).collect();
-    looked_at(verdict, scan)
+    let counts = &scan.counts;
+    let patched =
+        if counts.missing == 0 { "no patch missing".to_owned() } else { format!("{} missing", counts.missing) };
+    let packages = u64::from(counts.installed) + u64::from(counts.installed_other);
+    let good = format!("{patched}, {packages} packages looked at");
+    let limit = move |open: &[usize]| {
+        let open: Vec<(State, Rating)> = open.iter().filter_map(|at| counted.get(*at)).copied().collect();
+        let broken = violations(gate, &open);
+        (!broken.is_empty()).then(|| broken.join("; "))
+    };
+    let mut case = Case::limited(GATE, findings, good, limit).stale(stale);
+    case.looked_at.extend(graced);
+    let case = case.looked_at(source(scan));
+    Ok(if case.stale.is_some() { case.advice("run `amiforge validate` again") } else { case })
 }
 
 /// Whether the scan can be believed (patch-baselines.md 8.3 step 6).
@@ -63,8 +77,75 @@ fn sanity(scan: &PatchScan) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether the scan used the baseline that the recipe has today, as it is today.
+fn of_today(scan: &PatchScan, context: &Context<'_>) -> Result<(), String> {
+    let Some(today) = &context.baseline else { return Ok(()) };
+    if scan.baseline != today.name {
+        return Err(format!("the scan used baseline {}, the recipe now wants {}", scan.baseline, today.name));
+    }
+    match (&scan.baseline_digest, &today.digest) {
+        (was, Some(is)) if was.as_ref() != Some(is) => {
+            Err(format!("baseline {} has changed since the scan", scan.baseline))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the severity of a patch is a rating; on APT systems it is the package's priority.
+#[derive(Clone, Copy)]
+struct RatedBySeverity(bool);
+
+impl RatedBySeverity {
+    fn of(evidence: &Evidence) -> Self {
+        let apt = |id: &str| matches!(id, "debian" | "ubuntu" | "raspbian");
+        Self(evidence.os.as_ref().is_some_and(|os| !os.id.is_empty() && !apt(&os.id)))
+    }
+}
+
+/// How bad it is that a patch is missing: the worse of the vendor's severity and the baseline's level.
+fn rating(item: &PatchItem, notice: Option<&PatchNotice>, by_severity: RatedBySeverity) -> Rating {
+    let level = notice.and_then(|notice| notice.level.as_deref());
+    let severity = by_severity.0.then_some(item.severity.as_str());
+    let words = [Some(item.level.as_str()), level, severity];
+    let ratings = words.into_iter().flatten().map(Rating::of);
+    ratings.filter(|rating| *rating != Rating::Unrated).max().unwrap_or(Rating::Unrated)
+}
+
+/// What to say of a missing patch that is so young that it may be missing; nothing when it counts.
+fn in_grace(
+    gate: &PatchGate,
+    item: &PatchItem,
+    notice: Option<&PatchNotice>,
+    rating: Rating,
+    now: OffsetDateTime,
+) -> Option<String> {
+    let grace = gate.grace_of(rating).filter(|_| item.state == State::Missing)?;
+    let age = times::age("", notice?.released.as_deref()?, now).ok()?;
+    (age <= grace).then(|| {
+        let (age, grace) = (times::human(age), times::human(grace));
+        format!("not counted: {}, {}, out for {age}, {grace} are given", describe(item), rating.word())
+    })
+}
+
+fn found(item: &PatchItem, notice: Option<&PatchNotice>, rating: Rating) -> Found {
+    let mut what = describe(item);
+    if rating != Rating::Unrated {
+        what.push_str(&format!(", {}", rating.word()));
+    }
+    if let Some(notice) = notice {
+        if let Some(released) = &notice.released {
+            what.push_str(&format!(", out since {released}"));
+        }
+        if !notice.cves.is_empty() {
+            what.push_str(&format!(", mends {}", notice.cves.join(", ")));
+        }
+    }
+    let version = item.available.as_deref().unwrap_or(&item.installed);
+    Found::new(&item.name, what).in_package(&item.name, Some(version))
+}
+
 /// What is more than the policy allows. A patch that failed and one that waits for a reboot are never allowed.
-fn violations(gate: &PatchGate, scan: &PatchScan) -> Vec<String> {
+fn violations(gate: &PatchGate, open: &[(State, Rating)]) -> Vec<String> {
     let limits = [
         (State::Missing, gate.missing, "missing"),
         (State::InstalledRejected, gate.rejected, "installed although rejected"),
@@ -73,15 +154,26 @@ fn violations(gate: &PatchGate, scan: &PatchScan) -> Vec<String> {
         // Predefined Windows baselines count these as non-compliant (patch-baselines.md 5.3).
         (State::AvailableSecurityUpdate, 0, "available as a security update and not approved"),
     ];
-    let exceeded = |&(state, limit, words): &(State, u32, &str)| {
-        let count = scan.counts.of(state);
-        (count > limit).then(|| {
-            let noun = if count == 1 { "patch" } else { "patches" };
-            let allowed = if limit == 0 { String::new() } else { format!(", {limit} allowed") };
-            format!("{count} {noun} {words}{allowed}")
-        })
-    };
-    limits.iter().filter_map(exceeded).collect()
+    let by_state = limits
+        .into_iter()
+        .filter_map(|(state, limit, words)| exceeded(open.iter().filter(|(is, _)| *is == state).count(), limit, words));
+    let by_rating = gate.levels.iter().filter_map(|(rating, limit)| {
+        let count = open.iter().filter(|(state, is)| *state == State::Missing && is >= rating).count();
+        let words = match rating {
+            Rating::Unrated => "missing that nobody has rated".to_owned(),
+            rating => format!("missing rated {} or worse, or not at all", rating.word()),
+        };
+        exceeded(count, *limit, &words)
+    });
+    by_state.chain(by_rating).collect()
+}
+
+fn exceeded(count: usize, limit: u32, words: &str) -> Option<String> {
+    (count > usize::try_from(limit).unwrap_or(usize::MAX)).then(|| {
+        let noun = if count == 1 { "patch" } else { "patches" };
+        let allowed = if limit == 0 { String::new() } else { format!(", {limit} allowed") };
+        format!("{count} {noun} {words}{allowed}")
+    })
 }
 
 fn describe(item: &PatchItem) -> String {
@@ -92,7 +184,7 @@ fn describe(item: &PatchItem) -> String {
     }
 }
 
-fn looked_at(verdict: Verdict, scan: &PatchScan) -> Verdict {
+fn source(scan: &PatchScan) -> String {
     let PatchScan { baseline, baseline_id, scanned_at, .. } = scan;
-    verdict.detail(format!("looked at: scan of {scanned_at} with baseline {baseline} ({baseline_id})"))
+    format!("looked at: scan of {scanned_at} with baseline {baseline} ({baseline_id})")
 }

@@ -1,27 +1,76 @@
 use super::*;
 use crate::evidence::testing::{evidence, item};
 use crate::evidence::{Finding, NotReal, PatchScan, TestResult};
-use crate::patch::State;
-use crate::project::{ImageGate, PatchGate, TestGate, VulnerabilityGate};
-use proptest::prelude::*;
+use crate::patch::{PatchItem, State};
+use crate::project::{ImageGate, PatchGate, Rating, TestGate, VulnerabilityGate};
 use std::time::Duration;
 use time::macros::datetime;
 
-const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+pub(super) const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 const HOUR: Duration = Duration::from_hours(1);
 
-fn policy() -> Gates {
+pub(super) fn patch_gate() -> PatchGate {
+    let (levels, grace) = Default::default();
+    PatchGate { missing: 0, rejected: 0, levels, grace, scanned_within: HOUR * 24 }
+}
+
+pub(super) fn image_gate() -> ImageGate {
+    ImageGate {
+        imds_v2: true,
+        encrypted: true,
+        ena: false,
+        accounts: None,
+        boot_modes: vec![],
+        max_root_gib: None,
+        max_volumes: None,
+    }
+}
+
+pub(super) fn policy() -> Gates {
     Gates {
-        patches: Some(PatchGate { missing: 0, rejected: 0, scanned_within: HOUR * 24 }),
+        patches: Some(patch_gate()),
         vulnerabilities: Some(VulnerabilityGate {
             max_severity: "medium".into(),
             with_fix_only: true,
+            only_new: false,
             scanned_within: HOUR * 24,
         }),
-        image: Some(ImageGate { imds_v2: true, encrypted: true }),
+        image: Some(image_gate()),
         tests: Some(TestGate::default()),
         max_age: Some(HOUR * 24 * 14),
+        ..Gates::default()
     }
+}
+
+fn evaluate(gates: &Gates, evidence: &Evidence, now: OffsetDateTime) -> Vec<Verdict> {
+    judge(gates, evidence, &Context::at(now)).verdicts
+}
+
+/// The verdict of the only gate after a change of the evidence.
+pub(super) fn one(gates: &Gates, now: OffsetDateTime, change: impl FnOnce(&mut Evidence)) -> Verdict {
+    let mut evidence = evidence();
+    change(&mut evidence);
+    evaluate(gates, &evidence, now).remove(0)
+}
+
+pub(super) fn finding(id: &str, severity: &str) -> Finding {
+    Finding {
+        id: id.into(),
+        severity: severity.into(),
+        package: "openssl".into(),
+        version: Some("3.0.11".into()),
+        fixed_in: Some("3.0.12".into()),
+        first_seen: None,
+    }
+}
+
+/// A policy that allows findings up to low, and evidence with two that are worse.
+pub(super) fn vulnerable() -> (Gates, Evidence) {
+    let gate = VulnerabilityGate { max_severity: "low".into(), ..policy().vulnerabilities.unwrap() };
+    let mut evidence = evidence();
+    let scan = evidence.vulnerabilities.as_mut().unwrap();
+    scan.findings = vec![finding("CVE-2026-1", "HIGH"), finding("CVE-2026-2", "MEDIUM")];
+    (Gates { vulnerabilities: Some(gate), ..Gates::default() }, evidence)
 }
 
 fn statuses(gates: &Gates, evidence: &Evidence) -> Vec<(String, VerdictStatus)> {
@@ -130,16 +179,23 @@ fn findings(gate: &VulnerabilityGate, findings: &[(&str, Option<&str>)]) -> Verd
         id: format!("CVE-2026-{index}"),
         severity: (*severity).into(),
         package: "openssl".into(),
+        version: None,
         fixed_in: fix.map(str::to_owned),
+        first_seen: None,
     };
     evidence.vulnerabilities.as_mut().unwrap().findings = findings.iter().enumerate().map(finding).collect();
-    vulnerabilities::check(gate, &evidence, NOW)
+    let gates = Gates { vulnerabilities: Some(gate.clone()), ..Gates::default() };
+    evaluate(&gates, &evidence, NOW).remove(0)
 }
 
 #[test]
 fn findings_above_the_severity_fail_and_unrated_ones_are_above_every_severity() {
-    let gate =
-        |max: &str, with_fix_only| VulnerabilityGate { max_severity: max.into(), with_fix_only, scanned_within: HOUR };
+    let gate = |max: &str, with_fix_only| VulnerabilityGate {
+        max_severity: max.into(),
+        with_fix_only,
+        only_new: false,
+        scanned_within: HOUR,
+    };
     let fixed = Some("2");
     let status = |max: &str, severity: &str| findings(&gate(max, false), &[(severity, fixed)]).status;
     assert_eq!(status("medium", "MEDIUM"), VerdictStatus::Pass);
@@ -177,8 +233,9 @@ fn no_tests_no_steps_and_failed_steps_do_not_pass() {
     let with = |passed, executed_steps, failed_steps| {
         verdict("tests", |e| {
             let message = "why".into();
-            let (skipped_steps, not_real) = (0, vec![]);
-            e.tests = Some(TestResult { passed, executed_steps, failed_steps, skipped_steps, not_real, message });
+            let (skipped_steps, not_real, cases) = (0, vec![], vec![]);
+            e.tests =
+                Some(TestResult { passed, executed_steps, failed_steps, skipped_steps, not_real, message, cases });
         })
     };
     assert_eq!(with(true, 0, 0).status, VerdictStatus::Error);
@@ -195,7 +252,7 @@ fn what_has_to_be_real_was_real() {
     tests.skipped_steps = 2;
     let verdict = |real: &[&str]| {
         let real = real.iter().map(|name| (*name).to_owned()).collect();
-        let gates = Gates { tests: Some(TestGate { real }), ..Gates::default() };
+        let gates = Gates { tests: Some(TestGate { real, max_skipped: None }), ..Gates::default() };
         evaluate(&gates, &evidence, NOW).remove(0)
     };
     assert_eq!(verdict(&[]).summary, "4 test steps passed, 2 skipped");
@@ -224,69 +281,179 @@ fn evidence_of_another_schema_is_an_error_in_every_gate() {
     assert!(statuses(&policy(), &evidence).iter().all(|(_, status)| *status == VerdictStatus::Error));
 }
 
-/// Evidence of many kinds, good and bad.
-fn some_evidence() -> impl Strategy<Value = Evidence> {
-    let time = prop::sample::select(vec!["2026-11-23T11:00:00Z", "2026-11-01T00:00:00Z", "2030-01-01T00:00:00Z", "?"]);
-    let counts = (0_u32..3, 0_u32..2, 0_u32..2, 0_u32..2);
-    (time.clone(), time, counts, any::<[bool; 5]>(), 0_u32..3).prop_map(
-        |(
-            scanned,
-            created,
-            (installed, missing, failed, pending),
-            [imds, encrypted, passed, listed, vulnerable],
-            steps,
-        )| {
-            let mut evidence = evidence();
+#[test]
+fn missing_patches_are_limited_by_rating() {
+    let with = |levels: &[(Rating, u32)], missing: u32, rated: &[&str]| {
+        let gate = PatchGate { missing, levels: levels.iter().copied().collect(), ..patch_gate() };
+        one(&Gates { patches: Some(gate), ..Gates::default() }, NOW, |evidence| {
             let scan = evidence.patches.as_mut().unwrap();
-            scan.scanned_at = scanned.into();
-            scan.counts.installed = installed;
-            for (state, count) in
-                [(State::Missing, missing), (State::Failed, failed), (State::InstalledPendingReboot, pending)]
-            {
-                for _ in 0..count {
-                    scan.counts.add(state);
-                    scan.open.extend(listed.then(|| item("x", state)));
-                }
+            for (number, level) in rated.iter().enumerate() {
+                scan.counts.add(State::Missing);
+                let mut item = item(&format!("p{number}"), State::Missing);
+                item.level = (*level).to_owned();
+                scan.open.push(item);
             }
-            evidence.candidate.created_at = created.into();
-            evidence.image.imds_v2 = imds;
-            evidence.image.encrypted = encrypted;
-            let tests = evidence.tests.as_mut().unwrap();
-            (tests.passed, tests.executed_steps) = (passed, steps);
-            if vulnerable {
-                evidence.vulnerabilities.as_mut().unwrap().findings.push(Finding {
-                    id: "CVE-2026-1".into(),
-                    severity: "HIGH".into(),
-                    package: "x".into(),
-                    fixed_in: Some("2".into()),
-                });
-            }
-            evidence
-        },
-    )
+        })
+    };
+    let none_high = [(Rating::High, 0)];
+    assert_eq!(with(&none_high, 9, &["LOW", "MEDIUM"]).status, VerdictStatus::Pass);
+    let refused = with(&none_high, 9, &["LOW", "CRITICAL", "HIGH"]);
+    assert_eq!(refused.summary, "2 patches missing rated high or worse, or not at all");
+    assert_eq!(with(&none_high, 9, &["UNSPECIFIED"]).status, VerdictStatus::Fail, "what nobody rated may be critical");
+    assert_eq!(with(&none_high, 1, &["LOW", "LOW"]).summary, "2 patches missing, 1 allowed");
+    // A limit counts the worse ones, too, so a patch that is rated worse never helps.
+    assert_eq!(with(&[(Rating::Low, 1), (Rating::Critical, 5)], 9, &["LOW", "CRITICAL"]).status, VerdictStatus::Fail);
 }
 
-/// Ways to know less.
-const REMOVALS: [fn(&mut Evidence); 9] = [
-    |e| e.patches = None,
-    |e| e.vulnerabilities = None,
-    |e| e.tests = None,
-    |e| e.candidate.created_at.clear(),
-    |e| e.collected_at.clear(),
-    |e| e.image.state.clear(),
-    |e| e.patches.iter_mut().for_each(|scan| scan.open.clear()),
-    |e| e.patches.iter_mut().for_each(|scan| scan.counts = crate::patch::Counts::default()),
-    |e| e.patches.iter_mut().for_each(|scan| scan.baseline_id.clear()),
-];
+#[test]
+fn a_young_patch_may_be_missing_for_a_while() {
+    let with = |grace: &[(Rating, u64)], level: &str, released: Option<&str>| {
+        let grace = grace.iter().map(|(rating, days)| (*rating, HOUR * 24 * u32::try_from(*days).unwrap())).collect();
+        let gate = PatchGate { grace, ..patch_gate() };
+        one(&Gates { patches: Some(gate), ..Gates::default() }, NOW, |evidence| {
+            let scan = evidence.patches.as_mut().unwrap();
+            scan.counts.add(State::Missing);
+            scan.open.push(item("openssl", State::Missing));
+            let (released, level) = (released.map(str::to_owned), Some(level.to_owned()));
+            let notice = crate::evidence::PatchNotice { released, level, cves: vec!["CVE-2026-1".into()] };
+            scan.notices.insert("openssl.amd64".into(), notice);
+        })
+    };
+    let week = [(Rating::Critical, 7)];
+    let young = with(&week, "CRITICAL", Some("2026-11-16T12:00:00Z"));
+    assert_eq!(young.status, VerdictStatus::Pass);
+    assert!(young.details[0].starts_with("not counted: Missing: openssl.amd64 1 -> 2, critical, out for 7 days"));
+    let old = with(&week, "CRITICAL", Some("2026-11-16T11:59:59Z"));
+    assert_eq!(old.status, VerdictStatus::Fail);
+    assert!(
+        old.details[0].ends_with("critical, out since 2026-11-16T11:59:59Z, mends CVE-2026-1"),
+        "{:?}",
+        old.details
+    );
+    let day = Some("2026-11-22T12:00:00Z");
+    assert_eq!(with(&week, "LOW", day).status, VerdictStatus::Pass, "what critical ones are given, milder ones are");
+    assert_eq!(with(&[(Rating::Low, 7)], "CRITICAL", day).status, VerdictStatus::Fail);
+    assert_eq!(with(&week, "UNSPECIFIED", day).status, VerdictStatus::Fail, "unrated is worse than critical");
+    assert_eq!(with(&week, "CRITICAL", None).status, VerdictStatus::Fail, "no date, no grace");
+    assert_eq!(with(&week, "CRITICAL", Some("2027-01-01T00:00:00Z")).status, VerdictStatus::Fail);
+    assert_eq!(with(&week, "CRITICAL", Some("soon")).status, VerdictStatus::Fail);
+}
 
-proptest! {
-    #[test]
-    fn knowing_less_never_turns_anything_into_a_pass(evidence in some_evidence(), which in 0..REMOVALS.len()) {
-        let mut less = evidence.clone();
-        REMOVALS[which](&mut less);
-        for (before, after) in statuses(&policy(), &evidence).into_iter().zip(statuses(&policy(), &less)) {
-            prop_assert_eq!(&before.0, &after.0);
-            prop_assert!(before.1.approves() || !after.1.approves(), "{:?} became {:?}", before, after);
-        }
+#[test]
+fn a_severity_is_a_rating_where_it_is_one() {
+    let with = |os: Option<&str>| {
+        let gate = PatchGate { missing: 9, levels: [(Rating::High, 0)].into(), ..patch_gate() };
+        one(&Gates { patches: Some(gate), ..Gates::default() }, NOW, |evidence| {
+            evidence.os = os.map(|id| crate::evidence::System { id: id.into(), version: String::new() });
+            let scan = evidence.patches.as_mut().unwrap();
+            scan.counts.add(State::Missing);
+            scan.open.push(PatchItem { severity: "Low".into(), ..item("x", State::Missing) });
+        })
+        .status
+    };
+    assert_eq!(with(Some("amzn")), VerdictStatus::Pass);
+    assert_eq!(with(Some("debian")), VerdictStatus::Fail, "on APT systems it is the priority");
+    assert_eq!(with(None), VerdictStatus::Fail);
+}
+
+#[test]
+fn a_scan_by_another_or_an_older_baseline_says_nothing() {
+    let against = |name: &'static str, was: Option<&str>, digest: Option<&str>| {
+        let mut evidence = evidence();
+        evidence.patches.as_mut().unwrap().baseline_digest = was.map(str::to_owned);
+        let baseline = Some(BaselineNow { name, digest: digest.map(str::to_owned) });
+        let context = Context { baseline, ..Context::at(NOW) };
+        judge(&Gates { patches: Some(patch_gate()), ..Gates::default() }, &evidence, &context).verdicts.remove(0)
+    };
+    let name = "AWS-DebianDefaultPatchBaseline";
+    assert_eq!(against(name, Some("a"), Some("a")).status, VerdictStatus::Pass);
+    assert_eq!(against(name, Some("a"), None).status, VerdictStatus::Pass);
+    assert!(against(name, Some("a"), Some("b")).summary.contains("has changed since the scan"));
+    assert_eq!(against(name, None, Some("b")).status, VerdictStatus::Error);
+    assert!(against("own", Some("a"), Some("a")).summary.ends_with("the recipe now wants own"));
+}
+
+#[test]
+fn only_what_the_promoted_image_has_not_counts() {
+    let gate = VulnerabilityGate { only_new: true, max_severity: "none".into(), ..policy().vulnerabilities.unwrap() };
+    let gates = Gates { vulnerabilities: Some(gate), ..Gates::default() };
+    let with = |findings: Vec<Finding>| {
+        let mut evidence = evidence();
+        evidence.vulnerabilities.as_mut().unwrap().findings = findings;
+        evidence
+    };
+    let known = with(vec![finding("CVE-2026-1", "MEDIUM")]);
+    let judged = |evidence: &Evidence, promoted: Promoted<'_>| {
+        judge(&gates, evidence, &Context { promoted, ..Context::at(NOW) }).verdicts.remove(0)
+    };
+    let same = with(vec![finding("CVE-2026-1", "MEDIUM")]);
+    assert_eq!(judged(&same, Promoted::Known(&known)).status, VerdictStatus::Pass);
+    assert_eq!(judged(&with(vec![finding("CVE-2026-1", "LOW")]), Promoted::Known(&known)).status, VerdictStatus::Pass);
+    for worse in [finding("CVE-2026-2", "LOW"), finding("CVE-2026-1", "HIGH"), {
+        Finding { package: "libssl3".into(), ..finding("CVE-2026-1", "MEDIUM") }
+    }] {
+        assert_eq!(judged(&with(vec![worse]), Promoted::Known(&known)).status, VerdictStatus::Fail);
     }
+    for (promoted, why) in [
+        (Promoted::Nothing, "nothing is promoted yet"),
+        (Promoted::Unknown("its file is gone".into()), "its file is gone"),
+        (Promoted::Known(&Evidence { vulnerabilities: None, ..known.clone() }), "was not scanned"),
+    ] {
+        let verdict = judged(&same, promoted);
+        assert_eq!(verdict.status, VerdictStatus::Fail);
+        assert!(verdict.details.iter().any(|line| line.contains("counts as new") && line.contains(why)), "{verdict:?}");
+    }
+}
+
+#[test]
+fn the_image_gate_looks_at_permissions_boot_mode_and_volumes() {
+    let with = |gate: ImageGate, change: fn(&mut crate::evidence::ImageAttributes)| {
+        let verdict = one(&Gates { image: Some(gate), ..Gates::default() }, NOW, |e| change(&mut e.image));
+        (verdict.status, verdict.findings.first().map(|found| found.id.clone()).unwrap_or_default())
+    };
+    let ok = (VerdictStatus::Pass, String::new());
+    let fails = |id: &str| (VerdictStatus::Fail, id.to_owned());
+    let private = || ImageGate { accounts: Some(vec!["111122223333".into()]), ..image_gate() };
+    assert_eq!(with(private(), |_| {}), ok);
+    assert_eq!(with(private(), |i| i.shared_with = Some(vec!["111122223333".into()])), ok);
+    assert_eq!(with(private(), |i| i.shared_with = Some(vec!["999988887777".into()])), fails("999988887777"));
+    assert_eq!(with(private(), |i| i.public = true), fails("public"));
+    assert_eq!(with(private(), |i| i.shared_with = None).0, VerdictStatus::Error);
+    let modes = |modes: &[&str]| ImageGate {
+        boot_modes: modes.iter().map(|mode| (*mode).to_owned()).collect(),
+        ..image_gate()
+    };
+    assert_eq!(with(modes(&["uefi"]), |_| {}), ok);
+    assert_eq!(with(modes(&["uefi-preferred"]), |_| {}), fails("boot_modes"));
+    assert_eq!(with(modes(&["legacy-bios"]), |i| i.boot_mode = None), ok, "the default of x86_64");
+    assert_eq!(
+        with(modes(&["legacy-bios"]), |i| {
+            i.boot_mode = None;
+            i.architecture = "arm64".into();
+        }),
+        fails("boot_modes")
+    );
+    assert_eq!(with(ImageGate { ena: true, ..image_gate() }, |i| i.ena = false), fails("ena"));
+    let root = ImageGate { max_root_gib: Some(8), ..image_gate() };
+    assert_eq!(with(root.clone(), |_| {}), ok);
+    assert_eq!(with(root.clone(), |i| i.volumes[0].gib = Some(9)), fails("max_root_gib"));
+    assert_eq!(with(root, |i| i.volumes[0].gib = None).0, VerdictStatus::Error);
+    let volumes = ImageGate { max_volumes: Some(1), ..image_gate() };
+    assert_eq!(with(volumes.clone(), |i| i.volumes.push(i.volumes[0].clone())), fails("max_volumes"));
+    assert_eq!(with(volumes, |i| i.volumes.clear()).0, VerdictStatus::Error);
+}
+
+#[test]
+fn what_was_skipped_has_not_passed() {
+    let with = |max_skipped, executed, skipped| {
+        let gate = TestGate { real: vec![], max_skipped };
+        one(&Gates { tests: Some(gate), ..Gates::default() }, NOW, |evidence| {
+            let tests = evidence.tests.as_mut().unwrap();
+            (tests.executed_steps, tests.skipped_steps) = (executed, skipped);
+        })
+    };
+    assert_eq!(with(None, 4, 2).status, VerdictStatus::Pass);
+    assert_eq!(with(Some(2), 4, 2).status, VerdictStatus::Pass);
+    assert_eq!(with(Some(1), 4, 2).summary, "2 test steps were skipped, which is not passed; 1 allowed");
+    assert_eq!(with(None, 0, 2).summary, "nothing was tested: all 2 test steps were skipped");
 }

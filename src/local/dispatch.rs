@@ -97,6 +97,7 @@ impl Local {
                 Ok(answer)
             }
             Some(Fault::Throttle) => Err(faults::throttled(service)),
+            Some(Fault::Deny) => Err(faults::denied(service)),
             Some(Fault::Fail | Fault::Stop) => Err(faults::failed(service)),
             Some(Fault::LoseResponse | Fault::StopAfter) => {
                 // Whether the work succeeded is exactly what the caller shall not learn.

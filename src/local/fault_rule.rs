@@ -33,7 +33,9 @@ pub enum FaultRuleError {
         operation: String,
     },
     /// The kind is none.
-    #[error("`{0}` is no kind of fault: throttle, fail, lose-response, spoil, stop, stop-after and delay=DURATION are")]
+    #[error(
+        "`{0}` is no kind of fault: throttle, fail, deny, lose-response, spoil, stop, stop-after and delay=DURATION are"
+    )]
     Kind(String),
     /// The number is none.
     #[error("`{0}` is not the number of a call, counted from 1")]
@@ -69,6 +71,7 @@ fn fault(kind: &str) -> Option<Fault> {
     Some(match kind {
         "throttle" => Fault::Throttle,
         "fail" => Fault::Fail,
+        "deny" => Fault::Deny,
         "lose-response" => Fault::LoseResponse,
         "spoil" => Fault::Spoil,
         "stop" => Fault::Stop,
@@ -113,6 +116,7 @@ mod tests {
             ("fail", Fault::Fail),
             ("lose-response", Fault::LoseResponse),
             ("spoil", Fault::Spoil),
+            ("deny", Fault::Deny),
             ("stop", Fault::Stop),
             ("stop-after", Fault::StopAfter),
         ] {

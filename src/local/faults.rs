@@ -14,6 +14,8 @@ pub enum Fault {
     Throttle,
     /// The service fails; nothing is done.
     Fail,
+    /// The caller may not do it; nothing is done.
+    Deny,
     /// The work is done, but the caller gets a server error.
     LoseResponse,
     /// It is done, and answered that much later.
@@ -90,6 +92,17 @@ pub(super) fn throttled(service: Service) -> ServiceError {
         Service::Sts => (400, "Throttling"),
     };
     ServiceError::new(status, code, "Rate exceeded (a fault that was asked for)")
+}
+
+/// The error with which `service` says that the caller may not do it.
+pub(super) fn denied(service: Service) -> ServiceError {
+    let (status, code) = match service {
+        Service::ImageBuilder => (403, "AccessDeniedException"),
+        Service::Ec2 => (403, "UnauthorizedOperation"),
+        Service::Ssm => (400, "AccessDeniedException"),
+        Service::Sts => (403, "AccessDenied"),
+    };
+    ServiceError::new(status, code, "You are not authorized to perform this operation (a fault that was asked for)")
 }
 
 /// The error with which `service` fails.

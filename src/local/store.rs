@@ -321,6 +321,37 @@ impl Transaction<'_> {
     }
 }
 
+/// Everything that a database holds, for tests that try the same thing many times.
+#[cfg(test)]
+pub(crate) type Dump = Vec<[String; 5]>;
+
+#[cfg(test)]
+impl Store {
+    /// Everything in it: account, Region, kind, id and document.
+    pub(crate) fn dump(&self) -> Dump {
+        let read = |tx: &Transaction<'_>| -> Result<Dump, StoreError> {
+            let mut statement = tx.inner.prepare_cached("SELECT account, region, kind, id, body FROM document")?;
+            let rows =
+                statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        self.read(read).unwrap()
+    }
+
+    /// Puts everything back as it was.
+    pub(crate) fn restore(&self, dump: &Dump) {
+        let write = |tx: &Transaction<'_>| -> Result<(), StoreError> {
+            tx.inner.execute("DELETE FROM document", [])?;
+            let mut statement = tx.inner.prepare_cached("INSERT INTO document VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for row in dump {
+                statement.execute(params![row[0], row[1], row[2], row[3], row[4]])?;
+            }
+            Ok(())
+        };
+        self.write(write).unwrap();
+    }
+}
+
 /// A text that stands behind every id that starts with `prefix`, and before all that follow: no id has Unicode's last character.
 fn end_of(prefix: &str) -> String {
     format!("{prefix}\u{10FFFF}")

@@ -39,6 +39,12 @@ impl Kind {
     }
 }
 
+/// The order of two versions of packages of a system, by `ID` of its os-release; nothing when one of them is no version.
+#[must_use]
+pub fn version_order(os_id: &str, a: &str, b: &str) -> Option<Ordering> {
+    Kind::of(os_id).order(a, b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -201,6 +201,15 @@ pub struct AdvisoryPackage {
     pub reboot_suggested: bool,
 }
 
+impl Advisory {
+    /// Since when it has been known: `<issued>`, or `<updated>` without; nothing when neither can be read.
+    #[must_use]
+    pub fn since(&self) -> Option<time::OffsetDateTime> {
+        let read = |text: &str| super::rpm::Stamp::read(text).time();
+        read(&self.issued).or_else(|| read(&self.updated))
+    }
+}
+
 /// A package that is to stay as it is: `apt-mark hold`, `dnf versionlock`, `zypper addlock`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(deny_unknown_fields)]

@@ -67,6 +67,7 @@ pub use baseline::{
     Rule, Source,
 };
 pub use baseline_diff::{BASELINE_DIFF_SCHEMA, BaselineChange, BaselineDiff, ChangeKind, baseline_diff};
+pub use compare::version_order;
 pub use diff::{AdvisoryRow, DiffError, PACKAGE_DIFF_SCHEMA, PackageDiff, PackageRow, package_diff};
 pub use entries::ENTRIES;
 pub use evaluate::{Context, EvaluateError, evaluate};

@@ -15,6 +15,7 @@ fn aws_with(distribution: Option<Distribution>) -> EnvironmentConfig {
         execution_role: None,
         document_bucket: None,
         distribution,
+        distribute: crate::project::Distribute::default(),
     })
 }
 

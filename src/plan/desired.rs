@@ -191,6 +191,9 @@ pub(super) mod tests {
             channels: vec![],
             tags: BTreeMap::from([("owner".into(), "platform".into())]),
             lint: crate::project::LintConfig::default(),
+            gates: crate::project::ProjectGates::default(),
+            waivers: vec![],
+            signing: crate::project::Signing::default(),
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
             partials: BTreeMap::new(),
@@ -255,6 +258,7 @@ pub(super) mod tests {
             execution_role: None,
             document_bucket: None,
             distribution: None,
+            distribute: crate::project::Distribute::default(),
         };
         let mut make = |aws: &AwsConfig| {
             project.environments.insert("prod".into(), EnvironmentConfig::Aws(aws.clone()));

@@ -22,6 +22,7 @@ fn config(document_bucket: Option<&str>) -> EnvironmentConfig {
         execution_role: None,
         document_bucket: document_bucket.map(str::to_owned),
         distribution: None,
+        distribute: crate::project::Distribute::default(),
     })
 }
 

@@ -16,7 +16,7 @@ pub(super) const CHANNEL_ORDER: &str = "P011";
 pub(super) const FILE_NAME: &str = "P012";
 pub(super) const NAME: &str = "P013";
 pub(super) const LOCATION: &str = "P014";
-pub(super) const NOT_YET: &str = "P015";
+pub(super) const ELSEWHERE: &str = "P015";
 pub(super) const NO_GATE: &str = "P016";
 pub(crate) const STAGE: &str = "P017";
 pub(super) const UNKNOWN_BASELINE: &str = "P018";
@@ -30,6 +30,9 @@ pub(super) const PATCHING: &str = "P025";
 pub(super) const NOT_KEPT_OUT: &str = "P026";
 pub(super) const SCHEDULE: &str = "P027";
 pub(super) const WORKFLOW: &str = "P028";
+pub(super) const WEAKER: &str = "P040";
+pub(super) const WAIVER: &str = "P041";
+pub(super) const SIGNING: &str = "P042";
 
 /// The entries of the P codes.
 pub const ENTRIES: &[Entry] = &[
@@ -124,10 +127,10 @@ pub const ENTRIES: &[Entry] = &[
                       Region is written like us-east-1.",
     },
     Entry {
-        code: NOT_YET,
-        title: "not supported yet",
-        explanation: "The key is part of the design but this version cannot act on it. It is refused because a waiver \
-                      that is silently ignored would change what an approval means.",
+        code: ELSEWHERE,
+        title: "the key stands in another file",
+        explanation: "Waivers stand in waivers.yaml or in files of the folder waivers/, one list for the whole project, so that \
+                      everybody finds them: recipes only name gates. A waiver can be for one recipe by its key `recipe`.",
     },
     Entry {
         code: NO_GATE,
@@ -222,5 +225,28 @@ pub const ENTRIES: &[Entry] = &[
                       in workflows/build, workflows/test and workflows/distribution; those of AWS begin with aws/, for example \
                       aws/build/build-image. Image Builder runs them with a role, `infrastructure.execution_role` of the \
                       environment. The documents are checked as the service checks them.",
+    },
+    Entry {
+        code: WEAKER,
+        title: "a recipe weakens a required gate",
+        explanation: "amiforge.yaml names gates under `gates.required`: they hold for every recipe. A recipe may make such a gate \
+                      stricter (fewer missing patches, a younger scan, more packages that must be there) and may not make it \
+                      weaker or leave it out with `without`. Whoever wants less for one image changes the project's policy, where \
+                      everybody sees it.",
+    },
+    Entry {
+        code: WAIVER,
+        title: "a waiver cannot be used",
+        explanation: "A waiver accepts one finding for a while: `gate` and `finding` match exactly (a CVE id, the name of a patch \
+                      or of a package, the name of a rule), `recipe`, `package` and `version` narrow it. It has an owner, a reason \
+                      and a date after which it does not count any more; without them nobody could ask, understand or end it. \
+                      Findings of gates that amiforge.yaml requires with `waivable: false` cannot be waived.",
+    },
+    Entry {
+        code: SIGNING,
+        title: "the signing of evidence is not well described",
+        explanation: "`signing.key` is the file with the Ed25519 private key that evidence is signed with (PKCS#8, PEM, as \
+                      `openssl genpkey -algorithm ed25519` writes it), `signing.trusted` the files with public keys: with them \
+                      evidence counts only when one of these keys has signed it. Paths are relative to the project.",
     },
 ];

@@ -187,13 +187,13 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A key of the design that this version does not act on yet: refused, because ignoring it would be a lie.
-    pub fn not_yet(&mut self, key: &'static str, out: &mut Findings) {
+    /// A key that users look for here and that stands in another file: to pass over it would be a lie.
+    pub fn elsewhere(&mut self, key: &'static str, file: &str, out: &mut Findings) {
         self.refused.push(key);
         if let Some((name, _)) = self.node.entry(key) {
-            let message = format!("`{}` is not supported by this version of amiforge yet", self.path(key));
-            let found = out.error(codes::NOT_YET, name.span, message, "not supported yet");
-            found.help.push("remove it; amiforge does not ignore what it cannot do".to_owned());
+            let message = format!("`{}` does not stand here but in {file}", self.path(key));
+            let found = out.error(codes::ELSEWHERE, name.span, message, "stands in another file");
+            found.help.push(format!("move it to {file}; `amiforge explain {}` says how it looks there", codes::WAIVER));
         }
     }
 

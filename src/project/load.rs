@@ -1,7 +1,10 @@
 //! Reading a project from its folder.
 
 use super::fields::Findings;
-use super::{ComponentSource, Project, Recipe, WorkflowKind, builtin, check, codes, patching, recipe, settings};
+use super::{
+    ComponentSource, Project, ProjectGates, Recipe, WorkflowKind, builtin, check, codes, patching, recipe, settings,
+    waivers,
+};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -56,7 +59,7 @@ pub fn load_all(root: &Path) -> Result<Loaded, Vec<Diagnostic>> {
     let settings = settings::read(&source, &mut out);
     found.append(&mut out.into_list());
 
-    let recipes = recipes(root, &mut found);
+    let recipes = recipes(root, &settings.gates, &mut found);
     let mut project = Project {
         root: root.to_path_buf(),
         name: settings.name,
@@ -64,6 +67,9 @@ pub fn load_all(root: &Path) -> Result<Loaded, Vec<Diagnostic>> {
         channels: settings.channels,
         tags: settings.tags,
         lint: settings.lint,
+        gates: settings.gates,
+        waivers: vec![],
+        signing: settings.signing,
         recipes,
         components: builtin::components(),
         partials: builtin::partials(),
@@ -86,6 +92,7 @@ pub fn load_all(root: &Path) -> Result<Loaded, Vec<Diagnostic>> {
             project.workflows.insert((kind, name), source);
         }
     }
+    project.waivers = waivers::load(root, &project, &mut found);
     check::project(&project, &mut found);
     Ok(Loaded { project, found })
 }
@@ -96,11 +103,11 @@ pub fn find(start: &Path) -> Option<PathBuf> {
     start.ancestors().find(|folder| folder.join(PROJECT_FILE).is_file()).map(Path::to_path_buf)
 }
 
-fn recipes(root: &Path, found: &mut Vec<Diagnostic>) -> BTreeMap<String, Recipe> {
+fn recipes(root: &Path, policy: &ProjectGates, found: &mut Vec<Diagnostic>) -> BTreeMap<String, Recipe> {
     let mut recipes = BTreeMap::new();
     for (name, source) in folder(root, "recipes", &[".yaml"], found) {
         let mut out = Findings::new(&source);
-        let read = recipe::read(&source, &name, &mut out);
+        let read = recipe::read(&source, &name, policy, &mut out);
         found.append(&mut out.into_list());
         if let Some(mut recipe) = read {
             patching::load(root, &mut recipe, found);
@@ -137,7 +144,12 @@ fn unique(first: Option<&Arc<SourceFile>>, second: &Arc<SourceFile>, what: &str,
 }
 
 /// The files of a folder with one of these endings, by name without the ending. A folder that is not there is empty.
-fn folder(root: &Path, place: &str, endings: &[&str], found: &mut Vec<Diagnostic>) -> Vec<(String, Arc<SourceFile>)> {
+pub(super) fn folder(
+    root: &Path,
+    place: &str,
+    endings: &[&str],
+    found: &mut Vec<Diagnostic>,
+) -> Vec<(String, Arc<SourceFile>)> {
     let entries = match std::fs::read_dir(root.join(place)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return vec![],
@@ -187,7 +199,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
     }
 }
 
-fn read_file(root: &Path, name: &str, found: &mut Vec<Diagnostic>) -> Option<Arc<SourceFile>> {
+pub(super) fn read_file(root: &Path, name: &str, found: &mut Vec<Diagnostic>) -> Option<Arc<SourceFile>> {
     let why = match read_text(&root.join(name)) {
         Ok(text) => return Some(SourceFile::new(name, text)),
         Err(why) => why,

@@ -20,11 +20,14 @@ mod os;
 mod parent;
 pub(crate) mod patching;
 mod pipeline;
+mod policy;
 mod recipe;
 pub mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod waivers;
+mod windows;
 mod workflows;
 
 pub use codes::ENTRIES;
@@ -32,4 +35,10 @@ pub use init::{InitError, InitReport, init};
 pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};
 pub use model::*;
 pub use os::Family;
+pub use policy::{
+    CommandGate, Gates, ImageGate, PackageGate, PackageRule, ParentGate, PatchGate, ProjectGates, Rating, Relation,
+    SizeGate, TestGate, VersionBound, VulnerabilityGate,
+};
 pub(crate) use settings::INSTANCE_PROFILE;
+pub use waivers::Waiver;
+pub use windows::{Freeze, Window};

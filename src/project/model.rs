@@ -1,3 +1,5 @@
+use super::policy::{Gates, ProjectGates};
+use super::waivers::Waiver;
 use crate::component::rules::Levels;
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use crate::patch::{self, Baseline};
@@ -21,6 +23,12 @@ pub struct Project {
     pub tags: BTreeMap<String, String>,
     /// How strict the linter is.
     pub lint: LintConfig,
+    /// Gates for all recipes; those of a recipe have them in already.
+    pub gates: ProjectGates,
+    /// Accepted findings.
+    pub waivers: Vec<Waiver>,
+    /// Which key signs evidence, and whose signature is demanded.
+    pub signing: Signing,
     /// Recipes by name.
     pub recipes: BTreeMap<String, Recipe>,
     /// Component sources by name: the project's own shadow the built-in ones.
@@ -65,6 +73,15 @@ impl Default for LintConfig {
     }
 }
 
+/// How evidence is signed. Paths are relative to the project.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signing {
+    /// File with the Ed25519 private key.
+    pub key: Option<PathBuf>,
+    /// Files with public keys; not empty: evidence counts only with a signature of one of them.
+    pub trusted: Vec<PathBuf>,
+}
+
 /// Where work runs.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "a project has a handful of them, and every room reads them")]
@@ -83,6 +100,10 @@ pub struct LocalConfig {
     /// Folders of this machine that instances see read-only at the same place, for example a `file:` package
     /// repository; relative to the project.
     pub bind: Vec<PathBuf>,
+    /// Launch template and parameter targets; the home account and Region when there are none.
+    pub targets: Vec<Target>,
+    /// How targets come by an image.
+    pub distribute: Distribute,
 }
 
 /// A named set of AWS accounts and Regions.
@@ -110,6 +131,38 @@ pub struct AwsConfig {
     pub document_bucket: Option<String>,
     /// Where builds leave images beyond the home Region.
     pub distribution: Option<Distribution>,
+    /// How targets come by an image.
+    pub distribute: Distribute,
+}
+
+/// How a promotion brings an image to the accounts of its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Distribute {
+    /// The home account has one image per Region, and lets the accounts launch it.
+    #[default]
+    Share,
+    /// Every account gets a copy of its own.
+    Copy,
+}
+
+impl EnvironmentConfig {
+    /// How targets come by an image.
+    #[must_use]
+    pub fn distribute(&self) -> Distribute {
+        match self {
+            Self::Local(local) => local.distribute,
+            Self::Aws(aws) => aws.distribute,
+        }
+    }
+
+    /// The key that copies in a Region are encrypted with, if one is named.
+    #[must_use]
+    pub fn kms_key(&self, region: &str) -> Option<&str> {
+        match self {
+            Self::Local(_) => None,
+            Self::Aws(aws) => aws.distribution.as_ref()?.kms_keys.get(region).map(String::as_str),
+        }
+    }
 }
 
 /// What a build does with a finished image by itself, before anything is approved.
@@ -165,7 +218,7 @@ pub struct Target {
 }
 
 /// A named pointer to a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Channel {
     /// Name.
     pub name: String,
@@ -175,6 +228,14 @@ pub struct Channel {
     pub soak: Option<Duration>,
     /// Whether a person must approve.
     pub approval_required: bool,
+    /// Whether that person must be another one than who brought the release to the channel before.
+    pub approval_by_another: bool,
+    /// When it takes releases; always when there are none.
+    pub windows: Vec<super::Window>,
+    /// Days on which it takes none.
+    pub freezes: Vec<super::Freeze>,
+    /// Whether `--override` is refused.
+    pub override_forbidden: bool,
 }
 
 /// One recipe.
@@ -397,57 +458,6 @@ pub struct ComponentSource {
 pub struct RootVolume {
     pub size_gib: u32,
     pub volume_type: String,
-    pub encrypted: bool,
-}
-
-/// Gate policy; an absent gate is not evaluated, at least one must be present.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Gates {
-    /// Patch compliance.
-    pub patches: Option<PatchGate>,
-    /// Vulnerabilities.
-    pub vulnerabilities: Option<VulnerabilityGate>,
-    /// Image attributes.
-    pub image: Option<ImageGate>,
-    /// Tests must have run and passed.
-    pub tests: Option<TestGate>,
-    /// The candidate is at most this old.
-    pub max_age: Option<Duration>,
-}
-
-/// Limits on a patch scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct PatchGate {
-    pub missing: u32,
-    pub rejected: u32,
-    /// The scan is at most this old.
-    pub scanned_within: Duration,
-}
-
-/// What the tests must have been.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TestGate {
-    /// Names of facts that must have been real where the tests ran, such as `kernel`. On AWS all of them are; on this
-    /// machine a sandbox has the host's kernel.
-    pub real: Vec<String>,
-}
-
-/// Limits on vulnerabilities.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct VulnerabilityGate {
-    /// Findings above this severity fail: `low`, `medium`, `high` or `none` (nothing allowed).
-    pub max_severity: String,
-    pub with_fix_only: bool,
-    pub scanned_within: Duration,
-}
-
-/// Required image attributes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names say it")]
-pub struct ImageGate {
-    pub imds_v2: bool,
     pub encrypted: bool,
 }
 

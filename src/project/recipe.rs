@@ -4,7 +4,8 @@
 use super::fields::{Fields, Findings, scalar, text};
 use super::settings::check_name;
 use super::{
-    Arch, ComponentUse, Gates, Os, Promote, Recipe, RootVolume, codes, gates, parent, patching, pipeline, workflows,
+    Arch, ComponentUse, Gates, Os, ProjectGates, Promote, Recipe, RootVolume, codes, gates, parent, patching, pipeline,
+    workflows,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Kind, Node, Style};
@@ -24,7 +25,7 @@ pub(super) const LONGEST_VALUE: usize = 1_024;
 const MOST_VALUES: usize = 25_000;
 
 /// Reads a recipe; `stem` is the file's name without its ending. What is wrong is added to `out`.
-pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> Option<Recipe> {
+pub(super) fn read(source: &Arc<SourceFile>, stem: &str, policy: &ProjectGates, out: &mut Findings) -> Option<Recipe> {
     let root = yaml::parse(source).map_err(|found| out.list.extend(found)).ok()?;
     let mut fields = Fields::new(&root, "", false, out)?;
     let span = recipe_name(&mut fields, stem, out);
@@ -38,11 +39,11 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
     let patch_overrides = patching::read(&mut fields, os, &mut build, out);
     check_uses(&build, &test, out);
     let root_volume = fields.take("root_volume").map_or_else(|| volume_default(os), |node| volume(node, os, out));
-    let gates = gates(&mut fields, test.is_empty(), span, out);
+    let gates = gates(&mut fields, test.is_empty(), span, policy, out);
     let workflows = workflows::read(&mut fields, out);
     let pipeline = fields.take("pipeline").and_then(|node| pipeline::read(node, out));
     let promote = fields.take("promote").map_or_else(promote_default, |node| promote(node, out));
-    fields.not_yet("waivers", out);
+    fields.elsewhere("waivers", "waivers.yaml", out);
     fields.finish(out);
     let os = os?;
     Some(Recipe {
@@ -65,17 +66,18 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, out: &mut Findings) -> 
     })
 }
 
-/// The gates, which without the key are the usual ones.
-fn gates(fields: &mut Fields<'_>, untested: bool, span: Span, out: &mut Findings) -> Gates {
-    if let Some(node) = fields.take("gates") {
-        return gates::read(node, !untested, out);
-    }
-    if untested {
-        let message = "the recipe names no test, and the default gates require one";
+/// The gates, which without the key are the project's, or the usual ones.
+fn gates(fields: &mut Fields<'_>, untested: bool, span: Span, policy: &ProjectGates, out: &mut Findings) -> Gates {
+    let named = fields.take("gates");
+    let gates = named.map_or_else(|| gates::of_project(policy), |node| gates::read(node, !untested, policy, out));
+    let said = named.is_some_and(|node| node.get("tests").is_some());
+    if untested && gates.tests.is_some() && !said {
+        let whose = if policy.gates.is_some() { "gates of amiforge.yaml" } else { "default gates" };
+        let message = format!("the recipe names no test, and the {whose} require one");
         let found = out.error(codes::NO_GATE, span, message, "cannot pass");
         found.help.push("add `test: [boots]`, or `gates` without `tests`".to_owned());
     }
-    gates::default()
+    gates
 }
 
 /// `name` may be left out; if it is there it has to be the file's.

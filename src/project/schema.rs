@@ -5,11 +5,14 @@
 //! limit and demand, on files that keep and files that break it. A schema cannot see what needs other files or two places
 //! at once (components that exist, the file's name, the order of channels); `amiforge lint` does.
 
+mod gates;
 mod recipe;
 mod settings;
+mod waivers;
 
 pub use recipe::recipe;
 pub use settings::project;
+pub use waivers::waivers;
 
 use super::duration::UNITS;
 use super::names::LONGEST;

@@ -2,7 +2,8 @@
 
 use super::fields::{Fields, Findings, text};
 use super::{
-    AwsConfig, Channel, Distribution, EnvironmentConfig, LintConfig, LocalConfig, Location, Target, codes, lint, names,
+    AwsConfig, Channel, Distribute, Distribution, EnvironmentConfig, Freeze, LintConfig, LocalConfig, Location,
+    ProjectGates, Signing, Target, Window, codes, gates, lint, names, windows,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Node};
@@ -14,7 +15,13 @@ use std::sync::Arc;
 pub(crate) const INSTANCE_PROFILE: &str = "EC2InstanceProfileForImageBuilder";
 
 /// What `approval` may be.
-pub(super) const APPROVALS: [&str; 2] = ["required", "none"];
+pub(super) const APPROVALS: [&str; 3] = ["required", "by-another", "none"];
+
+/// What `override` may be.
+pub(super) const OVERRIDES: [&str; 2] = ["allowed", "forbidden"];
+
+/// What `distribute` may be.
+pub(super) const DISTRIBUTES: [&str; 2] = ["share", "copy"];
 
 /// Tags that begin like this are not the user's.
 pub(super) const RESERVED_TAGS: [&str; 2] = ["aws:", "amiforge:"];
@@ -29,6 +36,8 @@ pub(super) struct Settings {
     pub channels: Vec<Channel>,
     pub tags: BTreeMap<String, String>,
     pub lint: LintConfig,
+    pub gates: ProjectGates,
+    pub signing: Signing,
 }
 
 /// Reads `amiforge.yaml`; what is wrong is added to `out`, and what could be read is returned all the same.
@@ -39,6 +48,8 @@ pub(super) fn read(source: &Arc<SourceFile>, out: &mut Findings) -> Settings {
         channels: vec![channel("candidate")],
         tags: BTreeMap::new(),
         lint: LintConfig::default(),
+        gates: ProjectGates { waivable: true, ..ProjectGates::default() },
+        signing: Signing::default(),
     };
     let root = match yaml::parse(source) {
         Ok(root) => root,
@@ -63,8 +74,29 @@ pub(super) fn read(source: &Arc<SourceFile>, out: &mut Findings) -> Settings {
     if let Some(node) = fields.take("lint") {
         settings.lint = lint::read(node, out);
     }
+    if let Some(node) = fields.take("gates") {
+        settings.gates = gates::read_project(node, out);
+    }
+    if let Some(node) = fields.take("signing") {
+        settings.signing = signing(node, out);
+    }
     fields.finish(out);
     settings
+}
+
+/// `signing`: which key signs evidence, and whose signature is demanded.
+fn signing(node: &Node, out: &mut Findings) -> Signing {
+    let mut signing = Signing::default();
+    let Some(mut fields) = Fields::new(node, "signing", true, out) else { return signing };
+    signing.key = fields.text("key", out).map(PathBuf::from);
+    let trusted = fields.texts("trusted", out);
+    if node.get("trusted").and_then(Node::items).is_some_and(<[_]>::is_empty) {
+        let found = out.error(codes::SIGNING, fields.span(), "`signing.trusted` is empty", "nobody could sign");
+        found.help.push("name files with public keys, or leave it out".to_owned());
+    }
+    signing.trusted = trusted.into_iter().map(|(path, _)| PathBuf::from(path)).collect();
+    fields.finish(out);
+    signing
 }
 
 /// A name that becomes part of resource names.
@@ -102,10 +134,16 @@ fn environments(node: &Node, into: &mut BTreeMap<String, EnvironmentConfig>, out
 
 fn local(node: &Node, out: &mut Findings) -> Option<LocalConfig> {
     let mut fields = Fields::new(node, "environments.local", true, out)?;
-    let config = LocalConfig {
+    let mut config = LocalConfig {
         mirror: fields.text("mirror", out),
         bind: fields.texts("bind", out).into_iter().map(|(path, _)| PathBuf::from(path)).collect(),
+        targets: vec![],
+        distribute: distribute(&mut fields, out),
     };
+    let path = fields.path("targets");
+    if let Some(node) = fields.take("targets") {
+        config.targets = targets(node, &path, out);
+    }
     fields.finish(out);
     Some(config)
 }
@@ -128,6 +166,7 @@ fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
         execution_role: None,
         document_bucket: None,
         distribution: None,
+        distribute: distribute(&mut fields, out),
     };
     if let Some(node) = fields.take("infrastructure") {
         infrastructure(node, &fields.path("infrastructure"), &mut config, out);
@@ -142,6 +181,13 @@ fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
     }
     fields.finish(out);
     home.is_some().then_some(config)
+}
+
+fn distribute(fields: &mut Fields<'_>, out: &mut Findings) -> Distribute {
+    match fields.choice("distribute", &DISTRIBUTES, out) {
+        Some("copy") => Distribute::Copy,
+        _ => Distribute::Share,
+    }
 }
 
 fn read_home(node: &Node, path: &str, out: &mut Findings) -> (Option<Location>, Option<String>) {
@@ -281,7 +327,7 @@ fn account(fields: &mut Fields<'_>, out: &mut Findings) -> Option<String> {
     twelve_digits(text(node, &path, out)?, node.span, out)
 }
 
-fn twelve_digits(text: String, span: Span, out: &mut Findings) -> Option<String> {
+pub(super) fn twelve_digits(text: String, span: Span, out: &mut Findings) -> Option<String> {
     if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Some(text);
     }
@@ -307,7 +353,7 @@ fn region(node: &Node, path: &str, out: &mut Findings) -> Option<String> {
 }
 
 fn channel(name: &str) -> Channel {
-    Channel { name: name.to_owned(), after: None, soak: None, approval_required: false }
+    Channel { name: name.to_owned(), ..Channel::default() }
 }
 
 fn channels(node: &Node, out: &mut Findings) -> Vec<Channel> {
@@ -331,11 +377,65 @@ fn channels(node: &Node, out: &mut Findings) -> Vec<Channel> {
             let found = out.error(codes::CHANNEL_ORDER, soak.span, message, "in which channel?");
             found.help.push("add `after` with the channel a release has to stay in first".to_owned());
         }
-        read.approval_required = fields.choice("approval", &APPROVALS, out) == Some("required");
+        let approval = fields.choice("approval", &APPROVALS, out);
+        read.approval_required = matches!(approval, Some("required" | "by-another"));
+        read.approval_by_another = approval == Some("by-another");
+        if let (true, None, Some((key, _))) = (read.approval_by_another, &read.after, value.entry("approval")) {
+            let message = format!("`channels.{name}.approval` cannot be `by-another` without `after`");
+            let found = out.error(codes::CHANNEL_ORDER, key.span, message, "by another than who?");
+            found.help.push("add `after` with the channel a release has to be in first".to_owned());
+        }
+        read.windows = open_hours(&mut fields, out);
+        let path = fields.path("freezes");
+        for node in fields.list("freezes", out) {
+            read.freezes.extend(freeze(node, &path, out));
+        }
+        read.override_forbidden = fields.choice("override", &OVERRIDES, out) == Some("forbidden");
         fields.finish(out);
         channels.push(read);
     }
     channels
+}
+
+fn open_hours(fields: &mut Fields<'_>, out: &mut Findings) -> Vec<Window> {
+    let path = fields.path("windows");
+    let mut windows = vec![];
+    for (text, span) in fields.texts("windows", out) {
+        match Window::parse(&text) {
+            Ok(window) => windows.push(window),
+            Err(why) => {
+                let message = format!("`{text}` is no window of `{path}`: {why}");
+                let found = out.error(codes::NOT_ALLOWED, span, message, "not a window");
+                found.help.push("for example `Mon-Thu 08:00-16:00`, in UTC".to_owned());
+            }
+        }
+    }
+    windows
+}
+
+fn freeze(node: &Node, path: &str, out: &mut Findings) -> Option<Freeze> {
+    let mut fields = Fields::new(node, path, false, out)?;
+    let mut day = |key: &'static str, out: &mut Findings| {
+        let path = fields.path(key);
+        let node = fields.required(key, out)?;
+        let text = text(node, &path, out)?;
+        let day = windows::day(&text);
+        if day.is_none() {
+            let message = format!("`{path}` cannot be `{text}`: a day has the form 2026-12-20");
+            out.error(codes::NOT_ALLOWED, node.span, message, "not a day");
+        }
+        day
+    };
+    let (from, to) = (day("from", out), day("to", out));
+    let path = fields.path("reason");
+    let reason = fields.required("reason", out).and_then(|node| text(node, &path, out));
+    fields.finish(out);
+    let (from, to, reason) = (from?, to?, reason?);
+    if to < from {
+        out.error(codes::NOT_ALLOWED, node.span, "the freeze ends before it begins", "no day in it");
+        return None;
+    }
+    Some(Freeze { from, to, reason })
 }
 
 /// `after` has to name a channel that stands before this one.

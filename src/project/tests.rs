@@ -91,7 +91,8 @@ fn everything_has_a_default_worth_having() {
     assert_eq!(recipe.baseline, "AWS-DebianDefaultPatchBaseline");
     assert_eq!(recipe.root_volume, RootVolume { size_gib: 8, volume_type: "gp3".into(), encrypted: true });
     let day = Duration::from_hours(24);
-    assert_eq!(recipe.gates.patches, Some(PatchGate { missing: 0, rejected: 0, scanned_within: day }));
+    assert_eq!(recipe.gates.patches, Some(super::gates::patches_default()));
+    assert_eq!(super::gates::patches_default().scanned_within, day);
     assert!(recipe.gates.tests.is_some());
     assert_eq!(recipe.gates.max_age, Some(14 * day));
     assert_eq!((recipe.gates.image.as_ref(), recipe.gates.vulnerabilities.as_ref()), (None, None));
@@ -206,7 +207,7 @@ fn all_faults_of_all_files_are_reported_together() {
     P013 amiforge.yaml:1:10 `Acme` cannot be used as `project`: only lower-case letters, digits and hyphens are allowed [not a usable name]
       help: for example `acme`
     P002 amiforge.yaml:2:1 `chanels` is not a key of this file [did you mean `channels`?]
-      help: known: project, environments, channels, tags, lint
+      help: known: project, environments, channels, tags, lint, gates, signing
     P004 recipes/web.yaml:1:1 `parent` is missing [`parent` is needed here]
     P005 recipes/web.yaml:2:5 `debian12` is not an operating system amiforge knows [did you mean `debian-12`?]
       help: known: debian-12, debian-13, ubuntu-24.04, amazon-linux-2023, rhel-9, sles-15, windows-server-2022
@@ -346,7 +347,7 @@ fn gates_and_baselines() {
         at("P005", "recipes/web.yaml:5:26")
     );
     assert_eq!(recipe_with("test:", "gates: { tests: { real: [] } }\ntest:"), at("P016", "recipes/web.yaml:5:19"));
-    assert_eq!(recipe_with("test:", "gates: { tests: {} }\ntest:")[0].0, "P004");
+    assert_eq!(recipe_with("test:", "gates: { tests: {} }\ntest:")[0].0, "P016");
     assert_eq!(recipe_with("test:", "baseline: AWS-DebianPatchBaseline\ntest:"), at("P018", "recipes/web.yaml:5:11"));
     let broken = faults(&[SETTINGS, ("baselines/mine.yaml", "- nonsense\n")]);
     assert_eq!(broken[0].primary.as_ref().unwrap().source.name, "baselines/mine.yaml");
@@ -436,6 +437,8 @@ fn every_code_is_explained_and_used_here() {
         include_str!("patching_tests.rs"),
         include_str!("pipeline.rs"),
         include_str!("workflows.rs"),
+        include_str!("waivers.rs"),
+        include_str!("gates/tests.rs"),
     ]
     .concat();
     for entry in ENTRIES {

@@ -1,5 +1,6 @@
 //! Why a channel was not moved.
 
+use super::model::LeftOut;
 use super::steps::Step;
 use crate::aws::CallError;
 use crate::aws::wait::TimedOut;
@@ -34,6 +35,24 @@ pub enum StepError {
     Changed(&'static str),
 }
 
+/// A step that failed in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The step.
+    pub step: Step,
+    /// `account/Region`; absent for what is about the whole promotion.
+    pub place: Option<String>,
+    /// Why.
+    pub cause: StepError,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = self.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
+        write!(f, "{place}{}: {}", describe_failure(self.step), self.cause)
+    }
+}
+
 /// Why a channel was not moved.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -46,11 +65,23 @@ pub enum PromoteError {
         /// The project's, in order.
         known: Vec<String>,
     },
-    /// Targets this version cannot serve.
-    #[error("promotion reaches only the home account and Region so far, but the environment also has: {}", others.join(", "))]
-    UnsupportedTargets {
-        /// As `account/Region`.
-        others: Vec<String>,
+    /// Targets that could not be looked at: nothing is moved anywhere.
+    #[error("{} of {of} targets could not be looked at, so nothing is moved anywhere: {}", left_out.len(), list(left_out))]
+    Unseen {
+        /// Which, and why.
+        left_out: Vec<LeftOut>,
+        /// How many there are.
+        of: usize,
+        /// Whether credentials or permissions are missing in one of them.
+        denied: bool,
+    },
+    /// Another process has taken the lock before anything in use was changed.
+    #[error("another process goes on with the promotion of channel `{channel}`: {cause}")]
+    TakenOver {
+        /// The channel.
+        channel: String,
+        /// Who.
+        cause: StepError,
     },
     /// The environment names no target.
     #[error("the environment `{environment}` names no targets, so there is nothing to move")]
@@ -90,6 +121,31 @@ pub enum PromoteError {
         /// The channel.
         channel: String,
     },
+    /// Nothing was promoted to the channel yet.
+    #[error("nothing is promoted to channel `{channel}` yet: there is no parameter {parameter}")]
+    NothingThere {
+        /// The channel.
+        channel: String,
+        /// Its record.
+        parameter: String,
+    },
+    /// Nobody says why.
+    #[error("a reason is needed, for the record")]
+    NoReason,
+    /// The channel does not let its rules be passed over.
+    #[error("channel `{channel}` does not allow --override")]
+    OverrideForbidden {
+        /// The channel.
+        channel: String,
+    },
+    /// That release was never in the channel.
+    #[error("channel `{channel}` never held the release {release}")]
+    NeverThere {
+        /// The channel.
+        channel: String,
+        /// As asked for.
+        release: String,
+    },
     /// Somebody else is at it.
     #[error("channel `{channel}` is locked by {holder} since {since}")]
     Locked {
@@ -125,6 +181,8 @@ pub enum PromoteError {
         step: Step,
         /// Why.
         cause: StepError,
+        /// Where else something failed at the same time.
+        others: Vec<Failure>,
         /// What was put back, one line each.
         restored: Vec<String>,
     },
@@ -135,6 +193,8 @@ pub enum PromoteError {
         step: Step,
         /// Why.
         cause: StepError,
+        /// Where else something failed at the same time.
+        others: Vec<Failure>,
         /// Why it could not be put back.
         undo: StepError,
         /// What was put back, one line each.
@@ -161,12 +221,17 @@ pub enum PromoteError {
     Call(#[from] CallError),
 }
 
+fn list(left_out: &[LeftOut]) -> String {
+    let one = |one: &LeftOut| format!("{}/{}", one.account, one.region);
+    left_out.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
 /// What did not work, as the beginning of a sentence.
 fn describe_failure(step: Step) -> &'static str {
     match step {
         Step::Lock => "the channel could not be locked",
         Step::Verify => "the channel could not be looked at under the lock",
-        Step::Journal => "the journal could not be written",
+        Step::Journal | Step::Note => "the journal could not be written",
         Step::Distribute(_) => "the image could not be brought to its target",
         Step::Stage(_) => "the launch template version could not be made",
         Step::Prove(_) => "the image could not be proven to be launchable",
@@ -180,6 +245,19 @@ fn describe_failure(step: Step) -> &'static str {
 }
 
 impl PromoteError {
+    /// What failed elsewhere at the same time, and what was put back: a line each.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        let (others, restored): (&[Failure], &[String]) = match self {
+            Self::Failed { others, restored, .. } | Self::Stuck { others, restored, .. } => (others, restored),
+            Self::Unseen { left_out, .. } => {
+                return left_out.iter().map(|one| format!("{}/{}: {}", one.account, one.region, one.reason)).collect();
+            }
+            _ => return vec![],
+        };
+        others.iter().map(ToString::to_string).chain(restored.iter().cloned()).collect()
+    }
+
     /// What to do next.
     #[must_use]
     pub fn next(&self) -> Option<String> {
@@ -192,9 +270,16 @@ impl PromoteError {
                 "wait until it is done; if that process is gone, run `amiforge promote --resume` for this recipe and channel"
                     .into(),
             ),
-            Self::UnsupportedTargets { .. } => {
-                Some("use an environment whose only target is its home account and Region".into())
+            Self::Unseen { .. } => Some(
+                "make them reachable, or leave them out on purpose: --quorum N says how many targets are enough".into(),
+            ),
+            Self::Rule { channel, ami, missing } if missing.contains("approve") => {
+                Some(format!("amiforge approve {ami} --recipe RECIPE --channel {channel} --reason TEXT"))
             }
+            Self::NeverThere { channel, .. } => {
+                Some(format!("`amiforge history RECIPE --channel {channel}` says what it held"))
+            }
+            Self::TakenOver { .. } => Some("look at it with `amiforge channels`".into()),
             Self::NoTargets { .. } => Some("add `targets` to the environment in amiforge.yaml".into()),
             Self::Image { .. } => Some("build and validate a new image".into()),
             Self::Failed { cause: StepError::Call(call), .. } | Self::Call(call) => call.next(),
@@ -203,6 +288,9 @@ impl PromoteError {
             }
             Self::Unreadable { parameter, .. } => Some(format!("look at {parameter}; a newer amiforge may have written it")),
             Self::UnknownChannel { .. }
+            | Self::NoReason
+            | Self::NothingThere { .. }
+            | Self::OverrideForbidden { .. }
             | Self::Rule { .. }
             | Self::NoEarlier { .. }
             | Self::NothingToResume { .. }
@@ -215,14 +303,24 @@ impl PromoteError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::UnknownChannel { .. }
-            | Self::UnsupportedTargets { .. }
             | Self::NoTargets { .. }
             | Self::NoEarlier { .. }
+            | Self::NeverThere { .. }
+            | Self::NoReason
+            | Self::NothingThere { .. }
+            | Self::OverrideForbidden { .. }
             | Self::NothingToResume { .. } => 2,
             Self::NotApproved { .. } | Self::Rule { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
             Self::Image { .. } => 10,
-            Self::Locked { .. } => 11,
+            Self::Locked { .. } | Self::TakenOver { .. } => 11,
+            Self::Unseen { denied, .. } => {
+                if *denied {
+                    12
+                } else {
+                    1
+                }
+            }
             Self::Failed { cause, .. } => match cause {
                 StepError::Call(call) => call.exit_code(),
                 StepError::Locked { .. } | StepError::Changed(_) => 11,

@@ -1,20 +1,19 @@
-//! Carries out the steps of a plan, and undoes them when one fails.
+//! Carries out the phases of a plan, and undoes them when a step fails.
 
-use super::error::{PromoteError, StepError};
-use super::model::{LOCK_SCHEMA, Lock, Move, ParameterPointer, Placed, Plan, Promotion, Release, TemplatePointer};
-use super::planner::expired;
-use super::state::{books, image, lock, pointers};
+use super::error::{Failure, PromoteError, StepError};
+use super::model::{LeftOut, Move, ParameterPointer, Placed, Plan, Promotion, Release, Supply, TemplatePointer};
+use super::state::LANES;
 use super::steps::{Step, Undo};
-use super::{names, store, template};
+use super::{document, names};
+use crate::aws::Cloud;
 use crate::aws::wait::Poller;
-use crate::aws::{CallError, Cloud};
-use crate::clock::rfc3339;
 use crate::event::{Events, Stage};
-use std::collections::BTreeMap;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// After this time somebody else may take over a lock that is still there. A promotion takes well under a minute.
-const LOCK_LIFE: Duration = Duration::from_hours(1);
 /// How long it is waited for a pointer to show what was written.
 const READ_BACK: Duration = Duration::from_mins(1);
 /// Longest time between two looks while reading back.
@@ -26,7 +25,16 @@ const READ_EVERY: Duration = Duration::from_secs(2);
 /// [`PromoteError::Failed`] when everything was put back, [`PromoteError::Stuck`] when that failed as well and
 /// [`PromoteError::Untidy`] when the promotion has happened but the journal or the lock is left.
 pub async fn execute(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Promotion, PromoteError> {
-    Executor::new(cloud, plan, events).run(&plan.steps(), &[]).await
+    Executor::new(cloud, plan, events).run(&plan.phases(), &[]).await
+}
+
+/// What a step has made, to be remembered.
+#[derive(Debug)]
+pub(super) enum Done {
+    Nothing,
+    Image(String),
+    Template(TemplatePointer),
+    Parameter(ParameterPointer),
 }
 
 /// A promotion being carried out.
@@ -34,81 +42,225 @@ pub async fn execute(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Prom
 pub(super) struct Executor<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) plan: &'a Plan,
+    /// Who carries it out: whoever began it, or whoever resumes it.
+    pub(super) holder: String,
+    /// Nobody has done any of it before, so nothing has to be looked for.
+    pub(super) fresh: bool,
     events: &'a Events,
-    templates: BTreeMap<usize, TemplatePointer>,
+    /// AMI ids by supply.
+    images: BTreeMap<usize, String>,
+    pub(super) templates: BTreeMap<usize, TemplatePointer>,
     parameters: BTreeMap<usize, ParameterPointer>,
+    /// Targets that failed before anything was flipped, with a quorum: why.
+    left_out: BTreeMap<usize, String>,
 }
 
 impl<'a> Executor<'a> {
     pub(super) fn new(cloud: &'a Cloud, plan: &'a Plan, events: &'a Events) -> Self {
-        Self { cloud, plan, events, templates: BTreeMap::new(), parameters: BTreeMap::new() }
+        let known = plan.supplies.iter().enumerate();
+        Self {
+            cloud,
+            plan,
+            fresh: true,
+            holder: plan.release.by.clone(),
+            events,
+            images: known.filter_map(|(index, one)| Some((index, one.ami.clone()?))).collect(),
+            templates: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+        }
     }
 
-    /// Performs `steps`; `before` are steps that an earlier process has performed and that are undone with them.
-    pub(super) async fn run(mut self, steps: &[Step], before: &[Step]) -> Result<Promotion, PromoteError> {
-        let mut begun = before.to_vec();
-        for step in steps {
-            self.events.progress(Stage::Promote, step.describe(self.plan));
-            begun.push(*step);
-            // Boxed, because the steps' futures are large and would be part of every caller's.
-            if let Err(cause) = Box::pin(self.perform(*step)).await {
-                return Err(self.give_up(*step, cause, &begun).await);
+    /// The same of a promotion that another process has begun.
+    pub(super) fn resumed(cloud: &'a Cloud, plan: &'a Plan, holder: String, events: &'a Events) -> Self {
+        Self { fresh: false, holder, ..Self::new(cloud, plan, events) }
+    }
+
+    /// Performs the phases; `before` are steps that an earlier process has performed and that are undone with them.
+    pub(super) async fn run(mut self, phases: &[Vec<Step>], before: &[Step]) -> Result<Promotion, PromoteError> {
+        let mut begun: BTreeSet<Step> = before.iter().copied().collect();
+        for phase in phases {
+            let steps: Vec<Step> = phase.iter().copied().filter(|step| self.takes_part(*step)).collect();
+            let (ran, failures) = self.perform_all(&steps).await;
+            begun.extend(ran);
+            if failures.is_empty() || self.leave_out(&failures).await {
+                continue;
             }
+            let begun: Vec<Step> = begun.into_iter().collect();
+            return Err(self.give_up(failures, &begun).await);
         }
         Ok(Promotion::moved(self.release()))
     }
 
-    /// Puts back what the begun steps did, latest first. The failed one is among them: its answer may have been lost.
-    async fn give_up(&self, step: Step, cause: StepError, begun: &[Step]) -> PromoteError {
-        if step.undo() == Undo::Finish {
-            return PromoteError::Untidy { step, cause };
+    /// Performs steps about different places at the same time. When one fails the others end what they do, because a call
+    /// that is cut off leaves nobody knowing what it did, and no more are begun.
+    async fn perform_all(&mut self, steps: &[Step]) -> (Vec<Step>, Vec<Failure>) {
+        let failed = AtomicBool::new(false);
+        let (this, flag) = (&*self, &failed);
+        let works = steps.iter().map(|step| async move {
+            if this.plan.quorum.is_none() && flag.load(Ordering::Relaxed) {
+                return (*step, None);
+            }
+            this.events.progress(Stage::Promote, step.describe(this.plan));
+            // Boxed, because the steps' futures are large and would be part of every caller's.
+            let result = Box::pin(this.perform(*step)).await;
+            flag.fetch_or(result.is_err(), Ordering::Relaxed);
+            (*step, Some(result))
+        });
+        let results: Vec<_> = stream::iter(works.collect::<Vec<_>>()).buffer_unordered(LANES).collect().await;
+        let (mut ran, mut failures): (Vec<Step>, Vec<Failure>) = (Vec::new(), Vec::new());
+        for (step, result) in results {
+            match result {
+                None => continue,
+                Some(Ok(done)) => self.remember(step, done),
+                Some(Err(cause)) => failures.push(Failure { step, place: step.place(self.plan), cause }),
+            }
+            ran.push(step);
         }
-        if let (Step::Lock, StepError::Locked { holder, since }) = (step, &cause) {
-            let channel = self.plan.release.channel.clone();
-            return PromoteError::Locked { channel, holder: holder.clone(), since: since.clone() };
-        }
-        match self.undo_all(begun).await {
-            Ok(restored) => PromoteError::Failed { step, cause, restored },
-            Err((undo, restored)) => PromoteError::Stuck { step, cause, undo, restored },
+        failures.sort_by_key(|failure| failure.step);
+        (ran, failures)
+    }
+
+    fn remember(&mut self, step: Step, done: Done) {
+        match (step, done) {
+            (Step::Distribute(supply), Done::Image(ami)) => drop(self.images.insert(supply, ami)),
+            (Step::Stage(target), Done::Template(pointer)) => drop(self.templates.insert(target, pointer)),
+            (Step::FlipParameter(target), Done::Parameter(pointer)) => drop(self.parameters.insert(target, pointer)),
+            _ => {}
         }
     }
 
-    /// Undoes steps, latest first; what was put back, and why it could not go on.
-    pub(super) async fn undo_all(&self, steps: &[Step]) -> Result<Vec<String>, (StepError, Vec<String>)> {
-        let mut restored = Vec::new();
-        for step in steps.iter().rev() {
-            match Box::pin(self.undo(step.undo())).await {
-                Ok(Some(line)) => {
-                    self.events.note(Stage::Promote, line.clone());
-                    restored.push(line);
+    /// Whether a step is still to be done: not for a target that is left out, nor for an image only such targets use.
+    fn takes_part(&self, step: Step) -> bool {
+        match (step, step.target()) {
+            (_, Some(target)) => !self.left_out.contains_key(&target),
+            (Step::Distribute(supply), _) if supply > 0 => {
+                let mut users = self.plan.moves.iter().enumerate().filter(|(_, one)| one.supply == supply);
+                users.any(|(target, _)| !self.left_out.contains_key(&target))
+            }
+            _ => true,
+        }
+    }
+
+    /// With a quorum, goes on without the targets that failed before anything was flipped, if enough are left. What was
+    /// made in them is removed as far as that can be done.
+    async fn leave_out(&mut self, failures: &[Failure]) -> bool {
+        let Some(quorum) = self.plan.quorum else { return false };
+        let mut out = self.left_out.clone();
+        for Failure { step, cause, .. } in failures {
+            match step {
+                // The home account's image is the source of all.
+                Step::Distribute(supply) if *supply > 0 => {
+                    let users = self.plan.moves.iter().enumerate().filter(|(_, one)| one.supply == *supply);
+                    out.extend(users.map(|(target, _)| (target, cause.to_string())));
                 }
-                Ok(None) => {}
-                Err(error) => return Err((error, restored)),
+                Step::Stage(target) | Step::Prove(target) => drop(out.insert(*target, cause.to_string())),
+                _ => return false,
             }
         }
-        Ok(restored)
+        if self.plan.moves.len().saturating_sub(out.len()) < quorum.max(1) {
+            return false;
+        }
+        for (target, why) in out.iter().filter(|(target, _)| !self.left_out.contains_key(target)) {
+            let place = self.plan.moves[*target].place();
+            self.events.note(Stage::Promote, format!("{place} is left out: {why}"));
+        }
+        self.left_out = out;
+        let staged = failures.iter().filter_map(|failure| failure.step.target());
+        let stages: Vec<Step> = staged.map(Step::Stage).collect();
+        // What cannot be removed there is a version that nothing points at.
+        let _ = self.undo_all(&stages).await;
+        true
     }
 
-    async fn perform(&mut self, step: Step) -> Result<(), StepError> {
-        match step {
-            Step::Lock => self.lock().await,
-            Step::Verify => self.verify().await,
-            Step::Journal => self.journal().await,
-            // Planning refuses every target but home, where the image was built.
-            Step::Distribute(_) => Ok(()),
-            Step::Stage(target) => self.stage(target).await,
-            Step::Prove(target) => self.prove(target).await,
-            Step::Hold => self.hold().await,
-            Step::FlipTemplate(target) => self.flip_template(target).await,
-            Step::FlipParameter(target) => self.flip_parameter(target).await,
-            Step::Record => self.record().await,
-            Step::Clear => Ok(store::delete(self.cloud, self.cloud.home(), &self.journal_name()).await?),
-            Step::Unlock => self.unlock().await,
+    /// Puts back what the begun steps did. The failed ones are among them: their answers may have been lost.
+    async fn give_up(&self, mut failures: Vec<Failure>, begun: &[Step]) -> PromoteError {
+        let Failure { step, place, cause } = failures.remove(0);
+        // A failed call says itself where it was made.
+        let cause = match (place, cause) {
+            (Some(place), StepError::Refused(text)) => StepError::Refused(format!("{place}: {text}")),
+            (_, cause) => cause,
+        };
+        let others = failures;
+        let channel = self.plan.release.channel.clone();
+        match (step, &cause) {
+            _ if step.undo() == Undo::Finish => return PromoteError::Untidy { step, cause },
+            (Step::Lock, StepError::Locked { holder, since }) => {
+                return PromoteError::Locked { channel, holder: holder.clone(), since: since.clone() };
+            }
+            // Whoever has the lock now finishes or undoes it; meddling would break what that one does.
+            (Step::Hold, StepError::Locked { .. } | StepError::Changed(_)) => {
+                return PromoteError::TakenOver { channel, cause };
+            }
+            _ => {}
+        }
+        match self.undo_all(begun).await {
+            Ok(restored) => PromoteError::Failed { step, cause, others, restored },
+            Err((undo, restored)) => PromoteError::Stuck { step, cause, others, undo, restored },
+        }
+    }
+
+    /// Undoes steps, latest first, each kind in all places at the same time; what was put back, and why it could not go on.
+    ///
+    /// A place in which it fails keeps no other place from being put back, but the journal and the lock stay.
+    pub(super) async fn undo_all(&self, steps: &[Step]) -> Result<Vec<String>, (StepError, Vec<String>)> {
+        let (mut restored, mut failed, mut first) = (Vec::new(), BTreeSet::new(), None);
+        for group in groups(steps).into_iter().rev() {
+            let group: Vec<Step> = group.into_iter().filter(|step| !failed.contains(&step.place(self.plan))).collect();
+            let alone = group.iter().all(|step| step.place(self.plan).is_none());
+            // Nothing about the whole promotion is undone while a place is not: the journal is needed for it.
+            if first.is_some() && alone {
+                break;
+            }
+            let works = group.iter().map(|step| async move { (*step, Box::pin(self.undo(step.undo())).await) });
+            let results: Vec<_> = stream::iter(works.collect::<Vec<_>>()).buffered(LANES).collect().await;
+            for (step, result) in results {
+                match result {
+                    Ok(Some(line)) => {
+                        self.events.note(Stage::Promote, line.clone());
+                        restored.push(line);
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        failed.insert(step.place(self.plan));
+                        first.get_or_insert(error);
+                    }
+                }
+            }
+            if first.is_some() && alone {
+                break;
+            }
+        }
+        match first {
+            None => Ok(restored),
+            Some(error) => Err((error, restored)),
         }
     }
 
     pub(super) fn target(&self, target: usize) -> Result<&'a Move, StepError> {
         self.plan.moves.get(target).ok_or_else(|| StepError::Refused(format!("the plan has no target {target}")))
+    }
+
+    pub(super) fn supply(&self, supply: usize) -> Result<&'a Supply, StepError> {
+        self.plan.supplies.get(supply).ok_or_else(|| StepError::Refused(format!("the plan has no image {supply}")))
+    }
+
+    /// The AMI id of a supply, once it is known.
+    pub(super) fn image(&self, supply: usize) -> Option<&str> {
+        self.images.get(&supply).map(String::as_str)
+    }
+
+    /// The AMI id that a target gets. Without it nothing can have been staged there.
+    pub(super) fn ami(&self, target: &Move) -> Result<&str, StepError> {
+        let unknown = || StepError::Refused(format!("there is no image for {}", target.place()));
+        self.image(target.supply).ok_or_else(unknown)
+    }
+
+    /// The plan with the ids that are known by now: what the journal says after copying.
+    pub(super) fn known_plan(&self) -> Plan {
+        let supplies = self.plan.supplies.iter().enumerate();
+        let known = |(index, one): (usize, &Supply)| Supply { ami: self.images.get(&index).cloned(), ..one.clone() };
+        Plan { supplies: supplies.map(known).collect(), ..self.plan.clone() }
     }
 
     fn name(&self, of: fn(&str, &str, &str, &str) -> String) -> String {
@@ -128,230 +280,52 @@ impl<'a> Executor<'a> {
         self.name(names::record)
     }
 
-    /// The lock that is there, if it can be read: one that cannot is somebody's, so it is an error.
-    pub(super) async fn current_lock(&self) -> Result<Option<Lock>, StepError> {
-        lock(self.cloud, &self.lock_name()).await.map_err(step_error)
-    }
-
-    pub(super) fn ours(&self, lock: &Lock) -> bool {
-        lock.id == self.plan.release.id
-    }
-
-    /// Takes the lock. One that has expired is removed first; whoever removes it has to create it like everybody else.
-    pub(super) async fn lock(&self) -> Result<(), StepError> {
-        let now = self.cloud.clock().now();
-        let lock = Lock {
-            schema: LOCK_SCHEMA.to_owned(),
-            id: self.plan.release.id.clone(),
-            holder: self.plan.release.by.clone(),
-            since: rfc3339(now),
-            expires: rfc3339(now + LOCK_LIFE),
+    /// Parameters that the journal has beside its own: as many as the longest form of it needs.
+    pub(super) fn journal_parts(&self) -> Result<usize, StepError> {
+        let mut longest = self.plan.clone();
+        for supply in longest.supplies.iter_mut().filter(|one| one.ami.is_none()) {
+            // Digits that do not compress, as those of real ids.
+            let unlike = crate::plan::token(&[&supply.account, &supply.region]).replace('-', "");
+            supply.ami = Some(format!("ami-{}", &unlike[..17]));
+        }
+        let parts = |plan: &Plan| -> Result<usize, StepError> {
+            Ok(document::pack(&plan.release.id, &super::perform::json(plan)?).parts.len())
         };
-        let (name, text) = (self.lock_name(), json(&lock)?);
-        for attempt in 0..2 {
-            let Err(error) = store::create_document(self.cloud, &name, &text).await else { return Ok(()) };
-            let doubtful = error.fault.may_have_been_applied();
-            if !doubtful && !error.fault.is(&["ParameterAlreadyExists"]) {
-                return Err(error.into());
-            }
-            match self.current_lock().await? {
-                Some(found) if self.ours(&found) => return Ok(()),
-                Some(found) if attempt == 0 && expired(&found, now) => {
-                    store::delete(self.cloud, self.cloud.home(), &name).await?;
-                }
-                Some(found) => return Err(StepError::Locked { holder: found.holder, since: found.since }),
-                None if doubtful => return Err(error.into()),
-                None => {}
-            }
-        }
-        Err(StepError::Changed("the lock"))
+        let most = parts(&longest)?.max(parts(self.plan)?);
+        // What is compressed may become longer with other ids; what is not does not.
+        let exact = longest == *self.plan || super::perform::json(&longest)?.len() <= document::ROOM;
+        Ok(if exact { most } else { most + 1 })
     }
 
-    /// Everything is as it was when the plan was made.
-    async fn verify(&self) -> Result<(), StepError> {
-        let release = &self.plan.release;
-        let found = books(self.cloud, &release.project, &release.recipe, &release.arch, &release.channel).await;
-        let found = found.map_err(step_error)?;
-        if found.journal.is_some() {
-            return Err(StepError::Changed("the journal"));
-        }
-        if found.record.map(|(_, text)| text) != self.plan.record_before {
-            return Err(StepError::Changed("the channel's record"));
-        }
-        for one in &self.plan.moves {
-            let now = pointers(self.cloud, &one.location(), &one.launch_template, &one.parameter).await?;
-            if now.template != one.template_before {
-                return Err(StepError::Changed("the launch template"));
-            }
-            if now.parameter != one.parameter_before {
-                return Err(StepError::Changed("the parameter"));
-            }
-        }
-        Ok(())
-    }
-
-    async fn journal(&self) -> Result<(), StepError> {
-        Ok(store::put_document(self.cloud, &self.journal_name(), &json(self.plan)?).await?)
-    }
-
-    async fn stage(&mut self, target: usize) -> Result<(), StepError> {
-        let one = self.target(target)?;
-        let staged = template::stage(self.cloud, self.plan, one).await?;
-        let pointer = TemplatePointer {
-            name: one.launch_template.clone(),
-            id: staged.id,
-            version: staged.version,
-            previous: one.template_before.as_ref().map(|before| before.default_version),
-        };
-        self.templates.insert(target, pointer);
-        Ok(())
-    }
-
-    async fn prove(&self, target: usize) -> Result<(), StepError> {
-        let one = self.target(target)?;
-        let found = image(self.cloud, &one.ami).await?;
-        if found.state.as_deref() != Some("available") {
-            let state = found.state.unwrap_or_else(|| "not there".to_owned());
-            return Err(StepError::Refused(format!("{} is {state}", one.ami)));
-        }
-        if let Some(wanted) = &self.plan.evidence_tag
-            && found.evidence.as_ref() != Some(wanted)
-        {
-            return Err(StepError::Refused(format!("{} no longer carries the evidence {wanted}", one.ami)));
-        }
-        let staged = template::staged(self.cloud, self.plan, one).await?;
-        let staged = staged.ok_or_else(|| StepError::Refused("the staged version is gone".to_owned()))?;
-        if staged.ami.as_ref() != Some(&one.ami) {
-            return Err(StepError::Refused(format!("the staged version has {:?} instead of {}", staged.ami, one.ami)));
-        }
-        launchable(self.cloud, one, &staged).await
-    }
-
-    pub(super) async fn hold(&self) -> Result<(), StepError> {
-        match self.current_lock().await? {
-            Some(lock) if self.ours(&lock) => Ok(()),
-            Some(lock) => Err(StepError::Locked { holder: lock.holder, since: lock.since }),
-            None => Err(StepError::Changed("the lock")),
-        }
-    }
-
-    async fn flip_template(&self, target: usize) -> Result<(), StepError> {
-        let pointer = self.templates.get(&target);
-        let pointer = pointer.ok_or_else(|| StepError::Refused("no version was staged".to_owned()))?;
-        self.set_default(target, &pointer.id, pointer.version).await
-    }
-
-    /// Moves the default version and waits until it shows.
-    pub(super) async fn set_default(&self, target: usize, id: &str, version: i64) -> Result<(), StepError> {
-        let one = self.target(target)?;
-        let place = one.location();
-        template::set_default(self.cloud, &place, id, version).await?;
-        let mut waiting = self.read_back().start();
-        loop {
-            let found = template::find(self.cloud, &place, &one.launch_template).await?;
-            if found.is_some_and(|found| found.id == id && found.default_version == version) {
-                return Ok(());
-            }
-            let what = format!("default version {version} of launch template {}", one.launch_template);
-            waiting.pause().await.map_err(|timed_out| StepError::NotSeen { what, timed_out })?;
-        }
-    }
-
-    async fn flip_parameter(&mut self, target: usize) -> Result<(), StepError> {
-        let one = self.target(target)?;
-        let place = one.location();
-        let version = match &one.parameter_before {
-            Some(_) => store::put_image(self.cloud, &place, &one.parameter, &one.ami).await?,
-            None => store::create_image(self.cloud, &place, &one.parameter, &one.ami, &self.plan.release).await?,
-        };
-        let seen = self.parameter_shows(target, &one.ami, version).await?;
-        self.parameters.insert(target, ParameterPointer { name: one.parameter.clone(), version: seen });
-        Ok(())
-    }
-
-    /// Waits until a parameter shows a value, in that version or a later one; the version it shows.
-    pub(super) async fn parameter_shows(&self, target: usize, value: &str, version: i64) -> Result<i64, StepError> {
-        let one = self.target(target)?;
-        let mut waiting = self.read_back().start();
-        loop {
-            let found = store::get(self.cloud, &one.location(), &one.parameter).await?;
-            if let Some(found) = found.filter(|found| found.value == value && found.version >= version) {
-                return Ok(found.version);
-            }
-            let what = format!("{value} in parameter {}", one.parameter);
-            waiting.pause().await.map_err(|timed_out| StepError::NotSeen { what, timed_out })?;
-        }
-    }
-
-    async fn record(&self) -> Result<(), StepError> {
-        let (name, text) = (self.record_name(), json(&self.release())?);
-        let Err(error) = store::put_document(self.cloud, &name, &text).await else { return Ok(()) };
-        if !error.fault.may_have_been_applied() {
-            return Err(error.into());
-        }
-        let found = store::get(self.cloud, self.cloud.home(), &name).await?;
-        if found.is_some_and(|found| found.value == text) { Ok(()) } else { Err(error.into()) }
-    }
-
-    /// Removes the lock if it is ours; one that somebody has taken over is theirs.
-    pub(super) async fn unlock(&self) -> Result<(), StepError> {
-        match self.current_lock().await? {
-            Some(lock) if self.ours(&lock) => {
-                Ok(store::delete(self.cloud, self.cloud.home(), &self.lock_name()).await?)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn read_back(&self) -> Poller {
+    pub(super) fn read_back(&self) -> Poller {
         Poller { every: self.cloud.poll().min(READ_EVERY), deadline: READ_BACK }
     }
 
     /// The release as it goes into the record.
-    fn release(&self) -> Release {
+    pub(super) fn release(&self) -> Release {
         let placed = |(target, one): (usize, &Move)| {
             Some(Placed {
                 account: one.account.clone(),
                 region: one.region.clone(),
-                ami: one.ami.clone(),
+                ami: self.image(one.supply)?.to_owned(),
                 launch_template: self.templates.get(&target)?.clone(),
                 parameter: self.parameters.get(&target)?.clone(),
             })
         };
+        let out = self.left_out.iter().map(|(target, reason)| {
+            let one = &self.plan.moves[*target];
+            LeftOut { account: one.account.clone(), region: one.region.clone(), reason: reason.clone() }
+        });
         Release {
             targets: self.plan.moves.iter().enumerate().filter_map(placed).collect(),
+            left_out: self.plan.left_out.iter().cloned().chain(out).collect(),
             previous: self.plan.previous.clone().map(Box::new),
             ..self.plan.release.clone()
         }
     }
 }
 
-/// A dry run from the staged version: EC2 checks AMI, permission and key, and says that it would have launched.
-async fn launchable(cloud: &Cloud, one: &Move, staged: &template::Staged) -> Result<(), StepError> {
-    use aws_sdk_ec2::types::{InstanceType, LaunchTemplateSpecification};
-    let place = one.location();
-    let template = LaunchTemplateSpecification::builder()
-        .launch_template_id(&staged.id)
-        .version(staged.version.to_string())
-        .build();
-    let kind = staged.instance_type.is_none().then(|| InstanceType::from(one.instance_type.as_str()));
-    let request = cloud.ec2(&place).run_instances().launch_template(template).set_instance_type(kind);
-    let answer = request.min_count(1).max_count(1).dry_run(true).send().await;
-    match answer.map_err(CallError::of("RunInstances", &place)) {
-        Err(error) if error.fault.is(&["DryRunOperation"]) => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(_) => Err(StepError::Refused("the dry run of RunInstances did not answer as one".to_owned())),
-    }
-}
-
-pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, StepError> {
-    serde_json::to_string(value).map_err(|error| StepError::Refused(error.to_string()))
-}
-
-/// Errors of reading our own documents, inside a step.
-fn step_error(error: PromoteError) -> StepError {
-    match error {
-        PromoteError::Call(call) => call.into(),
-        other => StepError::Refused(other.to_string()),
-    }
+/// Steps of the same kind that stand together.
+fn groups(steps: &[Step]) -> Vec<Vec<Step>> {
+    steps.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)).map(<[Step]>::to_vec).collect()
 }

@@ -40,7 +40,7 @@ impl House {
         let served = Arc::clone(&local);
         let handler = move |request| served.handle(request);
         let cloud = testing::over(Arc::new(handler), Clock::fixed(START));
-        let channel = |name: &str| Channel { name: name.into(), after: None, soak: None, approval_required: false };
+        let channel = |name: &str| Channel { name: name.into(), ..Channel::default() };
         let project = Project {
             root: "/p".into(),
             name: "acme".into(),
@@ -48,6 +48,9 @@ impl House {
             channels: vec![channel("candidate")],
             tags: BTreeMap::new(),
             lint: crate::project::LintConfig::default(),
+            gates: crate::project::ProjectGates::default(),
+            waivers: vec![],
+            signing: crate::project::Signing::default(),
             recipes: BTreeMap::new(),
             components: BTreeMap::new(),
             partials: BTreeMap::new(),
@@ -101,20 +104,28 @@ impl House {
             parameter: "/golden/debian-12/x86_64/candidate".into(),
             reason: "test".into(),
             holder: format!("host/{}", self.promotions.load(Ordering::SeqCst)),
+            quorum: None,
+            caller: None,
+            override_reason: None,
         }
     }
 
     async fn promote(&self, ami: &str) -> Result<Promotion, PromoteError> {
         self.promotions.fetch_add(1, Ordering::SeqCst);
-        let passed =
-            Verdict { gate: "patches".into(), status: VerdictStatus::Pass, summary: String::new(), details: vec![] };
+        let passed = Verdict {
+            gate: "patches".into(),
+            status: VerdictStatus::Pass,
+            summary: String::new(),
+            details: vec![],
+            findings: vec![],
+        };
         let approval = Approval { digest: digest(ami), verdicts: vec![passed] };
         promote(&self.cloud, &self.order(), &candidate(ami), &approval, &Events::none()).await
     }
 
     async fn rollback(&self) -> Result<Promotion, PromoteError> {
         self.promotions.fetch_add(1, Ordering::SeqCst);
-        rollback(&self.cloud, &self.order(), &Events::none()).await
+        rollback(&self.cloud, &self.order(), None, &Events::none()).await
     }
 
     async fn resume(&self, direction: Direction) -> Result<Resumed, PromoteError> {
@@ -125,7 +136,8 @@ impl House {
     async fn seen(&self) -> Seen {
         let order = self.order();
         let state = observe(&self.cloud, &order, &candidate(AMIS[0])).await.unwrap();
-        let versions = match &state.pointers.template {
+        let pointers = state.seen[0].clone().unwrap();
+        let versions = match &pointers.template {
             Some(template) => {
                 let cloud = &self.cloud;
                 let request = cloud.ec2(cloud.home()).describe_launch_template_versions();
@@ -135,8 +147,8 @@ impl House {
             None => 0,
         };
         Seen {
-            template: state.pointers.template_ami,
-            parameter: state.pointers.parameter,
+            template: pointers.template_ami,
+            parameter: pointers.parameter,
             record: state.record.map(|(release, _)| release.ami),
             versions,
             journal: state.journal.is_some(),
@@ -211,6 +223,15 @@ async fn rolling_back_twice_goes_back_two_releases_and_then_there_is_nothing() {
     assert_eq!(house.rollback().await.unwrap().release.ami, AMIS[0]);
     let error = house.rollback().await.unwrap_err();
     assert!(matches!(error, PromoteError::NoEarlier { .. }), "{error}");
+    let to = async |release: &str| {
+        house.promotions.fetch_add(1, Ordering::SeqCst);
+        rollback(&house.cloud, &house.order(), Some(release), &Events::none()).await
+    };
+    assert_eq!(to(AMIS[1]).await.unwrap().release.ami, AMIS[1], "by name to any release that was there");
+    assert_eq!(to("ami-0000000000000000f").await.unwrap_err().exit_code(), 2);
+    let held = history(&house.cloud, &house.order()).await.unwrap();
+    let held: Vec<&str> = held.iter().map(|release| release.ami.as_str()).collect();
+    assert_eq!(held, [AMIS[1], AMIS[0], AMIS[1], AMIS[2], AMIS[1], AMIS[0]]);
     // Forward again is an ordinary promotion.
     assert!(house.promote(AMIS[2]).await.unwrap().changed);
 }
@@ -235,6 +256,7 @@ async fn evidence_that_changed_since_the_judgement_is_refused() {
             status: VerdictStatus::Pass,
             summary: String::new(),
             details: vec![],
+            findings: vec![],
         }],
     };
     let error =
@@ -374,7 +396,7 @@ async fn a_step_that_fails_for_good_is_undone_and_the_lock_released() {
                         assert!(!matches!(step, Step::Clear | Step::Unlock), "it had happened: {place}");
                         assert_eq!(end, old, "{place}");
                     }
-                    Err(PromoteError::Call(_)) => assert_eq!(end, old, "{place}"),
+                    Err(PromoteError::Call(_) | PromoteError::Unseen { .. }) => assert_eq!(end, old, "{place}"),
                     Err(other) => panic!("{other}: {place}"),
                 }
             }

@@ -8,10 +8,15 @@
 //! The channel's record is the point of no return: before it is written, a failure puts every pointer back; once it is
 //! written, the promotion has happened and only cleaning up is left.
 
+mod approve;
+mod document;
+mod drift;
 mod error;
 mod execute;
+mod image;
 mod model;
 mod names;
+mod perform;
 mod planner;
 mod resume;
 mod rollback;
@@ -19,18 +24,21 @@ mod rules;
 mod state;
 mod steps;
 mod store;
+mod supply;
 mod template;
 mod undo;
 
-pub use error::{PromoteError, StepError};
+pub use approve::{Consent, approve, caller};
+pub use drift::{Difference, drift, prepare_repair, repair};
+pub use error::{Failure, PromoteError, StepError};
 pub use execute::execute;
 pub use model::{
-    Approval, Candidate, Decision, Move, Order, ParameterPointer, Placed, Plan, Promotion, Release, TemplateBefore,
-    TemplatePointer,
+    Approval, Candidate, Decision, How, LeftOut, Move, Order, ParameterPointer, Placed, Plan, Promotion, Release,
+    Supply, TemplateBefore, TemplatePointer,
 };
 pub use planner::plan;
 pub use resume::{Direction, Resumed, resume};
-pub use rollback::rollback;
+pub use rollback::{history, prepare as prepare_rollback, rollback};
 pub use state::{State, observe};
 pub use steps::{Step, Undo};
 
@@ -55,12 +63,29 @@ pub async fn promote(
     approval: &Approval,
     events: &Events,
 ) -> Result<Promotion, PromoteError> {
-    let state = observe(cloud, order, candidate).await?;
-    match plan(order, candidate, Some(approval), &state, cloud.clock().now())? {
+    match prepare(cloud, order, candidate, approval).await? {
         Decision::Nothing(release) => Ok(Promotion::unchanged(*release)),
         Decision::Go(plan) => execute(cloud, &plan, events).await,
     }
 }
+
+/// What [`promote`] would do. Changes nothing.
+///
+/// # Errors
+/// Every reason not to promote.
+pub async fn prepare(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    candidate: &Candidate,
+    approval: &Approval,
+) -> Result<Decision, PromoteError> {
+    let state = observe(cloud, order, candidate).await?;
+    plan(order, candidate, Some(approval), &state, cloud.clock().now())
+}
+
+#[cfg(test)]
+#[path = "many_tests.rs"]
+mod many_tests;
 
 #[cfg(test)]
 #[path = "flow_tests.rs"]

@@ -1,13 +1,13 @@
 //! Releases, and what a promotion is made of.
 
 use crate::gate::Verdict;
-use crate::project::{AwsConfig, EnvironmentConfig, Location, Project, Target};
+use crate::project::{AwsConfig, EnvironmentConfig, Location, Project};
 use serde::{Deserialize, Serialize};
 
 /// Schema of [`Release`].
 pub(super) const RELEASE_SCHEMA: &str = "amiforge.release/1";
 /// Schema of [`Plan`] as journal.
-pub(super) const JOURNAL_SCHEMA: &str = "amiforge.journal/1";
+pub(super) const JOURNAL_SCHEMA: &str = "amiforge.journal/2";
 /// Schema of [`Lock`].
 pub(super) const LOCK_SCHEMA: &str = "amiforge.lock/1";
 
@@ -34,12 +34,21 @@ pub struct Release {
     pub evidence: String,
     /// Where its pointers stand.
     pub targets: Vec<Placed>,
+    /// Targets that it does not stand in, with `--quorum`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// RFC 3339.
     pub promoted_at: String,
     /// Who: host and process.
     pub by: String,
+    /// Who, as AWS knows the caller: an ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
     /// Why.
     pub reason: String,
+    /// Why rules of the channel were passed over, and which did not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<String>,
     /// The release before this one, without those before it: they are in the parameter's history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Box<Release>>,
@@ -56,6 +65,17 @@ pub struct Placed {
     pub ami: String,
     pub launch_template: TemplatePointer,
     pub parameter: ParameterPointer,
+}
+
+/// A target that a promotion did without: its pointers are where they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct LeftOut {
+    pub account: String,
+    pub region: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A launch template whose default version was moved.
@@ -100,6 +120,12 @@ pub struct Order<'a> {
     pub reason: String,
     /// Who: host and process id, as text. Must differ between processes.
     pub holder: String,
+    /// Targets that must be proven for the others to be left out; absent: every one must be.
+    pub quorum: Option<usize>,
+    /// Who, as AWS knows the caller: an ARN.
+    pub caller: Option<String>,
+    /// Why the channel's rules are passed over. Evidence and gates never are.
+    pub override_reason: Option<String>,
 }
 
 /// An image to promote.
@@ -121,6 +147,50 @@ pub struct Approval {
     pub verdicts: Vec<Verdict>,
 }
 
+/// How an account comes by the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// It is the image that was built.
+    Built,
+    /// Another account's image of the same Region is copied, or the home Region's is.
+    Copied,
+    /// Image Builder has distributed it there by itself.
+    Distributed,
+}
+
+/// One image of the release: in one account and Region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Supply {
+    /// The account that owns it.
+    pub account: String,
+    /// Its Region.
+    pub region: String,
+    /// AMI id there; absent until the copy is begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami: Option<String>,
+    /// How it comes there.
+    pub how: How,
+    /// Accounts that may launch it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub launched_by: Vec<String>,
+    /// Accounts that copy it, and need its snapshots for that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copied_by: Vec<String>,
+    /// Key that a copy is encrypted with; the account's default one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+}
+
+impl Supply {
+    /// Account and Region.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        Location { account: self.account.clone(), region: self.region.clone() }
+    }
+}
+
 /// One target's part of a promotion, with everything needed to undo it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,8 +198,8 @@ pub struct Approval {
 pub struct Move {
     pub account: String,
     pub region: String,
-    /// AMI id there.
-    pub ami: String,
+    /// Its image: an index into [`Plan::supplies`].
+    pub supply: usize,
     pub launch_template: String,
     /// Absent: there is no such launch template yet.
     pub template_before: Option<TemplateBefore>,
@@ -146,6 +216,17 @@ impl Move {
     pub fn location(&self) -> Location {
         Location { account: self.account.clone(), region: self.region.clone() }
     }
+
+    /// `account/Region`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        place(&self.location())
+    }
+}
+
+/// `account/Region`.
+pub(super) fn place(location: &Location) -> String {
+    format!("{}/{}", location.account, location.region)
 }
 
 /// The launch template as it was.
@@ -171,8 +252,16 @@ pub struct Plan {
     /// Digest that the AMI's tag must show; absent for a rollback, which an image that was validated again since must not
     /// stand in the way of.
     pub evidence_tag: Option<String>,
+    /// The images: the one in the home account and Region first.
+    pub supplies: Vec<Supply>,
     /// One per target.
     pub moves: Vec<Move>,
+    /// As in the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<usize>,
+    /// Targets that could not be looked at, with a quorum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// The channel's record as it was, to the letter. Not in the journal, which has no room for it: `resume` reads it
     /// from the record itself, which is the last to change.
     #[serde(skip)]
@@ -202,6 +291,14 @@ pub struct Promotion {
 }
 
 impl Promotion {
+    /// Whether targets were left out.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        !self.release.left_out.is_empty()
+    }
+}
+
+impl Promotion {
     pub(super) fn unchanged(release: Release) -> Self {
         Self { changed: false, ..Self::moved(release) }
     }
@@ -223,12 +320,14 @@ pub(super) struct Lock {
     pub(super) since: String,
     /// RFC 3339: from then on it may be taken over.
     pub(super) expires: String,
+    /// Parameters that the journal has beside its own, to be removed with it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) journal_parts: usize,
 }
 
-/// Targets that promotions of this version can serve: home only. Others are refused, never skipped.
-pub(super) fn home_only<'a>(home: &Location, targets: &'a [Target]) -> Result<(), Vec<&'a Location>> {
-    let others: Vec<_> = targets.iter().map(|target| &target.location).filter(|place| *place != home).collect();
-    if others.is_empty() { Ok(()) } else { Err(others) }
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// An instance type of the architecture, for a dry run.

@@ -10,6 +10,11 @@ pub(super) fn lock(project: &str, recipe: &str, arch: &str, channel: &str) -> St
     format!("/amiforge/{project}/locks/{recipe}/{arch}/{channel}")
 }
 
+/// Who has approved an image for the channel.
+pub(super) fn approval(project: &str, recipe: &str, arch: &str, channel: &str, ami: &str) -> String {
+    format!("/amiforge/{project}/approvals/{recipe}/{arch}/{channel}/{ami}")
+}
+
 /// What is needed to finish or undo it.
 pub(super) fn journal(project: &str, recipe: &str, arch: &str, channel: &str) -> String {
     format!("/amiforge/{project}/journal/{recipe}/{arch}/{channel}")

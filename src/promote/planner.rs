@@ -2,14 +2,15 @@
 
 use super::error::PromoteError;
 use super::model::{
-    Approval, Candidate, Decision, JOURNAL_SCHEMA, Lock, Move, Order, Plan, RELEASE_SCHEMA, Release, home_only,
+    Approval, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, Plan, RELEASE_SCHEMA, Release,
     instance_type,
 };
 use super::rules;
-use super::state::State;
+use super::state::{Pointers, State, unseen};
+use super::supply::supplies;
 use crate::clock::rfc3339;
 use crate::plan::digest;
-use crate::project::Channel;
+use crate::project::{Channel, Location};
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -30,28 +31,37 @@ pub fn plan(
     now: OffsetDateTime,
 ) -> Result<Decision, PromoteError> {
     let channel = find_channel(order)?;
-    check_targets(state)?;
+    let (places, left_out) = reached(order, state)?;
     check_free(order, state, now)?;
-    if let Some(release) = already_there(order, &candidate.ami, state) {
+    if let Some(release) = already_there(order, &candidate.ami, state, &places) {
         return Ok(Decision::Nothing(Box::new(release)));
     }
     let ami = &candidate.ami;
     check_image(ami, state)?;
     if let Some(approval) = approval {
         rules::approved(ami, approval, &state.image)?;
-        rules::channel(channel, ami, state.before.as_ref(), now)?;
     }
-    let release = release(order, candidate, approval, state, now);
+    let overridden = match (approval, rules::channel(channel, ami, state, approval.map(|one| &*one.digest), now)) {
+        (None, _) | (_, Ok(())) => None,
+        (Some(_), Err(missing)) => Some(rules::overridden(order, channel, missing)?),
+    };
+    let release = Release { overridden, ..release(order, candidate, approval, state, now) };
     let evidence_tag = approval.map(|approval| approval.digest.clone());
     let (record, record_before) = match &state.record {
         Some((release, text)) => (Some(release.clone()), Some(text.clone())),
         None => (None, None),
     };
+    let locations: Vec<_> = places.iter().map(|(place, _)| (*place).clone()).collect();
+    let (supplies, indices) = supplies(&state.config, &state.home, ami, &locations, &state.copies);
+    let moves = places.iter().zip(indices);
     Ok(Decision::Go(Box::new(Plan {
         schema: JOURNAL_SCHEMA.to_owned(),
-        previous: record.map(|record| Release { previous: None, ..record }),
+        previous: record.map(|record| Release { previous: None, targets: vec![], ..record }),
         evidence_tag,
-        moves: vec![home_move(order, ami, state)],
+        supplies,
+        moves: moves.map(|((place, pointers), supply)| one_move(order, state, place, pointers, supply)).collect(),
+        quorum: order.quorum,
+        left_out,
         release,
         record_before,
     })))
@@ -65,13 +75,31 @@ pub(super) fn find_channel<'a>(order: &Order<'a>) -> Result<&'a Channel, Promote
     })
 }
 
-fn check_targets(state: &State) -> Result<(), PromoteError> {
+/// A target and what it points to.
+type Reached<'a> = (&'a Location, &'a Pointers);
+
+/// The targets that could be looked at, and those that are left out because they could not. Without a quorum every one
+/// has to be seen: a promotion holds everywhere or nowhere.
+fn reached<'a>(order: &Order<'_>, state: &'a State) -> Result<(Vec<Reached<'a>>, Vec<LeftOut>), PromoteError> {
     if state.targets.is_empty() {
         return Err(PromoteError::NoTargets { environment: state.environment.clone() });
     }
-    home_only(&state.home, &state.targets).map_err(|others| PromoteError::UnsupportedTargets {
-        others: others.iter().map(|place| format!("{}/{}", place.account, place.region)).collect(),
-    })
+    let (mut places, mut left_out, mut denied) = (vec![], vec![], false);
+    for (target, seen) in state.targets.iter().zip(&state.seen) {
+        match seen {
+            Ok(pointers) => places.push((&target.location, pointers)),
+            Err(error) => {
+                denied |= error.fault.denied;
+                left_out.push(unseen(&target.location, error));
+            }
+        }
+    }
+    let enough = left_out.is_empty() || order.quorum.is_some_and(|quorum| places.len() >= quorum.max(1));
+    if enough {
+        Ok((places, left_out))
+    } else {
+        Err(PromoteError::Unseen { left_out, of: state.targets.len(), denied })
+    }
 }
 
 /// No promotion is under way or left over. An expired lock without a journal is what a program left that died before it
@@ -104,17 +132,20 @@ pub(super) fn expired(lock: &Lock, now: OffsetDateTime) -> bool {
     OffsetDateTime::parse(&lock.expires, &Rfc3339).is_ok_and(|expires| expires < now)
 }
 
-/// The release, when the record says so and the pointers agree.
-fn already_there(order: &Order<'_>, ami: &String, state: &State) -> Option<Release> {
+/// The release, when the record says so and every target's pointers agree.
+fn already_there(order: &Order<'_>, ami: &String, state: &State, places: &[Reached<'_>]) -> Option<Release> {
     let (record, _) = state.record.as_ref()?;
-    let pointers = &state.pointers;
-    let there = record.ami == *ami
-        && pointers.template_ami.as_ref() == Some(ami)
-        && pointers.parameter.as_ref() == Some(ami)
-        && record
-            .targets
-            .iter()
-            .all(|one| one.launch_template.name == order.launch_template && one.parameter.name == order.parameter);
+    let at =
+        |place: &Location| record.targets.iter().find(|one| one.account == place.account && one.region == place.region);
+    let agrees = |(place, pointers): &Reached<'_>| {
+        at(place).is_some_and(|placed| {
+            pointers.template_ami.as_ref() == Some(&placed.ami)
+                && pointers.parameter.as_ref() == Some(&placed.ami)
+                && placed.launch_template.name == order.launch_template
+                && placed.parameter.name == order.parameter
+        })
+    };
+    let there = record.ami == *ami && places.len() == state.targets.len() && places.iter().all(agrees);
     there.then(|| record.clone())
 }
 
@@ -159,22 +190,25 @@ fn release(
         image_version: candidate.image_version.clone(),
         evidence: evidence.unwrap_or_default(),
         targets: vec![],
+        left_out: vec![],
         promoted_at,
         by: order.holder.clone(),
+        caller: order.caller.clone(),
         reason: order.reason.clone(),
+        overridden: None,
         previous: None,
     }
 }
 
-fn home_move(order: &Order<'_>, ami: &str, state: &State) -> Move {
+fn one_move(order: &Order<'_>, state: &State, place: &Location, pointers: &Pointers, supply: usize) -> Move {
     Move {
-        account: state.home.account.clone(),
-        region: state.home.region.clone(),
-        ami: ami.to_owned(),
+        account: place.account.clone(),
+        region: place.region.clone(),
+        supply,
         launch_template: order.launch_template.clone(),
-        template_before: state.pointers.template.clone(),
+        template_before: pointers.template.clone(),
         parameter: order.parameter.clone(),
-        parameter_before: state.pointers.parameter.clone(),
+        parameter_before: pointers.parameter.clone(),
         instance_type: instance_type(&state.config, order.arch),
     }
 }

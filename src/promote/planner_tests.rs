@@ -1,7 +1,10 @@
+use super::super::approve::Consent;
+use super::super::image::Image;
 use super::super::model::{ParameterPointer, Placed, TemplateBefore, TemplatePointer};
-use super::super::state::{Image, Pointers};
+use super::super::state::Pointers;
 use super::super::steps::{Step, Undo};
 use super::*;
+use crate::aws::CallError;
 use crate::gate::{Verdict, VerdictStatus};
 use crate::project::{EnvironmentConfig, LocalConfig, Location, Project, Target};
 use std::collections::BTreeMap;
@@ -11,7 +14,13 @@ use time::macros::datetime;
 const NOW: OffsetDateTime = datetime!(2026-01-10 12:00:00 UTC);
 
 fn channel(name: &str, after: Option<&str>, soak: Option<u64>, approval_required: bool) -> Channel {
-    Channel { name: name.into(), after: after.map(Into::into), soak: soak.map(Duration::from_secs), approval_required }
+    Channel {
+        name: name.into(),
+        after: after.map(Into::into),
+        soak: soak.map(Duration::from_secs),
+        approval_required,
+        ..Channel::default()
+    }
 }
 
 fn project() -> Project {
@@ -26,6 +35,9 @@ fn project() -> Project {
         ],
         tags: BTreeMap::new(),
         lint: crate::project::LintConfig::default(),
+        gates: crate::project::ProjectGates::default(),
+        waivers: vec![],
+        signing: crate::project::Signing::default(),
         recipes: BTreeMap::new(),
         components: BTreeMap::new(),
         partials: BTreeMap::new(),
@@ -45,6 +57,9 @@ fn order<'a>(project: &'a Project, channel: &'a str) -> Order<'a> {
         parameter: format!("/golden/debian-12/x86_64/{channel}"),
         reason: "test".into(),
         holder: "host/1".into(),
+        quorum: None,
+        caller: None,
+        override_reason: None,
     }
 }
 
@@ -67,8 +82,10 @@ fn empty() -> State {
         journal: None,
         lock: None,
         before: None,
-        image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()) },
-        pointers: Pointers::default(),
+        image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()), ..Image::default() },
+        consent: None,
+        copies: BTreeMap::new(),
+        seen: vec![Ok(Pointers::default())],
     }
 }
 
@@ -77,7 +94,7 @@ fn approval() -> Approval {
 }
 
 fn verdict(status: VerdictStatus) -> Verdict {
-    Verdict { gate: "patches".into(), status, summary: "3 missing".into(), details: vec![] }
+    Verdict { gate: "patches".into(), status, summary: "3 missing".into(), details: vec![], findings: vec![] }
 }
 
 fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
@@ -104,8 +121,11 @@ fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
             },
             parameter: ParameterPointer { name: format!("/golden/debian-12/x86_64/{channel}"), version: 1 },
         }],
+        left_out: vec![],
         promoted_at: promoted_at.into(),
         by: "host/0".into(),
+        caller: None,
+        overridden: None,
         reason: "test".into(),
         previous: None,
     }
@@ -115,11 +135,11 @@ fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
 fn at(ami: &str) -> State {
     State {
         record: Some((released("candidate", ami, "2026-01-01T00:00:00Z"), "text".into())),
-        pointers: Pointers {
+        seen: vec![Ok(Pointers {
             template: Some(TemplateBefore { id: "lt-1".into(), default_version: 3 }),
             template_ami: Some(ami.into()),
             parameter: Some(ami.into()),
-        },
+        })],
         ..empty()
     }
 }
@@ -162,7 +182,7 @@ fn the_steps_stand_in_the_designs_order_and_each_has_its_undo() {
             Step::Unlock
         ]
     );
-    let changing = |step: &Step| !matches!(step, Step::Verify | Step::Distribute(_) | Step::Prove(_) | Step::Hold);
+    let changing = |step: &Step| !matches!(step, Step::Verify | Step::Prove(_) | Step::Hold);
     for step in &steps {
         assert_eq!(changing(step), step.undo() != Undo::Nothing, "{step:?}");
         assert!(!step.describe(&plan).is_empty());
@@ -180,6 +200,7 @@ fn with_two_targets_nothing_is_flipped_before_everything_is_proven() {
     assert!(last(|step| matches!(step, Step::Prove(_))) < first(|step| matches!(step, Step::FlipTemplate(_))));
     assert!(last(|step| matches!(step, Step::FlipParameter(_))) < first(|step| matches!(step, Step::Record)));
     assert_eq!(steps.iter().filter(|step| matches!(step, Step::FlipTemplate(_))).count(), 2);
+    assert!(steps.is_sorted(), "the order of the kinds is the order of the steps");
 }
 
 #[test]
@@ -190,6 +211,7 @@ fn the_plan_keeps_what_was_before_and_fits_a_parameter() {
     assert_eq!(plan.previous.as_ref().map(|release| release.ami.as_str()), Some("ami-1"));
     let text = serde_json::to_string(&plan).unwrap();
     assert!(text.len() < 4096, "{} bytes", text.len());
+    assert_eq!((plan.supplies.len(), plan.moves[0].supply), (1, 0));
     let read: Plan = serde_json::from_str(&text).unwrap();
     assert_eq!(Plan { record_before: None, ..plan.clone() }, read);
     assert_eq!(read.steps(), plan.steps());
@@ -206,10 +228,10 @@ fn a_channel_that_is_there_already_needs_nothing_not_even_approval() {
 #[test]
 fn a_pointer_that_was_moved_by_hand_is_moved_again() {
     let mut state = at("ami-2");
-    state.pointers.parameter = Some("ami-9".into());
+    state.seen[0].as_mut().unwrap().parameter = Some("ami-9".into());
     assert!(matches!(go("candidate", &state, &approval()).unwrap(), Decision::Go(_)));
     let mut state = at("ami-2");
-    state.pointers.template_ami = Some("ami-9".into());
+    state.seen[0].as_mut().unwrap().template_ami = Some("ami-9".into());
     assert!(matches!(go("candidate", &state, &approval()).unwrap(), Decision::Go(_)));
 }
 
@@ -264,7 +286,59 @@ fn channels_hold_their_rules() {
     assert!(go("staging", &with(Some(soaked.clone())), &approval()).is_ok());
     let text = refusal("production", &with(Some(soaked)), &approval()).0;
     assert!(text.contains("a person must approve it"), "{text}");
+    let given = |evidence: &str, by: &str| Consent {
+        schema: "amiforge.approval/1".into(),
+        ami: "ami-2".into(),
+        evidence: evidence.into(),
+        by: by.into(),
+        at: "2026-01-10T11:00:00Z".into(),
+        reason: "looked at it".into(),
+    };
+    let before = released("staging", "ami-2", "2026-01-10T11:00:00Z");
+    let approved = |consent: Consent| State { consent: Some(consent), ..with(Some(before.clone())) };
+    assert!(go("production", &approved(given("sha256:e", "arn:a")), &approval()).is_ok());
+    let text = refusal("production", &approved(given("sha256:old", "arn:a")), &approval()).0;
+    assert!(text.contains("with other evidence"), "{text}");
+    let mut strict = project();
+    strict.channels[2].approval_by_another = true;
+    let by = |caller: Option<&str>, by: &str| {
+        let before = Release { caller: caller.map(Into::into), ..before.clone() };
+        let state = State { consent: Some(given("sha256:e", by)), ..with(Some(before)) };
+        plan(&order(&strict, "production"), &candidate("ami-2"), Some(&approval()), &state, NOW).map(|_| ())
+    };
+    assert!(by(Some("arn:a"), "arn:b").is_ok());
+    for caller in [None, Some("arn:b")] {
+        assert_eq!(by(caller, "arn:b").unwrap_err().exit_code(), 8, "{caller:?}");
+    }
     assert_eq!(refusal("nightly", &empty(), &approval()).1, 2);
+}
+
+#[test]
+fn windows_and_freezes_close_a_channel_and_an_override_is_recorded_unless_forbidden() {
+    let mut closed = project();
+    // NOW is a Saturday.
+    closed.channels[0].windows = vec![crate::project::Window::parse("Mon-Fri 08:00-16:00").unwrap()];
+    let with = |project: &Project, reason: Option<&str>| {
+        let order = Order { override_reason: reason.map(Into::into), ..order(project, "candidate") };
+        plan(&order, &candidate("ami-2"), Some(&approval()), &empty(), NOW)
+    };
+    let text = with(&closed, None).unwrap_err().to_string();
+    assert!(text.contains("takes releases Mon-Fri 08:00-16:00 (UTC) only"), "{text}");
+    let release = planned(with(&closed, Some("zero day")).unwrap()).release;
+    assert!(release.overridden.as_ref().is_some_and(|text| text.starts_with("zero day (although")), "{release:?}");
+    assert_eq!(with(&closed, Some(" ")).unwrap_err().exit_code(), 2);
+    closed.channels[0].windows.clear();
+    assert_eq!(planned(with(&closed, Some("not needed")).unwrap()).release.overridden, None);
+    let (from, to) = (time::macros::date!(2026 - 01 - 10), time::macros::date!(2026 - 01 - 11));
+    closed.channels[0].freezes = vec![crate::project::Freeze { from, to, reason: "fair".into() }];
+    closed.channels[0].override_forbidden = true;
+    let text = with(&closed, Some("zero day")).unwrap_err().to_string();
+    assert!(text.contains("does not allow --override"), "{text}");
+    let nobody = Approval { digest: "sha256:other".into(), ..approval() };
+    closed.channels[0].override_forbidden = false;
+    let order = Order { override_reason: Some("zero day".into()), ..order(&closed, "candidate") };
+    let refused = plan(&order, &candidate("ami-2"), Some(&nobody), &empty(), NOW).unwrap_err();
+    assert!(matches!(refused, PromoteError::NotApproved { .. }), "evidence is never passed over: {refused}");
 }
 
 #[test]
@@ -274,20 +348,63 @@ fn a_rollback_is_not_held_up_by_rules_or_gates() {
     assert_eq!(planned(decision).evidence_tag, None);
 }
 
+fn far() -> Location {
+    Location { region: "eu-west-1".into(), ..home() }
+}
+
+fn denied() -> CallError {
+    let fault = crate::aws::ServiceFault {
+        code: Some("UnauthorizedOperation".into()),
+        message: "no".into(),
+        chain: String::new(),
+        status: Some(403),
+        throttled: false,
+        denied: true,
+        unreachable: false,
+    };
+    CallError { operation: "DescribeLaunchTemplates", location: far(), fault: Box::new(fault) }
+}
+
 #[test]
-fn other_targets_are_refused_and_never_skipped() {
+fn a_target_in_another_region_gets_its_own_image_and_keeps_its_own_state() {
+    let mut state = at("ami-1");
+    state.targets.push(Target { location: far(), role: None });
+    state.seen.push(Ok(Pointers { parameter: Some("ami-7".into()), ..Pointers::default() }));
+    let plan = planned(go("candidate", &state, &approval()).unwrap());
+    assert_eq!(plan.supplies.iter().map(|one| one.ami.as_deref()).collect::<Vec<_>>(), [Some("ami-2"), None]);
+    assert_eq!((plan.moves[1].supply, plan.moves[1].parameter_before.as_deref()), (1, Some("ami-7")));
+    assert_eq!(plan.moves[1].template_before, None);
+    assert!(plan.steps().contains(&Step::Note), "the journal learns the id of the copy");
+}
+
+#[test]
+fn a_target_that_cannot_be_seen_holds_everything_unless_a_quorum_does_without_it() {
     let mut state = empty();
-    state.targets.push(Target { location: Location { region: "eu-west-1".into(), ..home() }, role: None });
+    state.targets.push(Target { location: far(), role: None });
+    state.seen.push(Err(denied()));
     let (text, exit) = refusal("candidate", &state, &approval());
-    assert!(text.contains("000000000000/eu-west-1"), "{text}");
-    assert_eq!(exit, 2);
+    assert!(
+        text.contains("1 of 2 targets could not be looked at") && text.contains("000000000000/eu-west-1"),
+        "{text}"
+    );
+    assert_eq!(exit, 12);
+    let project = project();
+    let with = |quorum| {
+        let order = Order { quorum: Some(quorum), ..order(&project, "candidate") };
+        plan(&order, &candidate("ami-2"), Some(&approval()), &state, NOW)
+    };
+    let planned = planned(with(1).unwrap());
+    assert_eq!((planned.moves.len(), planned.left_out.len(), planned.left_out[0].region.as_str()), (1, 1, "eu-west-1"));
+    assert_eq!(with(2).unwrap_err().exit_code(), 12, "not enough are left");
     state.targets.clear();
+    state.seen.clear();
     assert_eq!(refusal("candidate", &state, &approval()).1, 2);
 }
 
 #[test]
 fn a_lock_refuses_until_it_expires_and_a_journal_until_it_is_resumed() {
     let lock = |id: &str, expires: &str| Lock {
+        journal_parts: 0,
         schema: "amiforge.lock/1".into(),
         id: id.into(),
         holder: "host/7".into(),

@@ -2,11 +2,11 @@
 
 use super::error::{PromoteError, StepError};
 use super::execute::Executor;
-use super::model::{Order, Plan, Promotion, Release};
+use super::model::{Lock, Order, Plan, Promotion, Release};
 use super::planner::expired;
 use super::state::{Books, books};
 use super::steps::Step;
-use super::{names, store};
+use super::{document, names, store};
 use crate::aws::Cloud;
 use crate::event::Events;
 
@@ -52,7 +52,7 @@ pub async fn resume(
         let Some(lock) = lock else {
             return Err(PromoteError::NothingToResume { channel: channel.to_owned() });
         };
-        store::delete(cloud, cloud.home(), &names::lock(project, recipe, arch, channel)).await?;
+        remove(cloud, order, &lock).await?;
         // The journal is removed after the record is written: then the promotion had happened.
         let happened = record.map(|(release, _)| release).filter(|release| release.id == lock.id);
         return Ok(happened.map_or(Resumed::NotBegun, |release| Resumed::Finished(Promotion::moved(release))));
@@ -63,29 +63,40 @@ pub async fn resume(
         if !expired(&lock, cloud.clock().now()) {
             return Err(PromoteError::Locked { channel: channel.to_owned(), holder: lock.holder, since: lock.since });
         }
-        store::delete(cloud, cloud.home(), &names::lock(project, recipe, arch, channel)).await?;
+        remove(cloud, order, &lock).await?;
     }
     match record {
         Some((release, _)) if release.id == plan.release.id => {
-            Executor::new(cloud, &plan, events).tidy().await?;
+            let executor = Executor::resumed(cloud, &plan, order.holder.clone(), events);
+            executor.take_over().await.map_err(|cause| locking(channel, cause))?;
+            executor.tidy().await?;
             return Ok(Resumed::Finished(Promotion::moved(release)));
         }
         // The record is still the old one, as it must be put back should finishing fail after it is written.
         record => plan.record_before = record.map(|(_, text)| text),
     }
-    let executor = Executor::new(cloud, &plan, events);
-    executor.lock().await.map_err(|cause| locking(channel, cause))?;
+    let executor = Executor::resumed(cloud, &plan, order.holder.clone(), events);
+    executor.take_over().await.map_err(|cause| locking(channel, cause))?;
     match direction {
         Direction::Finish => finish(executor, &plan).await,
         Direction::Undo => undo(&executor, &plan).await,
     }
 }
 
+/// Removes a lock that is nobody's any more, with what its journal may have left.
+async fn remove(cloud: &Cloud, order: &Order<'_>, lock: &Lock) -> Result<(), PromoteError> {
+    let (project, recipe, arch, channel) = (order.project.name.as_str(), order.recipe, order.arch, order.channel);
+    let journal = names::journal(project, recipe, arch, channel);
+    document::remove_journal_parts(cloud, &journal, &lock.id, lock.journal_parts).await?;
+    Ok(store::delete(cloud, cloud.home(), &names::lock(project, recipe, arch, channel)).await?)
+}
+
 /// What resuming leaves out, because it was done: without them a failure now would leave lock and journal behind.
 const DONE: [Step; 3] = [Step::Lock, Step::Verify, Step::Journal];
 
 async fn finish(executor: Executor<'_>, plan: &Plan) -> Result<Resumed, PromoteError> {
-    let left: Vec<Step> = plan.steps().into_iter().filter(|step| !DONE.contains(step)).collect();
+    let left: Vec<Vec<Step>> =
+        plan.phases().into_iter().filter(|phase| !phase.iter().any(|step| DONE.contains(step))).collect();
     // Flips that were made before count as begun: when finishing fails, they are put back, too.
     let begun: Vec<Step> = plan.steps().into_iter().take_while(|step| *step != Step::Record).collect();
     executor.run(&left, &begun).await.map(Resumed::Finished)
@@ -97,7 +108,7 @@ async fn undo(executor: &Executor<'_>, plan: &Plan) -> Result<Resumed, PromoteEr
         Ok(restored) => Ok(Resumed::Undone { release: plan.release.clone(), restored }),
         Err((undo, restored)) => {
             let cause = StepError::Refused("it was cut off".to_owned());
-            Err(PromoteError::Stuck { step: Step::Record, cause, undo, restored })
+            Err(PromoteError::Stuck { step: Step::Record, cause, others: vec![], undo, restored })
         }
     }
 }
@@ -106,15 +117,15 @@ fn locking(channel: &str, cause: StepError) -> PromoteError {
     match cause {
         StepError::Locked { holder, since } => PromoteError::Locked { channel: channel.to_owned(), holder, since },
         StepError::Call(call) => call.into(),
-        cause => PromoteError::Failed { step: Step::Lock, cause, restored: vec![] },
+        cause => PromoteError::Failed { step: Step::Lock, cause, others: vec![], restored: vec![] },
     }
 }
 
 impl Executor<'_> {
     /// Removes journal and lock of a promotion that has happened.
     async fn tidy(&self) -> Result<(), PromoteError> {
-        let journal = store::delete(self.cloud, self.cloud.home(), &self.journal_name()).await;
-        journal.map_err(|cause| PromoteError::Untidy { step: Step::Clear, cause: cause.into() })?;
+        let journal = self.remove_journal().await;
+        journal.map_err(|cause| PromoteError::Untidy { step: Step::Clear, cause })?;
         self.unlock().await.map_err(|cause| PromoteError::Untidy { step: Step::Unlock, cause })
     }
 }

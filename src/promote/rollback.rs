@@ -8,15 +8,35 @@ use super::{names, planner, store};
 use crate::aws::Cloud;
 use crate::event::Events;
 
-/// Moves a channel back to the release before the current one, by the same steps as a promotion. Gates and the channel's
-/// rules are not asked again: the release was in this channel before. Rolling back twice goes back two releases.
+/// Moves a channel back to the release before the current one, or to the one that is named, by the same steps as a
+/// promotion. Gates and the channel's rules are not asked again: the release was in this channel before. Rolling back
+/// twice goes back two releases.
 ///
 /// # Errors
-/// When there is no earlier release, its AMI is gone, or a step fails.
-pub async fn rollback(cloud: &Cloud, order: &Order<'_>, events: &Events) -> Result<Promotion, PromoteError> {
+/// When there is no such release, its AMI is gone, or a step fails.
+pub async fn rollback(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    to: Option<&str>,
+    events: &Events,
+) -> Result<Promotion, PromoteError> {
+    match prepare(cloud, order, to).await? {
+        Decision::Nothing(release) => Ok(Promotion::unchanged(*release)),
+        Decision::Go(plan) => execute(cloud, &plan, events).await,
+    }
+}
+
+/// What [`rollback`] would do. Changes nothing.
+///
+/// # Errors
+/// When there is no such release, its AMI is gone, or the channel is locked.
+pub async fn prepare(cloud: &Cloud, order: &Order<'_>, to: Option<&str>) -> Result<Decision, PromoteError> {
     planner::find_channel(order)?;
     let current = record(cloud, &order.project.name, order.recipe, order.arch, order.channel).await?;
-    let back_to = current.and_then(|(release, _)| release.previous);
+    let back_to = match to {
+        None => current.and_then(|(release, _)| release.previous).map(|release| *release),
+        Some(to) => Some(named(cloud, order, to).await?),
+    };
     let back_to = back_to.ok_or_else(|| PromoteError::NoEarlier { channel: order.channel.to_owned() })?;
     let candidate = Candidate {
         ami: back_to.ami.clone(),
@@ -25,13 +45,35 @@ pub async fn rollback(cloud: &Cloud, order: &Order<'_>, events: &Events) -> Resu
     };
     let state = observe(cloud, order, &candidate).await?;
     match planner::plan(order, &candidate, None, &state, cloud.clock().now())? {
-        Decision::Nothing(release) => Ok(Promotion::unchanged(*release)),
         Decision::Go(mut plan) => {
             plan.release.evidence.clone_from(&back_to.evidence);
             plan.previous = earlier(cloud, order, &back_to).await?;
-            execute(cloud, &plan, events).await
+            Ok(Decision::Go(plan))
         }
+        nothing => Ok(nothing),
     }
+}
+
+/// What was ever in the channel, newest first.
+///
+/// # Errors
+/// When a call fails, or a record cannot be read.
+pub async fn history(cloud: &Cloud, order: &Order<'_>) -> Result<Vec<Release>, PromoteError> {
+    let name = names::record(&order.project.name, order.recipe, order.arch, order.channel);
+    let mut releases = Vec::new();
+    for text in store::history(cloud, &name).await? {
+        releases.push(store::release(cloud, &name, &text).await?);
+    }
+    // A promotion that was undone at its very end has put the text before it back.
+    releases.dedup_by(|a, b| a.id == b.id);
+    Ok(releases)
+}
+
+/// The newest release of the channel with that AMI, image version or promotion.
+async fn named(cloud: &Cloud, order: &Order<'_>, to: &str) -> Result<Release, PromoteError> {
+    let is = |release: &Release| release.ami == to || release.id == to || release.image_version.as_deref() == Some(to);
+    let found = history(cloud, order).await?.into_iter().find(is);
+    found.ok_or_else(|| PromoteError::NeverThere { channel: order.channel.to_owned(), release: to.to_owned() })
 }
 
 /// What was in the channel before the release that is gone back to: the record itself keeps only one step, the
@@ -39,7 +81,12 @@ pub async fn rollback(cloud: &Cloud, order: &Order<'_>, events: &Events) -> Resu
 async fn earlier(cloud: &Cloud, order: &Order<'_>, back_to: &Release) -> Result<Option<Release>, PromoteError> {
     let name = names::record(&order.project.name, order.recipe, order.arch, order.channel);
     let same = |release: &Release| release.id == back_to.id;
-    let history = store::history(cloud, &name).await?;
-    let found = history.iter().filter_map(|text| store::release(&name, text).ok()).find(same);
-    Ok(found.and_then(|release| release.previous).map(|release| *release))
+    for text in store::history(cloud, &name).await? {
+        if let Ok(release) = store::release(cloud, &name, &text).await
+            && same(&release)
+        {
+            return Ok(release.previous.map(|release| *release));
+        }
+    }
+    Ok(None)
 }

@@ -1,8 +1,10 @@
 //! What must hold before a channel takes a candidate. Pure.
 
+use super::approve::Consent;
 use super::error::PromoteError;
-use super::model::{Approval, Release};
-use super::state::Image;
+use super::image::Image;
+use super::model::{Approval, Order, Release};
+use super::state::State;
 use crate::event::human_duration;
 use crate::gate;
 use crate::project::Channel;
@@ -39,30 +41,87 @@ pub(super) fn approved(ami: &str, approval: &Approval, image: &Image) -> Result<
     Ok(())
 }
 
-/// The channel's own rules: where the release must be first, for how long, and who must have approved.
+/// The channel's own rules: when it takes releases, where the release must be first, for how long, and who must have
+/// approved. `evidence` is the digest of what the verdicts are about.
 pub(super) fn channel(
     channel: &Channel,
     ami: &str,
-    before: Option<&Release>,
+    state: &State,
+    evidence: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<(), PromoteError> {
-    let refuse =
-        |missing: String| Err(PromoteError::Rule { channel: channel.name.clone(), ami: ami.to_owned(), missing });
-    if let Some(after) = &channel.after {
-        let Some(before) = before.filter(|release| release.ami == ami) else {
-            let there = before.map_or_else(|| "is empty".to_owned(), |release| format!("holds {}", release.ami));
-            return refuse(format!("it must be in channel `{after}` first, which {there}"));
-        };
-        if let Some(soak) = channel.soak
-            && let Some(text) = soaking(before, soak, now)
-        {
-            return refuse(format!("{text} in channel `{after}`"));
+    let before = state.before.as_ref();
+    let missing = open(channel, now)
+        .or_else(|| order(channel, ami, before, now))
+        .or_else(|| consent(channel, ami, before, state.consent.as_ref(), evidence));
+    match missing {
+        None => Ok(()),
+        Some(missing) => Err(PromoteError::Rule { channel: channel.name.clone(), ami: ami.to_owned(), missing }),
+    }
+}
+
+/// Passes over a rule, if somebody says why and the channel allows it: what goes into the record.
+pub(super) fn overridden(order: &Order<'_>, channel: &Channel, rule: PromoteError) -> Result<String, PromoteError> {
+    let Some(reason) = &order.override_reason else { return Err(rule) };
+    if channel.override_forbidden {
+        return Err(PromoteError::OverrideForbidden { channel: channel.name.clone() });
+    }
+    if reason.trim().is_empty() {
+        return Err(PromoteError::NoReason);
+    }
+    Ok(format!("{reason} (although {rule})"))
+}
+
+/// Freezes and windows.
+fn open(channel: &Channel, now: OffsetDateTime) -> Option<String> {
+    if let Some(freeze) = channel.freezes.iter().find(|freeze| freeze.is_on(now)) {
+        return Some(format!("it is frozen from {} to {}: {}", freeze.from, freeze.to, freeze.reason));
+    }
+    if channel.windows.is_empty() || channel.windows.iter().any(|window| window.is_open(now)) {
+        return None;
+    }
+    let windows: Vec<&str> = channel.windows.iter().map(|window| window.text.as_str()).collect();
+    Some(format!("it takes releases {} (UTC) only", windows.join(", ")))
+}
+
+fn order(channel: &Channel, ami: &str, before: Option<&Release>, now: OffsetDateTime) -> Option<String> {
+    let after = channel.after.as_ref()?;
+    let Some(before) = before.filter(|release| release.ami == ami) else {
+        let there = before.map_or_else(|| "is empty".to_owned(), |release| format!("holds {}", release.ami));
+        return Some(format!("it must be in channel `{after}` first, which {there}"));
+    };
+    let text = soaking(before, channel.soak?, now)?;
+    Some(format!("{text} in channel `{after}`"))
+}
+
+/// A person has approved what is promoted now, with the evidence there is now; where the channel wants it, another one than
+/// who brought it to the channel before. Whoever that was must be known.
+fn consent(
+    channel: &Channel,
+    ami: &str,
+    before: Option<&Release>,
+    consent: Option<&Consent>,
+    evidence: Option<&str>,
+) -> Option<String> {
+    if !channel.approval_required {
+        return None;
+    }
+    let Some(consent) = consent.filter(|consent| consent.ami == ami) else {
+        return Some("a person must approve it".to_owned());
+    };
+    if Some(consent.evidence.as_str()) != evidence {
+        return Some(format!("{} has approved it with other evidence ({})", consent.by, consent.evidence));
+    }
+    if !channel.approval_by_another {
+        return None;
+    }
+    match before.and_then(|before| before.caller.as_ref()) {
+        None => Some("it is not known who brought it to the channel before, so another one cannot be told".to_owned()),
+        Some(caller) if *caller == consent.by => {
+            Some(format!("{caller} has approved it and also brought it to the channel before: another one must"))
         }
+        Some(_) => None,
     }
-    if channel.approval_required {
-        return refuse("a person must approve it, and this version of amiforge cannot record that yet".to_owned());
-    }
-    Ok(())
 }
 
 /// What is missing of the soak time; `None` when it is over. A time that cannot be read never counts as long ago.

@@ -1,10 +1,20 @@
 //! What is there before a promotion.
 
+use super::approve::{Consent, consent};
 use super::error::PromoteError;
-use super::model::{Candidate, JOURNAL_SCHEMA, LOCK_SCHEMA, Lock, Order, Plan, Release, TemplateBefore};
-use super::{names, store, template};
-use crate::aws::{CallError, Cloud, tags};
+use super::image::{self, Image};
+use super::model::{Candidate, How, JOURNAL_SCHEMA, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore};
+use super::supply::owner;
+use super::{document, names, store, template};
+use crate::aws::{CallError, Cloud};
 use crate::project::{EnvironmentConfig, Location, Target};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Places that are worked on at the same time: enough to hide the way to the other side of the world, few enough not to
+/// drown this process.
+pub(super) const LANES: usize = 32;
 
 /// What a plan is made from.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,18 +31,14 @@ pub struct State {
     pub(super) lock: Option<Lock>,
     /// What is in the channel that this one comes `after`.
     pub(super) before: Option<Release>,
+    /// A person's approval of the AMI for the channel.
+    pub(super) consent: Option<Consent>,
+    /// The AMI to promote, at home.
     pub(super) image: Image,
-    /// The home target's pointers.
-    pub(super) pointers: Pointers,
-}
-
-/// The AMI to promote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Image {
-    /// As the service spells it; absent when there is no such AMI.
-    pub(super) state: Option<String>,
-    /// The tag with the digest of its evidence.
-    pub(super) evidence: Option<String>,
+    /// Images of it that are elsewhere already.
+    pub(super) copies: BTreeMap<Location, (String, How)>,
+    /// What every target points to now, in the targets' order; or why that could not be seen.
+    pub(super) seen: Vec<Result<Pointers, CallError>>,
 }
 
 /// What one target points to now.
@@ -43,10 +49,11 @@ pub(super) struct Pointers {
     pub(super) parameter: Option<String>,
 }
 
-/// Reads what a plan needs. Changes nothing.
+/// Reads what a plan needs. Changes nothing. A target that cannot be looked at is part of what was seen: the planner
+/// decides what that means.
 ///
 /// # Errors
-/// When a call fails, or a document of ours cannot be read.
+/// When a call at home fails, or a document of ours cannot be read.
 pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) -> Result<State, PromoteError> {
     let (project, recipe, arch) = (order.project.name.as_str(), order.recipe, order.arch);
     let books = books(cloud, project, recipe, arch, order.channel).await?;
@@ -55,6 +62,11 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         Some(after) => record(cloud, project, recipe, arch, after).await?.map(|(release, _)| release),
         None => None,
     };
+    let image = image::look(cloud, cloud.home(), &candidate.ami).await?;
+    let places = cloud.targets().iter().map(|target| target.location.clone());
+    let looks =
+        places.map(|place| async move { pointers(cloud, &place, &order.launch_template, &order.parameter).await });
+    let seen: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
     Ok(State {
         environment: cloud.environment().to_owned(),
         config: cloud.config().clone(),
@@ -64,9 +76,36 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         journal: books.journal,
         lock: books.lock,
         before,
-        image: image(cloud, &candidate.ami).await?,
-        pointers: pointers(cloud, cloud.home(), &order.launch_template, &order.parameter).await?,
+        consent: consent(cloud, order, &candidate.ami).await?,
+        copies: copies(cloud, candidate, &seen).await,
+        image,
+        seen,
     })
+}
+
+/// Images of the candidate outside the home Region that are there already. One that is not found is copied, so a look
+/// that fails loses time and nothing else: where it matters, the copy fails with its own reason.
+async fn copies(
+    cloud: &Cloud,
+    candidate: &Candidate,
+    seen: &[Result<Pointers, CallError>],
+) -> BTreeMap<Location, (String, How)> {
+    let (how, home) = (cloud.config().distribute(), cloud.home());
+    let reached = cloud.targets().iter().zip(seen).filter(|(_, seen)| seen.is_ok());
+    let owners: BTreeSet<Location> = reached.map(|(target, _)| owner(how, home, &target.location)).collect();
+    let wanted: Vec<Location> = owners.into_iter().filter(|owner| owner != home).collect();
+    let looks = wanted.iter().map(|place| async move {
+        let found = image::find_copy(cloud, place, &candidate.ami).await.ok().flatten();
+        found.map(|ami| (place.clone(), (ami, How::Copied)))
+    });
+    let found: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
+    let mut copies: BTreeMap<Location, (String, How)> = found.into_iter().flatten().collect();
+    if wanted.iter().any(|place| !copies.contains_key(place)) {
+        for (place, ami) in image::distributed(cloud, candidate).await {
+            copies.entry(place).or_insert((ami, How::Distributed));
+        }
+    }
+    copies
 }
 
 /// The documents about one channel.
@@ -77,7 +116,28 @@ pub(super) struct Books {
     pub(super) lock: Option<Lock>,
 }
 
+/// How often a document is read anew that loses its parts while it is read.
+const READINGS: usize = 3;
+
+/// Reads them. A journal that is being removed at this moment has lost a part when that is asked for: then it is looked
+/// again whether there is one.
 pub(super) async fn books(
+    cloud: &Cloud,
+    project: &str,
+    recipe: &str,
+    arch: &str,
+    channel: &str,
+) -> Result<Books, PromoteError> {
+    let mut reading = 1;
+    loop {
+        match read_books(cloud, project, recipe, arch, channel).await {
+            Err(PromoteError::Unreadable { .. }) if reading < READINGS => reading += 1,
+            read => return read,
+        }
+    }
+}
+
+async fn read_books(
     cloud: &Cloud,
     project: &str,
     recipe: &str,
@@ -89,10 +149,14 @@ pub(super) async fn books(
     let [journal, record, lock] = &names;
     let text = |name: &String| found.get(name).map(String::as_str);
     Ok(Books {
-        journal: text(journal).map(|text| store::read(journal, text, JOURNAL_SCHEMA)).transpose()?,
-        record: text(record)
-            .map(|text| Ok::<_, PromoteError>((store::release(record, text)?, text.to_owned())))
-            .transpose()?,
+        journal: match text(journal) {
+            Some(text) => Some(store::read(journal, &document::whole(cloud, journal, text).await?, JOURNAL_SCHEMA)?),
+            None => None,
+        },
+        record: match text(record) {
+            Some(text) => Some((store::release(cloud, record, text).await?, text.to_owned())),
+            None => None,
+        },
         lock: text(lock).map(|text| store::read(lock, text, LOCK_SCHEMA)).transpose()?,
     })
 }
@@ -113,7 +177,7 @@ pub(super) async fn record(
 ) -> Result<Option<(Release, String)>, PromoteError> {
     let name = names::record(project, recipe, arch, channel);
     match store::get(cloud, cloud.home(), &name).await? {
-        Some(stored) => Ok(Some((store::release(&name, &stored.value)?, stored.value))),
+        Some(stored) => Ok(Some((store::release(cloud, &name, &stored.value).await?, stored.value))),
         None => Ok(None),
     }
 }
@@ -136,19 +200,7 @@ pub(super) async fn pointers(
     })
 }
 
-/// The AMI's state and evidence, as the home account sees it.
-pub(super) async fn image(cloud: &Cloud, ami: &str) -> Result<Image, CallError> {
-    let place = cloud.home();
-    let answer = cloud.ec2(place).describe_images().image_ids(ami).send().await;
-    let answer = answer.map_err(CallError::of("DescribeImages", place));
-    let absent = ["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed"];
-    if answer.as_ref().is_err_and(|error| error.fault.is(&absent)) {
-        return Ok(Image { state: None, evidence: None });
-    }
-    let Some(found) = answer?.images.unwrap_or_default().into_iter().next() else {
-        return Ok(Image { state: None, evidence: None });
-    };
-    let state = found.state.map_or_else(|| "unknown".to_owned(), |state| state.as_str().to_owned());
-    let tag = found.tags.unwrap_or_default().into_iter().find(|tag| tag.key.as_deref() == Some(tags::EVIDENCE));
-    Ok(Image { state: Some(state), evidence: tag.and_then(|tag| tag.value) })
+/// A target that could not be looked at.
+pub(super) fn unseen(place: &Location, error: &CallError) -> LeftOut {
+    LeftOut { account: place.account.clone(), region: place.region.clone(), reason: error.to_string() }
 }

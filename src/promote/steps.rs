@@ -1,18 +1,20 @@
 //! The steps of a promotion, their order and their undo, as data.
 
-use super::model::Plan;
+use super::model::{How, Plan, place};
 
-/// One step. Numbers are indices into [`Plan::moves`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One step. Numbers are indices into [`Plan::supplies`] (`Distribute`) and [`Plan::moves`] (all others).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// The lock is written, without overwriting one.
     Lock,
     /// Under the lock it is looked again: everything must be as it was when the plan was made.
     Verify,
-    /// The journal is written.
+    /// The journal is written, and read back.
     Journal,
-    /// The AMI is brought to the target. At home it is there.
+    /// The image is marked as approved, and brought to where it is used. The first one is the source of the others.
     Distribute(usize),
+    /// The journal learns the ids of the copies.
+    Note,
     /// A launch template version with the AMI is made; nothing points at it.
     Stage(usize),
     /// The AMI is available, carries its evidence, and can be launched from the staged version.
@@ -32,7 +34,7 @@ pub enum Step {
 }
 
 /// How a step is undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Undo {
     /// It changed nothing.
     Nothing,
@@ -40,6 +42,9 @@ pub enum Undo {
     Unlock,
     /// The journal is removed.
     RemoveJournal,
+    /// The mark of approval is removed, if this promotion has set it. The copy stays: nothing points at it, and the next
+    /// promotion of the image finds it and need not wait for one.
+    Unmark(usize),
     /// The staged version, or the template that was made for it, is removed.
     RemoveStaged(usize),
     /// The default version is put back.
@@ -58,8 +63,9 @@ impl Step {
     pub const fn undo(self) -> Undo {
         match self {
             Self::Lock => Undo::Unlock,
-            Self::Verify | Self::Distribute(_) | Self::Prove(_) | Self::Hold => Undo::Nothing,
+            Self::Verify | Self::Note | Self::Prove(_) | Self::Hold => Undo::Nothing,
             Self::Journal => Undo::RemoveJournal,
+            Self::Distribute(supply) => Undo::Unmark(supply),
             Self::Stage(target) => Undo::RemoveStaged(target),
             Self::FlipTemplate(target) => Undo::TemplateBack(target),
             Self::FlipParameter(target) => Undo::ParameterBack(target),
@@ -68,22 +74,55 @@ impl Step {
         }
     }
 
+    /// The target that it is about.
+    #[must_use]
+    pub const fn target(self) -> Option<usize> {
+        match self {
+            Self::Stage(target) | Self::Prove(target) | Self::FlipTemplate(target) | Self::FlipParameter(target) => {
+                Some(target)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether what it does can be seen by users of the channel.
+    #[must_use]
+    pub const fn is_flip(self) -> bool {
+        matches!(self, Self::FlipTemplate(_) | Self::FlipParameter(_))
+    }
+
+    /// Where it works, for people: nothing for steps about the whole promotion.
+    #[must_use]
+    pub fn place(self, plan: &Plan) -> Option<String> {
+        match self {
+            Self::Distribute(supply) => plan.supplies.get(supply).map(|one| place(&one.location())),
+            _ => self.target().and_then(|target| plan.moves.get(target)).map(super::model::Move::place),
+        }
+    }
+
     /// What is told while it runs.
     #[must_use]
     pub fn describe(self, plan: &Plan) -> String {
-        let at = |target: usize| plan.moves.get(target).map_or_else(String::new, |one| format!("{}: ", one.region));
-        let template = |target: usize| plan.moves.get(target).map_or("", |one| one.launch_template.as_str());
-        let parameter = |target: usize| plan.moves.get(target).map_or("", |one| one.parameter.as_str());
+        let ami = &plan.release.ami;
+        let at = self.place(plan).map_or_else(String::new, |place| format!("{place}: "));
+        let one = self.target().and_then(|target| plan.moves.get(target));
+        let template = one.map_or("", |one| one.launch_template.as_str());
+        let parameter = one.map_or("", |one| one.parameter.as_str());
         match self {
             Self::Lock => format!("locking channel {}", plan.release.channel),
             Self::Verify => "looking again under the lock".to_owned(),
             Self::Journal => "writing the journal".to_owned(),
-            Self::Distribute(target) => format!("{}{} is there", at(target), plan.release.ami),
-            Self::Stage(target) => format!("{}staging a version of launch template {}", at(target), template(target)),
-            Self::Prove(target) => format!("{}proving that {} can be launched from it", at(target), plan.release.ami),
+            Self::Distribute(supply) => match plan.supplies.get(supply).map(|one| (one.how, &one.ami)) {
+                Some((How::Copied, None)) => format!("{at}copying {ami}"),
+                Some((_, Some(there))) => format!("{at}marking {there} as approved"),
+                _ => format!("{at}marking {ami} as approved"),
+            },
+            Self::Note => "writing the ids of the copies into the journal".to_owned(),
+            Self::Stage(_) => format!("{at}staging a version of launch template {template}"),
+            Self::Prove(_) => format!("{at}proving that the image can be launched from it"),
             Self::Hold => "checking the lock".to_owned(),
-            Self::FlipTemplate(target) => format!("{}moving the default of {}", at(target), template(target)),
-            Self::FlipParameter(target) => format!("{}writing {}", at(target), parameter(target)),
+            Self::FlipTemplate(_) => format!("{at}moving the default of {template}"),
+            Self::FlipParameter(_) => format!("{at}writing {parameter}"),
             Self::Record => format!("recording the release in channel {}", plan.release.channel),
             Self::Clear => "removing the journal".to_owned(),
             Self::Unlock => "unlocking".to_owned(),
@@ -92,18 +131,28 @@ impl Step {
 }
 
 impl Plan {
-    /// The steps, in DESIGN section 8's order: each kind over all targets before the next kind begins, so that nothing
-    /// is flipped anywhere before everything is proven everywhere.
+    /// The steps in DESIGN section 8's order, in phases: the steps of one phase are about different places and run at
+    /// the same time, and a phase begins when all of the one before has succeeded. So nothing is flipped anywhere before
+    /// everything is proven everywhere.
+    #[must_use]
+    pub fn phases(&self) -> Vec<Vec<Step>> {
+        let targets = |step: fn(usize) -> Step| (0..self.moves.len()).map(step).collect::<Vec<_>>();
+        let copies = self.supplies.len().max(1);
+        let mut phases = vec![vec![Step::Lock], vec![Step::Verify], vec![Step::Journal], vec![Step::Distribute(0)]];
+        phases.push((1..copies).map(Step::Distribute).collect());
+        if self.supplies.iter().any(|one| one.ami.is_none()) {
+            phases.push(vec![Step::Note]);
+        }
+        phases.extend([targets(Step::Stage), targets(Step::Prove), vec![Step::Hold]]);
+        phases.extend([targets(Step::FlipTemplate), targets(Step::FlipParameter)]);
+        phases.extend([vec![Step::Record], vec![Step::Clear], vec![Step::Unlock]]);
+        phases.retain(|phase| !phase.is_empty());
+        phases
+    }
+
+    /// The same in one list.
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
-        let targets = || 0..self.moves.len();
-        let mut steps = vec![Step::Lock, Step::Verify, Step::Journal];
-        steps.extend(targets().map(Step::Distribute));
-        steps.extend(targets().map(Step::Stage));
-        steps.extend(targets().map(Step::Prove));
-        steps.push(Step::Hold);
-        steps.extend(targets().flat_map(|target| [Step::FlipTemplate(target), Step::FlipParameter(target)]));
-        steps.extend([Step::Record, Step::Clear, Step::Unlock]);
-        steps
+        self.phases().concat()
     }
 }

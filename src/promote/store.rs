@@ -1,5 +1,6 @@
 //! Parameters: the books of promotions, and the pointers themselves.
 
+use super::document;
 use super::error::PromoteError;
 use super::model::{RELEASE_SCHEMA, Release};
 use crate::aws::{CallError, Cloud, tags};
@@ -58,7 +59,7 @@ pub(super) async fn create_document(cloud: &Cloud, name: &str, value: &str) -> R
     document(cloud, name, value, false).await
 }
 
-/// With intelligent tiering a document of more than 4096 characters becomes an advanced parameter by itself.
+/// Documents are packed so that they fit a standard parameter; one that has become an advanced one stays that.
 async fn document(cloud: &Cloud, name: &str, value: &str, overwrite: bool) -> Result<(), CallError> {
     let home = cloud.home();
     let request = cloud
@@ -147,7 +148,7 @@ pub(super) fn read<T: DeserializeOwned>(parameter: &str, text: &str, schema: &st
     serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))
 }
 
-/// A channel's record.
-pub(crate) fn release(parameter: &str, text: &str) -> Result<Release, PromoteError> {
-    read(parameter, text, RELEASE_SCHEMA)
+/// A channel's record, whose parameter holds `text`.
+pub(crate) async fn release(cloud: &Cloud, parameter: &str, text: &str) -> Result<Release, PromoteError> {
+    read(parameter, &document::whole(cloud, parameter, text).await?, RELEASE_SCHEMA)
 }

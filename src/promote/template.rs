@@ -73,14 +73,15 @@ fn of(id: &str, version: LaunchTemplateVersion) -> Option<Staged> {
     Some(Staged { id: id.to_owned(), version: number, ami: data.and_then(|data| data.image_id), instance_type })
 }
 
-/// Makes the version, or the template when there is none. A repetition finds what is there instead.
-pub(super) async fn stage(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Staged, StepError> {
-    if let Some(found) = staged(cloud, plan, one).await? {
+/// Makes the version, or the template when there is none. What an earlier process may have made is looked for first,
+/// unless this one is `fresh`.
+pub(super) async fn stage(cloud: &Cloud, plan: &Plan, one: &Move, ami: &str, fresh: bool) -> Result<Staged, StepError> {
+    if !fresh && let Some(found) = staged(cloud, plan, one).await? {
         return Ok(found);
     }
     let made = match &one.template_before {
-        Some(before) => add_version(cloud, plan, one, &before.id, before.default_version).await,
-        None => create(cloud, plan, one).await,
+        Some(before) => add_version(cloud, plan, one, ami, &before.id, before.default_version).await,
+        None => create(cloud, plan, one, ami).await,
     };
     match made {
         // A lost answer, or its repetition: look for what it made.
@@ -95,8 +96,25 @@ pub(super) async fn stage(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Stag
 /// The name was taken, by us a moment ago or by somebody else.
 const TAKEN: [&str; 1] = ["InvalidLaunchTemplateName.AlreadyExistsException"];
 
-fn data(one: &Move) -> RequestLaunchTemplateData {
-    RequestLaunchTemplateData::builder().image_id(&one.ami).build()
+fn data(ami: &str) -> RequestLaunchTemplateData {
+    RequestLaunchTemplateData::builder().image_id(ami).build()
+}
+
+/// A version by its number.
+pub(super) async fn version(
+    cloud: &Cloud,
+    place: &Location,
+    id: &str,
+    number: i64,
+) -> Result<Option<Staged>, CallError> {
+    let request = cloud.ec2(place).describe_launch_template_versions().launch_template_id(id);
+    let answer = request.versions(number.to_string()).send().await;
+    let answer = answer.map_err(CallError::of("DescribeLaunchTemplateVersions", place));
+    let absent = ["InvalidLaunchTemplateId.VersionNotFound", "InvalidLaunchTemplateId.NotFound"];
+    if answer.as_ref().is_err_and(|error| error.fault.is(&absent)) {
+        return Ok(None);
+    }
+    Ok(answer?.launch_template_versions.unwrap_or_default().into_iter().next().and_then(|found| of(id, found)))
 }
 
 /// Based on the default version, which is what is in use: on `$Latest` somebody may have tried something.
@@ -104,6 +122,7 @@ async fn add_version(
     cloud: &Cloud,
     plan: &Plan,
     one: &Move,
+    ami: &str,
     id: &str,
     source: i64,
 ) -> Result<Option<Staged>, CallError> {
@@ -114,13 +133,13 @@ async fn add_version(
         .launch_template_id(id)
         .source_version(source.to_string())
         .version_description(description(plan))
-        .launch_template_data(data(one))
+        .launch_template_data(data(ami))
         .client_token(token(plan, one));
     let answer = request.send().await.map_err(CallError::of("CreateLaunchTemplateVersion", &place))?;
     Ok(answer.launch_template_version.and_then(|version| of(id, version)))
 }
 
-async fn create(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Option<Staged>, CallError> {
+async fn create(cloud: &Cloud, plan: &Plan, one: &Move, ami: &str) -> Result<Option<Staged>, CallError> {
     let place = one.location();
     let mut specification = TagSpecification::builder().resource_type(ResourceType::LaunchTemplate);
     for (key, value) in [(tags::PROJECT, &plan.release.project), (tags::RECIPE, &plan.release.recipe)] {
@@ -131,12 +150,12 @@ async fn create(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Option<Staged>
         .create_launch_template()
         .launch_template_name(&one.launch_template)
         .version_description(description(plan))
-        .launch_template_data(data(one))
+        .launch_template_data(data(ami))
         .tag_specifications(specification.build())
         .client_token(token(plan, one));
     let answer = request.send().await.map_err(CallError::of("CreateLaunchTemplate", &place))?;
     let made = answer.launch_template.and_then(|made| Some((made.launch_template_id?, made.latest_version_number?)));
-    Ok(made.map(|(id, version)| Staged { id, version, ami: Some(one.ami.clone()), instance_type: None }))
+    Ok(made.map(|(id, version)| Staged { id, version, ami: Some(ami.to_owned()), instance_type: None }))
 }
 
 fn token(plan: &Plan, one: &Move) -> String {

@@ -2,8 +2,10 @@
 
 use super::error::StepError;
 use super::execute::Executor;
+use super::state::record;
 use super::steps::Undo;
-use super::{store, template};
+use super::{document, image, store, template};
+use crate::promote::perform::step_error;
 
 impl Executor<'_> {
     /// Undoes one step; what was put back, for the user.
@@ -11,10 +13,8 @@ impl Executor<'_> {
         match undo {
             Undo::Nothing | Undo::Finish => Ok(None),
             Undo::Unlock => self.unlock().await.map(|()| None),
-            Undo::RemoveJournal => {
-                store::delete(self.cloud, self.cloud.home(), &self.journal_name()).await?;
-                Ok(None)
-            }
+            Undo::RemoveJournal => self.remove_journal().await.map(|()| None),
+            Undo::Unmark(supply) => self.unmark(supply).await,
             Undo::RemoveStaged(target) => self.remove_staged(target).await,
             Undo::TemplateBack(target) => self.template_back(target).await,
             Undo::ParameterBack(target) => self.parameter_back(target).await,
@@ -22,15 +22,32 @@ impl Executor<'_> {
         }
     }
 
+    /// A copy whose id is not known yet is looked for: the answer that named it may have been lost.
+    async fn unmark(&self, index: usize) -> Result<Option<String>, StepError> {
+        let supply = self.supply(index)?;
+        let place = supply.location();
+        let found = match self.image(index) {
+            Some(ami) => Some(ami.to_owned()),
+            None => image::find_copy(self.cloud, &place, &self.plan.release.ami).await?,
+        };
+        let Some(ami) = found else { return Ok(None) };
+        let taken = image::unmark(self.cloud, &place, &ami, &self.plan.release.id).await?;
+        Ok(taken.then(|| format!("{}/{}: {ami} is not marked as approved any more", place.account, place.region)))
+    }
+
     /// The staged version is removed, because users of `$Latest` would see it; with it the template, when it was made
     /// for this promotion and has nothing else in it.
     async fn remove_staged(&self, target: usize) -> Result<Option<String>, StepError> {
         let one = self.target(target)?;
+        // Without an image nothing was staged.
+        if self.image(one.supply).is_none() {
+            return Ok(None);
+        }
         let place = one.location();
         let Some(staged) = template::staged(self.cloud, self.plan, one).await? else { return Ok(None) };
         if one.template_before.is_none() {
             template::remove(self.cloud, &place, &staged.id).await?;
-            return Ok(Some(format!("launch template {} is removed again", one.launch_template)));
+            return Ok(Some(format!("{}: launch template {} is removed again", one.place(), one.launch_template)));
         }
         let current = template::find(self.cloud, &place, &one.launch_template).await?;
         if current.is_some_and(|current| current.default_version == staged.version) {
@@ -38,55 +55,62 @@ impl Executor<'_> {
             return Err(StepError::Refused(text));
         }
         template::remove_version(self.cloud, &place, &staged.id, staged.version).await?;
-        Ok(Some(format!("version {} of launch template {} is removed again", staged.version, one.launch_template)))
+        let (version, name) = (staged.version, &one.launch_template);
+        Ok(Some(format!("{}: version {version} of launch template {name} is removed again", one.place())))
     }
 
     async fn template_back(&self, target: usize) -> Result<Option<String>, StepError> {
         let one = self.target(target)?;
         // A template that was made for this promotion goes away with its version.
         let Some(before) = &one.template_before else { return Ok(None) };
+        if self.image(one.supply).is_none() {
+            return Ok(None);
+        }
         let Some(staged) = template::staged(self.cloud, self.plan, one).await? else { return Ok(None) };
         let current = template::find(self.cloud, &one.location(), &one.launch_template).await?;
         if current.is_none_or(|current| current.default_version != staged.version) {
             return Ok(None);
         }
         self.set_default(target, &before.id, before.default_version).await?;
-        let text = format!("default of launch template {} is {} again", one.launch_template, before.default_version);
-        Ok(Some(text))
+        let (name, version) = (&one.launch_template, before.default_version);
+        Ok(Some(format!("{}: default of launch template {name} is {version} again", one.place())))
     }
 
     async fn parameter_back(&self, target: usize) -> Result<Option<String>, StepError> {
         let one = self.target(target)?;
+        let Some(ami) = self.image(one.supply) else { return Ok(None) };
         let place = one.location();
         let current = store::get(self.cloud, &place, &one.parameter).await?;
-        let Some(current) = current.filter(|current| current.value == one.ami) else { return Ok(None) };
+        let Some(current) = current.filter(|current| current.value == ami) else { return Ok(None) };
         match &one.parameter_before {
             Some(before) if *before == current.value => Ok(None),
             Some(before) => {
                 let version = store::put_image(self.cloud, &place, &one.parameter, before).await?;
                 self.parameter_shows(target, before, version).await?;
-                Ok(Some(format!("parameter {} is {before} again", one.parameter)))
+                Ok(Some(format!("{}: parameter {} is {before} again", one.place(), one.parameter)))
             }
             None => {
                 store::delete(self.cloud, &place, &one.parameter).await?;
-                Ok(Some(format!("parameter {} is removed again", one.parameter)))
+                Ok(Some(format!("{}: parameter {} is removed again", one.place(), one.parameter)))
             }
         }
     }
 
     async fn record_back(&self) -> Result<Option<String>, StepError> {
+        let release = &self.plan.release;
+        let (project, recipe, arch, channel) = (&release.project, &release.recipe, &release.arch, &release.channel);
+        let found = record(self.cloud, project, recipe, arch, channel).await.map_err(step_error)?;
         let name = self.record_name();
-        let current = store::get(self.cloud, self.cloud.home(), &name).await?;
-        let ours = current.is_some_and(|current| {
-            store::release(&name, &current.value).is_ok_and(|release| release.id == self.plan.release.id)
-        });
-        if !ours {
-            return Ok(None);
+        let ours = found.is_some_and(|(found, _)| found.id == release.id);
+        if ours {
+            match &self.plan.record_before {
+                Some(before) => store::put_document(self.cloud, &name, before).await?,
+                None => store::delete(self.cloud, self.cloud.home(), &name).await?,
+            }
         }
-        match &self.plan.record_before {
-            Some(before) => store::put_document(self.cloud, &name, before).await?,
-            None => store::delete(self.cloud, self.cloud.home(), &name).await?,
-        }
-        Ok(Some(format!("the record of channel {} is as before", self.plan.release.channel)))
+        let text = super::perform::json(&self.release())?;
+        let parts = document::pack(&release.id, &text).parts.len();
+        document::remove_parts(self.cloud, &name, &release.id, parts).await?;
+        Ok(ours.then(|| format!("the record of channel {channel} is as before")))
     }
 }

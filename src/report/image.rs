@@ -1,7 +1,7 @@
 //! Reports about images: plan, verdicts, channels, and the closing block of a run.
 
+use super::verdicts;
 use crate::consume::Listing;
-use crate::gate::{Verdict, VerdictStatus};
 use crate::patch::PackageDiff;
 use crate::plan::{Action, Change, ImagePlan, Plan};
 use crate::run::RunReport;
@@ -85,33 +85,6 @@ fn image_line(image: &ImagePlan) -> String {
     }
 }
 
-/// The gates' verdicts, one line each, details indented below those that do not pass.
-#[must_use]
-pub fn verdicts(verdicts: &[Verdict]) -> String {
-    let mut text = String::new();
-    for verdict in verdicts {
-        let _ = writeln!(text, "  {:<6} {:<16} {}", word(verdict.status), verdict.gate, verdict.summary);
-        if verdict.status != VerdictStatus::Pass {
-            for detail in &verdict.details {
-                let _ = writeln!(text, "         {:<16} {detail}", "");
-            }
-        }
-    }
-    text
-}
-
-/// The word of a status.
-#[must_use]
-pub fn word(status: VerdictStatus) -> &'static str {
-    match status {
-        VerdictStatus::Pass => "pass",
-        VerdictStatus::Fail => "FAIL",
-        VerdictStatus::Waived => "waived",
-        VerdictStatus::Error => "ERROR",
-        VerdictStatus::Stale => "STALE",
-    }
-}
-
 /// What `channels` prints: one line per recipe, architecture and channel.
 #[must_use]
 pub fn channels(listing: &Listing) -> String {
@@ -148,7 +121,7 @@ pub fn closing(report: &RunReport) -> String {
     };
     row("AMI", &format!("{region}: {}", report.image.ami));
     row("image version", &format!("{}  {}", report.image.image_version, report.image.image_arn));
-    for (name, value) in super::verbs::pointers(&report.promotion.release) {
+    for (name, value) in super::promotion::pointers(&report.promotion.release) {
         row(name, &value);
     }
     row("evidence", &format!("{}  {}", report.evidence_file.display(), short(&report.digest)));

@@ -13,6 +13,9 @@ mod fleet;
 mod image;
 #[cfg(feature = "aws")]
 mod import;
+pub mod judged;
+#[cfg(feature = "aws")]
+mod promotion;
 #[cfg(feature = "aws")]
 mod publication;
 #[cfg(feature = "aws")]
@@ -31,14 +34,17 @@ pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
 pub use fleet::{answered, images, images_failed, status};
 #[cfg(feature = "aws")]
-pub use image::{Plans, change_line, channels, closing, plan, plans, verdicts, word};
+pub use image::{Plans, change_line, channels, closing, plan, plans};
 #[cfg(feature = "aws")]
 pub use import::ImportReport;
+pub use judged::{verdicts, waiver_notes, word};
+#[cfg(feature = "aws")]
+pub use promotion::{Drift, History, Preview, consent};
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
 #[cfg(feature = "aws")]
 pub use serve::{Keys as ServedKeys, serving};
 pub use trial::line as trial_line;
 #[cfg(feature = "aws")]
-pub use verbs::{Promoted, Validated, promoted, published, resumed};
+pub use verbs::{Promoted, Validated, promoted, published, resumed, verified};
 pub use why::{why, why_markdown};

@@ -2,11 +2,11 @@
 
 use crate::diagnostic::render::printable;
 use crate::evidence::Evidence;
-use crate::gate::Verdict;
+use crate::gate::{Verdict, WaiverReport};
 use crate::patch::PackageDiff;
 use crate::plan::Published;
-use crate::promote::{self, Placed, Promotion, Release, Resumed};
-use crate::run::Judged;
+use crate::promote::{self, Promotion, Resumed};
+use crate::run::{Judged, Verified};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -33,9 +33,11 @@ pub fn published(published: &Published) -> String {
 #[derive(Debug, Serialize)]
 pub struct Validated<'a> {
     schema: &'static str,
+    approved: bool,
     digest: &'a str,
     evidence_file: &'a PathBuf,
     verdicts: &'a [Verdict],
+    waivers: &'a [WaiverReport],
     evidence: &'a Evidence,
 }
 
@@ -45,20 +47,30 @@ impl<'a> Validated<'a> {
     pub fn new(judged: &'a Judged) -> Self {
         Self {
             schema: "amiforge.validated/1",
+            approved: judged.refusal().is_none(),
             digest: &judged.digest,
             evidence_file: &judged.file,
             verdicts: &judged.verdicts,
+            waivers: &judged.waivers,
             evidence: &judged.evidence,
         }
+    }
+
+    /// For the formats of CI systems.
+    #[must_use]
+    pub fn judged(&self) -> super::judged::Judged<'a> {
+        let Self { evidence, digest, verdicts, waivers, .. } = *self;
+        super::judged::Judged { evidence, digest, verdicts, waivers }
     }
 
     /// For people.
     #[must_use]
     pub fn text(&self) -> String {
         format!(
-            "{} passes\n{}{}{}  evidence {}  {}\nnext: amiforge promote {}\n",
+            "{} passes\n{}{}{}{}  evidence {}  {}\nnext: amiforge promote {}\n",
             self.evidence.candidate.ami,
             super::verdicts(self.verdicts),
+            super::waiver_notes(self.waivers),
             super::image::packages(self.evidence.changes.as_ref()),
             own(self.evidence),
             self.evidence_file.display(),
@@ -66,6 +78,23 @@ impl<'a> Validated<'a> {
             self.evidence.candidate.recipe
         )
     }
+}
+
+/// What `verify` prints.
+#[must_use]
+pub fn verified(verified: &Verified) -> String {
+    let Verified { ami, file, digest, key, key_file, on_image, .. } = verified;
+    let mut text = format!("the evidence of {ami} is what it says\n  file             {}\n", file.display());
+    let _ = writeln!(text, "  digest           {digest}");
+    let _ = match (key, key_file) {
+        (Some(key), Some(file)) => writeln!(text, "  signed by        {} ({})", key, file.display()),
+        _ => writeln!(text, "  signed by        nobody was looked for: no key is trusted (`signing.trusted`, --key)"),
+    };
+    let _ = match on_image {
+        Some(_) => writeln!(text, "  image            carries this digest"),
+        None => writeln!(text, "  image            was not asked; `amiforge verify {ami}` does"),
+    };
+    text
 }
 
 /// Where amiforge's own evaluation says something else than Patch Manager does.
@@ -117,13 +146,16 @@ pub fn promoted(promotion: &Promotion) -> String {
     let release = &promotion.release;
     let how = if promotion.changed { "now points at" } else { "points already at" };
     let mut text = format!("channel {} {how} {}\n", promotion.channel, release.ami);
-    for (name, value) in pointers(release) {
+    for (name, value) in super::promotion::pointers(release) {
         let _ = writeln!(text, "  {name:<16} {value}");
     }
     let (recipe, channel) = (&release.recipe, &promotion.channel);
     let _ = match (release.reason == promote::ROLLED_BACK, &release.previous) {
         (true, _) => {
             writeln!(text, "forward again: amiforge promote {recipe} --channel {channel} (to the newest candidate)")
+        }
+        _ if !release.left_out.is_empty() => {
+            writeln!(text, "the rest: amiforge promote {recipe} --channel {channel} (when they can be reached)")
         }
         (false, Some(previous)) => {
             writeln!(text, "undo: amiforge rollback {recipe} --channel {channel} (to {})", previous.ami)
@@ -147,20 +179,4 @@ pub fn resumed(resumed: &Resumed, channel: &str) -> String {
             text
         }
     }
-}
-
-/// The launch template and the parameter of every target.
-pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
-    let target = |placed: &Placed| {
-        let (template, region) = (&placed.launch_template, &placed.region);
-        let parameter = &placed.parameter;
-        [
-            (
-                "launch template",
-                format!("{region}: {} {} default version {}", template.name, template.id, template.version),
-            ),
-            ("parameter", format!("{region}: {} (version {})", parameter.name, parameter.version)),
-        ]
-    };
-    release.targets.iter().flat_map(target).collect()
 }

@@ -8,8 +8,23 @@ use crate::consume;
 use crate::event::{Ending, Events, Stage};
 use crate::gate;
 use crate::project::Channel;
-use crate::promote::{self, Approval, Candidate, Direction, Order, Promotion, Resumed};
+use crate::promote::{
+    self, Approval, Candidate, Consent, Decision, Difference, Direction, Order, PromoteError, Promotion, Release,
+    Resumed,
+};
 use crate::render;
+
+/// The reason in the record of a channel whose pointers were put right.
+const REPAIRED: &str = "repaired";
+
+/// How a channel is moved.
+#[derive(Debug, Clone, Default)]
+pub struct Moving {
+    /// Targets that fail before anything is moved are left out, if that many are left.
+    pub quorum: Option<usize>,
+    /// Why the channel's rules are passed over.
+    pub override_reason: Option<String>,
+}
 
 impl Work<'_> {
     /// Evidence from before, if its digest stands on the AMI and every gate passes now.
@@ -27,23 +42,44 @@ impl Work<'_> {
         built: &Built,
         judged: &Judged,
         channel: &Channel,
+        how: &Moving,
         events: &Events,
     ) -> Result<Promotion, RunError> {
         settle::tagged(self.cloud, &built.ami, &judged.digest).await;
         events.started(Stage::Promote, format!("channel {}", channel.name));
-        let candidate = Candidate {
-            ami: built.ami.clone(),
-            image_arn: Some(built.image_arn.clone()),
-            image_version: Some(built.image_version.clone()),
-        };
-        let approval = Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() };
-        let moved = match self.order(channel, "promoted") {
+        let (candidate, approval) = asked(built, judged);
+        let moved = match self.moving(channel, "promoted", how).await {
             Ok(order) => {
                 promote::promote(self.cloud, &order, &candidate, &approval, events).await.map_err(RunError::from)
             }
             Err(error) => Err(error),
         };
         told(events, moved)
+    }
+
+    async fn moving<'a>(&'a self, channel: &'a Channel, reason: &str, how: &Moving) -> Result<Order<'a>, RunError> {
+        let caller = promote::caller(self.cloud).await.map_err(PromoteError::from)?;
+        let (quorum, override_reason) = (how.quorum, how.override_reason.clone());
+        Ok(Order { quorum, override_reason, caller: Some(caller), ..self.order(channel, reason)? })
+    }
+
+    /// Writes down that a person approves an image for a channel. Only what has passing evidence can be approved.
+    pub async fn approve(&self, channel: &Channel, ami: &str, reason: &str) -> Result<Consent, RunError> {
+        let judged = self.approved(ami).await?;
+        Ok(promote::approve(self.cloud, &self.order(channel, reason)?, ami, &judged.digest).await?)
+    }
+
+    /// What [`Work::promote`] would do.
+    pub async fn promotion(
+        &self,
+        built: &Built,
+        judged: &Judged,
+        channel: &Channel,
+        how: &Moving,
+    ) -> Result<Decision, RunError> {
+        let (candidate, approval) = asked(built, judged);
+        let order = self.moving(channel, "promoted", how).await?;
+        Ok(promote::prepare(self.cloud, &order, &candidate, &approval).await?)
     }
 
     /// Refuses to move a channel off a release it was rolled back to, onto an image that was there before: a nightly run
@@ -74,11 +110,52 @@ impl Work<'_> {
         Ok(promote::resume(self.cloud, &order, direction, events).await?)
     }
 
-    /// Moves a channel back to its previous release.
-    pub async fn rollback(&self, channel: &Channel, events: &Events) -> Result<Promotion, RunError> {
+    /// What [`Work::rollback`] would do.
+    pub async fn back(&self, channel: &Channel, to: Option<&str>, quorum: Option<usize>) -> Result<Decision, RunError> {
+        let order = Order { quorum, ..self.order(channel, promote::ROLLED_BACK)? };
+        Ok(promote::prepare_rollback(self.cloud, &order, to).await?)
+    }
+
+    /// Whether the pointers of a channel still say what its release says; nothing when nothing was promoted to it.
+    pub async fn drift(&self, channel: &Channel) -> Result<Option<(Release, Vec<Difference>)>, RunError> {
+        Ok(promote::drift(self.cloud, &self.order(channel, "drift")?).await?)
+    }
+
+    /// What [`Work::repair`] would do.
+    pub async fn repairs(&self, channel: &Channel) -> Result<Decision, RunError> {
+        Ok(promote::prepare_repair(self.cloud, &self.order(channel, REPAIRED)?).await?)
+    }
+
+    /// Makes the pointers of a channel say again what its release says.
+    pub async fn repair(&self, channel: &Channel, events: &Events) -> Result<Promotion, RunError> {
+        events.started(Stage::Promote, format!("channel {}, repair", channel.name));
+        let moved = match self.moving(channel, REPAIRED, &Moving::default()).await {
+            Ok(order) => promote::repair(self.cloud, &order, events).await.map_err(RunError::from),
+            Err(error) => Err(error),
+        };
+        told(events, moved)
+    }
+
+    /// What was ever in a channel, newest first.
+    pub async fn history(&self, channel: &Channel) -> Result<Vec<Release>, RunError> {
+        Ok(promote::history(self.cloud, &self.order(channel, "history")?).await?)
+    }
+
+    /// Moves a channel back to its previous release, or to an earlier one.
+    pub async fn rollback(
+        &self,
+        channel: &Channel,
+        to: Option<&str>,
+        quorum: Option<usize>,
+        events: &Events,
+    ) -> Result<Promotion, RunError> {
         events.started(Stage::Promote, format!("channel {}, back", channel.name));
         let moved = match self.order(channel, promote::ROLLED_BACK) {
-            Ok(order) => promote::rollback(self.cloud, &order, events).await.map_err(RunError::from),
+            Ok(order) => {
+                let caller = promote::caller(self.cloud).await.map_err(PromoteError::from)?;
+                let order = Order { quorum, caller: Some(caller), ..order };
+                promote::rollback(self.cloud, &order, to, events).await.map_err(RunError::from)
+            }
             Err(error) => Err(error),
         };
         told(events, moved)
@@ -98,8 +175,20 @@ impl Work<'_> {
             parameter: name(&self.recipe.promote.parameter)?,
             reason: reason.to_owned(),
             holder: holder(),
+            quorum: None,
+            caller: None,
+            override_reason: None,
         })
     }
+}
+
+fn asked(built: &Built, judged: &Judged) -> (Candidate, Approval) {
+    let candidate = Candidate {
+        ami: built.ami.clone(),
+        image_arn: Some(built.image_arn.clone()),
+        image_version: Some(built.image_version.clone()),
+    };
+    (candidate, Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() })
 }
 
 /// Who we are, for locks and tokens: host and process.

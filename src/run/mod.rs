@@ -3,7 +3,9 @@
 //! DESIGN gives the verbs one call into the library each. The calls that need more than one room (a build publishes
 //! first, a promotion needs verdicts) live here, so that `run` and the single verbs do the same work.
 
+mod before;
 mod channel;
+mod commands;
 mod error;
 mod fleet;
 mod saved;
@@ -11,7 +13,9 @@ pub mod schedule;
 mod select;
 mod settle;
 mod stages;
+mod verify;
 
+pub use channel::Moving;
 use channel::holder;
 pub use error::RunError;
 pub use fleet::{
@@ -20,6 +24,7 @@ pub use fleet::{
 pub use saved::{plans, publish_saved};
 pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
+pub use verify::{Verified, verify_file, verify_image};
 
 use crate::build::Built;
 use crate::event::Events;
@@ -74,7 +79,7 @@ pub async fn all(work: &Work<'_>, fresh: bool, events: &Events) -> Result<RunRep
     let judged = work.validate(&image, &plan.fingerprint, events).await?;
     let channel = work.first_channel()?;
     work.respect_rollback(&image, channel).await?;
-    let promotion = work.promote(&image, &judged, channel, events).await?;
+    let promotion = work.promote(&image, &judged, channel, &Moving::default(), events).await?;
     let changed = !plan.is_empty() || !image.reused || !judged.reused || promotion.changed;
     Ok(RunReport {
         schema: "amiforge.run/1",

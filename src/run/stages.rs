@@ -1,5 +1,7 @@
 //! The stages, one function each: what more than one verb does.
 
+use super::before::Before;
+use super::commands;
 use super::error::RunError;
 use super::settle;
 use crate::aws::Cloud;
@@ -7,8 +9,9 @@ use crate::build::{self, Begun, BuildOptions, Built};
 use crate::consume;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Ending, Events, Stage};
+use crate::evidence::sign::PrivateKey;
 use crate::evidence::{self, CollectRequest, Collected, Evidence, EvidenceError};
-use crate::gate::{self, Verdict};
+use crate::gate::{self, BaselineNow, Context, Judgement, Subject, Verdict, WaiverReport};
 use crate::patch::collect::Scope;
 use crate::patch::{self, DiffError, Inventory, PackageDiff};
 use crate::plan::{self, Action, ImagePlan, Plan};
@@ -53,8 +56,19 @@ pub struct Judged {
     pub file: PathBuf,
     /// The gates' verdicts, now.
     pub verdicts: Vec<Verdict>,
+    /// What became of the waivers.
+    pub waivers: Vec<WaiverReport>,
     /// Whether evidence from before was used.
     pub reused: bool,
+}
+
+impl Judged {
+    /// The error that stops a promotion, when a gate does not pass.
+    #[must_use]
+    pub fn refusal(&self) -> Option<RunError> {
+        let gate = || RunError::Gate { ami: self.evidence.candidate.ami.clone(), verdicts: self.verdicts.clone() };
+        (!gate::approved(&self.verdicts)).then(gate)
+    }
 }
 
 impl Candidate {
@@ -232,12 +246,15 @@ impl Work<'_> {
             events.started(Stage::Validate, "evidence");
             let message = format!("evidence of {} is still good", judged.evidence.collected_at);
             events.finished(Stage::Validate, Ending::Unchanged, message);
-            return Self::judge(judged, &built.ami, events);
+            tell(&judged, events);
+            return Ok(judged);
         }
-        self.collect(&Candidate::built(built, fingerprint), events).await
+        let judged = self.collect(&Candidate::built(built, fingerprint), events).await?;
+        judged.refusal().map_or(Ok(judged), Err)
     }
 
-    /// Collects evidence about an image on a fresh instance of it and evaluates the gates.
+    /// Collects evidence about an image on a fresh instance of it and evaluates the gates. Whether they pass is the
+    /// caller's to look at ([`Judged::refusal`]).
     pub async fn inspect(&self, candidate: &Candidate, events: &Events) -> Result<Judged, RunError> {
         let _turn = self.evidence_turn(&candidate.ami).await?;
         self.collect(candidate, events).await
@@ -281,14 +298,10 @@ impl Work<'_> {
     async fn collect(&self, candidate: &Candidate, events: &Events) -> Result<Judged, RunError> {
         events.started(Stage::Validate, format!("fresh instance of {}", candidate.ami));
         let request = self.collect_request(candidate);
+        // A key that is not there is better known before half an hour of work than after.
+        let key = failing(events, Stage::Validate, self.signing_key())?;
         let collected = evidence::collect(self.cloud, &request, events).await;
         let Collected { evidence, inventory } = failing(events, Stage::Validate, collected)?;
-        let folder = self.evidence_folder();
-        evidence::file::save_inventory(&folder, &evidence, &inventory).map_err(EvidenceError::from)?;
-        let file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
-        for difference in evidence.evaluation.iter().flat_map(|own| &own.differences) {
-            events.note(Stage::Validate, difference.clone());
-        }
         let counts = evidence.patches.as_ref().map(|scan| scan.counts).unwrap_or_default();
         let message = format!(
             "{} packages; patches: {} installed, {} missing, {} rejected",
@@ -297,26 +310,85 @@ impl Work<'_> {
             counts.missing,
             counts.installed_rejected
         );
+        for difference in evidence.evaluation.iter().flat_map(|own| &own.differences) {
+            events.note(Stage::Validate, difference.clone());
+        }
+        let (evidence, file) =
+            failing(events, Stage::Validate, self.keep(evidence, &inventory, key.as_ref(), events).await)?;
         events.finished(Stage::Validate, Ending::Done, message);
-        let verdicts = gate::evaluate(&self.recipe.gates, &evidence, self.cloud.clock().now());
-        let digest = evidence::digest(&evidence);
-        Self::judge(Judged { evidence, digest, file, verdicts, reused: false }, &candidate.ami, events)
+        let judged = self.judged(evidence, file, false).await;
+        tell(&judged, events);
+        Ok(judged)
     }
 
-    /// Tells the verdicts; whatever does not pass is an error.
-    fn judge(judged: Judged, ami: &str, events: &Events) -> Result<Judged, RunError> {
-        events.started(Stage::Gate, "gates");
-        for verdict in &judged.verdicts {
-            let line = format!("{} {}: {}", crate::report::word(verdict.status), verdict.gate, verdict.summary);
-            events.note(Stage::Gate, line);
+    /// Has the project's own commands look at the evidence, stores it with what became of them, and says on the image which
+    /// evidence counts.
+    async fn keep(
+        &self,
+        mut evidence: Evidence,
+        inventory: &str,
+        key: Option<&PrivateKey>,
+        events: &Events,
+    ) -> Result<(Evidence, PathBuf), RunError> {
+        let folder = self.evidence_folder();
+        let commands = &self.recipe.gates.commands;
+        evidence::file::save_inventory(&folder, &evidence, inventory).map_err(EvidenceError::from)?;
+        let mut file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
+        if !commands.is_empty() {
+            let clock = self.cloud.clock();
+            evidence.commands = commands::run(&self.project.root, commands, &evidence, &file, clock, events).await;
+            file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
         }
-        if gate::approved(&judged.verdicts) {
-            let message = format!("all {} gates pass", judged.verdicts.len());
-            events.finished(Stage::Gate, Ending::Done, message);
-            return Ok(judged);
-        }
-        let error = RunError::Gate { ami: ami.to_owned(), verdicts: judged.verdicts };
-        failing(events, Stage::Gate, Err(error))
+        let envelope = match key {
+            Some(key) => {
+                let bytes = evidence::file::bytes(&file).map_err(EvidenceError::from)?;
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                Some(key.sign(&evidence, &bytes, &name))
+            }
+            None => None,
+        };
+        evidence::file::save_envelope(&file, envelope.as_deref()).map_err(EvidenceError::from)?;
+        let digest = evidence::digest(&evidence);
+        evidence::record_digest(self.cloud, self.cloud.home(), &evidence.candidate.ami, &digest).await?;
+        Ok((evidence, file))
+    }
+
+    /// The key that the project signs evidence with.
+    fn signing_key(&self) -> Result<Option<PrivateKey>, RunError> {
+        let path = self.project.signing.key.as_ref().map(|key| self.project.root.join(key));
+        let key = path.map(|path| PrivateKey::read(&path)).transpose();
+        key.map_err(|error| EvidenceError::from(error).into())
+    }
+
+    /// The verdicts about evidence, as of now.
+    async fn judged(&self, evidence: Evidence, file: PathBuf, reused: bool) -> Judged {
+        let gates = &self.recipe.gates;
+        let compares = gates.vulnerabilities.as_ref().is_some_and(|gate| gate.only_new)
+            || gates.size.as_ref().is_some_and(|size| size.max_growth.is_some());
+        let ami = evidence.candidate.ami.clone();
+        let promoted = if compares { self.promoted(&ami).await } else { Before::Nothing };
+        let home = self.cloud.home();
+        let baseline = self.project.baseline(&self.recipe.baseline);
+        let context = Context {
+            now: self.cloud.clock().now(),
+            subject: Some(Subject {
+                project: &self.project.name,
+                recipe: &self.recipe.name,
+                arch: self.arch.name(),
+                account: &home.account,
+                region: &home.region,
+                ami: &ami,
+            }),
+            baseline: Some(BaselineNow {
+                name: &self.recipe.baseline,
+                digest: baseline.as_ref().map(evidence::baseline_digest),
+            }),
+            promoted: promoted.for_gates(),
+            waivers: &self.project.waivers,
+        };
+        let Judgement { verdicts, waivers } = gate::judge(gates, &evidence, &context);
+        let digest = evidence::digest(&evidence);
+        Judged { evidence, digest, file, verdicts, waivers, reused }
     }
 
     /// What is already known of an image, judged now. Only evidence whose digest stands on the AMI counts.
@@ -330,8 +402,13 @@ impl Work<'_> {
             return Err(RunError::Digest { ami: ami.to_owned(), recipe: self.recipe.name.clone(), digest, recorded });
         }
         let file = folder.join(&self.recipe.name).join(self.arch.name()).join(format!("{ami}.json"));
-        let verdicts = gate::evaluate(&self.recipe.gates, &evidence, self.cloud.clock().now());
-        Ok(Judged { evidence, digest, file, verdicts, reused: true })
+        super::verify::signed(self.project, &file, &evidence).map_err(EvidenceError::from)?;
+        let judged = self.judged(evidence, file, true).await;
+        // The file may be about something else than the image that was asked for, and no verdict would look.
+        if judged.evidence.candidate.ami != ami {
+            return Err(missing());
+        }
+        Ok(judged)
     }
 
     /// The channel a run promotes to.
@@ -366,8 +443,24 @@ impl Work<'_> {
         }
     }
 
-    fn evidence_folder(&self) -> PathBuf {
+    pub(super) fn evidence_folder(&self) -> PathBuf {
         self.project.root.join(".amiforge/evidence")
+    }
+}
+
+/// Tells the verdicts and what is to be known of the waivers.
+fn tell(judged: &Judged, events: &Events) {
+    events.started(Stage::Gate, "gates");
+    for verdict in &judged.verdicts {
+        let line = format!("{} {}: {}", crate::report::word(verdict.status), verdict.gate, verdict.summary);
+        events.note(Stage::Gate, line);
+    }
+    for note in judged.waivers.iter().filter_map(WaiverReport::note) {
+        events.note(Stage::Gate, note);
+    }
+    match judged.refusal() {
+        None => events.finished(Stage::Gate, Ending::Done, format!("all {} gates pass", judged.verdicts.len())),
+        Some(error) => events.finished(Stage::Gate, Ending::Failed, error.to_string()),
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod by_hand;
 mod component;
+mod evidence;
 mod mutate;
 mod project;
 
@@ -87,7 +88,7 @@ fn an_editor_can_show_what_everything_means() {
             undescribed(below, &format!("{path}/{key}"), found);
         }
     }
-    for schema in [amiforge::component::schema(), schema::recipe(), schema::project()] {
+    for schema in [amiforge::component::schema(), schema::recipe(), schema::project(), schema::waivers()] {
         let mut found = vec![];
         undescribed(&schema, "", &mut found);
         // What only refines a key that is described elsewhere.
@@ -104,9 +105,13 @@ fn the_program_prints_them() {
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    for (of, schema) in
-        [("component", amiforge::component::schema()), ("recipe", schema::recipe()), ("project", schema::project())]
-    {
+    for (of, schema) in [
+        ("component", amiforge::component::schema()),
+        ("recipe", schema::recipe()),
+        ("project", schema::project()),
+        ("waivers", schema::waivers()),
+        ("evidence", amiforge::evidence::schema()),
+    ] {
         let printed = run(&["schema", of]);
         assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), schema);
         assert!(printed.ends_with("}\n"));

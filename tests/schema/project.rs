@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 pub static RECIPE: LazyLock<Schema> = LazyLock::new(|| Schema::new(&project::schema::recipe()));
+pub static WAIVERS: LazyLock<Schema> = LazyLock::new(|| Schema::new(&project::schema::waivers()));
 pub static PROJECT: LazyLock<Schema> = LazyLock::new(|| Schema::new(&project::schema::project()));
 
 /// What a schema cannot see because it needs other files or another place, by words of the message.
@@ -36,6 +37,15 @@ const BEYOND: &[&str] = &[
     "there is no workflow `",
     "is the home Region",
     "is not one of the Regions that get a copy",
+    "but it is not among the gates of this file",
+    "which amiforge.yaml does not have",
+    "cannot be left out",
+    "the recipe names no test, and ",
+    "asks for less than amiforge.yaml requires",
+    "a waiver is for recipe `",
+    "is waived twice",
+    "it ends before it begins",
+    "the freeze ends before it begins",
 ];
 
 /// What it sees in some cases: that two are equal in all, but not that they only have the same name; that a name cannot be
@@ -57,7 +67,11 @@ impl Folder {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("recipes")).unwrap();
-        fs::write(folder.path().join("amiforge.yaml"), "project: acme\n").unwrap();
+        fs::write(
+            folder.path().join("amiforge.yaml"),
+            "project: acme\ngates: { tests: required, size: { max_growth: 500 } }\n",
+        )
+        .unwrap();
         let base = "os: debian-13\narchitectures: [x86_64, arm64]\nparent: { ssm: /p }\ntest: [boots]\n";
         fs::write(folder.path().join("recipes/base.yaml"), base).unwrap();
         for (file, text) in [("components/stop-app.yaml", STOP_APP), ("overrides/cve-2026-1234.yaml", LIST)] {
@@ -116,11 +130,27 @@ fn full_recipe() -> Value {
         "hooks": { "before_patch": { "stop-app": { "Seconds": 5 } }, "after_patch": "/opt/app/start" },
         "root_volume": { "size_gib": 20, "type": "gp2", "encrypted": false },
         "gates": {
-            "patches": { "missing": 2, "rejected": 1, "scanned_within": "1h30m" },
-            "vulnerabilities": { "max_severity": "high", "with_fix_only": true, "scanned_within": "2d" },
-            "image": { "imds_v2": true, "encrypted": false },
+            "without": ["size"],
+            "patches": {
+                "missing": 2, "rejected": 1, "scanned_within": "1h30m",
+                "levels": { "low": 9, "medium": 5, "high": 1, "critical": 0, "unrated": 0 },
+                "grace": { "low": "30d", "medium": "14d", "high": "7d", "critical": "2d", "unrated": "1d" },
+            },
+            "vulnerabilities": {
+                "max_severity": "high", "with_fix_only": true, "only_new": true, "scanned_within": "2d",
+            },
+            "image": {
+                "imds_v2": true, "encrypted": false, "ena": true, "accounts": ["111122223333"], "boot_modes": ["uefi"],
+                "max_root_gib": 20, "max_volumes": 2,
+            },
             "tests": "required",
+            "packages": { "must_have": ["openssl >= 3.0.11, < 4", "chrony"], "must_not_have": ["telnet*"] },
+            "size": { "max_mib": 4096, "max_growth": 10 },
             "age": { "max": "2w" },
+            "parent": { "owners": ["136693071363", "self"], "max_age": "45d" },
+            "commands": {
+                "licences": { "run": ["scripts/licences", "--all"], "timeout": "90s" }, "banner": { "shell": "test -e x" },
+            },
         },
         "workflows": [
             "aws/build/build-image",
@@ -142,7 +172,9 @@ fn full_project() -> Value {
     json!({
         "project": "acme-golden",
         "environments": {
-            "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"] },
+            "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"], "distribute": "share",
+                "targets": [{ "account": "444455556666", "regions": ["us-east-1"], "role": "target" }],
+            },
             "aws": {
                 "home": { "account": "111122223333", "region": "us-east-1", "role": "amiforge" },
                 "infrastructure": {
@@ -153,11 +185,24 @@ fn full_project() -> Value {
                 "distribution": {
                     "regions": ["eu-west-1"], "accounts": ["444455556666"], "kms_keys": { "eu-west-1": "alias/golden" },
                 },
+                "distribute": "copy",
                 "targets": [{ "account": "444455556666", "regions": ["us-gov-west-1", "eu-west-1"], "role": "target" }],
             },
         },
-        "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "required" } },
+        "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "by-another",
+            "windows": ["Mon-Thu 08:00-16:00"], "override": "forbidden",
+            "freezes": [{ "from": "2026-12-20", "to": "2027-01-03", "reason": "holidays" }],
+        } },
         "tags": { "owner": "platform" },
+        "signing": { "key": "evidence.pem", "trusted": ["keys/evidence.pub"] },
+        "gates": {
+            "required": ["patches", "image", "tests"], "waivable": false,
+            "patches": { "missing": 2, "levels": { "high": 0 }, "grace": { "critical": "7d" } },
+            "vulnerabilities": { "only_new": true }, "image": { "imds_v2": true, "encrypted": true, "accounts": [] },
+            "tests": { "real": ["kernel"], "max_skipped": 0 }, "packages": { "must_not_have": ["telnetd"] },
+            "size": { "max_growth": 10 }, "age": { "max": "30d" }, "parent": { "owners": ["amazon"] },
+            "commands": { "licences": { "run": ["scripts/licences"] } },
+        },
     })
 }
 
@@ -216,6 +261,24 @@ fn both_agree_on_project_files_when_anything_is_changed() {
     agree("amiforge.yaml", &PROJECT, &[full_project()]);
 }
 
+#[test]
+fn both_agree_on_waivers_when_anything_is_changed() {
+    let full = json!({ "waivers": [{
+        "gate": "vulnerabilities", "finding": "CVE-2026-1234", "recipe": "base", "package": "openssl", "version": "3.0.11",
+        "owner": "platform", "reason": "not reachable", "expires": "2026-12-28",
+    }] });
+    let folder = Folder::new();
+    assert_eq!(folder.faults("waivers.yaml", &full.to_string()), vec![]);
+    let (mut accepted, mut refused, mut disagreements) = (0, 0, vec![]);
+    for mutant in mutate::all(&full) {
+        *(if WAIVERS.accepts(&mutant.document) { &mut accepted } else { &mut refused }) += 1;
+        let text = mutant.document.to_string();
+        disagreements.extend(disagreement(&folder, &WAIVERS, "waivers.yaml", &mutant.what, &text, &mutant.document));
+    }
+    assert!(accepted > 10 && refused > 50, "{accepted} accepted, {refused} refused");
+    report(&disagreements);
+}
+
 /// Full files are accepted by both, and nothing that can be changed in them is judged differently.
 fn agree(file: &str, schema: &Schema, full: &[Value]) {
     let folder = Folder::new();
@@ -235,6 +298,15 @@ fn agree(file: &str, schema: &Schema, full: &[Value]) {
     }
     assert!(accepted > 100 && refused > 500, "{accepted} accepted, {refused} refused");
     report(&disagreements);
+}
+
+/// Project files that have all keys between them.
+fn projects() -> Vec<Value> {
+    let mut gated = full_project();
+    let mut gates = full_recipe()["gates"].clone();
+    gates.as_object_mut().unwrap().remove("without");
+    gated["gates"] = gates;
+    vec![full_project(), gated]
 }
 
 /// Every key in a schema, as JSON pointers into a file that has it in the first item of each list.
@@ -259,10 +331,10 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
     let any = |key: &str| project::schema::project()["properties"][key]["additionalProperties"].clone();
     let environment = keys(&any("environments"), "/environments/aws");
     let channel = keys(&any("channels"), "/channels/staging");
-    assert_eq!((environment.len(), channel.len()), (20, 3));
+    assert_eq!((environment.len(), channel.len()), (21, 9));
     for (file, schema, rules, files, more) in [
         ("recipes/web.yaml", project::schema::recipe(), &RECIPE, recipes().to_vec(), vec![]),
-        ("amiforge.yaml", project::schema::project(), &PROJECT, vec![full_project()], [environment, channel].concat()),
+        ("amiforge.yaml", project::schema::project(), &PROJECT, projects(), [environment, channel].concat()),
     ] {
         for path in keys(&schema, "").into_iter().chain(more) {
             let full = files.iter().find(|file| file.pointer(&path).is_some());

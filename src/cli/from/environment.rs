@@ -29,7 +29,15 @@ macro_rules! from_error {
     )+};
 }
 
-from_error!(AwsError, ImportError, PlanError, SavedError, EvidenceError, PromoteError, ConsumeError);
+from_error!(AwsError, ImportError, PlanError, SavedError, EvidenceError, ConsumeError);
+
+impl From<PromoteError> for Failure {
+    fn from(error: PromoteError) -> Self {
+        let mut failure = Self::new(exit(error.exit_code()), sentence(&error)).showing(error.details());
+        failure.next.extend(error.next());
+        failure
+    }
+}
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {

@@ -23,6 +23,10 @@ pub mod channels;
 #[cfg(feature = "aws")]
 pub mod doctor;
 #[cfg(feature = "aws")]
+pub mod drift;
+#[cfg(feature = "aws")]
+pub mod history;
+#[cfg(feature = "aws")]
 pub mod import;
 #[cfg(feature = "aws")]
 pub mod local;
@@ -44,5 +48,7 @@ pub mod run;
 pub mod status;
 #[cfg(feature = "aws")]
 pub mod validate;
+#[cfg(feature = "aws")]
+pub mod verify;
 #[cfg(feature = "aws")]
 pub mod watch;

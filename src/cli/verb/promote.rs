@@ -4,7 +4,9 @@ use crate::cli::args::{Format, Selection};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print, print_as, work};
-use crate::promote::Direction;
+use crate::promote::{Direction, Promotion};
+use crate::report;
+use crate::run::Moving;
 
 /// Arguments of `promote`.
 #[derive(Debug, clap::Args)]
@@ -14,12 +16,23 @@ pub struct PromoteArgs {
     /// The channel to move; the first one when absent.
     #[arg(long)]
     pub channel: Option<String>,
+    /// Say what would be moved where, and change nothing.
+    #[arg(long, conflicts_with_all = ["resume", "abort"])]
+    pub plan: bool,
+    /// Leave out targets that fail before anything is moved, if that many are left. Without it a promotion holds
+    /// everywhere or nowhere.
+    #[arg(long, value_name = "TARGETS", conflicts_with_all = ["resume", "abort"])]
+    pub quorum: Option<usize>,
+    /// Pass over the channel's rules (order, soak time, windows, freezes, approval), and why; it is recorded. Evidence and
+    /// gates are never passed over.
+    #[arg(long = "override", value_name = "REASON", conflicts_with_all = ["resume", "abort"])]
+    pub override_reason: Option<String>,
     /// Finish a promotion that was cut off, from its journal. Only when the process that began it is gone.
     #[arg(long)]
     pub resume: bool,
     /// As --resume, but back to what was before instead of on to the release.
-    #[arg(long)]
-    pub undo: bool,
+    #[arg(long, alias = "undo")]
+    pub abort: bool,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -32,19 +45,31 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
         Some(name) => work.channel(name)?,
         None => work.first_channel()?,
     };
-    if args.resume || args.undo {
-        let direction = if args.undo { Direction::Undo } else { Direction::Finish };
+    if args.resume || args.abort {
+        let direction = if args.abort { Direction::Undo } else { Direction::Finish };
         let resumed = work.resume(channel, direction, &session.events).await?;
-        print(&crate::report::resumed(&resumed, &channel.name))?;
+        print(&report::resumed(&resumed, &channel.name))?;
         return Ok(Exit::Done);
     }
     let (built, _) = work.candidate(&work.check(&session.events)?).await?;
     let judged = work.approved(&built.ami).await?;
-    let promotion = work.promote(&built, &judged, channel, &session.events).await?;
+    let how = Moving { quorum: args.quorum, override_reason: args.override_reason.clone() };
+    if args.plan {
+        let decision = work.promotion(&built, &judged, channel, &how).await?;
+        let preview = report::Preview::new(&decision);
+        print_as(args.format, &preview, || preview.text())?;
+        return Ok(Exit::Done);
+    }
+    let promotion = work.promote(&built, &judged, channel, &how, &session.events).await?;
     let previous =
         promotion.release.previous.as_ref().filter(|previous| promotion.changed && previous.ami != built.ami);
     let packages = previous.map(|previous| work.package_diff(&previous.ami, &built.ami)).transpose()?.flatten();
-    let report = crate::report::Promoted::new(&promotion, packages);
+    let report = report::Promoted::new(&promotion, packages);
     print_as(args.format, &report, || report.text())?;
-    Ok(Exit::Done)
+    Ok(ending(&promotion))
+}
+
+/// A promotion that has left targets out is partly done.
+pub(super) fn ending(promotion: &Promotion) -> Exit {
+    if promotion.is_partial() { Exit::Partly } else { Exit::Done }
 }

@@ -1,9 +1,11 @@
 //! `amiforge rollback`
 
+use super::promote::ending;
 use crate::cli::args::{Format, Selection};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::session::{Session, confirm, print_as, work};
+use crate::cli::session::{Session, confirm, print_as, tell, work};
+use crate::report;
 
 /// Arguments of `rollback`.
 #[derive(Debug, clap::Args)]
@@ -13,6 +15,15 @@ pub struct RollbackArgs {
     /// The channel to move back; the first one when absent.
     #[arg(long)]
     pub channel: Option<String>,
+    /// Back to this release (AMI id, image version or id of its promotion) instead of the one before.
+    #[arg(long, value_name = "RELEASE")]
+    pub to: Option<String>,
+    /// Say what would be moved where, and change nothing.
+    #[arg(long)]
+    pub plan: bool,
+    /// Leave out targets that fail before anything is moved, if that many are left.
+    #[arg(long, value_name = "TARGETS")]
+    pub quorum: Option<usize>,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -28,9 +39,18 @@ pub(crate) async fn run(session: &Session, args: &RollbackArgs) -> Result<Exit, 
         Some(name) => work.channel(name)?,
         None => work.first_channel()?,
     };
-    let question = format!("Move channel {} of {} back to its previous release?", channel.name, args.image.recipe);
-    confirm(args.yes, &question).await?;
-    let promotion = work.rollback(channel, &session.events).await?;
-    print_as(args.format, &promotion, || crate::report::promoted(&promotion))?;
-    Ok(Exit::Done)
+    if args.plan || !args.yes {
+        let decision = work.back(channel, args.to.as_deref(), args.quorum).await?;
+        let preview = report::Preview::new(&decision);
+        if args.plan {
+            print_as(args.format, &preview, || preview.text())?;
+            return Ok(Exit::Done);
+        }
+        tell(&preview.text());
+        let question = format!("Move channel {} of {} back?", channel.name, args.image.recipe);
+        confirm(args.yes, &question).await?;
+    }
+    let promotion = work.rollback(channel, args.to.as_deref(), args.quorum, &session.events).await?;
+    print_as(args.format, &promotion, || report::promoted(&promotion))?;
+    Ok(ending(&promotion))
 }

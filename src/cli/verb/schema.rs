@@ -3,7 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::print;
-use crate::{component, project};
+use crate::{component, evidence, project};
 
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,10 @@ pub enum Of {
     Recipe,
     /// The project file: amiforge.yaml.
     Project,
+    /// Waivers: waivers.yaml and waivers/*.yaml.
+    Waivers,
+    /// Evidence: the documents that `validate` writes.
+    Evidence,
 }
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
@@ -31,6 +35,8 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         Of::Component => component::schema(),
         Of::Recipe => project::schema::recipe(),
         Of::Project => project::schema::project(),
+        Of::Waivers => project::schema::waivers(),
+        Of::Evidence => evidence::schema(),
     };
     print(&format!("{schema:#}\n"))?;
     Ok(Exit::Done)

@@ -44,6 +44,7 @@ impl World {
             execution_role: None,
             document_bucket: None,
             distribution: None,
+            distribute: crate::project::Distribute::default(),
         };
         let date = Some("Fri, 02 Jan 2026 03:04:05 GMT");
         Self { instead: BTreeMap::new(), denied: BTreeSet::new(), date, config }

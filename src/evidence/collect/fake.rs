@@ -160,6 +160,8 @@ impl Fake {
         for path in ["/etc/os-release", "/var/lib/dpkg/status", "/var/lib/apt/lists", "/etc/apt/"] {
             script = script.replace(path, &format!("{}{path}", self.system.path().display()));
         }
+        // This machine is no image whose size anybody wants to know.
+        script = script.replace("du -skx /", &format!("du -skx {}", self.system.path().display()));
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()

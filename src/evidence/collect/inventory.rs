@@ -3,6 +3,7 @@
 use super::instance::Running;
 use super::site::Site;
 use super::transport::{fetch, gunzip};
+use crate::event::Stage;
 use crate::evidence::error::EvidenceError;
 use crate::evidence::model::InstalledPackage;
 use crate::patch::collect::{self, Refresh, Scope};
@@ -15,6 +16,21 @@ pub(super) type Packages = Vec<InstalledPackage>;
 /// Prints the list that our patch component wrote before it patched; nothing when the image has none.
 const BEFORE: &str = r#"list=/usr/share/amiforge/packages-before.tsv.gz
 if [ -e "$list" ]; then cat "$list"; fi"#;
+
+/// Prints what the files on the root file system take, in KiB; nothing without `du`.
+const USED: &str = "if command -v du >/dev/null; then du -skx / 2>/dev/null | cut -f1; fi";
+
+/// What the files of the image take, in KiB; nothing when that cannot be measured, which the gate on it will say.
+pub(super) async fn used_kib(site: &Site, instance: &Running) -> Result<Option<u64>, EvidenceError> {
+    let measured = match fetch(site, instance, "the size of the files", USED).await {
+        Err(error @ (EvidenceError::Command { .. } | EvidenceError::CommandTimeout { .. })) => {
+            site.events.note(Stage::Validate, error.to_string());
+            return Ok(None);
+        }
+        other => other?.unwrap_or_default(),
+    };
+    Ok(String::from_utf8_lossy(&measured).trim().parse().ok())
+}
 
 /// What is installed and what is offered of it. The package lists are as new as those of the scan before.
 pub(super) async fn taken(site: &Site, instance: &Running, scope: Scope) -> Result<Inventory, EvidenceError> {

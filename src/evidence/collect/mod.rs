@@ -10,16 +10,16 @@ mod site;
 mod transport;
 
 use super::PatchScan;
-use super::canonical::{digest, sha256};
+use super::canonical::{canonical, sha256};
 use super::error::EvidenceError;
-use super::model::{Candidate, Evidence, SCHEMA, TestResult};
+use super::model::{Candidate, Evidence, SCHEMA, System, TestResult};
 use crate::aws::Cloud;
 use crate::clock::rfc3339;
 use crate::event::{Events, Stage};
 use crate::patch::collect::Scope;
 use crate::patch::{Baseline, Inventory};
 use crate::project::Location;
-pub use image::recorded_digest;
+pub use image::{record_digest, recorded_digest};
 use instance::Running;
 use inventory::Packages;
 use site::Site;
@@ -62,7 +62,7 @@ pub struct Collected {
     pub inventory: String,
 }
 
-/// Collects the evidence of a candidate and tags its AMI with the digest.
+/// Collects the evidence of a candidate. It counts once its digest stands on the AMI ([`record_digest`]).
 ///
 /// The instance that is started for it is always terminated: on success, on every error, and when the future is dropped.
 /// Sends progress of the stage `validate`; its start and end are the caller's to tell.
@@ -114,45 +114,66 @@ async fn on_instance<T>(
 }
 
 async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, EvidenceError> {
-    let (image, created_at) = image::attributes(site, &request.ami).await?;
+    let described = image::attributes(site, &request.ami).await?;
+    let ancestry = image::ancestry(site, &described).await?;
     let look = async |instance: &Running| observe(site, request, instance).await;
-    let (inventory, before, patches) = on_instance(site, request, look).await?;
+    let Observed { inventory, before, scan: mut patches, used_kib } = on_instance(site, request, look).await?;
     let unusable = |reason: String| EvidenceError::Inventory { instance: format!("of {}", request.ami), reason };
     let changes = before.map(|before| inventory::changes(&before, &inventory)).transpose();
     let changes = changes.map_err(|error| unusable(error.to_string()))?;
     let json = inventory.to_json().map_err(|error| unusable(error.to_string()))?;
     let now = site.clock.now();
+    let own = own::evaluate(request.baseline.as_ref(), &inventory, &patches, now);
+    let (evaluation, notices) = own.map_or_else(Default::default, |(own, notices)| (Some(own), notices));
+    patches.notices = notices;
+    patches.baseline_digest = request.baseline.as_ref().map(baseline_digest);
+    let os = System { id: inventory.os_id.clone(), version: inventory.os_version.clone() };
     let evidence = Evidence {
         schema: SCHEMA.to_owned(),
-        candidate: candidate(request, created_at),
+        candidate: candidate(request, described.created_at),
         collected_at: rfc3339(now),
+        os: Some(os).filter(|os| !os.id.is_empty()),
         changes,
         packages: inventory::packages(&inventory),
         inventory: Some(sha256(&json)),
-        evaluation: own::evaluate(request.baseline.as_ref(), &inventory, &patches, now),
+        evaluation,
         patches: Some(patches),
         tests: request.tests.clone(),
-        image,
+        image: described.attributes,
+        ancestry,
+        used_kib,
         vulnerabilities: None,
+        commands: vec![],
     };
-    image::tag(site, &request.ami, &digest(&evidence)).await?;
     Ok(Collected { evidence, inventory: json })
 }
 
-/// What an instance tells: its inventory, the packages of the parent image if it recorded them, and its patch state.
-async fn observe(
-    site: &Site,
-    request: &CollectRequest,
-    instance: &Running,
-) -> Result<(Inventory, Option<Packages>, PatchScan), EvidenceError> {
+/// What an instance tells.
+struct Observed {
+    inventory: Inventory,
+    /// The packages of the parent image, if it recorded them.
+    before: Option<Packages>,
+    scan: PatchScan,
+    used_kib: Option<u64>,
+}
+
+/// Its inventory, the packages of the parent image, its patch state, and what its files take.
+async fn observe(site: &Site, request: &CollectRequest, instance: &Running) -> Result<Observed, EvidenceError> {
     let plugin = instance.wait_online(site).await?;
     site.progress(format!("scanning {} for missing patches", instance.id()));
     let scan = scan::run(site, request, instance, plugin).await?;
     site.progress(format!("taking the inventory of {}", instance.id()));
     let inventory = inventory::taken(site, instance, Scope::Installed).await?;
     let before = inventory::before(site, instance).await?;
+    let used_kib = inventory::used_kib(site, instance).await?;
     let scan = scan.into_patch_scan(&inventory::packages(&inventory));
-    Ok((inventory, before, scan))
+    Ok(Observed { inventory, before, scan, used_kib })
+}
+
+/// Digest of what a baseline says, in the form in which the service takes it.
+#[must_use]
+pub fn baseline_digest(baseline: &Baseline) -> String {
+    sha256(&canonical(&baseline.to_create_request()))
 }
 
 fn candidate(request: &CollectRequest, created_at: String) -> Candidate {

@@ -3,10 +3,14 @@
 //! The service's result is the one that gates look at. This one has the reasons, and where the two differ it says so, with
 //! what was assumed (patch-baselines.md 14.1): a disagreement can be explained from the evidence alone.
 
-use crate::evidence::model::{OwnEvaluation, PatchScan};
-use crate::patch::{self, Baseline, Context, Inventory, Patch, State};
+use crate::clock::rfc3339;
+use crate::evidence::model::{OwnEvaluation, PatchNotice, PatchScan};
+use crate::patch::{self, Advisory, Baseline, Context, Inventory, Patch, State};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
+
+/// What the package sources say of open patches, by `name.arch`.
+type Notices = BTreeMap<String, PatchNotice>;
 
 /// Evaluates the inventory; nothing when the baseline is not known here.
 pub(super) fn evaluate(
@@ -14,14 +18,16 @@ pub(super) fn evaluate(
     inventory: &Inventory,
     scan: &PatchScan,
     now: OffsetDateTime,
-) -> Option<OwnEvaluation> {
+) -> Option<(OwnEvaluation, Notices)> {
     let baseline = baseline?;
+    let mut notices = Notices::new();
     let mut own = OwnEvaluation { baseline: baseline.name.clone(), ..OwnEvaluation::default() };
     match patch::evaluate(baseline, inventory, &Context::new(now)) {
         Ok(evaluation) => {
             own.counts = Some(evaluation.counts);
             let open: Vec<&Patch> =
                 evaluation.patches.iter().filter(|patch| State::OPEN.contains(&patch.state)).collect();
+            notices = open.iter().map(|patch| (patch.id(), notice(patch, inventory))).collect();
             own.open = open.iter().map(|patch| patch.sentence()).collect();
             own.differences = differences(&open, scan);
             if !own.differences.is_empty() {
@@ -32,7 +38,29 @@ pub(super) fn evaluate(
         }
         Err(error) => own.failed = Some(error.to_string()),
     }
-    Some(own)
+    Some((own, notices))
+}
+
+/// What the notices that a patch would bring say of it. Without any, or with one whose date cannot be read, it is not
+/// known since when it has been there.
+fn notice(patch: &Patch, inventory: &Inventory) -> PatchNotice {
+    let since = |id: &String| {
+        let mut all = inventory.advisories.iter().filter(|advisory| is_called(advisory, id)).peekable();
+        all.peek()?;
+        all.map(Advisory::since).collect::<Option<Vec<_>>>()?.into_iter().min()
+    };
+    let dates: Option<Vec<OffsetDateTime>> = patch.advisories.iter().map(since).collect();
+    let level = Some(patch.level.as_str().to_owned()).filter(|_| patch.level != patch::Level::Unspecified);
+    PatchNotice {
+        released: dates.and_then(|dates| dates.into_iter().min()).map(rfc3339),
+        level,
+        cves: patch.cves.clone(),
+    }
+}
+
+/// A patch names notices by the id that Patch Manager knows them by, or by their own.
+fn is_called(advisory: &Advisory, id: &str) -> bool {
+    advisory.id == id || advisory.reference_id.as_deref() == Some(id)
 }
 
 /// Patches that are open for one of the two only, or in another state, or for another version. `Installed` against
@@ -105,8 +133,25 @@ mod tests {
         let scan = evidence().patches.unwrap();
         let baseline = patch::predefined("AWS-DebianDefaultPatchBaseline").unwrap();
         let now = time::macros::datetime!(2026-11-26 0:00 UTC);
-        let own = evaluate(Some(&baseline), &Inventory::default(), &scan, now).unwrap();
+        let (own, notices) = evaluate(Some(&baseline), &Inventory::default(), &scan, now).unwrap();
+        assert_eq!(notices, BTreeMap::new());
         assert!(own.failed.is_some() && own.counts.is_none());
         assert_eq!(evaluate(None, &Inventory::default(), &scan, now), None);
+    }
+
+    #[test]
+    fn a_patch_is_out_since_the_oldest_notice_that_it_brings() {
+        let advisory =
+            |id: &str, issued: &str| Advisory { id: id.into(), issued: issued.into(), ..Advisory::default() };
+        let advisories = vec![advisory("A-1", "2026-11-02"), advisory("A-2", "2026-11-01"), advisory("A-3", "?")];
+        let inventory = Inventory { advisories, ..Inventory::default() };
+        let released = |ids: &[&str]| {
+            let advisories = ids.iter().map(|id| (*id).to_owned()).collect();
+            notice(&Patch { advisories, ..patch("x", State::Missing, Some("2")) }, &inventory).released
+        };
+        assert_eq!(released(&["A-1", "A-2"]).as_deref(), Some("2026-11-01T00:00:00Z"));
+        for unknown in [&["A-1", "A-3"][..], &["A-1", "A-9"], &[]] {
+            assert_eq!(released(unknown), None, "{unknown:?}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::evidence::model::PatchScan;
 use crate::patch::{Counts, PatchItem, State};
 use aws_sdk_ssm::types::{InstancePatchState, PatchComplianceData, PatchOperationType, PatchOrchestratorFilter};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 /// States that are fetched one by one; the others are thousands and compliant.
@@ -212,9 +213,11 @@ impl Scan {
             baseline: self.baseline,
             expected_baseline: self.expected,
             baseline_id: self.baseline_id,
+            baseline_digest: None,
             scanned_at: self.scanned_at,
             counts: self.counts,
             open,
+            notices: BTreeMap::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::fake::{Answer, Fake, INSTANCE, ec2_error, error};
 use super::*;
-use crate::evidence::InstalledPackage;
+use crate::evidence::{InstalledPackage, PatchNotice};
 use crate::patch::State;
 use std::sync::Arc;
 use time::macros::datetime;
@@ -76,7 +76,11 @@ async fn evidence_tells_packages_changes_patches_and_attributes() {
     assert!(scan.open.iter().all(|item| item.state == State::Missing));
     assert!(evidence.image.imds_v2 && evidence.image.encrypted && !evidence.image.public);
     assert_eq!(evidence.candidate.created_at, "2026-11-23T10:00:00Z");
-    assert!(fake.body("CreateTags").contains(&digest(&evidence).replace(':', "%3A")));
+    assert_eq!(fake.count("CreateTags"), 0, "it counts when its digest stands on the image, which is not said here");
+    assert_eq!(scan.baseline_digest, request().baseline.as_ref().map(baseline_digest));
+    assert_eq!(scan.notices["curl.amd64"], PatchNotice::default(), "apt has no notices, so no dates");
+    assert!(evidence.used_kib.is_some_and(|used| used > 0), "{:?}", evidence.used_kib);
+    assert_eq!(evidence.os.as_ref().map(|os| (os.id.as_str(), os.version.as_str())), Some(("debian", "12")));
     assert_eq!(fake.count("TerminateInstances"), 1);
     let order = fake.body("RunInstances");
     for part in ["ImageId=ami-1", "MetadataOptions.HttpTokens=required", "ClientToken=amiforge-", "UserData=I2Nsb3Vk"] {
@@ -208,4 +212,53 @@ async fn the_next_instance_type_is_tried_when_one_is_not_to_be_had() {
     assert_eq!((fake.count("RunInstances"), fake.count("TerminateInstances")), (2, 1));
     site.launch.instance_types.clear();
     collect_at(&site, &request()).await.unwrap();
+}
+
+/// The image's own account may look at its permissions, and the chain of sources is followed to where it ends.
+#[tokio::test(start_paused = true)]
+async fn what_an_image_is_and_where_it_comes_from_is_read() {
+    let image = |id: &str, owner: &str, more: &str| {
+        format!(
+            "<DescribeImagesResponse><requestId>r</requestId><imagesSet><item><imageId>{id}</imageId><name>{id}</name>\
+             <imageState>available</imageState><imageOwnerId>{owner}</imageOwnerId><enaSupport>true</enaSupport>\
+             <bootMode>uefi</bootMode><architecture>x86_64</architecture><rootDeviceName>/dev/xvda</rootDeviceName>\
+             <creationDate>2026-11-23T10:00:00.000Z</creationDate><blockDeviceMapping><item><deviceName>/dev/xvda</deviceName>\
+             <ebs><encrypted>true</encrypted><volumeSize>8</volumeSize></ebs></item></blockDeviceMapping>{more}</item></imagesSet>\
+             </DescribeImagesResponse>"
+        )
+    };
+    let source =
+        |id: &str| format!("<sourceImageId>{id}</sourceImageId><sourceImageRegion>us-east-1</sourceImageRegion>");
+    let elsewhere = "<sourceImageId>ami-4</sourceImageId><sourceImageRegion>eu-west-1</sourceImageRegion>";
+    let answers = move |operation: &str, _: usize, body: &str| {
+        match operation {
+        "DescribeImageAttribute" => Some((
+            200,
+            "<DescribeImageAttributeResponse><requestId>r</requestId><imageId>ami-1</imageId><launchPermission>\
+             <item><userId>444455556666</userId></item><item><group>all</group></item><item><userId>222233334444</userId></item>\
+             </launchPermission></DescribeImageAttributeResponse>"
+                .to_owned(),
+        )),
+        "DescribeImages" if body.contains("ami-1") => Some((200, image("ami-1", "111122223333", &source("ami-2")))),
+        "DescribeImages" if body.contains("ami-2") => Some((200, image("ami-2", "111122223333", &source("ami-3")))),
+        "DescribeImages" if body.contains("ami-3") => {
+            let alias = "<imageOwnerAlias>amazon</imageOwnerAlias>";
+            Some((200, image("ami-3", "137112412989", &format!("{alias}{elsewhere}"))))
+        }
+        "DescribeImages" => panic!("{body} is not asked for here"),
+        _ => None,
+    }
+    };
+    let evidence = run(&Arc::new(Fake::new(answers))).await.unwrap();
+    let image = &evidence.image;
+    assert_eq!((image.owner.as_str(), image.ena, image.boot_mode.as_deref()), ("111122223333", true, Some("uefi")));
+    assert_eq!(image.shared_with.as_deref(), Some(&["222233334444".to_owned(), "444455556666".to_owned()][..]));
+    assert_eq!(image.root().and_then(|root| root.gib), Some(8));
+    let chain: Vec<_> = evidence
+        .ancestry
+        .iter()
+        .flat_map(|ancestry| &ancestry.images)
+        .map(|image| (image.ami.as_str(), image.seen, image.owner_alias.as_deref()))
+        .collect();
+    assert_eq!(chain, [("ami-2", true, None), ("ami-3", true, Some("amazon")), ("ami-4", false, None)]);
 }

@@ -1,7 +1,6 @@
 //! The schema of recipes.
 
-use super::{default, described, duration, file, flag, mapping, matching, name, number, or_nothing, text, texts};
-use crate::project::gates::{self, PATCHES, SEVERITIES};
+use super::{default, described, file, flag, mapping, matching, name, number, or_nothing, text, texts};
 use crate::project::parent::{LONGEST_PATTERN, OWNERS, REFERENCES, SOURCES};
 use crate::project::pipeline::{FAILURES, STARTS, TIMEZONE, TIMEZONE_LENGTH, schedule_pattern};
 use crate::project::recipe::{
@@ -27,7 +26,7 @@ pub fn recipe() -> Value {
             ("patch_overrides", patch_overrides()),
             ("hooks", hooks()),
             ("root_volume", root_volume()),
-            ("gates", gates()),
+            ("gates", super::gates::of_recipe()),
             ("workflows", workflows()),
             ("pipeline", pipeline()),
             ("promote", promote()),
@@ -287,58 +286,6 @@ fn root_volume() -> Value {
     described("The root volume of the image.", or_nothing(schema))
 }
 
-fn gates() -> Value {
-    let policy = gates::default();
-    let patches = policy.patches.unwrap_or_else(gates::patches_default);
-    let count = |summary: &str, most: u32| described(summary, default(most, number(PATCHES)));
-    let within = |summary: &str| described(summary, default("24h", duration()));
-    let patches = mapping(
-        &[],
-        [
-            ("missing", count("How many approved patches may be missing.", patches.missing)),
-            ("rejected", count("How many rejected patches may be installed.", patches.rejected)),
-            ("scanned_within", within("How old the scan may be.")),
-        ],
-    );
-    let severity = default("medium", json!({ "enum": SEVERITIES }));
-    let vulnerabilities = mapping(
-        &[],
-        [
-            ("max_severity", described("Findings above this severity fail.", severity)),
-            ("with_fix_only", described("Whether findings without a fix are left out.", flag(false))),
-            ("scanned_within", within("How old the scan may be.")),
-        ],
-    );
-    let mut image = mapping(
-        &[],
-        [
-            ("imds_v2", described("Whether the image must require IMDSv2.", flag(true))),
-            ("encrypted", described("Whether the image must be encrypted.", flag(true))),
-        ],
-    );
-    let nothing = json!({ "imds_v2": { "const": false }, "encrypted": { "const": false } });
-    image["not"] = json!({ "type": "object", "required": ["imds_v2", "encrypted"], "properties": nothing });
-    let fact = json!({ "enum": super::super::gates::FACTS });
-    let facts = json!({ "type": "array", "minItems": 1, "items": fact });
-    let tested = mapping(&["real"], [("real", described("What must be real where the tests run.", facts))]);
-    let age = mapping(&["max"], [("max", described("How old the candidate may be.", duration()))]);
-    let mut schema = mapping(
-        &[],
-        [
-            ("patches", described("Patch compliance.", or_nothing(patches))),
-            ("vulnerabilities", described("Findings of a vulnerability scan.", or_nothing(vulnerabilities))),
-            ("image", described("Attributes of the image.", or_nothing(image))),
-            (
-                "tests",
-                described("Tests must have run and passed.", json!({ "anyOf": [{ "const": "required" }, tested] })),
-            ),
-            ("age", described("Age of the candidate.", age)),
-        ],
-    );
-    schema["minProperties"] = 1.into();
-    described("What a candidate must pass before it is promoted. Only the gates that stand here are evaluated.", schema)
-}
-
 fn promote() -> Value {
     let usual = promote_default();
     let schema = mapping(
@@ -358,7 +305,6 @@ fn promote() -> Value {
 fn demands() -> Value {
     let tested = json!({ "required": ["test"], "properties": { "test": { "minItems": 1 } } });
     let mut demands = vec![
-        json!({ "if": { "not": { "required": ["gates"] } }, "then": tested }),
         json!({
             "if": { "required": ["gates"], "properties": { "gates": { "required": ["tests"] } } },
             "then": tested,

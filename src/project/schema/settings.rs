@@ -1,7 +1,8 @@
 //! The schema of `amiforge.yaml`.
 
 use super::{default, described, duration, file, mapping, matching, name, or_nothing, text, texts};
-use crate::project::settings::{APPROVALS, INSTANCE_PROFILE, LONGEST_TAG, RESERVED_TAGS};
+use crate::project::settings::{APPROVALS, DISTRIBUTES, INSTANCE_PROFILE, LONGEST_TAG, OVERRIDES, RESERVED_TAGS};
+use crate::project::windows::{DAY, WINDOW};
 use serde_json::{Value, json};
 
 /// The schema of `amiforge.yaml`.
@@ -13,6 +14,8 @@ pub fn project() -> Value {
             ("environments", environments()),
             ("channels", channels()),
             ("tags", tags()),
+            ("gates", super::gates::of_project()),
+            ("signing", signing()),
         ],
     );
     file("amiforge project", "The settings of an amiforge project: where it works, and how releases move.", schema)
@@ -24,6 +27,8 @@ fn environments() -> Value {
         [
             ("mirror", described("Package sources for root filesystems made on this machine.", text())),
             ("bind", described("Folders that instances see read-only, relative to the project.", texts(&text()))),
+            ("targets", targets()),
+            ("distribute", distribute()),
         ],
     );
     let local = described("This machine; needs no account.", or_nothing(local));
@@ -55,22 +60,32 @@ fn aws() -> Value {
         &["account", "region"],
         [("account", account()), ("region", described("For example us-east-1.", region())), ("role", role())],
     );
+    let schema = mapping(
+        &["home"],
+        [
+            ("home", described("Where images are built.", home)),
+            ("infrastructure", infrastructure()),
+            ("targets", targets()),
+            ("distribution", distribution()),
+            ("distribute", distribute()),
+        ],
+    );
+    described("AWS accounts and Regions.", schema)
+}
+
+fn targets() -> Value {
     let regions = json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": region() });
     let target = mapping(
         &["account", "regions"],
         [("account", account()), ("role", role()), ("regions", described("Regions of the account.", regions))],
     );
     let targets = json!({ "type": "array", "minItems": 1, "items": target });
-    let schema = mapping(
-        &["home"],
-        [
-            ("home", described("Where images are built.", home)),
-            ("infrastructure", infrastructure()),
-            ("targets", described("Where a promotion moves pointers; the home when not given.", targets)),
-            ("distribution", distribution()),
-        ],
-    );
-    described("AWS accounts and Regions.", schema)
+    described("Where a promotion moves pointers; the home when not given.", targets)
+}
+
+fn distribute() -> Value {
+    let how = default("share", json!({ "enum": DISTRIBUTES }));
+    described("Whether target accounts are let launch the home account's images, or get copies of their own.", how)
 }
 
 fn infrastructure() -> Value {
@@ -114,9 +129,14 @@ fn channels() -> Value {
             ("after", described("The channel a release must be in first; one that stands before this one.", text())),
             ("soak", described("How long it must have been there.", duration())),
             ("approval", described("Whether a person must approve.", default("none", json!({ "enum": APPROVALS })))),
+            ("windows", described("When it takes releases, in UTC.", texts(&matching(WINDOW)))),
+            ("freezes", freezes()),
+            ("override", described("What --override may do.", default("allowed", json!({ "enum": OVERRIDES })))),
         ],
     );
     channel["dependencies"] = json!({ "soak": ["after"] });
+    channel["if"] = json!({ "required": ["approval"], "properties": { "approval": { "const": "by-another" } } });
+    channel["then"] = json!({ "required": ["after"] });
     described(
         "Named pointers to releases, in the order in which a release moves through them.",
         json!({
@@ -126,6 +146,34 @@ fn channels() -> Value {
             "additionalProperties": or_nothing(channel),
         }),
     )
+}
+
+fn signing() -> Value {
+    let trusted = json!({ "type": "array", "minItems": 1, "items": text() });
+    let schema = mapping(
+        &[],
+        [
+            ("key", described("File with the Ed25519 private key that signs evidence, in PEM.", text())),
+            (
+                "trusted",
+                described("Files with public keys; evidence then counts only when one has signed it.", trusted),
+            ),
+        ],
+    );
+    described("How evidence is signed, and whose signature is demanded.", or_nothing(schema))
+}
+
+fn freezes() -> Value {
+    let day = |text: &str| described(text, matching(DAY));
+    let freeze = mapping(
+        &["from", "to", "reason"],
+        [
+            ("from", day("First day, for example 2026-12-20.")),
+            ("to", day("Last day.")),
+            ("reason", described("Why nothing moves.", text())),
+        ],
+    );
+    described("Days on which it takes no release.", json!({ "type": "array", "items": freeze }))
 }
 
 fn tags() -> Value {

@@ -1,0 +1,343 @@
+//! What each step does.
+
+use super::error::{PromoteError, StepError};
+use super::execute::{Done, Executor};
+use super::model::{LOCK_SCHEMA, Lock, Move, ParameterPointer, Plan, TemplatePointer};
+use super::planner::expired;
+use super::state::{LANES, books, lock, pointers};
+use super::steps::Step;
+use super::{document, image, store, template};
+use crate::aws::{CallError, Cloud};
+use crate::clock::rfc3339;
+use futures_util::{StreamExt as _, stream};
+use std::time::Duration;
+
+/// After this time somebody else may take over a lock that is still there and has no journal. A promotion takes well under
+/// a minute, not counting the time in which it waits for copies.
+const LOCK_LIFE: Duration = Duration::from_hours(1);
+
+impl Executor<'_> {
+    pub(super) async fn perform(&self, step: Step) -> Result<Done, StepError> {
+        match step {
+            Step::Lock => self.lock().await?,
+            Step::Verify => self.verify().await?,
+            Step::Journal => self.journal(self.plan, 0).await?,
+            Step::Distribute(supply) => return self.distribute(supply).await.map(Done::Image),
+            Step::Note => self.journal(&self.known_plan(), 1).await?,
+            Step::Stage(target) => return self.stage(target).await.map(Done::Template),
+            Step::Prove(target) => self.prove(target).await?,
+            Step::Hold => self.hold().await?,
+            Step::FlipTemplate(target) => self.flip_template(target).await?,
+            Step::FlipParameter(target) => return self.flip_parameter(target).await.map(Done::Parameter),
+            Step::Record => self.record().await?,
+            Step::Clear => self.remove_journal().await?,
+            Step::Unlock => self.unlock().await?,
+        }
+        Ok(Done::Nothing)
+    }
+
+    /// The lock that is there, if it can be read: one that cannot is somebody's, so it is an error.
+    async fn current_lock(&self) -> Result<Option<Lock>, StepError> {
+        lock(self.cloud, &self.lock_name()).await.map_err(step_error)
+    }
+
+    fn ours(&self, lock: &Lock) -> bool {
+        lock.id == self.plan.release.id && lock.holder == self.holder
+    }
+
+    fn new_lock(&self) -> Result<Lock, StepError> {
+        let now = self.cloud.clock().now();
+        let copies = self.plan.supplies.iter().any(|one| one.ami.is_none());
+        let life = if copies { LOCK_LIFE + image::COPIED_WITHIN } else { LOCK_LIFE };
+        Ok(Lock {
+            schema: LOCK_SCHEMA.to_owned(),
+            id: self.plan.release.id.clone(),
+            holder: self.holder.clone(),
+            since: rfc3339(now),
+            expires: rfc3339(now + life),
+            journal_parts: self.journal_parts()?,
+        })
+    }
+
+    /// Takes the lock. One that has expired is removed first; whoever removes it has to create it like everybody else.
+    pub(super) async fn lock(&self) -> Result<(), StepError> {
+        let now = self.cloud.clock().now();
+        let (name, text) = (self.lock_name(), json(&self.new_lock()?)?);
+        for attempt in 0..2 {
+            let Err(error) = store::create_document(self.cloud, &name, &text).await else { return Ok(()) };
+            let doubtful = error.fault.may_have_been_applied();
+            if !doubtful && !error.fault.is(&["ParameterAlreadyExists"]) {
+                return Err(error.into());
+            }
+            match self.current_lock().await? {
+                Some(found) if self.ours(&found) => return Ok(()),
+                Some(found) if attempt == 0 && expired(&found, now) => self.discard(&found).await?,
+                Some(found) => return Err(StepError::Locked { holder: found.holder, since: found.since }),
+                None if doubtful => return Err(error.into()),
+                None => {}
+            }
+        }
+        Err(StepError::Changed("the lock"))
+    }
+
+    /// Removes a lock that is nobody's any more, with what its journal may have left.
+    pub(super) async fn discard(&self, lock: &Lock) -> Result<(), StepError> {
+        document::remove_journal_parts(self.cloud, &self.journal_name(), &lock.id, lock.journal_parts).await?;
+        Ok(store::delete(self.cloud, self.cloud.home(), &self.lock_name()).await?)
+    }
+
+    /// Takes the lock of this promotion from the process that is gone, so that it finds its lock taken should it still run.
+    pub(super) async fn take_over(&self) -> Result<(), StepError> {
+        match self.current_lock().await? {
+            Some(found) if found.id == self.plan.release.id => {
+                let text = json(&Lock { journal_parts: found.journal_parts, ..self.new_lock()? })?;
+                let written = store::put_document(self.cloud, &self.lock_name(), &text).await;
+                match (written, self.hold().await) {
+                    (_, Ok(())) => Ok(()),
+                    (Err(error), Err(_)) => Err(error.into()),
+                    (Ok(()), Err(taken)) => Err(taken),
+                }
+            }
+            Some(found) if !expired(&found, self.cloud.clock().now()) => {
+                Err(StepError::Locked { holder: found.holder, since: found.since })
+            }
+            _ => self.lock().await,
+        }
+    }
+
+    /// Everything is as it was when the plan was made.
+    async fn verify(&self) -> Result<(), StepError> {
+        let release = &self.plan.release;
+        let found = books(self.cloud, &release.project, &release.recipe, &release.arch, &release.channel).await;
+        let found = found.map_err(step_error)?;
+        if found.journal.is_some() {
+            return Err(StepError::Changed("the journal"));
+        }
+        if found.record.map(|(_, text)| text) != self.plan.record_before {
+            return Err(StepError::Changed("the channel's record"));
+        }
+        let looks = self.plan.moves.iter().map(|one| self.verify_target(one));
+        let looks: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
+        looks.into_iter().collect()
+    }
+
+    /// A target that cannot be looked at any more is found by the steps that work in it, if it may be left out.
+    async fn verify_target(&self, one: &Move) -> Result<(), StepError> {
+        let now = match pointers(self.cloud, &one.location(), &one.launch_template, &one.parameter).await {
+            Err(_) if self.plan.quorum.is_some() => return Ok(()),
+            now => now?,
+        };
+        if now.template != one.template_before {
+            return Err(StepError::Changed("the launch template"));
+        }
+        if now.parameter != one.parameter_before {
+            return Err(StepError::Changed("the parameter"));
+        }
+        Ok(())
+    }
+
+    /// Writes the journal and reads it back as a whole.
+    async fn journal(&self, plan: &Plan, writing: usize) -> Result<(), StepError> {
+        let (name, text) = (self.journal_name(), json(plan)?);
+        let id = &document::journal_ids(&plan.release.id)[writing];
+        let packed = document::pack(id, &text);
+        document::write_parts(self.cloud, &name, id, &packed).await?;
+        store::put_document(self.cloud, &name, &packed.head).await?;
+        let mut waiting = self.read_back().start();
+        loop {
+            let found = store::get(self.cloud, self.cloud.home(), &name).await?;
+            if let Some(found) = found.filter(|found| found.value == packed.head)
+                && document::whole(self.cloud, &name, &found.value).await.map_err(step_error)? == text
+            {
+                return Ok(());
+            }
+            let what = format!("the journal {name}");
+            waiting.pause().await.map_err(|timed_out| StepError::NotSeen { what, timed_out })?;
+        }
+    }
+
+    /// The parameter itself goes first: what is left of a journal without it can be removed, but a journal that has lost a
+    /// part cannot be read.
+    pub(super) async fn remove_journal(&self) -> Result<(), StepError> {
+        let name = self.journal_name();
+        store::delete(self.cloud, self.cloud.home(), &name).await?;
+        let parts = self.journal_parts()?;
+        Ok(document::remove_journal_parts(self.cloud, &name, &self.plan.release.id, parts).await?)
+    }
+
+    /// The image is there, marked as approved and open to whoever uses it. The source is marked before copies are made.
+    async fn distribute(&self, index: usize) -> Result<String, StepError> {
+        let supply = self.supply(index)?;
+        let place = supply.location();
+        let ami = match self.image(index) {
+            Some(ami) => ami.to_owned(),
+            None => self.copied(index).await?,
+        };
+        let found = match index {
+            // Built and looked at: it does not come into being any more.
+            0 => image::look(self.cloud, &place, &ami).await?,
+            _ => image::available(self.cloud, &place, &ami).await?,
+        };
+        if found.state.as_deref() != Some("available") {
+            let state = found.state.unwrap_or_else(|| "not there".to_owned());
+            return Err(StepError::Refused(format!("{ami} is {state}")));
+        }
+        image::mark(self.cloud, self.plan, supply, &ami, &found).await?;
+        image::share(self.cloud, supply, &ami, &found).await?;
+        Ok(ami)
+    }
+
+    async fn copied(&self, index: usize) -> Result<String, StepError> {
+        let supply = self.supply(index)?;
+        if let Some(found) = image::find_copy(self.cloud, &supply.location(), &self.plan.release.ami).await? {
+            return Ok(found);
+        }
+        let source = image::look(self.cloud, self.cloud.home(), &self.plan.release.ami).await?;
+        image::copy(self.cloud, self.plan, supply, &source).await
+    }
+
+    async fn stage(&self, target: usize) -> Result<TemplatePointer, StepError> {
+        let one = self.target(target)?;
+        let staged = template::stage(self.cloud, self.plan, one, self.ami(one)?, self.fresh).await?;
+        Ok(TemplatePointer {
+            name: one.launch_template.clone(),
+            id: staged.id,
+            version: staged.version,
+            previous: one.template_before.as_ref().map(|before| before.default_version),
+        })
+    }
+
+    /// By the owner's eyes the image is what was approved; by the target's it can be launched from the staged version.
+    async fn prove(&self, target: usize) -> Result<(), StepError> {
+        let one = self.target(target)?;
+        let (ami, supply) = (self.ami(one)?, self.supply(one.supply)?);
+        let found = image::look(self.cloud, &supply.location(), ami).await?;
+        if found.state.as_deref() != Some("available") {
+            let state = found.state.unwrap_or_else(|| "not there".to_owned());
+            return Err(StepError::Refused(format!("{ami} is {state}")));
+        }
+        if let Some(wanted) = &self.plan.evidence_tag
+            && found.evidence.as_ref() != Some(wanted)
+        {
+            return Err(StepError::Refused(format!("{ami} no longer carries the evidence {wanted}")));
+        }
+        if found.approved.is_none() {
+            return Err(StepError::Refused(format!("{ami} no longer carries the mark of approval")));
+        }
+        let gone = || StepError::Refused("the staged version is gone".to_owned());
+        let pointer = self.templates.get(&target).ok_or_else(gone)?;
+        let staged = template::version(self.cloud, &one.location(), &pointer.id, pointer.version).await?;
+        let staged = staged.ok_or_else(gone)?;
+        if staged.ami.as_deref() != Some(ami) {
+            return Err(StepError::Refused(format!("the staged version has {:?} instead of {ami}", staged.ami)));
+        }
+        launchable(self.cloud, one, &staged).await
+    }
+
+    pub(super) async fn hold(&self) -> Result<(), StepError> {
+        match self.current_lock().await? {
+            Some(lock) if self.ours(&lock) => Ok(()),
+            Some(lock) => Err(StepError::Locked { holder: lock.holder, since: lock.since }),
+            None => Err(StepError::Changed("the lock")),
+        }
+    }
+
+    async fn flip_template(&self, target: usize) -> Result<(), StepError> {
+        let pointer = self.templates.get(&target);
+        let pointer = pointer.ok_or_else(|| StepError::Refused("no version was staged".to_owned()))?;
+        self.set_default(target, &pointer.id, pointer.version).await
+    }
+
+    /// Moves the default version and waits until it shows.
+    pub(super) async fn set_default(&self, target: usize, id: &str, version: i64) -> Result<(), StepError> {
+        let one = self.target(target)?;
+        let place = one.location();
+        template::set_default(self.cloud, &place, id, version).await?;
+        let mut waiting = self.read_back().start();
+        loop {
+            let found = template::find(self.cloud, &place, &one.launch_template).await?;
+            if found.is_some_and(|found| found.id == id && found.default_version == version) {
+                return Ok(());
+            }
+            let what = format!("default version {version} of launch template {}", one.launch_template);
+            waiting.pause().await.map_err(|timed_out| StepError::NotSeen { what, timed_out })?;
+        }
+    }
+
+    async fn flip_parameter(&self, target: usize) -> Result<ParameterPointer, StepError> {
+        let one = self.target(target)?;
+        let (place, ami) = (one.location(), self.ami(one)?);
+        let version = match &one.parameter_before {
+            Some(_) => store::put_image(self.cloud, &place, &one.parameter, ami).await?,
+            None => store::create_image(self.cloud, &place, &one.parameter, ami, &self.plan.release).await?,
+        };
+        let seen = self.parameter_shows(target, ami, version).await?;
+        Ok(ParameterPointer { name: one.parameter.clone(), version: seen })
+    }
+
+    /// Waits until a parameter shows a value, in that version or a later one; the version it shows.
+    pub(super) async fn parameter_shows(&self, target: usize, value: &str, version: i64) -> Result<i64, StepError> {
+        let one = self.target(target)?;
+        let mut waiting = self.read_back().start();
+        loop {
+            let found = store::get(self.cloud, &one.location(), &one.parameter).await?;
+            if let Some(found) = found.filter(|found| found.value == value && found.version >= version) {
+                return Ok(found.version);
+            }
+            let what = format!("{value} in parameter {}", one.parameter);
+            waiting.pause().await.map_err(|timed_out| StepError::NotSeen { what, timed_out })?;
+        }
+    }
+
+    async fn record(&self) -> Result<(), StepError> {
+        let (name, text) = (self.record_name(), json(&self.release())?);
+        let packed = document::pack(&self.plan.release.id, &text);
+        document::write_parts(self.cloud, &name, &self.plan.release.id, &packed).await?;
+        let Err(error) = store::put_document(self.cloud, &name, &packed.head).await else { return Ok(()) };
+        if !error.fault.may_have_been_applied() {
+            return Err(error.into());
+        }
+        let found = store::get(self.cloud, self.cloud.home(), &name).await?;
+        if found.is_some_and(|found| found.value == packed.head) { Ok(()) } else { Err(error.into()) }
+    }
+
+    /// Removes the lock if it is ours; one that somebody has taken over is theirs.
+    pub(super) async fn unlock(&self) -> Result<(), StepError> {
+        match self.current_lock().await? {
+            Some(lock) if self.ours(&lock) => {
+                Ok(store::delete(self.cloud, self.cloud.home(), &self.lock_name()).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A dry run from the staged version: EC2 checks AMI and permission, and says that it would have launched.
+async fn launchable(cloud: &Cloud, one: &Move, staged: &template::Staged) -> Result<(), StepError> {
+    use aws_sdk_ec2::types::{InstanceType, LaunchTemplateSpecification};
+    let place = one.location();
+    let template = LaunchTemplateSpecification::builder()
+        .launch_template_id(&staged.id)
+        .version(staged.version.to_string())
+        .build();
+    let kind = staged.instance_type.is_none().then(|| InstanceType::from(one.instance_type.as_str()));
+    let request = cloud.ec2(&place).run_instances().launch_template(template).set_instance_type(kind);
+    let answer = request.min_count(1).max_count(1).dry_run(true).send().await;
+    match answer.map_err(CallError::of("RunInstances", &place)) {
+        Err(error) if error.fault.is(&["DryRunOperation"]) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_) => Err(StepError::Refused("the dry run of RunInstances did not answer as one".to_owned())),
+    }
+}
+
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, StepError> {
+    serde_json::to_string(value).map_err(|error| StepError::Refused(error.to_string()))
+}
+
+/// Errors of reading our own documents, inside a step.
+pub(super) fn step_error(error: PromoteError) -> StepError {
+    match error {
+        PromoteError::Call(call) => call.into(),
+        other => StepError::Refused(other.to_string()),
+    }
+}

@@ -1,0 +1,256 @@
+//! What promotions print: before, when they are done, and what channels held.
+
+use crate::promote::{Consent, Decision, Difference, How, LeftOut, Move, Placed, Plan, Release};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// What `promote --plan` and `rollback --plan` print.
+#[derive(Debug, Serialize)]
+pub struct Preview<'a> {
+    schema: &'static str,
+    /// Whether anything would be moved.
+    changes: bool,
+    channel: &'a str,
+    recipe: &'a str,
+    arch: &'a str,
+    /// AMI id in the home Region.
+    ami: &'a str,
+    image_version: Option<&'a str>,
+    /// Where the channel points now.
+    from: Option<&'a str>,
+    moves: Vec<Moving<'a>>,
+    left_out: &'a [LeftOut],
+}
+
+/// What would be moved at one target.
+#[derive(Debug, Serialize)]
+struct Moving<'a> {
+    account: &'a str,
+    region: &'a str,
+    /// The image there; absent when it has to be copied first.
+    ami: Option<&'a str>,
+    launch_template: &'a str,
+    /// Absent when there is no such launch template.
+    default_version: Option<i64>,
+    parameter: &'a str,
+    /// Absent when there is no such parameter.
+    value: Option<&'a str>,
+}
+
+impl<'a> Preview<'a> {
+    /// Of what was decided.
+    #[must_use]
+    pub fn new(decision: &'a Decision) -> Self {
+        match decision {
+            Decision::Nothing(release) => Self::of(release, Some(&release.ami), vec![], &[], false),
+            Decision::Go(plan) => {
+                let from = plan.previous.as_ref().map(|release| release.ami.as_str());
+                let moves = plan.moves.iter().map(|one| moving(plan, one)).collect();
+                Self::of(&plan.release, from, moves, &plan.left_out, true)
+            }
+        }
+    }
+
+    fn of(
+        release: &'a Release,
+        from: Option<&'a str>,
+        moves: Vec<Moving<'a>>,
+        left_out: &'a [LeftOut],
+        changes: bool,
+    ) -> Self {
+        Self {
+            schema: "amiforge.promotion-plan/1",
+            changes,
+            channel: &release.channel,
+            recipe: &release.recipe,
+            arch: &release.arch,
+            ami: &release.ami,
+            image_version: release.image_version.as_deref(),
+            from,
+            moves,
+            left_out,
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (channel, ami) = (self.channel, self.ami);
+        if !self.changes {
+            return format!("channel {channel} points already at {ami}, and every target too\n");
+        }
+        let from = self.from.map_or_else(|| "is empty".to_owned(), |from| format!("points at {from}"));
+        let version = self.image_version.map_or_else(String::new, |version| format!(" ({version})"));
+        let mut text = format!("channel {channel} {from} and would point at {ami}{version}\n");
+        for one in &self.moves {
+            let image = one.ami.unwrap_or("a copy, to be made");
+            let _ = writeln!(text, "  {}/{}  {image}", one.account, one.region);
+            let template = one.default_version.map_or_else(|| "is made".to_owned(), |now| format!("default is {now}"));
+            let value = one.value.map_or_else(|| "is made".to_owned(), |now| format!("is {now}"));
+            let _ = writeln!(text, "    launch template  {} {template}", one.launch_template);
+            let _ = writeln!(text, "    parameter        {} {value}", one.parameter);
+        }
+        for one in self.left_out {
+            let _ = writeln!(text, "  {}/{}  is left out: {}", one.account, one.region, one.reason);
+        }
+        text
+    }
+}
+
+fn moving<'a>(plan: &'a Plan, one: &'a Move) -> Moving<'a> {
+    let supply = plan.supplies.get(one.supply);
+    Moving {
+        account: &one.account,
+        region: &one.region,
+        ami: supply
+            .filter(|supply| supply.how != How::Copied || supply.ami.is_some())
+            .and_then(|one| one.ami.as_deref()),
+        launch_template: &one.launch_template,
+        default_version: one.template_before.as_ref().map(|before| before.default_version),
+        parameter: &one.parameter,
+        value: one.parameter_before.as_deref(),
+    }
+}
+
+/// The launch template and the parameter of every target, the image where there is more than one, and what was left out.
+pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
+    let mut accounts: Vec<&str> = release.targets.iter().map(|one| one.account.as_str()).collect();
+    accounts.dedup();
+    let many = release.targets.len() > 1;
+    let place = |account: &str, region: &str| {
+        if accounts.len() > 1 { format!("{account}/{region}") } else { region.to_owned() }
+    };
+    let target = |placed: &Placed| {
+        let (template, parameter) = (&placed.launch_template, &placed.parameter);
+        let at = place(&placed.account, &placed.region);
+        let image = many.then(|| ("image", format!("{at}: {}", placed.ami)));
+        image.into_iter().chain([
+            (
+                "launch template",
+                format!("{at}: {} {} default version {}", template.name, template.id, template.version),
+            ),
+            ("parameter", format!("{at}: {} (version {})", parameter.name, parameter.version)),
+        ])
+    };
+    let out = |one: &LeftOut| ("left out", format!("{}/{}: {}", one.account, one.region, one.reason));
+    release.targets.iter().flat_map(target).chain(release.left_out.iter().map(out)).collect()
+}
+
+/// What `approve` prints about a channel.
+#[must_use]
+pub fn consent(consent: &Consent, channel: &str, recipe: &str) -> String {
+    let Consent { ami, by, reason, .. } = consent;
+    format!(
+        "{ami} is approved for channel {channel} by {by}: {reason}\nnext: amiforge promote {recipe} --channel {channel}\n"
+    )
+}
+
+/// What `history` prints.
+#[derive(Debug, Serialize)]
+pub struct History<'a> {
+    schema: &'static str,
+    recipe: &'a str,
+    arch: &'a str,
+    channel: &'a str,
+    /// Newest first.
+    releases: &'a [Release],
+}
+
+impl<'a> History<'a> {
+    /// Of a channel.
+    #[must_use]
+    pub fn new(recipe: &'a str, arch: &'a str, channel: &'a str, releases: &'a [Release]) -> Self {
+        Self { schema: "amiforge.history/1", recipe, arch, channel, releases }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("channel {} of {} ({})\n", self.channel, self.recipe, self.arch);
+        for one in self.releases {
+            let version = one.image_version.as_deref().unwrap_or("-");
+            let who = one.caller.as_ref().unwrap_or(&one.by);
+            let _ = writeln!(text, "  {}  {}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
+            if let Some(why) = &one.overridden {
+                let _ = writeln!(text, "    rules were passed over: {why}");
+            }
+            for out in &one.left_out {
+                let _ = writeln!(text, "    without {}/{}: {}", out.account, out.region, out.reason);
+            }
+        }
+        if self.releases.is_empty() {
+            text.push_str("  nothing was promoted to it yet\n");
+        }
+        text
+    }
+}
+
+/// What `drift` prints.
+#[derive(Debug, Serialize)]
+pub struct Drift {
+    schema: &'static str,
+    channels: Vec<Looked>,
+}
+
+/// A channel that was looked at.
+#[derive(Debug, Serialize)]
+struct Looked {
+    recipe: String,
+    arch: String,
+    channel: String,
+    /// What it is said to point at, at home.
+    ami: String,
+    targets: usize,
+    differences: Vec<Difference>,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        Self { schema: "amiforge.drift/1", channels: vec![] }
+    }
+}
+
+impl Drift {
+    /// Adds a channel.
+    pub fn add(&mut self, release: &Release, differences: Vec<Difference>) {
+        self.channels.push(Looked {
+            recipe: release.recipe.clone(),
+            arch: release.arch.clone(),
+            channel: release.channel.clone(),
+            ami: release.ami.clone(),
+            targets: release.targets.len(),
+            differences,
+        });
+    }
+
+    /// Whether everything is as it should be.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.channels.iter().all(|one| one.differences.is_empty())
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if self.channels.is_empty() {
+            return "nothing was promoted yet\n".to_owned();
+        }
+        let mut text = String::new();
+        for one in &self.channels {
+            let (recipe, arch, channel) = (&one.recipe, &one.arch, &one.channel);
+            let verdict = match one.differences.len() {
+                0 => format!("{} targets are as the release says", one.targets),
+                count => format!("{count} differences"),
+            };
+            let _ = writeln!(text, "{recipe} ({arch}) {channel}: {}, {verdict}", one.ami);
+            for difference in &one.differences {
+                let Difference { account, region, what, expected, found } = difference;
+                let _ = writeln!(text, "  {account}/{region} {what}: {found}, expected: {expected}");
+            }
+            if !one.differences.is_empty() {
+                let _ = writeln!(text, "  next: amiforge repair {recipe} --channel {channel}");
+            }
+        }
+        text
+    }
+}
