@@ -302,9 +302,11 @@ fn what_a_user_sees_of_a_plan() {
       + component acme-boots 1.0.0  [(12 digits)]  new
       + image recipe acme-web-x86-64 1.0.0  [(12 digits)]  new
       + infrastructure configuration acme-local  [(12 digits)]  new
+      = patch baseline AWS-DebianDefaultPatchBaseline  [(12 digits)]  AWS's own, default of DEBIAN
       + image  no image with this fingerprint
+      takes  unknown: nothing like it was built here yet
 
-    5 to create, 0 to update, 0 kept.
+    5 to create, 0 to update, 1 kept.
     ");
 }
 

@@ -112,3 +112,55 @@ fn what_is_not_there_is_an_error() {
     let text = env.expect(2, &["import", "--recipe", &arn, "--os", "debain-12"]).stderr;
     assert!(text.contains("did you mean `debian-12`?"), "{text}");
 }
+
+const TRY: &str = "\
+schemaVersion: 1.0   # as the account has it
+steps:
+  - { name: Launch, action: LaunchInstance, inputs: { waitFor: ssmAgent } }
+  - { name: End, action: TerminateInstance, inputs: { instanceId.$: \"$.stepOutputs.Launch.instanceId\" } }
+";
+
+#[test]
+fn what_publish_has_made_of_a_pipeline_is_imported_and_changes_nothing() {
+    let env = Env::new();
+    let parent = support::fixture::parent(env.base());
+    env.write("amiforge.yaml", "project: acme\n");
+    let recipe = format!(
+        "os: debian-12\nparent:\n  ssm: /aws/service/debian/x\n  local: {{ directory: \"{}\" }}\nbuild: [motd]\ntest: [boots]\n\
+         pipeline: {{ schedule: \"cron(0 4 ? * TUE *)\", timezone: Europe/Berlin, start: always, disable_after: 3 }}\n\
+         workflows:\n  - aws/build/build-image\n  - test/try: {{ parallel_group: a, on_failure: continue }}\n  - aws/test/test-image\n",
+        parent.root.display()
+    );
+    env.write("recipes/web.yaml", &recipe);
+    env.write("components/motd.yaml", include_str!("strangers/motd.yaml"));
+    env.write("workflows/test/try.yaml", TRY);
+    env.expect(0, &["publish", "web"]);
+    let into = env.base().join("copy");
+    let place = into.to_str().expect("a path");
+    env.expect(0, &["import", "--pipeline", "acme-web-x86-64", "--os", "debian-12", "--into", place]);
+    let copy = |name: &str| std::fs::read_to_string(into.join(name)).expect("an imported file");
+    assert_eq!(copy("workflows/test/try.yaml"), TRY, "byte for byte");
+    let recipe = copy("recipes/web.yaml");
+    for line in [
+        "  schedule: cron(0 4 ? * TUE *)",
+        "  timezone: Europe/Berlin",
+        "  start: always",
+        "  disable_after: 3",
+        "  - aws/build/build-image",
+        "  - test/try:",
+        "      on_failure: continue",
+        "      parallel_group: a",
+        "  - aws/test/test-image",
+    ] {
+        assert!(recipe.lines().any(|one| one == line), "{line} is not in\n{recipe}");
+    }
+    assert!(!recipe.contains("Not imported"), "{recipe}");
+    env.expect(0, &["-C", place, "lint"]);
+    // Against the same account everything is there already, under the same names, and belongs to the project.
+    std::os::unix::fs::symlink(env.project().join(".amiforge"), into.join(".amiforge")).expect("a link");
+    let plan = env.expect(0, &["-C", place, "plan", "web", "--format", "json"]).stdout;
+    let plan: Value = serde_json::from_str(&plan).expect("JSON");
+    let changes = plan["changes"].as_array().expect("changes").iter();
+    let changed: Vec<&Value> = changes.filter(|one| one["action"] != "keep").collect();
+    assert_eq!(changed, Vec::<&Value>::new(), "{recipe}");
+}

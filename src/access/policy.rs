@@ -121,11 +121,13 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
     let parameter = |name: &str| format!("arn:{p}:ssm:{region}:{account}:parameter{name}");
     let iam = |path: &str| format!("arn:{p}:iam::{account}:{path}");
     match on {
-        On::Anything | On::Named => vec!["*".to_owned()],
+        On::Anything | On::Named | On::NewBaseline => vec!["*".to_owned()],
         On::Project => PROJECT_KINDS.map(|kind| builder(account, &format!("{kind}/{project}-*"))).to_vec(),
-        On::Account => ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline"]
-            .map(|kind| builder("*", &format!("{kind}/*")))
-            .to_vec(),
+        On::Account => {
+            ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline", "workflow"]
+                .map(|kind| builder("*", &format!("{kind}/*")))
+                .to_vec()
+        }
         On::AnyParameter => vec![parameter("/*"), format!("arn:{p}:ssm:{region}::parameter/aws/*")],
         On::AnyComponent => vec![builder("*", "component/*")],
         On::Images => vec![builder(account, &format!("image/{project}-*"))],
@@ -198,7 +200,7 @@ fn condition(site: &Site, on: On) -> Option<Value> {
     let tag = |key: &str| Some(json!({ "StringEquals": { format!("{key}/{PROJECT_TAG}"): site.project } }));
     match on {
         On::Templates | On::Instances | On::Amis | On::Releases => tag("aws:ResourceTag"),
-        On::NewTemplate | On::NewInstance => tag("aws:RequestTag"),
+        On::NewTemplate | On::NewInstance | On::NewBaseline => tag("aws:RequestTag"),
         On::Commanded => tag("ssm:resourceTag"),
         On::NewTags => Some(
             json!({ "StringEquals": { "ec2:CreateAction": ["CopyImage", "CreateLaunchTemplate", "RunInstances"] } }),

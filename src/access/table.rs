@@ -104,7 +104,7 @@ pub enum On {
     Anything,
     /// Components, workflows, recipes, configurations and pipelines of the project (image-builder.md 2.2).
     Project,
-    /// Pipelines, recipes and configurations of the account, whoever made them.
+    /// Pipelines, recipes, workflows and configurations of the account, whoever made them.
     Account,
     /// Parameters of the account and of AWS.
     AnyParameter,
@@ -166,6 +166,8 @@ pub enum On {
     Assumed,
     /// Patch baselines.
     Baselines,
+    /// A patch baseline that is created with the project's tag: until then it has no ARN (general knowledge of AWS).
+    NewBaseline,
     /// Whatever a component document names.
     Named,
 }
@@ -258,6 +260,33 @@ const PUBLISH: &[Need] = &[
     implied("iam:PassRole", On::WorkflowRole, At::Home),
 ];
 
+/// `plan/baseline`: the patch baseline at home.
+const JUDGED_BY: &[Need] = &[
+    home("ssm.DescribePatchBaselines", "ssm:DescribePatchBaselines", On::Anything),
+    home("ssm.GetDefaultPatchBaseline", "ssm:GetDefaultPatchBaseline", On::Anything),
+    home("ssm.GetPatchBaseline", "ssm:GetPatchBaseline", On::Baselines),
+    home("ssm.ListTagsForResource", "ssm:ListTagsForResource", On::Baselines),
+];
+
+/// The same, created and updated.
+const JUDGE: &[Need] = &[
+    home("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::NewBaseline),
+    home("ssm.UpdatePatchBaseline", "ssm:UpdatePatchBaseline", On::Baselines),
+    home("ssm.AddTagsToResource", "ssm:AddTagsToResource", On::Baselines),
+];
+
+/// `build/keep`: every verb tells of instances that failed builds have left.
+const KEPT: &[Need] = &[
+    home("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+];
+
+/// The same, marked by whoever sees the build fail.
+const MARK: &[Need] = &[home("ec2.CreateTags", "ec2:CreateTags", On::Instances)];
+
+/// The same, ended.
+const REAP: &[Need] = &[home("ec2.TerminateInstances", "ec2:TerminateInstances", On::Instances)];
+
 /// A second Ctrl-C.
 const CANCEL: &[Need] = &[home("imagebuilder.CancelImageCreation", "imagebuilder:CancelImageCreation", On::Images)];
 
@@ -306,6 +335,8 @@ const COLLECT: &[Need] = &[
 const EVIDENCE: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
     home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+    home("imagebuilder.ListImageScanFindings", "imagebuilder:ListImageScanFindings", On::Anything),
     home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     home("ec2.RunInstances", "ec2:RunInstances", On::Launch),
     home("ec2.RunInstances", "ec2:RunInstances", On::NewInstance),
@@ -386,7 +417,7 @@ const BASELINE: &[Need] = &[
     target("ssm.GetDefaultPatchBaseline", "ssm:GetDefaultPatchBaseline", On::Anything),
     target("ssm.GetPatchBaseline", "ssm:GetPatchBaseline", On::Baselines),
     target("ssm.ListTagsForResource", "ssm:ListTagsForResource", On::Baselines),
-    target("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::Anything),
+    target("ssm.CreatePatchBaseline", "ssm:CreatePatchBaseline", On::NewBaseline),
     target("ssm.UpdatePatchBaseline", "ssm:UpdatePatchBaseline", On::Baselines),
     target("ssm.AddTagsToResource", "ssm:AddTagsToResource", On::Baselines),
     target("ssm.RegisterDefaultPatchBaseline", "ssm:RegisterDefaultPatchBaseline", On::Baselines),
@@ -432,6 +463,7 @@ const IMPORT: &[Need] = &[
     home("imagebuilder.GetComponent", "imagebuilder:GetComponent", On::AnyComponent),
     home("imagebuilder.GetInfrastructureConfiguration", "imagebuilder:GetInfrastructureConfiguration", On::Account),
     home("imagebuilder.GetDistributionConfiguration", "imagebuilder:GetDistributionConfiguration", On::Account),
+    home("imagebuilder.GetWorkflow", "imagebuilder:GetWorkflow", On::Account),
     home("ssm.GetParameter", "ssm:GetParameter", On::AnyParameter),
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
 ];
@@ -454,24 +486,31 @@ const OUTSIDE: &[Need] = &[
 pub fn needs(verb: Verb) -> Vec<Need> {
     let groups: &[&[Need]] = match verb {
         // A parent that is another recipe's image is looked at as a build is.
-        Verb::Plan => &[PARENT, OBSERVE, FOLLOW],
-        Verb::Publish => &[PARENT, OBSERVE, FOLLOW, PUBLISH],
+        Verb::Plan => &[PARENT, OBSERVE, FOLLOW, JUDGED_BY],
+        Verb::Publish => &[PARENT, OBSERVE, FOLLOW, JUDGED_BY, PUBLISH, JUDGE],
         // A build that fails is explained.
-        Verb::Build => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, WAITING],
-        Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL],
-        Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING],
+        Verb::Build => &[PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, WAITING, MARK, REAP],
+        Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL, MARK],
+        Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING, MARK, REAP],
         Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
         Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Drift => &[BOOKS, DRIFT],
         Verb::Resolve | Verb::Channels | Verb::Verify => &[BOOKS],
         Verb::History => &[BOOKS, HISTORY],
-        Verb::Run => &[PARENT, OBSERVE, PUBLISH, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING],
+        Verb::Run => &[
+            PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING, MARK,
+        ],
         Verb::Logs | Verb::Why => &[COLLECT],
         Verb::Baseline => &[BASELINE],
         Verb::Doctor => &[PARENT, DOCTOR],
         Verb::Import => &[IMPORT],
         Verb::Component => &[OUTSIDE],
     };
-    groups.concat()
+    let mut needs = groups.concat();
+    // `doctor` looks at other things, and `component` works in no environment.
+    if !matches!(verb, Verb::Doctor | Verb::Component) {
+        needs.extend(KEPT.iter().filter(|need| !groups.concat().contains(need)));
+    }
+    needs
 }

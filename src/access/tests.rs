@@ -57,12 +57,15 @@ fn resources_are_narrowed_to_the_project() {
             "arn:aws:ssm:eu-central-1::parameter/aws/service/debian/x"
         ]
     );
+    let baseline = statement(&policy, "NewBaseline");
+    assert_eq!(baseline.condition.as_ref().unwrap()["StringEquals"]["aws:RequestTag/amiforge:project"], "acme");
     assert_eq!(statement(&policy, "LogObjects").resource, ["arn:aws:s3:::acme-logs/acme-aws/*"]);
     let pass = statement(&policy, "InstanceRole");
     assert_eq!(pass.resource, ["arn:aws:iam::111122223333:role/build-role"]);
     assert_eq!(pass.condition.as_ref().unwrap()["StringEquals"]["iam:PassedToService"], "ec2.amazonaws.com");
-    // What is changed is never changed on everything.
-    for one in policy.statement.iter().filter(|one| one.resource == ["*"]) {
+    // What is changed is never changed on everything, unless it has to carry the project's tag.
+    let anything = |one: &&Statement| one.resource == ["*"] && one.condition.is_none();
+    for one in policy.statement.iter().filter(anything) {
         for action in &one.action {
             let word = action.split(':').nth(1).unwrap();
             assert!(["Get", "List", "Describe"].iter().any(|read| word.starts_with(read)), "{action} on everything");
@@ -139,20 +142,7 @@ fn what_is_missing_is_cut_out_as_it_stands() {
 fn a_site_is_read_from_the_project() {
     let (mut project, recipe) = crate::access::tests::project();
     project.recipes.insert("debian-12".into(), recipe);
-    let config = AwsConfig {
-        home: place("111122223333", "eu-central-1"),
-        role: None,
-        instance_types: vec![],
-        instance_profile: None,
-        subnet: None,
-        security_groups: vec![],
-        log_bucket: None,
-        targets: vec![],
-        execution_role: None,
-        document_bucket: None,
-        distribution: None,
-        distribute: crate::project::Distribute::default(),
-    };
+    let config = AwsConfig::at(place("111122223333", "eu-central-1"));
     let site = Site::of(&project, "prod", &config, None);
     assert_eq!(
         (site.profile.as_str(), site.instance_role.as_str()),

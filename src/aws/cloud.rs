@@ -137,11 +137,11 @@ impl Cloud {
     ) -> Result<Self, AwsError> {
         let embedded = Embedded::open(project, local, &options, builds).await?;
         let home = Embedded::home();
-        let mut identities =
-            Identities::in_process(home.clone(), embedded.credentials(&home.account), embedded.handler());
+        let mut identities = Identities::in_process(home.clone(), embedded.credentials(), embedded.handler());
         let mut targets = local.targets.clone();
         for target in targets.iter().filter(|target| target.location.account != home.account) {
-            identities = identities.and(&target.location, embedded.credentials(&target.location.account));
+            let account = &target.location.account;
+            identities = identities.and(&target.location, embedded.local().credentials(account));
         }
         if targets.is_empty() {
             targets.push(Target { location: home.clone(), role: None });
@@ -334,20 +334,7 @@ pub(crate) mod testing {
     pub(crate) fn paced(handler: Handler, clock: Clock) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };
         let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
-        let config = EnvironmentConfig::Aws(crate::project::AwsConfig {
-            home: home.clone(),
-            role: None,
-            instance_types: vec![],
-            instance_profile: None,
-            subnet: None,
-            security_groups: vec![],
-            log_bucket: None,
-            targets: vec![],
-            execution_role: None,
-            document_bucket: None,
-            distribution: None,
-            distribute: crate::project::Distribute::default(),
-        });
+        let config = EnvironmentConfig::Aws(crate::project::AwsConfig::at(home.clone()));
         let targets = vec![Target { location: home.clone(), role: None }];
         let pace = Some(super::Pace::new());
         Cloud::assemble("aws", &config, Path::new("/nowhere"), home, targets, clock, identities, None, pace)

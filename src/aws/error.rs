@@ -38,15 +38,26 @@ impl CallError {
             Some("too many calls at once; run the same command again in a minute, it continues where it stopped".into())
         } else if self.fault.unreachable {
             Some("check the network and run the same command again, it continues where it stopped".into())
+        } else if self.over_quota() {
+            Some("ask for more in the console of Service Quotas, or remove what nobody uses; then run the same command again".into())
         } else {
             None
         }
     }
 
-    /// DESIGN section 9: 12 for credentials and permission, else 1.
+    /// Whether the account has as many as it may have.
+    fn over_quota(&self) -> bool {
+        self.fault.is(&["ServiceQuotaExceededException", "ResourceLimitExceededException", "InstanceLimitExceeded"])
+    }
+
+    /// DESIGN section 9: 12 for credentials and permission, 11 for a quota that is in the way, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.fault.denied { 12 } else { 1 }
+        match (self.fault.denied, self.over_quota()) {
+            (true, _) => 12,
+            (false, true) => 11,
+            (false, false) => 1,
+        }
     }
 }
 

@@ -16,3 +16,9 @@ pub const APPROVED: &str = "amiforge:approved";
 pub const SOURCE: &str = "amiforge:source";
 /// Digest (`sha256:…`) of the evidence, on AMIs.
 pub const EVIDENCE: &str = "amiforge:evidence";
+/// How long an instance is kept when its build fails (`120m`), on instances and volumes of such builds.
+pub const KEEP: &str = "amiforge:keep";
+/// When a kept instance may be ended, RFC 3339.
+pub const EXPIRES: &str = "amiforge:expires";
+/// Image build version ARN, on a kept instance.
+pub const IMAGE: &str = "amiforge:image";

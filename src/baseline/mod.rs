@@ -43,7 +43,11 @@ pub use model::{
     Definition, Desired, Found, Observed, Outcome, PUBLISH_SCHEMA, Publication, PublishedRow, Registered, Step, Wishes,
 };
 #[cfg(feature = "aws")]
+pub(crate) use observe::observe;
+#[cfg(feature = "aws")]
 pub use plan::plan;
+#[cfg(feature = "aws")]
+pub(crate) use publish::bring;
 #[cfg(feature = "aws")]
 pub use publish::{Planned, desired, observe_all, publish};
 #[cfg(feature = "aws")]

@@ -52,7 +52,7 @@ pub struct Wishes {
 }
 
 /// What one place has that matters for one baseline.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Observed {
     /// Baselines of that name and operating system: the account's, or AWS's when a predefined one is meant.
     pub found: Vec<Found>,
@@ -63,7 +63,7 @@ pub struct Observed {
 }
 
 /// A baseline that is there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its id; an ARN for one of AWS's.
     pub id: String,

@@ -11,7 +11,7 @@ use aws_sdk_ssm::types as ssm;
 use std::collections::BTreeMap;
 
 /// What matters for one baseline.
-pub(super) async fn observe(
+pub(crate) async fn observe(
     cloud: &Cloud,
     place: &Location,
     desired: &Desired,

@@ -143,6 +143,18 @@ fn fail(row: &mut PublishedRow, error: &BaselineError) {
     row.next = error.next();
 }
 
+/// Looks for one baseline in one place, and creates or updates it when it is not there as it should be; nothing is registered.
+/// Its id.
+///
+/// # Errors
+/// When what is there forbids it, or a call fails.
+pub(crate) async fn bring(cloud: &Cloud, place: &Location, desired: &Desired) -> Result<Option<String>, BaselineError> {
+    let observed = observe::observe(cloud, place, desired, &Wishes::default()).await?;
+    let (mut id, steps) = plan::plan(desired, &Wishes::default(), &observed)?;
+    Site { cloud, place, desired }.carry_out(&steps, &mut id).await?;
+    Ok(id)
+}
+
 /// Carries a plan out. A place that fails does not stop the others.
 pub async fn publish(cloud: &Cloud, planned: Planned, events: &Events) -> Publication {
     let Planned { desired, of_row, mut publication } = planned;

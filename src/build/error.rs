@@ -1,6 +1,7 @@
 //! Why there is no image.
 
 use super::Phase;
+use super::keep::Kept;
 use super::why::{Cause, Remedy};
 use crate::aws::CallError;
 use crate::aws::wait::TimedOut;
@@ -27,6 +28,9 @@ pub struct Failure {
     pub last_lines: Vec<String>,
     /// What it may have been, the likeliest first; empty when nothing in the catalogue fits.
     pub causes: Vec<Cause>,
+    /// Instances that were left to be looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Kept>,
 }
 
 impl std::fmt::Display for Failure {
@@ -117,8 +121,9 @@ impl BuildError {
             Some(command) => format!("{text}: {command}"),
             None => text.clone(),
         };
-        let mut lines: Vec<String> =
-            failure.causes.first().map(|cause| &cause.remedies).into_iter().flatten().map(line).collect();
+        let left = failure.kept.iter().map(|kept| format!("instance {}: {}", kept.text(), kept.enter));
+        let mut lines: Vec<String> = left.collect();
+        lines.extend(failure.causes.first().map(|cause| &cause.remedies).into_iter().flatten().map(line));
         lines.extend(self.next());
         lines.push(format!("amiforge why {}", failure.image_arn));
         lines

@@ -33,6 +33,7 @@ pub(super) async fn failure(
         message: message.unwrap_or_else(|| "no reason was given".to_owned()),
         last_lines,
         causes: found.causes,
+        kept: vec![],
     }
 }
 

@@ -5,9 +5,11 @@ use super::error::BuildError;
 use super::history::{self, Expected};
 use super::steps::{Running, running};
 use crate::aws::wait::Poller;
-use crate::aws::{CallError, Cloud, Follow, Glance};
+use crate::aws::{CallError, Cloud, Follow, Glance, tags};
 use crate::event::{Ending, Event, Events, Stage, StepNow};
+use crate::plan::keep::time_of;
 use aws_sdk_imagebuilder::types as ib;
+use std::time::Duration;
 
 /// A build that has become an image.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) struct Seen {
     pub(super) ami: Option<String>,
     pub(super) created: Option<String>,
     pub(super) state: Option<ib::ImageState>,
+    /// How long its instances are kept if it fails; absent when they are ended, or nobody has said how long.
+    pub(super) keep: Option<Duration>,
 }
 
 impl Seen {
@@ -53,7 +57,15 @@ pub(super) async fn look(cloud: &Cloud, arn: &str) -> Result<Seen, BuildError> {
         ami: amis.into_iter().filter(here).find_map(|ami| ami.image),
         created: image.date_created,
         state: image.state,
+        keep: image.infrastructure_configuration.as_ref().and_then(keep),
     })
+}
+
+/// How long a configuration keeps the instances of failed builds, when amiforge made it to do so.
+fn keep(infrastructure: &ib::InfrastructureConfiguration) -> Option<Duration> {
+    let stays = infrastructure.terminate_instance_on_failure == Some(false);
+    let time = infrastructure.resource_tags.as_ref().and_then(|tagged| tagged.get(tags::KEEP));
+    time.filter(|_| stays).and_then(|text| time_of(text))
 }
 
 /// Looks in a row that may fail before it is given up: with the SDK's own attempts that is several minutes.
@@ -131,7 +143,7 @@ async fn sight(cloud: &Cloud, arn: &str, follow: &Follow<'_>, progress: &Progres
         Glance::New => progress.status.clone(),
     };
     let version = crate::plan::build_version(arn).unwrap_or_default();
-    Ok(Seen { status, version, ami: None, created: None, state: None })
+    Ok(Seen { status, version, ami: None, created: None, state: None, keep: None })
 }
 
 /// How it ended, if it did.

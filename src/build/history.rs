@@ -66,8 +66,24 @@ fn median(mut durations: Vec<Duration>) -> Option<Duration> {
 /// When a call fails.
 pub(super) async fn expected(cloud: &Cloud, arn: &str) -> Result<Expected, BuildError> {
     let Some(name) = resource(arn).map(|resource| resource.name.to_owned()) else { return Ok(Expected::default()) };
+    Ok(Expected::of(earlier(cloud, &name).await?))
+}
+
+/// How long a build of the image of this resource name usually takes, and of how many builds that is the median; nothing when
+/// none has become an image yet.
+///
+/// # Errors
+/// When a call fails.
+pub async fn usual(cloud: &Cloud, name: &str) -> Result<Option<(Duration, usize)>, BuildError> {
+    let took = earlier(cloud, name).await?;
+    let builds = took.iter().filter(|build| build.total.is_some()).count();
+    Ok(Expected::of(took).total.map(|median| (median, builds)))
+}
+
+/// The last builds that became images.
+async fn earlier(cloud: &Cloud, name: &str) -> Result<Vec<Took>, BuildError> {
     let mut took = Vec::new();
-    for version in versions(cloud, &name).await?.into_iter().take(VERSIONS) {
+    for version in versions(cloud, name).await?.into_iter().take(VERSIONS) {
         let mut available: Vec<_> = builds(cloud, &version).await?.into_iter().filter(available).collect();
         available.sort_by(|one, other| other.date_created.cmp(&one.date_created));
         for build in available {
@@ -78,7 +94,7 @@ pub(super) async fn expected(cloud: &Cloud, arn: &str) -> Result<Expected, Build
             }
         }
     }
-    Ok(Expected::of(took))
+    Ok(took)
 }
 
 fn available(build: &ib::ImageSummary) -> bool {

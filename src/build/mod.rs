@@ -20,6 +20,8 @@ mod follow;
 #[cfg(feature = "aws")]
 mod history;
 #[cfg(feature = "aws")]
+mod keep;
+#[cfg(feature = "aws")]
 mod locate;
 mod phase;
 #[cfg(feature = "aws")]
@@ -38,6 +40,10 @@ pub use cancel::{Cancelled, cancel, cancel_all};
 pub use collect::collect;
 #[cfg(feature = "aws")]
 pub use error::{BuildError, Failure};
+#[cfg(feature = "aws")]
+pub use history::usual;
+#[cfg(feature = "aws")]
+pub use keep::{Kept, Reap, kept, reap};
 #[cfg(feature = "aws")]
 pub use locate::{Candidates, Located, locate};
 pub use phase::Phase;

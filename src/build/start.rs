@@ -1,12 +1,13 @@
 //! Finds, joins or starts a build.
 
-use super::error::BuildError;
+use super::error::{BuildError, Failure};
 use super::follow::{Ended, follow, look};
+use super::keep;
 use crate::aws::wait::Poller;
 use crate::aws::{CallError, Cloud, tags};
 use crate::event::{Ending, Event, Events, Stage};
 use crate::evidence::TestResult;
-use crate::plan::{Desired, ImagePlan, ObservedImage, Plan, Published, images, role, token, workflows};
+use crate::plan::{self, Desired, ImagePlan, ObservedImage, Plan, Published, images, role, token, workflows};
 use aws_sdk_imagebuilder::types::ImageTestsConfiguration;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -29,12 +30,16 @@ pub struct BuildOptions {
     pub deadline: Duration,
     /// Whether the test phase runs.
     pub tests: bool,
+    /// Publish although a documented quota would be passed: the account's was raised.
+    pub over_quota: bool,
+    /// How long the instance stays when the build fails; without it is ended at once.
+    pub keep: Option<Duration>,
 }
 
 impl Default for BuildOptions {
     /// Tests run; a build may take four hours (the longest AWS's own guide speaks of, Windows with updates, is about two).
     fn default() -> Self {
-        Self { fresh: false, deadline: Duration::from_hours(4), tests: true }
+        Self { fresh: false, deadline: Duration::from_hours(4), tests: true, over_quota: false, keep: None }
     }
 }
 
@@ -124,7 +129,23 @@ pub async fn finish(
     events: &Events,
 ) -> Result<Built, BuildError> {
     let waiting = Poller { every: cloud.poll(), deadline };
-    done(cloud, follow(cloud, arn, recipe, waiting, events).await?).await
+    match follow(cloud, arn, recipe, waiting, events).await {
+        Ok(ended) => done(cloud, ended).await,
+        Err(BuildError::Failed(failure)) => Err(BuildError::Failed(Box::new(held(cloud, arn, *failure, events).await))),
+        Err(error) => Err(error),
+    }
+}
+
+/// The failure with the instances that it has left. That they cannot be found must not hide why the build failed.
+async fn held(cloud: &Cloud, arn: &str, failure: Failure, events: &Events) -> Failure {
+    match keep::hold(cloud, arn).await {
+        Ok(kept) => Failure { kept, ..failure },
+        Err(error) => {
+            let what = "an instance may have been kept, and could not be marked; `amiforge status --cleanup` does it";
+            events.note(Stage::Build, format!("{what}: {error}"));
+            failure
+        }
+    }
 }
 
 /// The newest available image with the plan's fingerprint, if there is one.
@@ -160,9 +181,17 @@ async fn reuse_or_start(
     let existing = images(cloud, plan.desired()).await?;
     if let Some(image) = latest(existing.iter().filter(|image| image.in_flight())) {
         events.note(Stage::Build, format!("joining {}, which is {}", image.version, image.status));
+        if options.keep.is_some() {
+            events.note(Stage::Build, "whether its instance is kept if it fails was decided by whoever started it");
+        }
         return Ok(Begun::Building { arn: image.arn.clone(), joined: true });
     }
-    let arn = start(cloud, plan.desired(), published, options, existing.len(), events).await?;
+    let infrastructure = match options.keep {
+        Some(time) => plan::keeping(cloud, plan.desired(), time).await?,
+        None => published.infrastructure.clone(),
+    };
+    let published = Published { infrastructure, ..published.clone() };
+    let arn = start(cloud, plan.desired(), &published, options, existing.len(), events).await?;
     events.note(Stage::Build, format!("started {arn}"));
     Ok(Begun::Building { arn, joined: false })
 }
@@ -257,7 +286,8 @@ async fn create(
     tagged.insert(tags::FINGERPRINT.to_owned(), desired.fingerprint().to_owned());
     let home = cloud.home();
     let number = attempt.to_string();
-    let parts = ["image", desired.fingerprint(), &home.account, &home.region, &published.recipe, &number];
+    let (recipe, infrastructure) = (published.recipe.as_str(), published.infrastructure.as_str());
+    let parts = ["image", desired.fingerprint(), &home.account, &home.region, recipe, infrastructure, &number];
     let tests = ImageTestsConfiguration::builder()
         .image_tests_enabled(options.tests)
         .set_timeout_minutes(options.tests.then_some(TEST_TIMEOUT_MINUTES))

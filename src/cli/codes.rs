@@ -84,7 +84,9 @@ pub const ENTRIES: &[Entry] = &[
         "locked, or a conflict",
         "Exit code 11. Somebody else holds the lock of this channel. The message says who and since when. Wait for them; if that\n\
          process is gone, `amiforge promote RECIPE --channel NAME --resume` takes its journal over. Of `baseline publish`: a\n\
-         baseline of that name, or a patch group, belongs to somebody else; --adopt and --replace-group take it over.",
+         baseline of that name, or a patch group, belongs to somebody else; --adopt and --replace-group take it over. Of\n\
+         `publish` and `build`: something of that name is not this project's, or a quota of the account would be passed; nothing was\n\
+         created. --over-quota says that the quota was raised.",
     ),
     entry(
         "A012",

@@ -2,11 +2,15 @@
 
 use super::{Aws, Finding, Findings};
 use crate::aws::{AwsError, CallError};
+use crate::plan::{Kind, quota};
 
-/// Quotas of Image Builder per account and Region (image-builder.md 16, as of mid 2026; each can be raised, which is not
-/// seen here).
-const QUOTAS: [(&str, usize); 4] =
-    [("components", 1_000), ("image recipes", 1_000), ("infrastructure configurations", 1_000), ("pipelines", 75)];
+/// What is counted; each quota can be raised, which is not seen here.
+const QUOTAS: [(&str, Kind); 4] = [
+    ("components", Kind::Component),
+    ("image recipes", Kind::Recipe),
+    ("infrastructure configurations", Kind::Infrastructure),
+    ("pipelines", Kind::Pipeline),
+];
 
 /// Per cent of a quota from which on somebody should look.
 const NOTICEABLE: usize = 80;
@@ -53,29 +57,7 @@ pub(super) async fn bucket(aws: &Aws<'_>) -> Findings {
 
 /// `quotas`: how much of each is used up.
 pub(super) async fn quotas(aws: &Aws<'_>) -> Findings {
-    let client = aws.cloud.imagebuilder();
-    let home = aws.cloud.home();
-    macro_rules! count {
-        ($call:expr, $operation:literal, $list:ident) => {{
-            let mut pages = $call.into_paginator().send();
-            let mut count = 0;
-            while let Some(page) = pages.next().await {
-                count += page.map_err(CallError::of($operation, home))?.$list().len();
-            }
-            count
-        }};
-    }
-    let used = [
-        count!(client.list_components(), "ListComponents", component_version_list),
-        count!(client.list_image_recipes(), "ListImageRecipes", image_recipe_summary_list),
-        count!(
-            client.list_infrastructure_configurations(),
-            "ListInfrastructureConfigurations",
-            infrastructure_configuration_summary_list
-        ),
-        count!(client.list_image_pipelines(), "ListImagePipelines", image_pipeline_list),
-    ];
-    let judge = |((what, limit), used): ((&str, usize), usize)| {
+    let judge = |what: &str, limit: usize, used: usize| {
         let text = format!("{used} of {limit} {what}");
         let next = "ask for more in the console of Service Quotas (EC2 Image Builder), or remove what nobody uses";
         if used >= limit {
@@ -86,7 +68,11 @@ pub(super) async fn quotas(aws: &Aws<'_>) -> Findings {
             Finding::ok(text)
         }
     };
-    Ok(QUOTAS.into_iter().zip(used).map(judge).collect())
+    let mut findings = Vec::new();
+    for (what, kind) in QUOTAS {
+        findings.push(judge(what, quota::limit(kind), quota::used(aws.cloud, kind).await?));
+    }
+    Ok(findings)
 }
 
 /// `parents`: each is there and can be used.

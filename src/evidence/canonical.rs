@@ -18,7 +18,12 @@ pub fn digest(evidence: &Evidence) -> String {
 
 /// `sha256:` and the hexadecimal SHA-256 of a text.
 pub(super) fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |mut digest, byte| {
+    format!("sha256:{}", hex_sha256(text.as_bytes()))
+}
+
+/// The hexadecimal SHA-256 of bytes.
+pub(super) fn hex_sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut digest, byte| {
         let _ = write!(digest, "{byte:02x}");
         digest
     })

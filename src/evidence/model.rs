@@ -201,7 +201,7 @@ pub struct ImageAttributes {
     pub state: String,
     /// Account of the owner.
     pub owner: String,
-    /// Whether its instances require IMDSv2.
+    /// Whether its instances require version 2 of the metadata service.
     pub imds_v2: bool,
     /// Whether it has volumes, all of them encrypted.
     pub encrypted: bool,

@@ -14,7 +14,7 @@ pub fn schema() -> Value {
             ("candidate", candidate()),
             ("collected_at", said("When it was collected.", time())),
             ("os", or_null(system())),
-            ("packages", said("Packages installed on a fresh instance.", list(package()))),
+            ("packages", said("Packages installed on a fresh instance.", list(&package()))),
             ("inventory", said("Digest of the inventory that lies beside the evidence.", or_null(digest()))),
             ("changes", said("What the build changed.", json!({ "type": ["object", "null"] }))),
             ("patches", or_null(patches())),
@@ -24,7 +24,7 @@ pub fn schema() -> Value {
             ("ancestry", or_null(ancestry())),
             ("used_kib", said("What the files take, in KiB.", json!({ "type": ["integer", "null"], "minimum": 0 }))),
             ("vulnerabilities", or_null(vulnerabilities())),
-            ("commands", said("What became of the project's own commands.", list(command()))),
+            ("commands", said("What became of the project's own commands.", list(&command()))),
         ],
     );
     for (key, value) in [
@@ -77,7 +77,7 @@ fn count() -> Value {
     json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })
 }
 
-fn list(items: Value) -> Value {
+fn list(items: &Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
@@ -145,7 +145,7 @@ fn patches() -> Value {
         [
             ("released", said("Since when there has been a newer version.", maybe_text())),
             ("level", said("Compliance level of the rule that approved it.", maybe_text())),
-            ("cves", list(text())),
+            ("cves", list(&text())),
         ],
     );
     let schema = object(
@@ -157,7 +157,7 @@ fn patches() -> Value {
             ("baseline_digest", maybe_text()),
             ("scanned_at", time()),
             ("counts", counts()),
-            ("open", said("Every patch that is not simply installed.", list(item))),
+            ("open", said("Every patch that is not simply installed.", list(&item))),
             ("notices", json!({ "type": "object", "additionalProperties": notice })),
         ],
     );
@@ -170,9 +170,9 @@ fn evaluation() -> Value {
         [
             ("baseline", text()),
             ("counts", or_null(counts())),
-            ("open", list(text())),
-            ("differences", list(text())),
-            ("notes", list(text())),
+            ("open", list(&text())),
+            ("differences", list(&text())),
+            ("notes", list(&text())),
             ("failed", maybe_text()),
         ],
     );
@@ -200,9 +200,9 @@ fn tests() -> Value {
             ("executed_steps", count()),
             ("failed_steps", count()),
             ("skipped_steps", count()),
-            ("not_real", list(unreal)),
+            ("not_real", list(&unreal)),
             ("message", text()),
-            ("cases", list(case)),
+            ("cases", list(&case)),
         ],
     );
     said("What the test phase said.", schema)
@@ -231,9 +231,9 @@ fn image() -> Value {
             ("architecture", text()),
             ("ena", flag()),
             ("boot_mode", maybe_text()),
-            ("shared_with", said("Accounts that may launch it besides the owner.", or_null(list(text())))),
+            ("shared_with", said("Accounts that may launch it besides the owner.", or_null(list(&text())))),
             ("root_device", text()),
-            ("volumes", list(volume)),
+            ("volumes", list(&volume)),
         ],
     );
     said("Attributes of the AMI.", schema)
@@ -251,7 +251,7 @@ fn ancestry() -> Value {
             ("created_at", time()),
         ],
     );
-    said("The images it descends from, the nearest first.", object(&["images"], [("images", list(image))]))
+    said("The images it descends from, the nearest first.", object(&["images"], [("images", list(&image))]))
 }
 
 fn vulnerabilities() -> Value {
@@ -268,7 +268,7 @@ fn vulnerabilities() -> Value {
     );
     let schema = object(
         &["scanned_at", "source", "findings"],
-        [("scanned_at", time()), ("source", text()), ("findings", list(finding))],
+        [("scanned_at", time()), ("source", text()), ("findings", list(&finding))],
     );
     said("Findings of a vulnerability scan.", schema)
 }
@@ -281,7 +281,7 @@ fn command() -> Value {
             ("digest", digest()),
             ("exit", json!({ "type": ["integer", "null"], "minimum": i32::MIN, "maximum": i32::MAX })),
             ("failed", text()),
-            ("last_lines", list(text())),
+            ("last_lines", list(&text())),
             ("milliseconds", json!({ "type": "integer", "minimum": 0 })),
             ("ended_at", time()),
         ],

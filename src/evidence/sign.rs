@@ -5,13 +5,13 @@
 //! of its bytes; keys are PEM files as OpenSSL writes them. The predicate names the image, the digest that stands on it,
 //! and how it was built, in the words of SLSA's provenance.
 
+use super::canonical::hex_sha256;
 use super::{Evidence, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 
 /// `payloadType` of the envelope.
@@ -216,7 +216,7 @@ fn about(said: &Value, evidence: &Evidence, file: &[u8]) -> Result<(), String> {
 /// What is said about a document.
 fn statement(evidence: &Evidence, file: &[u8], name: &str) -> Value {
     let candidate = &evidence.candidate;
-    let bytes: String = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
+    let bytes = hex_sha256(file);
     json!({
         "_type": STATEMENT,
         "subject": [{ "name": name, "digest": { "sha256": bytes } }],
@@ -259,8 +259,7 @@ fn encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 fn key_id(bytes: &[u8]) -> String {
-    let spki = [&SPKI[..], bytes].concat();
-    Sha256::digest(spki).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex_sha256(&[&SPKI[..], bytes].concat())
 }
 
 fn text(path: &Path) -> Result<String, SignError> {

@@ -158,7 +158,7 @@ pub(super) fn tests<'a>(gate: &'a TestGate, evidence: &'a Evidence, now: OffsetD
 }
 
 /// The image is at most `max` old.
-pub(super) fn age<'a>(max: Duration, evidence: &'a Evidence, now: OffsetDateTime) -> Outcome<'a> {
+pub(super) fn age(max: Duration, evidence: &Evidence, now: OffsetDateTime) -> Outcome<'_> {
     const GATE: &str = "age";
     let created = &evidence.candidate.created_at;
     let age = times::age("the image's creation time", created, now).map_err(|why| Verdict::error(GATE, why))?;

@@ -6,6 +6,7 @@ use super::{Context, times};
 use crate::evidence::{Evidence, PatchNotice, PatchScan};
 use crate::patch::{PatchItem, State};
 use crate::project::{PatchGate, Rating};
+use std::fmt::Write as _;
 use time::OffsetDateTime;
 
 const GATE: &str = "patches";
@@ -29,13 +30,12 @@ pub(super) fn check<'a>(gate: &'a PatchGate, evidence: &'a Evidence, context: &C
     for item in &scan.open {
         let notice = scan.notices.get(&format!("{}.{}", item.name, item.arch));
         let rating = rating(item, notice, rated);
-        match in_grace(gate, item, notice, rating, now) {
-            Some(line) => graced.push(line),
-            None => {
-                findings.push(found(item, notice, rating));
-                counted.push((item.state, rating));
-            }
+        if let Some(line) = in_grace(gate, item, notice, rating, now) {
+            graced.push(line);
+            continue;
         }
+        findings.push(found(item, notice, rating));
+        counted.push((item.state, rating));
     }
     let counts = &scan.counts;
     let patched =
@@ -130,14 +130,14 @@ fn in_grace(
 fn found(item: &PatchItem, notice: Option<&PatchNotice>, rating: Rating) -> Found {
     let mut what = describe(item);
     if rating != Rating::Unrated {
-        what.push_str(&format!(", {}", rating.word()));
+        let _ = write!(what, ", {}", rating.word());
     }
     if let Some(notice) = notice {
         if let Some(released) = &notice.released {
-            what.push_str(&format!(", out since {released}"));
+            let _ = write!(what, ", out since {released}");
         }
         if !notice.cves.is_empty() {
-            what.push_str(&format!(", mends {}", notice.cves.join(", ")));
+            let _ = write!(what, ", mends {}", notice.cves.join(", "));
         }
     }
     let version = item.available.as_deref().unwrap_or(&item.installed);

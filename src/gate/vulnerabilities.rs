@@ -5,6 +5,7 @@ use super::verdict::{Found, Verdict};
 use super::{Context, Promoted, times};
 use crate::evidence::{Evidence, Finding};
 use crate::project::{Rating, VulnerabilityGate};
+use std::fmt::Write as _;
 
 const GATE: &str = "vulnerabilities";
 
@@ -81,7 +82,7 @@ fn found(finding: &Finding) -> Found {
         None => format!("{severity} {id} in {package}, no fix yet"),
     };
     if let Some(seen) = first_seen {
-        what.push_str(&format!(", first seen {seen}"));
+        let _ = write!(what, ", first seen {seen}");
     }
     Found::new(id, what).in_package(package, version.as_deref())
 }

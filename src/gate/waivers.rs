@@ -52,19 +52,19 @@ impl WaiverReport {
 pub(super) struct Waivers<'a> {
     now: OffsetDateTime,
     unwaivable: &'a [&'static str],
-    waivers: Vec<(&'a Waiver, Option<WaiverState>)>,
+    here: Vec<(&'a Waiver, Option<WaiverState>)>,
 }
 
 impl<'a> Waivers<'a> {
     pub(super) fn new(all: &'a [Waiver], recipe: &str, unwaivable: &'a [&'static str], now: OffsetDateTime) -> Self {
         let here = all.iter().filter(|waiver| waiver.recipe.as_ref().is_none_or(|name| name == recipe));
-        Self { now, unwaivable, waivers: here.map(|waiver| (waiver, None)).collect() }
+        Self { now, unwaivable, here: here.map(|waiver| (waiver, None)).collect() }
     }
 
     /// Marks the finding when a waiver accepts it, and says of one that does not count.
     pub(super) fn waive(&mut self, gate: &str, found: &mut Found) -> Option<String> {
         let mut remark = None;
-        for (waiver, state) in &mut self.waivers {
+        for (waiver, state) in &mut self.here {
             if !matches(waiver, gate, found) {
                 continue;
             }
@@ -88,7 +88,7 @@ impl<'a> Waivers<'a> {
     pub(super) fn report(self, evaluated: &[&str]) -> Vec<WaiverReport> {
         let now = self.now;
         let state = |waiver: &Waiver| if waiver.expired(now) { WaiverState::Expired } else { WaiverState::Unused };
-        let here = self.waivers.into_iter().filter(|(waiver, _)| evaluated.contains(&waiver.gate.as_str()));
+        let here = self.here.into_iter().filter(|(waiver, _)| evaluated.contains(&waiver.gate.as_str()));
         here.map(|(waiver, found)| WaiverReport {
             place: waiver.place.clone(),
             gate: waiver.gate.clone(),

@@ -2,7 +2,7 @@
 
 use super::error::ImportError;
 use super::model::{Account, Component, Pipeline, Recipe};
-use super::recipe;
+use super::{pipeline, recipe};
 use crate::aws::tags;
 use crate::project::{Arch, Location, Os, names};
 use crate::yaml::emit;
@@ -55,6 +55,8 @@ pub fn convert(account: &Account, settings: &Settings) -> Result<Imported, Impor
     let mut files = BTreeMap::new();
     let mut lost = Vec::new();
     let components = component_names(account);
+    let workflows = pipeline::workflow_names(account);
+    let project = project_name(account, settings);
     let mut used: BTreeSet<&str> = BTreeSet::new();
     let (mut taken, mut recipes, mut refused) = (BTreeSet::new(), Vec::new(), Vec::new());
     for one in &account.recipes {
@@ -63,9 +65,12 @@ pub fn convert(account: &Account, settings: &Settings) -> Result<Imported, Impor
                 let name = free(&taken, &recipe_name(one));
                 taken.insert(name.clone());
                 let file = format!("recipes/{name}.yaml");
-                let head = head(one, &name, account);
-                files.insert(file.clone(), format!("{head}{}", made.text));
-                lost.extend(made.lost.into_iter().map(|what| Lost { file: Some(file.clone()), what }));
+                let built = pipeline::convert(one, &name, account, &workflows, &project, made.arch);
+                let head = format!("# Imported from {}\n{}{}", one.arn, built.head, emit(&json!({ "name": name })));
+                files.insert(file.clone(), format!("{head}{}{}", made.text, built.text));
+                files.extend(built.files);
+                let all = made.lost.into_iter().chain(built.lost);
+                lost.extend(all.map(|what| Lost { file: Some(file.clone()), what }));
                 used.extend(one.components.iter().map(|used| used.arn.as_str()));
                 recipes.push(name);
             }
@@ -88,7 +93,7 @@ pub fn convert(account: &Account, settings: &Settings) -> Result<Imported, Impor
             from.insert(name.clone(), component.arn.clone());
         }
     }
-    let (text, more) = project_file(account, settings);
+    let (text, more) = project_file(account, &project, settings);
     lost.extend(more.into_iter().map(|what| Lost { file: Some("amiforge.yaml".to_owned()), what }));
     files.insert("amiforge.yaml".to_owned(), text);
     Ok(Imported { files, recipes, components: from, lost })
@@ -101,7 +106,7 @@ fn recipe_name(recipe: &Recipe) -> String {
 }
 
 /// The nearest allowed form of a name.
-fn allowed(name: &str, dots: bool, otherwise: &str) -> String {
+pub(super) fn allowed(name: &str, dots: bool, otherwise: &str) -> String {
     let near = names::nearest(name, dots);
     if names::fault(&near, dots).is_none() {
         near
@@ -111,7 +116,7 @@ fn allowed(name: &str, dots: bool, otherwise: &str) -> String {
 }
 
 /// A name that is not taken: the wanted one, or with a number.
-fn free(taken: &BTreeSet<String>, wanted: &str) -> String {
+pub(super) fn free(taken: &BTreeSet<String>, wanted: &str) -> String {
     if !taken.contains(wanted) {
         return wanted.to_owned();
     }
@@ -145,40 +150,30 @@ fn component_name(component: &Component) -> String {
     })
 }
 
-/// Where a recipe comes from, and what its pipelines do with it.
-fn head(recipe: &Recipe, name: &str, account: &Account) -> String {
-    let mut text = format!("# Imported from {}\n", recipe.arn);
-    for pipeline in account.pipelines.iter().filter(|one| one.recipe.as_deref() == Some(&recipe.arn)) {
-        let _ = writeln!(text, "# Pipeline {} has no counterpart here:", comment(&pipeline.name));
-        for setting in &pipeline.settings {
-            let _ = writeln!(text, "#   {}", comment(setting));
-        }
-        let lines = pipeline.distribution.as_ref().and_then(|arn| account.distributions.get(arn));
-        for line in lines.into_iter().flatten() {
-            let _ = writeln!(text, "#   distribution: {}", comment(line));
-        }
-    }
-    text + &emit(&json!({ "name": name }))
-}
-
 /// Text that stays in its comment.
 pub(super) fn comment(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// `amiforge.yaml`, and what of the infrastructure has no place in it.
-fn project_file(account: &Account, settings: &Settings) -> (String, Vec<String>) {
+/// The name of the project that made the recipes, or the one that is asked for.
+fn project_name(account: &Account, settings: &Settings) -> String {
     let tagged = account.recipes.iter().filter_map(|recipe| recipe.tags.get(tags::PROJECT));
     let tagged: BTreeSet<&String> = tagged.filter(|name| names::fault(name, false).is_none()).collect();
-    let project = match tagged.first() {
+    match tagged.first() {
         Some(only) if tagged.len() == 1 => (*only).clone(),
         _ => settings.project.clone(),
-    };
+    }
+}
+
+/// `amiforge.yaml`, and what of the infrastructure has no place in it.
+fn project_file(account: &Account, project: &str, settings: &Settings) -> (String, Vec<String>) {
     let mut text = emit(&json!({ "project": project }));
     let mut lost = Vec::new();
     let Some((environment, home)) = &settings.environment else { return (text, lost) };
     let mut all = account.infrastructure.values();
     let (first, others) = (all.next(), all);
+    let (distribution, role, more) = pipeline::environment(account, &home.region);
+    lost.extend(more);
     let mut aws = Map::new();
     aws.insert("home".to_owned(), json!({ "account": home.account, "region": home.region }));
     let mut remarks = String::new();
@@ -203,10 +198,14 @@ fn project_file(account: &Account, settings: &Settings) -> (String, Vec<String>)
             lost.extend(groups.map(|group| format!("{}: security group {group} without a subnet", first.name)));
         }
         put("log_bucket", json!(first.log_bucket));
+        put("execution_role", json!(role));
         lost.extend(first.more.iter().map(|more| format!("{}: {more}", first.name)));
         if !one.is_empty() {
             aws.insert("infrastructure".to_owned(), Value::Object(one));
         }
+    }
+    if let Some(distribution) = distribution {
+        aws.insert("distribution".to_owned(), distribution);
     }
     lost.extend(others.map(|other| format!("infrastructure configuration {}: an environment has one", other.name)));
     for what in &lost {

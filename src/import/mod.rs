@@ -8,6 +8,7 @@
 mod convert;
 mod error;
 mod model;
+mod pipeline;
 mod read;
 mod recipe;
 #[cfg(test)]
@@ -16,6 +17,8 @@ mod write;
 
 pub use convert::{Imported, Lost, Settings, convert};
 pub use error::ImportError;
-pub use model::{Account, Component, Infrastructure, Pipeline, Recipe, Use, Volume};
+pub use model::{
+    Account, Component, Infrastructure, Pipeline, Recipe, Region, Schedule, Use, Volume, Workflow, WorkflowUse,
+};
 pub use read::{Order, read};
 pub use write::{Written, write};

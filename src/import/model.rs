@@ -13,8 +13,10 @@ pub struct Account {
     pub components: BTreeMap<String, Component>,
     /// Infrastructure configurations by ARN.
     pub infrastructure: BTreeMap<String, Infrastructure>,
-    /// Distribution configurations by ARN: what each does, in words, one thing a line.
-    pub distributions: BTreeMap<String, Vec<String>>,
+    /// Distribution configurations by ARN.
+    pub distributions: BTreeMap<String, Vec<Region>>,
+    /// Workflows of pipelines by the ARN they are referred to; those of AWS are not among them.
+    pub workflows: BTreeMap<String, Workflow>,
 }
 
 /// A pipeline.
@@ -32,8 +34,68 @@ pub struct Pipeline {
     pub infrastructure: Option<String>,
     /// Its distribution configuration.
     pub distribution: Option<String>,
-    /// What else is set, in words: schedule, tests, scanning, workflows.
+    /// When it starts by itself.
+    pub schedule: Option<Schedule>,
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// Workflows in place of the service's own, in order.
+    pub workflows: Vec<WorkflowUse>,
+    /// The role that they run with.
+    pub execution_role: Option<String>,
+    /// What else is set, in words: tests, scanning.
     pub settings: Vec<String>,
+}
+
+/// When a pipeline starts by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// `cron(…)` or `rate(…)`.
+    pub expression: String,
+    /// IANA name; UTC when absent.
+    pub timezone: Option<String>,
+    /// Whether it starts without anything new.
+    pub always: bool,
+    /// Failed runs in a row that disable it.
+    pub disable_after: Option<i64>,
+}
+
+/// A workflow in a pipeline.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowUse {
+    /// ARN as the pipeline has it; may hold wildcards.
+    pub arn: String,
+    /// Parameters.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// Test workflows that run at the same time.
+    pub parallel_group: Option<String>,
+    /// Whether the image may become available though it failed.
+    pub goes_on: bool,
+}
+
+/// A workflow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Workflow {
+    /// Its name.
+    pub name: String,
+    /// Its document; absent when it may not be read.
+    pub document: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What a distribution configuration does in one Region.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Region {
+    /// Which.
+    pub region: String,
+    /// Name of the AMI, with the service's placeholders.
+    pub ami_name: Option<String>,
+    /// Accounts that may launch it.
+    pub accounts: Vec<String>,
+    /// Key of the copy.
+    pub kms_key: Option<String>,
+    /// What else it does, in words.
+    pub more: Vec<String>,
 }
 
 /// An image recipe.

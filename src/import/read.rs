@@ -1,11 +1,17 @@
 //! Asks an account for what is to be imported. Nothing is changed.
 
 use super::error::ImportError;
-use super::model::{Account, Component, Infrastructure, Pipeline, Recipe, Use, Volume};
+use super::model::{
+    Account, Component, Infrastructure, Pipeline, Recipe, Region, Schedule, Use, Volume, Workflow, WorkflowUse,
+};
 use crate::aws::{CallError, Cloud};
 use crate::plan::Version;
 use aws_sdk_imagebuilder::types as ib;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Minutes that the service fills in for tests (image-builder.md section 11: the default, and not used).
+const TEST_MINUTES: i32 = 720;
 
 /// What to import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,26 +91,18 @@ async fn pipeline(cloud: &Cloud, arn: &str) -> Result<Pipeline, ImportError> {
     let found = answer.map_err(CallError::of("GetImagePipeline", cloud.home()))?.image_pipeline;
     let found = found.ok_or_else(|| missing(cloud, "image pipeline", arn))?;
     let mut settings = Vec::new();
-    if let Some(schedule) = &found.schedule {
-        let expression = schedule.schedule_expression.as_deref().unwrap_or("none");
-        let zone = schedule.timezone.as_deref().unwrap_or("UTC");
-        let start = schedule.pipeline_execution_start_condition.as_ref().map_or("always", |one| one.as_str());
-        settings.push(format!("schedule {expression} in {zone}, start condition {start}"));
-    }
-    if found.status == Some(ib::PipelineStatus::Disabled) {
-        settings.push("it is disabled".to_owned());
-    }
     if let Some(tests) = &found.image_tests_configuration {
         let minutes = tests.timeout_minutes.map_or_else(String::new, |minutes| format!(", at most {minutes} min"));
-        let word = if tests.image_tests_enabled == Some(false) { "off" } else { "on" };
-        settings.push(format!("tests {word}{minutes}"));
+        match (tests.image_tests_enabled, tests.timeout_minutes) {
+            (Some(false), _) => settings.push("tests off; amiforge's pipelines test".to_owned()),
+            // The service fills in its own limit, and does not use any.
+            (_, Some(given)) if given != TEST_MINUTES => settings.push(format!("tests on{minutes}")),
+            _ => {}
+        }
     }
     if found.image_scanning_configuration.as_ref().and_then(|one| one.image_scanning_enabled) == Some(true) {
         settings.push("scans for vulnerabilities (Inspector)".to_owned());
     }
-    settings.extend(found.execution_role.iter().map(|role| format!("execution role {role}")));
-    let workflows = found.workflows.as_deref().unwrap_or_default();
-    settings.extend(workflows.iter().map(|one| format!("workflow {}", one.workflow_arn)));
     Ok(Pipeline {
         name: found.name.unwrap_or_default(),
         arn: arn.to_owned(),
@@ -112,8 +110,33 @@ async fn pipeline(cloud: &Cloud, arn: &str) -> Result<Pipeline, ImportError> {
         container_recipe: found.container_recipe_arn,
         infrastructure: found.infrastructure_configuration_arn,
         distribution: found.distribution_configuration_arn,
+        schedule: found.schedule.and_then(schedule),
+        disabled: found.status == Some(ib::PipelineStatus::Disabled),
+        workflows: found.workflows.unwrap_or_default().into_iter().map(workflow_use).collect(),
+        execution_role: found.execution_role,
         settings,
     })
+}
+
+fn schedule(found: ib::Schedule) -> Option<Schedule> {
+    let only_new = ib::PipelineExecutionStartCondition::ExpressionMatchAndDependencyUpdatesAvailable;
+    Some(Schedule {
+        expression: found.schedule_expression?,
+        timezone: found.timezone,
+        // What the service does when nothing is said: only when something is new (image-builder.md section 10).
+        always: found.pipeline_execution_start_condition.is_some_and(|condition| condition != only_new),
+        disable_after: found.auto_disable_policy.map(|policy| i64::from(policy.failure_count)),
+    })
+}
+
+fn workflow_use(found: ib::WorkflowConfiguration) -> WorkflowUse {
+    let parameters = found.parameters.unwrap_or_default().into_iter().map(|one| (one.name, one.value)).collect();
+    WorkflowUse {
+        arn: found.workflow_arn,
+        parameters,
+        parallel_group: found.parallel_group,
+        goes_on: found.on_failure == Some(ib::OnWorkflowFailure::Continue),
+    }
 }
 
 /// The newest version of each recipe of which no version is in `have`.
@@ -252,6 +275,12 @@ async fn surroundings(cloud: &Cloud, account: &mut Account) -> Result<(), Import
             let found = distribution(cloud, &arn).await?;
             account.distributions.insert(arn, found);
         }
+        for used in pipeline.workflows.into_iter().filter(|used| !is_awss(&used.arn)) {
+            if let Entry::Vacant(place) = account.workflows.entry(used.arn) {
+                let found = workflow(cloud, place.key()).await?;
+                place.insert(found);
+            }
+        }
     }
     Ok(())
 }
@@ -287,28 +316,54 @@ async fn infrastructure(cloud: &Cloud, arn: &str) -> Result<Infrastructure, Impo
     })
 }
 
-async fn distribution(cloud: &Cloud, arn: &str) -> Result<Vec<String>, ImportError> {
+/// Whether a workflow is one of AWS, which recipes name and need not have.
+pub(super) fn is_awss(arn: &str) -> bool {
+    arn.split(':').nth(4) == Some("aws")
+}
+
+async fn workflow(cloud: &Cloud, arn: &str) -> Result<Workflow, ImportError> {
+    let answer = cloud.imagebuilder().get_workflow().workflow_build_version_arn(arn).send().await;
+    let found = match answer.map_err(CallError::of("GetWorkflow", cloud.home())) {
+        Ok(answer) => answer.workflow,
+        Err(error) if error.fault.denied && !arn.contains(&format!(":{}:", cloud.home().account)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Some(found) = found else { return Ok(Workflow::default()) };
+    Ok(Workflow {
+        name: found.name.unwrap_or_default(),
+        document: found.data.filter(|data| !data.is_empty()),
+        tags: sorted(found.tags),
+    })
+}
+
+async fn distribution(cloud: &Cloud, arn: &str) -> Result<Vec<Region>, ImportError> {
     let call = cloud.imagebuilder().get_distribution_configuration().distribution_configuration_arn(arn);
     let answer = call.send().await.map_err(CallError::of("GetDistributionConfiguration", cloud.home()))?;
     let found = answer.distribution_configuration.ok_or_else(|| missing(cloud, "distribution configuration", arn))?;
-    let mut lines = Vec::new();
-    for one in found.distributions.unwrap_or_default() {
-        let region = one.region;
-        lines.push(format!("AMIs in {region}"));
-        if let Some(ami) = one.ami_distribution_configuration {
-            lines.extend(ami.name.map(|name| format!("{region}: AMI name {name}")));
-            let accounts = ami.target_account_ids.unwrap_or_default();
-            lines.extend(accounts.iter().map(|account| format!("{region}: copied to account {account}")));
-            let shared = ami.launch_permission.and_then(|one| one.user_ids).unwrap_or_default();
-            lines.extend(shared.iter().map(|account| format!("{region}: shared with account {account}")));
-            lines.extend(ami.kms_key_id.map(|key| format!("{region}: encrypted with {key}")));
+    Ok(found.distributions.unwrap_or_default().into_iter().map(region).collect())
+}
+
+fn region(one: ib::Distribution) -> Region {
+    let mut read = Region { region: one.region, ..Region::default() };
+    if let Some(ami) = one.ami_distribution_configuration {
+        let copied = ami.target_account_ids.unwrap_or_default();
+        read.more.extend(copied.iter().map(|account| format!("copied to account {account}")));
+        let tags = sorted(ami.ami_tags);
+        let foreign = tags.iter().filter(|(key, _)| !key.starts_with("amiforge:"));
+        read.more.extend(foreign.map(|(key, value)| format!("AMI tag {key}={value}")));
+        if let Some(permission) = ami.launch_permission {
+            let groups = permission.user_groups.unwrap_or_default();
+            read.more.extend(groups.iter().map(|group| format!("shared with the group {group}")));
+            let organizations = permission.organization_arns.unwrap_or_default();
+            read.more.extend(organizations.iter().map(|arn| format!("shared with {arn}")));
+            read.accounts = permission.user_ids.unwrap_or_default();
         }
-        for template in one.launch_template_configurations.unwrap_or_default() {
-            lines.push(format!("{region}: launch template {}", template.launch_template_id));
-        }
-        for parameter in one.ssm_parameter_configurations.unwrap_or_default() {
-            lines.push(format!("{region}: parameter {}", parameter.parameter_name));
-        }
+        read.ami_name = ami.name;
+        read.kms_key = ami.kms_key_id;
     }
-    Ok(lines)
+    let templates = one.launch_template_configurations.unwrap_or_default();
+    read.more.extend(templates.iter().map(|template| format!("launch template {}", template.launch_template_id)));
+    let parameters = one.ssm_parameter_configurations.unwrap_or_default();
+    read.more.extend(parameters.iter().map(|parameter| format!("parameter {}", parameter.parameter_name)));
+    read
 }

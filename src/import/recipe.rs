@@ -35,6 +35,7 @@ const SYSTEMS: [(Os, &[&str]); 13] = [
 pub(super) struct Made {
     pub(super) text: String,
     pub(super) lost: Vec<String>,
+    pub(super) arch: Arch,
 }
 
 /// Converts one recipe.
@@ -48,7 +49,7 @@ pub(super) fn convert(
     settings: &Settings,
 ) -> Result<Made, String> {
     let os = system(recipe, account, settings)?;
-    let mut made = Made { text: String::new(), lost: vec![] };
+    let mut made = Made { text: String::new(), lost: vec![], arch: Arch::X86_64 };
     made.put("os", &json!(os.name()));
     made.architecture(recipe, os, settings)?;
     made.version(&recipe.version)?;
@@ -134,6 +135,7 @@ impl Made {
         if !os.architectures().contains(&arch) {
             return Err(format!("there is no {} for {}", os.name(), arch.name()));
         }
+        self.arch = arch;
         self.put("architectures", &json!([arch.name()]));
         Ok(())
     }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 const OWN: &str = "arn:aws:imagebuilder:eu-central-1:111122223333";
 const DOCUMENT: &str = "name: Motd\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Nothing\n        action: ExecuteBash\n        inputs:\n          commands: ['true']\n";
 
+const SCAN: &str = "schemaVersion: 1.0\nparameters:\n  - { name: level, type: string }\nsteps:\n  - { name: Launch, action: LaunchInstance, inputs: { waitFor: ssmAgent } }\n";
+
 fn recipe(name: &str, parent: &str) -> Recipe {
     Recipe {
         arn: format!("{OWN}:image-recipe/{}/1.2.3", name.to_lowercase()),
@@ -101,10 +103,47 @@ fn a_recipe_with_everything_becomes_files_that_lint_accepts() {
         recipe: Some(account.recipes[0].arn.clone()),
         infrastructure: Some(infrastructure.clone()),
         distribution: Some("d".into()),
-        settings: vec!["schedule cron(0 3 * * ? *) in UTC, start condition always".into()],
+        schedule: Some(Schedule {
+            expression: "cron(0 3 * * ? *)".into(),
+            timezone: Some("Europe/Berlin".into()),
+            always: true,
+            disable_after: Some(3),
+        }),
+        disabled: true,
+        workflows: vec![
+            WorkflowUse {
+                arn: "arn:aws:imagebuilder:eu-central-1:aws:workflow/build/build-image/x.x.x".into(),
+                ..WorkflowUse::default()
+            },
+            WorkflowUse {
+                arn: format!("{OWN}:workflow/test/acme-scan/1.0.0/1"),
+                parameters: BTreeMap::from([("level".into(), vec!["high".into()])]),
+                parallel_group: Some("a".into()),
+                goes_on: true,
+            },
+        ],
+        execution_role: Some("ImageBuilder".into()),
+        settings: vec!["scans for vulnerabilities (Inspector)".into()],
         ..Pipeline::default()
     }];
-    account.distributions.insert("d".into(), vec!["AMIs in eu-west-1".into()]);
+    account.workflows.insert(
+        format!("{OWN}:workflow/test/acme-scan/1.0.0/1"),
+        Workflow {
+            name: "acme-scan".into(),
+            document: Some(SCAN.into()),
+            tags: BTreeMap::from([("amiforge:project".into(), "acme".into())]),
+        },
+    );
+    let region = |region: &str, kms_key: Option<&str>| Region {
+        region: region.into(),
+        ami_name: Some("web {{ imagebuilder:buildDate }}".into()),
+        accounts: vec!["444455556666".into()],
+        kms_key: kms_key.map(str::to_owned),
+        more: vec![],
+    };
+    account
+        .distributions
+        .insert("d".into(), vec![region("eu-central-1", None), region("eu-west-1", Some("alias/golden"))]);
     account.infrastructure.insert(
         infrastructure,
         Infrastructure {
@@ -356,15 +395,21 @@ async fn an_account_is_read_by_pipeline_or_as_a_whole() {
     let account = read(&handler(None), &named).await.unwrap();
     assert_eq!(account.recipes.len(), 1);
     let pipeline = &account.pipelines[0];
-    assert!(pipeline.settings.iter().any(|one| one.contains("rate(1 day)")), "{pipeline:?}");
-    assert!(pipeline.settings.contains(&"it is disabled".to_owned()), "{pipeline:?}");
-    let lines = account.distributions.values().next().unwrap().join("\n");
-    assert!(lines.contains("copied to account 444455556666") && lines.contains("/golden/web"), "{lines}");
+    assert_eq!(pipeline.schedule.as_ref().map(|one| one.expression.as_str()), Some("rate(1 day)"));
+    assert!(pipeline.disabled && pipeline.settings == ["tests on, at most 90 min"], "{pipeline:?}");
+    let regions = account.distributions.values().next().unwrap();
+    assert_eq!(regions[0].more, ["copied to account 444455556666", "parameter /golden/web"]);
     let all = read(&handler(None), &Order::default()).await.unwrap();
     let arns: Vec<&str> = all.recipes.iter().map(|one| one.arn.rsplit(':').next().unwrap()).collect();
     assert_eq!(arns, ["image-recipe/web/1.0.0", "image-recipe/lone/1.0.10"], "the newest, and none twice");
     let made = convert(&all, &settings()).unwrap();
-    assert!(made.files["recipes/web.yaml"].contains("# Pipeline nightly has no counterpart here:"));
+    let text = &made.files["recipes/web.yaml"];
+    assert!(
+        text.contains("# Built by the pipeline nightly; `publish` makes one of its own, acme-web-x86-64"),
+        "{text}"
+    );
+    assert!(text.contains("pipeline:\n  enabled: false\n  schedule: rate(1 day)\n"), "{text}");
+    assert!(text.contains("# Not imported: distribution to eu-west-1: copied to account 444455556666"), "{text}");
 }
 
 #[tokio::test]
@@ -380,4 +425,73 @@ async fn what_is_not_there_or_may_not_be_read_is_an_error() {
     assert_eq!(read(&refused, &Order { pipelines: vec![], recipes }).await.unwrap_err().exit_code(), 12);
     let nothing = testing::cloud(Arc::new(|_| http::Response::new(Bytes::from_static(b"{}"))));
     assert!(matches!(read(&nothing, &Order::default()).await.unwrap_err(), ImportError::Nothing { .. }));
+}
+
+#[test]
+fn what_pipelines_have_in_common_stands_in_the_environment_and_what_not_is_told() {
+    let arn = |name: &str| format!("{OWN}:image-recipe/{name}/1.2.3");
+    let pipeline = |name: &str, distribution: &str, role: Option<&str>| Pipeline {
+        name: name.into(),
+        recipe: Some(arn(name)),
+        distribution: Some(distribution.into()),
+        execution_role: role.map(str::to_owned),
+        ..Pipeline::default()
+    };
+    let mut account =
+        account(vec![recipe("one", "ami-0123456789abcdef0"), recipe("two", "ami-0123456789abcdef0")], vec![]);
+    account.pipelines = vec![pipeline("one", "d", Some("A")), pipeline("two", "e", Some("B"))];
+    account.pipelines.push(Pipeline { recipe: Some(arn("one")), ..pipeline("second", "d", Some("A")) });
+    let region = |region: &str, accounts: &[&str]| Region {
+        region: region.into(),
+        accounts: accounts.iter().map(|one| (*one).to_owned()).collect(),
+        ..Region::default()
+    };
+    account.distributions.insert("d".into(), vec![region("eu-central-1", &["444455556666"]), region("eu-west-1", &[])]);
+    account.distributions.insert("e".into(), vec![region("eu-central-1", &[])]);
+    let home = Location { account: "111122223333".into(), region: "eu-central-1".into() };
+    let made = convert(&account, &Settings { environment: Some(("prod".into(), home)), ..settings() }).unwrap();
+    let text = &made.files["amiforge.yaml"];
+    assert!(
+        text.contains(
+            "distribution:\n      accounts:\n        - \"444455556666\"\n      regions:\n        - eu-west-1\n"
+        ),
+        "{text}"
+    );
+    let lost = lost(&made);
+    for told in [
+        "pipeline second: a recipe has one",
+        "in eu-west-1 fewer accounts may launch the image",
+        "pipeline two: it leaves its images elsewhere than one",
+        "pipeline two: execution role B; an environment has one",
+    ] {
+        assert!(lost.contains(told), "{told} is not in\n{lost}");
+    }
+    assert_eq!(linted(&made).1, Vec::<String>::new());
+}
+
+#[test]
+fn workflows_come_all_or_not_at_all() {
+    let arn = |name: &str| format!("{OWN}:workflow/test/{name}/1.0.0/1");
+    let used = |arn: &str| WorkflowUse { arn: arn.into(), ..WorkflowUse::default() };
+    let build = used("arn:aws:imagebuilder:eu-central-1:aws:workflow/build/build-image/1.0.2/1");
+    let with = |workflows: Vec<WorkflowUse>, document: Option<&str>| {
+        let mut account = account(vec![recipe("web", "ami-0123456789abcdef0")], vec![]);
+        let recipe = Some(account.recipes[0].arn.clone());
+        account.pipelines = vec![Pipeline { name: "p".into(), recipe, workflows, ..Pipeline::default() }];
+        let document = document.map(str::to_owned);
+        account.workflows.insert(arn("Scan_It"), Workflow { name: "Scan_It".into(), document, ..Workflow::default() });
+        convert(&account, &settings()).unwrap()
+    };
+    let made = with(vec![build.clone(), used(&arn("Scan_It"))], Some(SCAN));
+    assert!(made.files["recipes/web.yaml"].contains("workflows:\n  - aws/build/build-image\n  - test/scan-it\n"));
+    assert_eq!(made.files["workflows/test/scan-it.yaml"], SCAN, "byte for byte");
+    for (workflows, document, reason) in [
+        (vec![build.clone(), used(&arn("Scan_It"))], None, "its document may not be read"),
+        (vec![used(&arn("Scan_It"))], Some(SCAN), "0 of them for the build"),
+    ] {
+        let made = with(workflows, document);
+        assert!(lost(&made).contains(reason), "{}", lost(&made));
+        assert!(!made.files.keys().any(|file| file.starts_with("workflows/")), "half of them");
+        assert!(!made.files["recipes/web.yaml"].contains("\nworkflows:"));
+    }
 }

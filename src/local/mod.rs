@@ -65,7 +65,9 @@
 //!
 //! Image Builder:
 //! * With [`Builds::Scripted`] nothing is built: states and steps follow a script by the clock, images have no files and
-//!   cannot be launched, and build instances are ids only.
+//!   cannot be launched, and build instances are ids only; one that a failed build leaves is a record without a machine.
+//! * An instance that a failed build leaves (`terminateInstanceOnFailure` is false) runs as long as the process that built it;
+//!   then it is stopped with its files, which only `amiforge shell` enters: instances cannot be started here.
 //! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, no image
 //!   scans and no lifecycle policies.
 //! * Schedules of pipelines are checked and stored, but no run is started by itself, and there is no `dateNextRun`;

@@ -56,6 +56,7 @@ pub(super) fn infrastructure(
         subnet,
         security_groups,
         log_bucket,
+        terminates: true,
         resource_tags,
         fingerprint,
         tags,
@@ -133,6 +134,13 @@ pub(super) fn tagged(project: &Project, own: &[(&str, &str)]) -> BTreeMap<String
     all
 }
 
+/// The same tags with another fingerprint.
+pub(super) fn tagged_with(tagged: &BTreeMap<String, String>, fingerprint: &str) -> BTreeMap<String, String> {
+    let mut all = tagged.clone();
+    all.insert(tags::FINGERPRINT.to_owned(), fingerprint.to_owned());
+    all
+}
+
 /// Words of the settings that are compared; what is desired and what is observed have to use the same ones.
 pub(super) mod words {
     pub(in crate::plan) const TYPES: &str = "instance types";
@@ -180,7 +188,7 @@ impl DesiredInfrastructure {
             .with(words::LOGS, self.log_bucket.clone().unwrap_or_default())
             .with_pairs(words::TAGS, &self.resource_tags)
             .with(words::METADATA, format!("tokens {}, {} hops", METADATA.0, METADATA.1))
-            .with(words::TERMINATE, on_off(true))
+            .with(words::TERMINATE, on_off(self.terminates))
     }
 }
 

@@ -4,18 +4,8 @@ use crate::project::{Distribution, Location, Pipeline, Schedule};
 
 fn aws_with(distribution: Option<Distribution>) -> EnvironmentConfig {
     EnvironmentConfig::Aws(AwsConfig {
-        home: Location { account: "111122223333".into(), region: "us-east-1".into() },
-        role: None,
-        instance_types: vec![],
-        instance_profile: None,
-        subnet: None,
-        security_groups: vec![],
-        log_bucket: None,
-        targets: vec![],
-        execution_role: None,
-        document_bucket: None,
         distribution,
-        distribute: crate::project::Distribute::default(),
+        ..AwsConfig::at(Location { account: "111122223333".into(), region: "us-east-1".into() })
     })
 }
 

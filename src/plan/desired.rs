@@ -26,6 +26,7 @@ pub fn desired(
     let workflows = super::workflow::desired(project, recipe);
     let distribution = distribution(project, rendered, config);
     let pipeline = pipeline(project, rendered, recipe);
+    let baseline = super::baseline::desired(project, recipe);
     let recipe = self::recipe(
         project,
         rendered,
@@ -33,8 +34,18 @@ pub fn desired(
         parent_ami,
         &Parts { components: &components, workflows: &workflows, infrastructure: &infrastructure },
     );
-    let (project, arch) = (project.name.clone(), rendered.arch.name().to_owned());
-    Desired { project, environment, arch, components, recipe, workflows, infrastructure, distribution, pipeline }
+    Desired {
+        project: project.name.clone(),
+        environment,
+        arch: rendered.arch.name().to_owned(),
+        components,
+        recipe,
+        workflows,
+        infrastructure,
+        distribution,
+        pipeline,
+        baseline,
+    }
 }
 
 /// The name under which the project has these settings. Environments with equal settings are the same place.
@@ -246,20 +257,7 @@ pub(super) mod tests {
     fn a_log_bucket_changes_the_infrastructure_and_not_the_image() {
         let (mut project, rendered, recipe) = fixture(&[("a", "one")]);
         let home = crate::project::Location { account: "111122223333".into(), region: "us-east-1".into() };
-        let mut aws = AwsConfig {
-            home,
-            role: None,
-            instance_types: vec!["m7i.large".into()],
-            instance_profile: None,
-            subnet: None,
-            security_groups: vec![],
-            log_bucket: None,
-            targets: vec![],
-            execution_role: None,
-            document_bucket: None,
-            distribution: None,
-            distribute: crate::project::Distribute::default(),
-        };
+        let mut aws = AwsConfig { instance_types: vec!["m7i.large".into()], ..AwsConfig::at(home) };
         let mut make = |aws: &AwsConfig| {
             project.environments.insert("prod".into(), EnvironmentConfig::Aws(aws.clone()));
             desired(&project, &rendered, &recipe, &EnvironmentConfig::Aws(aws.clone()), "ami-1")

@@ -2,10 +2,8 @@
 
 use super::arn::{Version, normalise, resource};
 use super::diff_configuration::configurations;
-use super::model::{
-    Action, Change, Desired, DesiredComponent, ImagePlan, Kind, Observed, ObservedComponent, ObservedRecipe, Plan,
-    SCHEMA,
-};
+use super::model::{Action, Change, Desired, DesiredComponent, ImagePlan, Kind, Plan, SCHEMA};
+use super::observed::{Observed, ObservedComponent, ObservedRecipe};
 use std::collections::BTreeMap;
 
 /// Components are versioned `1.0.N`.
@@ -23,6 +21,7 @@ pub fn diff(desired: &Desired, observed: &Observed) -> Plan {
     let configurations = configurations(desired, observed, &recipe);
     changes.push(recipe);
     changes.extend(configurations);
+    changes.extend(super::baseline::change(desired, observed.baseline.as_ref()));
     Plan {
         schema: SCHEMA,
         project: desired.project.clone(),
@@ -33,7 +32,10 @@ pub fn diff(desired: &Desired, observed: &Observed) -> Plan {
         parent_image: desired.recipe.parent_ami.clone(),
         changes,
         image: image(observed),
+        quotas: vec![],
+        estimate: None,
         desired: desired.clone(),
+        over_quota: false,
     }
 }
 

@@ -5,13 +5,14 @@
 //! to is a new one.
 
 use super::diff::{keep, short};
-use super::model::{Action, Change, Desired, DesiredPipeline, Kind, Observed, ObservedConfiguration, ObservedPipeline};
+use super::model::{Action, Change, Desired, DesiredPipeline, Kind};
+use super::observed::{Observed, ObservedConfiguration, ObservedPipeline};
 use super::settings::Settings;
 
 /// The changes in the order in which they have to happen: what is referred to is made before the pipeline that refers to it
 /// and deleted after it.
 pub(super) fn configurations(desired: &Desired, observed: &Observed, recipe: &Change) -> Vec<Change> {
-    let infrastructure = infrastructure(desired, observed);
+    let infrastructure = infrastructure(desired, observed.infrastructure.as_ref());
     let distribution = distribution(desired, observed);
     let pipeline = pipeline(desired, observed, [Some(recipe), Some(&infrastructure), distribution.as_ref()]);
     let mut changes = vec![infrastructure];
@@ -23,9 +24,8 @@ pub(super) fn configurations(desired: &Desired, observed: &Observed, recipe: &Ch
     changes
 }
 
-fn infrastructure(desired: &Desired, observed: &Observed) -> Change {
+pub(super) fn infrastructure(desired: &Desired, known: Option<&ObservedConfiguration>) -> Change {
     let wanted = &desired.infrastructure;
-    let known = observed.infrastructure.as_ref();
     let own = Own { kind: Kind::Infrastructure, name: &wanted.name, project: &desired.project };
     own.compare(&wanted.fingerprint, &wanted.settings(), known)
 }
@@ -46,7 +46,7 @@ fn pipeline(desired: &Desired, observed: &Observed, refers: [Option<&Change>; 3]
         return known.and_then(|known| own.left_over(&known.configuration));
     };
     let mut change = own.compare(&wanted.fingerprint, &wanted.settings(), known.map(|known| &known.configuration));
-    if let (Some(known), false) = (known, change.foreign) {
+    if let (Some(known), false) = (known, change.foreign()) {
         stopped_by_itself(wanted, known, &mut change);
         repoint(known, refers, &mut change);
     }
@@ -132,7 +132,7 @@ impl Own<'_> {
             |project| format!("belongs to the project {project}"),
         );
         let reason = format!("exists already and {whose}: it is left alone");
-        Change { foreign: true, ..self.change(Action::Update, fingerprint, reason, Some(&known.arn)) }
+        self.change(Action::Foreign, fingerprint, reason, Some(&known.arn))
     }
 
     /// The project had one, and has none any more.

@@ -159,7 +159,7 @@ fn what_somebody_else_made_is_not_touched() {
     there.pipeline.as_mut().unwrap().configuration.project = None;
     there.distribution.as_mut().unwrap().project = Some("other".into());
     let changes = configurations(&desired, &there, &kept_recipe());
-    assert!(!changes[0].foreign && changes[1].foreign && changes[2].foreign);
+    assert!(!changes[0].foreign() && changes[1].foreign() && changes[2].foreign());
     assert_eq!(changes[1].reason, "exists already and belongs to the project other: it is left alone");
     assert_eq!(changes[2].reason, "exists already and was not made by amiforge: it is left alone");
 }

@@ -1,5 +1,5 @@
 use super::super::desired::tests::of;
-use super::super::model::{ObservedConfiguration, ObservedImage, RecipeContent};
+use super::super::observed::{ObservedConfiguration, ObservedImage, RecipeContent};
 use super::*;
 use proptest::prelude::*;
 

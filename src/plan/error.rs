@@ -1,7 +1,9 @@
 //! Why a plan could not be made or carried out.
 
 use super::model::Kind;
+use super::quota::Room;
 use crate::aws::CallError;
+use crate::baseline::BaselineError;
 
 /// Why the account could not be read or a plan not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,23 @@ pub enum PlanError {
         /// This project.
         project: String,
     },
+    /// A patch baseline that is not this project's is in the way, or one of AWS is not there.
+    #[error("patch baseline `{name}`: {reason}")]
+    BaselineInTheWay {
+        /// What Systems Manager calls it.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The patch baseline could not be looked at, created or updated.
+    #[error(transparent)]
+    Baseline(Box<BaselineError>),
+    /// The creations do not fit into what the account may have.
+    #[error("{}", over(rooms))]
+    Quota {
+        /// Those that would be passed.
+        rooms: Vec<Room>,
+    },
     /// A service answered without something it always answers.
     #[error("{operation} answered without {what}")]
     Answer {
@@ -78,6 +97,15 @@ impl PlanError {
                 "to hand it over to amiforge: aws imagebuilder tag-resource --resource-arn {arn} --tags amiforge:project={project}; \
                  else rename the project, the environment or the recipe"
             )),
+            Self::BaselineInTheWay { .. } => {
+                Some("amiforge baseline publish NAME --adopt takes over one that belongs to nobody; else choose another `Name`".into())
+            }
+            Self::Baseline(error) => error.next(),
+            Self::Quota { .. } => Some(
+                "ask for more in the console of Service Quotas (EC2 Image Builder) or remove what nobody uses; if the quota was \
+                 raised already, --over-quota says so"
+                    .into(),
+            ),
             Self::Answer { .. } => None,
         }
     }
@@ -88,8 +116,25 @@ impl PlanError {
         match self {
             Self::Call(call) => call.exit_code(),
             Self::TooLong { .. } | Self::TooLarge { .. } => 2,
-            Self::Conflict { .. } | Self::Foreign { .. } => 11,
+            Self::Conflict { .. } | Self::Foreign { .. } | Self::BaselineInTheWay { .. } | Self::Quota { .. } => 11,
+            Self::Baseline(error) => error.exit_code(),
             Self::Answer { .. } => 1,
         }
     }
+}
+
+impl From<BaselineError> for PlanError {
+    fn from(error: BaselineError) -> Self {
+        match error {
+            // So that a failed call is told, counted and repeated as any other one.
+            BaselineError::Call(error) => Self::Call(error),
+            error => Self::Baseline(Box::new(error)),
+        }
+    }
+}
+
+/// Which quotas would be passed, in one sentence.
+fn over(rooms: &[Room]) -> String {
+    let told: Vec<String> = rooms.iter().map(Room::to_string).collect();
+    format!("the plan would pass a quota of the account, and nothing was done: {}", told.join("; "))
 }

@@ -7,6 +7,7 @@
 //! they exist, and deleted before they are.
 
 mod arn;
+mod baseline;
 mod configuration;
 mod desired;
 mod diff;
@@ -14,11 +15,15 @@ mod diff_configuration;
 mod documents;
 mod error;
 mod fingerprint;
+pub(crate) mod keep;
+mod lists;
 mod model;
 mod observe;
 mod observe_configuration;
+mod observed;
 mod publish;
 mod publish_configuration;
+pub mod quota;
 mod saved;
 mod settings;
 mod workflow;
@@ -27,13 +32,16 @@ pub use arn::Version;
 pub use desired::desired;
 pub use diff::diff;
 pub use error::PlanError;
+pub use keep::keeping;
 pub use model::{
-    Action, Change, ComponentContent, Desired, DesiredComponent, DesiredDistribution, DesiredInfrastructure,
-    DesiredPipeline, DesiredRecipe, DesiredRegion, DesiredSchedule, DesiredWorkflow, ImagePlan, Kind, Observed,
-    ObservedComponent, ObservedConfiguration, ObservedImage, ObservedPipeline, ObservedRecipe, Plan, RecipeContent,
-    SCHEMA,
+    Action, Change, ComponentContent, Desired, DesiredBaseline, DesiredComponent, DesiredDistribution,
+    DesiredInfrastructure, DesiredPipeline, DesiredRecipe, DesiredRegion, DesiredSchedule, DesiredWorkflow, Estimate,
+    ImagePlan, Kind, Plan, SCHEMA,
 };
-pub use observe::observe;
+pub use observe::{observe, observe_many};
+pub use observed::{
+    Observed, ObservedComponent, ObservedConfiguration, ObservedImage, ObservedPipeline, ObservedRecipe, RecipeContent,
+};
 pub use publish::{Published, PublishedWorkflow, publish};
 pub use saved::{SAVED_SCHEMA, SavedError, SavedPlan};
 pub use settings::Settings;

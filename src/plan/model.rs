@@ -1,7 +1,7 @@
-//! What should be there, what is there, and what to do about it.
+//! What should be there, and what to do to have it. What is there stands in `observed`.
 
 use super::arn::Version;
-use super::settings::Settings;
+use super::quota::Room;
 use crate::project::Location;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +33,9 @@ pub struct Desired {
     /// The pipeline, when Image Builder is to build by itself.
     #[serde(default)]
     pub pipeline: Option<DesiredPipeline>,
+    /// The patch baseline that images are judged by; absent where nobody asks for it.
+    #[serde(default)]
+    pub baseline: Option<DesiredBaseline>,
 }
 
 impl Desired {
@@ -116,12 +119,19 @@ pub struct DesiredInfrastructure {
     pub subnet: Option<String>,
     pub security_groups: Vec<String>,
     pub log_bucket: Option<String>,
+    /// Whether an instance whose build failed is ended.
+    #[serde(default = "yes")]
+    pub terminates: bool,
     /// Tags of instances and volumes while they build.
     pub resource_tags: BTreeMap<String, String>,
     /// Over all of the above.
     pub fingerprint: String,
     /// Tags of the resource.
     pub tags: BTreeMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A workflow as it should be used, and unless it is one of AWS, as it should be.
@@ -205,118 +215,23 @@ pub struct DesiredSchedule {
     pub disable_after: Option<u32>,
 }
 
-/// What is in the account.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Observed {
-    /// Component versions by resource name, in any order. Old versions may be left out once one with the desired
-    /// fingerprint was seen; the highest version is always there.
-    pub components: BTreeMap<String, Vec<ObservedComponent>>,
-    /// Versions of the desired workflows, in any order.
-    pub workflows: Vec<ObservedComponent>,
-    /// Versions of the image recipe, in any order.
-    pub recipes: Vec<ObservedRecipe>,
-    /// The infrastructure configuration.
-    pub infrastructure: Option<ObservedConfiguration>,
-    /// The distribution configuration of that name.
-    pub distribution: Option<ObservedConfiguration>,
-    /// The pipeline of that name.
-    pub pipeline: Option<ObservedPipeline>,
-    /// Image builds with the desired fingerprint, in any order.
-    pub images: Vec<ObservedImage>,
-}
-
-/// A component version that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedComponent {
-    /// Its version.
-    pub version: Version,
-    /// Build version ARN.
-    pub arn: String,
-    /// From its tag; absent when amiforge did not make it or it can no longer be used.
-    pub fingerprint: Option<String>,
-    /// Its content, read for the newest when that is not the desired one: to say what changed.
-    pub content: Option<ComponentContent>,
-}
-
-/// An image recipe version that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedRecipe {
-    /// Its version.
-    pub version: Version,
-    /// Its ARN.
-    pub arn: String,
-    /// From its tag.
-    pub fingerprint: Option<String>,
-    /// Parent image as given.
-    pub parent_image: String,
-    /// Read for the newest when that is not the desired one.
-    pub content: Option<RecipeContent>,
-}
-
-/// The parts of a recipe version that explain a change.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RecipeContent {
-    /// Component build version ARNs in order, each with its parameters.
-    pub components: Vec<(String, BTreeMap<String, String>)>,
-}
-
-/// An infrastructure or distribution configuration that exists.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ObservedConfiguration {
-    /// Its ARN.
-    pub arn: String,
-    /// From its tag.
-    pub fingerprint: Option<String>,
-    /// The project its tag names; absent when amiforge did not make it.
-    pub project: Option<String>,
-    /// What it really says.
-    pub settings: Settings,
-}
-
-/// A pipeline that exists.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ObservedPipeline {
-    /// ARN, tags and settings.
-    pub configuration: ObservedConfiguration,
-    /// Image recipe it builds.
-    pub recipe: String,
-    /// Infrastructure configuration it builds on.
-    pub infrastructure: String,
-    /// Distribution configuration it uses.
-    pub distribution: Option<String>,
-    /// Scheduled runs that failed in a row.
-    pub failures: u32,
-}
-
-/// An image build with the desired fingerprint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedImage {
-    /// Image build version ARN.
-    pub arn: String,
-    /// `1.0.3/1`.
-    pub version: String,
-    /// As the service spells it, for example `AVAILABLE`.
-    pub status: String,
-    /// Its AMI in the home Region.
-    pub ami: Option<String>,
-}
-
-impl ObservedImage {
-    /// Whether it can be used.
-    #[must_use]
-    pub fn available(&self) -> bool {
-        self.status == "AVAILABLE" && self.ami.is_some()
-    }
-
-    /// Whether it is still being built. States this version does not know count as such: they have not ended.
-    #[must_use]
-    pub fn in_flight(&self) -> bool {
-        !matches!(self.status.as_str(), "AVAILABLE" | "FAILED" | "CANCELLED" | "DEPRECATED" | "DISABLED" | "DELETED")
-    }
+/// A patch baseline as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredBaseline {
+    /// What the recipe calls it.
+    pub name: String,
+    /// What Systems Manager calls it.
+    pub resource_name: String,
+    /// What it says, as `CreatePatchBaseline` takes it; absent for one of AWS, which is only looked for.
+    pub definition: Option<serde_json::Value>,
+    /// Over name and content.
+    pub fingerprint: String,
+    /// Tags of the resource.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What to do to have what is desired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -336,9 +251,18 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What happens about the image.
     pub image: ImagePlan,
+    /// How much of the account's quotas the creations take; empty when nothing is created or nobody looked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<Room>,
+    /// What the build will take; absent when there is nothing to build or nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
     /// What the changes lead to.
     #[serde(skip)]
     pub(crate) desired: Desired,
+    /// Whether the documented quotas do not count, because they were raised.
+    #[serde(skip)]
+    pub(crate) over_quota: bool,
 }
 
 impl Plan {
@@ -359,6 +283,27 @@ impl Plan {
     pub fn desired(&self) -> &Desired {
         &self.desired
     }
+
+    /// The same plan, to be carried out although a documented quota would be passed if `yes`: the account's was raised.
+    #[must_use]
+    pub fn despite_quotas(self, yes: bool) -> Self {
+        Self { over_quota: yes, ..self }
+    }
+}
+
+/// What a build is expected to take.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Seconds from its start to the image, the shortest and the longest; the same when one number is known.
+    pub seconds: (u64, u64),
+    /// Where that is known from.
+    pub basis: String,
+    /// Instance type it is built and tested on, when the project names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// What its instances cost in that time, by the `hourly_cost` of the environment; absent when the project states none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<(f64, f64)>,
 }
 
 /// One resource of a [`Plan`].
@@ -383,9 +328,14 @@ pub struct Change {
     /// What somebody has changed by hand since amiforge wrote it last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<String>,
-    /// Whether it was made by somebody else: then it is not touched.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub foreign: bool,
+}
+
+impl Change {
+    /// Whether something that is not this project's is in the way.
+    #[must_use]
+    pub fn foreign(&self) -> bool {
+        self.action == Action::Foreign
+    }
 }
 
 /// What is done to a resource.
@@ -401,6 +351,8 @@ pub enum Action {
     Keep,
     /// It is deleted, once nothing refers to it any more (what Image Builder does not version).
     Delete,
+    /// Something that is not this project's is in the way: it is not touched, and nothing else is done either.
+    Foreign,
 }
 
 /// Kinds of resources.
@@ -415,9 +367,21 @@ pub enum Kind {
     Infrastructure,
     Distribution,
     Pipeline,
+    Baseline,
 }
 
 impl Kind {
+    /// Every kind, in the order in which they are made.
+    pub const ALL: [Self; 7] = [
+        Self::Component,
+        Self::Workflow,
+        Self::Recipe,
+        Self::Infrastructure,
+        Self::Distribution,
+        Self::Pipeline,
+        Self::Baseline,
+    ];
+
     /// The noun in messages.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -428,6 +392,7 @@ impl Kind {
             Self::Infrastructure => "infrastructure configuration",
             Self::Distribution => "distribution configuration",
             Self::Pipeline => "image pipeline",
+            Self::Baseline => "patch baseline",
         }
     }
 }

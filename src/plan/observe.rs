@@ -1,15 +1,20 @@
 //! What is in the account: versions and the fingerprints in their tags.
 
-use super::arn::{Version, build_version, resource};
+use super::arn::build_version;
 use super::error::PlanError;
-use super::model::{
-    ComponentContent, Desired, DesiredComponent, Observed, ObservedComponent, ObservedImage, ObservedRecipe,
-    RecipeContent,
-};
-use super::observe_configuration::{distribution, infrastructure, pipeline};
+use super::lists::Lists;
+use super::model::{ComponentContent, Desired, DesiredComponent};
+use super::observe_configuration::read_distribution;
+use super::observed::{Observed, ObservedComponent, ObservedImage, ObservedRecipe, RecipeContent};
 use crate::aws::{CallError, Cloud, tags};
-use aws_sdk_imagebuilder::types::{ComponentStatus, ComponentVersion, Filter, ImageSummary, Ownership};
+use aws_sdk_imagebuilder::types::{Filter, ImageSummary};
+use futures_util::future::join_all;
 use std::collections::{BTreeMap, HashMap};
+
+/// Images that are looked at with calls of their own; for more the account's lists are read whole.
+const FEW: usize = 3;
+/// Images whose details are asked for at the same time: the SDK paces the calls.
+const AT_ONCE: usize = 8;
 
 /// Reads what there is of the desired resources.
 ///
@@ -19,9 +24,29 @@ use std::collections::{BTreeMap, HashMap};
 /// # Errors
 /// When a call fails.
 pub async fn observe(cloud: &Cloud, desired: &Desired) -> Result<Observed, PlanError> {
+    from(&Lists::by_name(cloud), desired).await
+}
+
+/// The same for several images, in their order. For more than a few the lists of the account are read once, not once per
+/// image.
+///
+/// # Errors
+/// When a call fails: the first, in the order of the images.
+pub async fn observe_many(cloud: &Cloud, desired: &[Desired]) -> Result<Vec<Observed>, PlanError> {
+    let lists = if desired.len() > FEW { Lists::whole(cloud, desired).await? } else { Lists::by_name(cloud) };
+    let mut observed = Vec::with_capacity(desired.len());
+    for some in desired.chunks(AT_ONCE) {
+        for one in join_all(some.iter().map(|one| from(&lists, one))).await {
+            observed.push(one?);
+        }
+    }
+    Ok(observed)
+}
+
+async fn from(lists: &Lists<'_>, desired: &Desired) -> Result<Observed, PlanError> {
     let mut observed = Observed::default();
     for component in &desired.components {
-        let versions = component_versions(cloud, component).await?;
+        let versions = component_versions(lists, component).await?;
         // The same name with another rendering: both readings are needed, each has what the other stopped before.
         let known = observed.components.entry(component.resource_name.clone()).or_default();
         for version in versions {
@@ -30,58 +55,36 @@ pub async fn observe(cloud: &Cloud, desired: &Desired) -> Result<Observed, PlanE
             }
         }
     }
-    observed.workflows = super::workflow::observe(cloud, desired).await?;
-    observed.recipes = recipe_versions(cloud, desired).await?;
-    observed.infrastructure = infrastructure(cloud, &desired.infrastructure.name).await?;
+    observed.workflows = super::workflow::observe(lists, desired).await?;
+    observed.recipes = recipe_versions(lists, desired).await?;
+    observed.infrastructure = lists.infrastructure(&desired.infrastructure.name).await?;
     // Also when none is desired: one that is left over is deleted.
-    observed.distribution = distribution(cloud, &desired.recipe.resource_name).await?;
-    observed.pipeline = pipeline(cloud, &desired.recipe.resource_name).await?;
+    if let Some(arn) = lists.distribution(&desired.recipe.resource_name).await? {
+        observed.distribution = read_distribution(lists.cloud, arn).await?;
+    }
+    observed.pipeline = lists.pipeline(&desired.recipe.resource_name).await?;
+    observed.baseline = lists.baseline(desired).await?;
     if observed.recipes.iter().any(|recipe| recipe.fingerprint.as_deref() == Some(desired.fingerprint())) {
-        observed.images = images(cloud, desired).await?;
+        observed.images = images_of(lists, desired).await?;
     }
     Ok(observed)
 }
 
 /// Builds of the desired image that exist, from the newest version that has any.
 pub(crate) async fn images(cloud: &Cloud, desired: &Desired) -> Result<Vec<ObservedImage>, PlanError> {
-    let name = &desired.recipe.resource_name;
-    let mut pages =
-        cloud.imagebuilder().list_images().owner(Ownership::SelfValue).filters(named(name)).into_paginator().send();
-    let mut versions: Vec<(Option<Version>, String)> = Vec::new();
-    while let Some(page) = pages.next().await {
-        for image in page.map_err(CallError::of("ListImages", cloud.home()))?.image_version_list.unwrap_or_default() {
-            if let (Some(found), Some(arn)) = (image.name, image.arn)
-                && found == *name
-            {
-                versions.push((image.version.as_deref().and_then(Version::parse), arn));
-            }
-        }
-    }
-    versions.sort();
-    versions.dedup();
-    for (_, arn) in versions.iter().rev() {
-        let found = image_builds(cloud, desired, arn).await?;
+    images_of(&Lists::by_name(cloud), desired).await
+}
+
+async fn images_of(lists: &Lists<'_>, desired: &Desired) -> Result<Vec<ObservedImage>, PlanError> {
+    for (_, arn) in lists.images(&desired.recipe.resource_name).await? {
+        let builds = lists.image_builds(&arn).await?.into_iter();
+        let same = builds.filter(|build| fingerprint(build.tags.as_ref()).as_deref() == Some(desired.fingerprint()));
+        let found: Vec<_> = same.filter_map(|build| observed_image(build, &lists.cloud.home().region)).collect();
         if !found.is_empty() {
             return Ok(found);
         }
     }
     Ok(vec![])
-}
-
-async fn image_builds(cloud: &Cloud, desired: &Desired, version: &str) -> Result<Vec<ObservedImage>, PlanError> {
-    let mut pages = cloud.imagebuilder().list_image_build_versions().image_version_arn(version).into_paginator().send();
-    let mut found = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(CallError::of("ListImageBuildVersions", cloud.home()))?;
-        for build in page.image_summary_list.unwrap_or_default() {
-            if fingerprint(build.tags.as_ref()).as_deref() == Some(desired.fingerprint())
-                && let Some(image) = observed_image(build, &cloud.home().region)
-            {
-                found.push(image);
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn observed_image(build: ImageSummary, region: &str) -> Option<ObservedImage> {
@@ -97,24 +100,13 @@ fn observed_image(build: ImageSummary, region: &str) -> Option<ObservedImage> {
     })
 }
 
-async fn component_versions(cloud: &Cloud, desired: &DesiredComponent) -> Result<Vec<ObservedComponent>, PlanError> {
-    let name = &desired.resource_name;
-    let mut pages =
-        cloud.imagebuilder().list_components().owner(Ownership::SelfValue).filters(named(name)).into_paginator().send();
-    let mut listed: Vec<(Version, ComponentVersion)> = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(CallError::of("ListComponents", cloud.home()))?;
-        let own = page.component_version_list.unwrap_or_default().into_iter();
-        listed.extend(own.filter(|one| one.name.as_ref() == Some(name)).filter_map(|one| {
-            let version = one.version.as_deref().and_then(Version::parse)?;
-            Some((version, one))
-        }));
-    }
-    listed.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+async fn component_versions(
+    lists: &Lists<'_>,
+    desired: &DesiredComponent,
+) -> Result<Vec<ObservedComponent>, PlanError> {
     let mut versions = Vec::new();
-    for (version, component) in listed {
-        let Some(arn) = component.arn else { continue };
-        let builds = component_builds(cloud, version, &arn).await?;
+    for (_, arn) in lists.components(&desired.resource_name).await? {
+        let builds = lists.component_builds(&arn).await?;
         let found = builds.iter().any(|build| build.fingerprint.as_deref() == Some(&desired.fingerprint));
         versions.extend(builds);
         if found {
@@ -122,28 +114,9 @@ async fn component_versions(cloud: &Cloud, desired: &DesiredComponent) -> Result
         }
     }
     if let Some(latest) = versions.iter_mut().max_by(|a, b| (a.version, &a.arn).cmp(&(b.version, &b.arn))) {
-        latest.content = component_content(cloud, &latest.arn).await?;
+        latest.content = component_content(lists.cloud, &latest.arn).await?;
     }
     Ok(versions)
-}
-
-async fn component_builds(cloud: &Cloud, version: Version, arn: &str) -> Result<Vec<ObservedComponent>, PlanError> {
-    let mut pages =
-        cloud.imagebuilder().list_component_build_versions().component_version_arn(arn).into_paginator().send();
-    let mut builds = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(CallError::of("ListComponentBuildVersions", cloud.home()))?;
-        for build in page.component_summary_list.unwrap_or_default() {
-            let status = build.state.and_then(|state| state.status);
-            // A recipe cannot use a deprecated component: its fingerprint does not count.
-            let usable = status.is_none_or(|status| status == ComponentStatus::Active);
-            let fingerprint = fingerprint(build.tags.as_ref()).filter(|_| usable);
-            if let Some(arn) = build.arn {
-                builds.push(ObservedComponent { version, arn, fingerprint, content: None });
-            }
-        }
-    }
-    Ok(builds)
 }
 
 async fn component_content(cloud: &Cloud, arn: &str) -> Result<Option<ComponentContent>, PlanError> {
@@ -158,31 +131,11 @@ async fn component_content(cloud: &Cloud, arn: &str) -> Result<Option<ComponentC
     }))
 }
 
-async fn recipe_versions(cloud: &Cloud, desired: &Desired) -> Result<Vec<ObservedRecipe>, PlanError> {
-    let name = &desired.recipe.resource_name;
-    let mut pages = cloud
-        .imagebuilder()
-        .list_image_recipes()
-        .owner(Ownership::SelfValue)
-        .filters(named(name))
-        .into_paginator()
-        .send();
-    let mut recipes = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(CallError::of("ListImageRecipes", cloud.home()))?;
-        for recipe in page.image_recipe_summary_list.unwrap_or_default() {
-            let fingerprint = fingerprint(recipe.tags.as_ref());
-            if let (true, Some(arn)) = (recipe.name.as_ref() == Some(name), recipe.arn)
-                && let Some(version) = resource(&arn).and_then(|resource| resource.version)
-            {
-                let parent_image = recipe.parent_image.unwrap_or_default();
-                recipes.push(ObservedRecipe { version, arn, fingerprint, parent_image, content: None });
-            }
-        }
-    }
+async fn recipe_versions(lists: &Lists<'_>, desired: &Desired) -> Result<Vec<ObservedRecipe>, PlanError> {
+    let mut recipes = lists.recipes(&desired.recipe.resource_name).await?;
     let same = recipes.iter().any(|recipe| recipe.fingerprint.as_deref() == Some(desired.fingerprint()));
     if !same && let Some(latest) = recipes.iter_mut().max_by_key(|recipe| recipe.version) {
-        latest.content = recipe_content(cloud, &latest.arn).await?;
+        latest.content = recipe_content(lists.cloud, &latest.arn).await?;
     }
     Ok(recipes)
 }
@@ -206,14 +159,14 @@ async fn recipe_content(cloud: &Cloud, arn: &str) -> Result<Option<RecipeContent
 
 /// The build version ARN of a component with that content, if there is one: the look before a repetition.
 pub(super) async fn find_component(cloud: &Cloud, desired: &DesiredComponent) -> Result<Option<String>, PlanError> {
-    let versions = component_versions(cloud, desired).await?;
+    let versions = component_versions(&Lists::by_name(cloud), desired).await?;
     let mut same = versions.into_iter().filter(|one| one.fingerprint.as_deref() == Some(&desired.fingerprint));
     Ok(same.next().map(|one| one.arn))
 }
 
 /// The ARN of a recipe with the desired fingerprint, if there is one.
 pub(super) async fn find_recipe(cloud: &Cloud, desired: &Desired) -> Result<Option<String>, PlanError> {
-    let recipes = recipe_versions(cloud, desired).await?;
+    let recipes = recipe_versions(&Lists::by_name(cloud), desired).await?;
     let mut same = recipes.into_iter().filter(|one| one.fingerprint.as_deref() == Some(desired.fingerprint()));
     Ok(same.next().map(|one| one.arn))
 }

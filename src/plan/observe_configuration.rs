@@ -3,8 +3,8 @@
 
 use super::configuration::{FAILURES, condition, on_off, region_settings, words};
 use super::error::PlanError;
-use super::model::{ObservedConfiguration, ObservedPipeline};
 use super::observe::{fingerprint, named};
+use super::observed::{ObservedConfiguration, ObservedPipeline};
 use super::settings::Settings;
 use crate::aws::{CallError, Cloud, tags};
 use aws_sdk_imagebuilder::types as ib;
@@ -79,7 +79,7 @@ pub(super) async fn distribution(cloud: &Cloud, name: &str) -> Result<Option<Obs
     Ok(None)
 }
 
-async fn read_distribution(cloud: &Cloud, arn: String) -> Result<Option<ObservedConfiguration>, PlanError> {
+pub(super) async fn read_distribution(cloud: &Cloud, arn: String) -> Result<Option<ObservedConfiguration>, PlanError> {
     let answer =
         cloud.imagebuilder().get_distribution_configuration().distribution_configuration_arn(&arn).send().await;
     let Some(answer) = there(answer.map_err(CallError::of("GetDistributionConfiguration", cloud.home())))? else {
@@ -135,7 +135,7 @@ pub(super) async fn pipeline(cloud: &Cloud, name: &str) -> Result<Option<Observe
     Ok(None)
 }
 
-fn observed_pipeline(one: ib::ImagePipeline) -> Option<ObservedPipeline> {
+pub(super) fn observed_pipeline(one: ib::ImagePipeline) -> Option<ObservedPipeline> {
     let settings = pipeline_settings(&one);
     Some(ObservedPipeline {
         configuration: observed(one.arn?, one.tags.as_ref(), settings),

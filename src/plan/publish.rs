@@ -6,7 +6,7 @@ use super::fingerprint::token;
 use super::model::{Action, Change, Desired, DesiredComponent, Kind, Plan, place};
 use super::observe::{find_component, find_recipe};
 use super::publish_configuration::carry_out;
-use super::workflow;
+use super::{quota, workflow};
 use crate::aws::{CallError, Cloud, tags};
 use crate::event::{Events, Stage};
 use aws_sdk_imagebuilder::operation::create_component::builders::CreateComponentFluentBuilder;
@@ -32,6 +32,8 @@ pub struct Published {
     pub distribution: Option<String>,
     /// Pipeline ARN, when there is one.
     pub pipeline: Option<String>,
+    /// Id of the patch baseline, when it is the project's own.
+    pub baseline: Option<String>,
     /// How many resources were created, updated or deleted.
     pub changed: usize,
 }
@@ -53,11 +55,13 @@ pub struct PublishedWorkflow {
 /// from its content, and after a lost answer it is looked whether the resource is there before it is tried again.
 ///
 /// # Errors
-/// When a call fails, a document is too long, or somebody else has made the same version with other content.
+/// When a call fails, a document is too long, somebody else has made the same version with other content, or what would be
+/// created does not fit into the account's quotas: that is found out before anything is created.
 pub async fn publish(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Published, PlanError> {
     let desired = plan.desired();
     check_foreign(plan)?;
     documents::check(cloud, plan)?;
+    check_quotas(cloud, plan).await?;
     let uris = documents::upload(cloud, plan).await?;
     dry_run(cloud, plan, &uris).await?;
     workflow::dry_run(cloud, plan).await?;
@@ -75,7 +79,7 @@ pub async fn publish(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Publ
         let arn = match change.kind {
             Kind::Component | Kind::Workflow => continue,
             Kind::Recipe => Some(recipe(cloud, desired, change, &published.components, events).await?),
-            Kind::Infrastructure | Kind::Distribution | Kind::Pipeline => {
+            _ => {
                 if change.action != Action::Keep {
                     announce(events, change);
                 }
@@ -88,9 +92,23 @@ pub async fn publish(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Publ
             Kind::Infrastructure => published.infrastructure = arn.unwrap_or_default(),
             Kind::Distribution => published.distribution = arn,
             Kind::Pipeline => published.pipeline = arn,
+            Kind::Baseline => published.baseline = arn.filter(|_| is_own_baseline(desired)),
         }
     }
     Ok(published)
+}
+
+fn is_own_baseline(desired: &Desired) -> bool {
+    desired.baseline.as_ref().is_some_and(|baseline| baseline.definition.is_some())
+}
+
+/// Nothing is created when not all of it may be: half of a recipe is work for somebody.
+async fn check_quotas(cloud: &Cloud, plan: &Plan) -> Result<(), PlanError> {
+    if plan.over_quota {
+        return Ok(());
+    }
+    let rooms = quota::rooms(cloud, std::slice::from_ref(plan)).await?;
+    quota::check(&rooms)
 }
 
 /// The components' ARNs in run order, made where they are missing.
@@ -144,13 +162,13 @@ async fn dry_run(cloud: &Cloud, plan: &Plan, uris: &Uris) -> Result<(), PlanErro
 
 /// Nothing is done when something that somebody else has made is in the way.
 fn check_foreign(plan: &Plan) -> Result<(), PlanError> {
-    let Some(change) = plan.changes.iter().find(|change| change.foreign) else { return Ok(()) };
-    Err(PlanError::Foreign {
-        kind: change.kind,
-        name: change.name.clone(),
-        arn: change.arn.clone().unwrap_or_default(),
-        project: plan.project.clone(),
-    })
+    let Some(change) = plan.changes.iter().find(|change| change.foreign()) else { return Ok(()) };
+    let name = change.name.clone();
+    if change.kind == Kind::Baseline {
+        return Err(PlanError::BaselineInTheWay { name, reason: change.reason.clone() });
+    }
+    let (arn, project) = (change.arn.clone().unwrap_or_default(), plan.project.clone());
+    Err(PlanError::Foreign { kind: change.kind, name, arn, project })
 }
 
 fn announce(events: &Events, change: &Change) {
@@ -158,7 +176,7 @@ fn announce(events: &Events, change: &Change) {
     let verb = match change.action {
         Action::Update => "updating",
         Action::Delete => "deleting",
-        Action::Create | Action::Keep => "creating",
+        Action::Create | Action::Keep | Action::Foreign => "creating",
     };
     events.progress(Stage::Publish, format!("{verb} {} {}{version}", change.kind.word(), change.name));
 }

@@ -25,8 +25,12 @@ pub(super) async fn carry_out(
     change: &Change,
     published: &Published,
 ) -> Result<Option<String>, PlanError> {
+    if change.kind == Kind::Baseline && change.action != Action::Keep {
+        return super::baseline::publish(cloud, desired).await;
+    }
     match (change.action, &change.arn) {
-        (Action::Keep, arn) => Ok(arn.clone()),
+        // What is foreign has stopped everything before.
+        (Action::Keep | Action::Foreign, arn) => Ok(arn.clone()),
         (Action::Delete, Some(arn)) => delete(cloud, change.kind, arn).await.map(|()| None),
         (Action::Delete, None) => Ok(None),
         (Action::Update, Some(arn)) => {
@@ -106,23 +110,28 @@ fn update_token(cloud: &Cloud, change: &Change, fingerprint: &str, tagged: &BTre
     token_of(cloud, &occasion, change, fingerprint, tagged)
 }
 
+/// The fields that `Create` and `Update` have in common: an update that leaves one out clears it.
+macro_rules! infrastructure_fields {
+    ($request:expr, $wanted:expr) => {
+        $request
+            .set_instance_types(listed(&$wanted.instance_types))
+            .instance_profile_name(&$wanted.instance_profile)
+            .set_subnet_id($wanted.subnet.clone())
+            .set_security_group_ids(listed(&$wanted.security_groups))
+            .set_logging(logging($wanted))
+            .terminate_instance_on_failure($wanted.terminates)
+            .instance_metadata_options(metadata_options())
+            .set_resource_tags(Some(map(&$wanted.resource_tags)))
+    };
+}
+
 async fn create_infrastructure(
     cloud: &Cloud,
     wanted: &DesiredInfrastructure,
     change: &Change,
 ) -> Result<String, PlanError> {
-    let answer = cloud
-        .imagebuilder()
-        .create_infrastructure_configuration()
-        .name(&wanted.name)
-        .set_instance_types(listed(&wanted.instance_types))
-        .instance_profile_name(&wanted.instance_profile)
-        .set_subnet_id(wanted.subnet.clone())
-        .set_security_group_ids(listed(&wanted.security_groups))
-        .set_logging(logging(wanted))
-        .terminate_instance_on_failure(true)
-        .instance_metadata_options(metadata_options())
-        .set_resource_tags(Some(map(&wanted.resource_tags)))
+    let request = cloud.imagebuilder().create_infrastructure_configuration().name(&wanted.name);
+    let answer = infrastructure_fields!(request, wanted)
         .set_tags(Some(map(&wanted.tags)))
         .client_token(token_of(cloud, &wanted.name, change, &wanted.fingerprint, &wanted.tags))
         .send()
@@ -140,18 +149,8 @@ async fn update_infrastructure(
     change: &Change,
     arn: &str,
 ) -> Result<(), PlanError> {
-    cloud
-        .imagebuilder()
-        .update_infrastructure_configuration()
-        .infrastructure_configuration_arn(arn)
-        .set_instance_types(listed(&wanted.instance_types))
-        .instance_profile_name(&wanted.instance_profile)
-        .set_subnet_id(wanted.subnet.clone())
-        .set_security_group_ids(listed(&wanted.security_groups))
-        .set_logging(logging(wanted))
-        .terminate_instance_on_failure(true)
-        .instance_metadata_options(metadata_options())
-        .set_resource_tags(Some(map(&wanted.resource_tags)))
+    let request = cloud.imagebuilder().update_infrastructure_configuration().infrastructure_configuration_arn(arn);
+    infrastructure_fields!(request, wanted)
         .client_token(update_token(cloud, change, &wanted.fingerprint, &wanted.tags))
         .send()
         .await
@@ -223,6 +222,24 @@ fn distribution_to(one: &DesiredRegion) -> Result<ib::Distribution, PlanError> {
     ib::Distribution::builder().region(&one.region).ami_distribution_configuration(ami).build().map_err(incomplete)
 }
 
+/// As [`infrastructure_fields`].
+macro_rules! pipeline_fields {
+    ($request:expr, $cloud:expr, $desired:expr, $wanted:expr, $published:expr) => {
+        $request
+            .set_description(described(&$wanted.description))
+            .image_recipe_arn(&$published.recipe)
+            .infrastructure_configuration_arn(&$published.infrastructure)
+            .set_distribution_configuration_arn($published.distribution.clone())
+            .image_tests_configuration(tests())
+            .enhanced_image_metadata_enabled(true)
+            .set_workflows(workflows($published)?)
+            .set_execution_role(role($cloud, $published))
+            .set_schedule(schedule($wanted)?)
+            .status(status($wanted))
+            .set_image_tags(Some(map(&image_tags($desired))))
+    };
+}
+
 async fn create_pipeline(
     cloud: &Cloud,
     desired: &Desired,
@@ -232,21 +249,8 @@ async fn create_pipeline(
 ) -> Result<String, PlanError> {
     // What it refers to is in the token: the same settings on a new recipe are another call.
     let occasion = format!("{} {}", wanted.name, published.recipe);
-    let answer = cloud
-        .imagebuilder()
-        .create_image_pipeline()
-        .name(&wanted.name)
-        .set_description(described(&wanted.description))
-        .image_recipe_arn(&published.recipe)
-        .infrastructure_configuration_arn(&published.infrastructure)
-        .set_distribution_configuration_arn(published.distribution.clone())
-        .image_tests_configuration(tests())
-        .enhanced_image_metadata_enabled(true)
-        .set_workflows(workflows(published)?)
-        .set_execution_role(role(cloud, published))
-        .set_schedule(schedule(wanted)?)
-        .status(status(wanted))
-        .set_image_tags(Some(map(&image_tags(desired))))
+    let request = cloud.imagebuilder().create_image_pipeline().name(&wanted.name);
+    let answer = pipeline_fields!(request, cloud, desired, wanted, published)
         .set_tags(Some(map(&wanted.tags)))
         .client_token(token_of(cloud, &occasion, change, &wanted.fingerprint, &wanted.tags))
         .send()
@@ -255,7 +259,6 @@ async fn create_pipeline(
     answer.image_pipeline_arn.ok_or(PlanError::Answer { operation: "CreateImagePipeline", what: "imagePipelineArn" })
 }
 
-/// Not selective: what is not sent again is gone (image-builder.md section 1).
 async fn update_pipeline(
     cloud: &Cloud,
     desired: &Desired,
@@ -264,21 +267,8 @@ async fn update_pipeline(
     published: &Published,
     arn: &str,
 ) -> Result<(), PlanError> {
-    cloud
-        .imagebuilder()
-        .update_image_pipeline()
-        .image_pipeline_arn(arn)
-        .set_description(described(&wanted.description))
-        .image_recipe_arn(&published.recipe)
-        .infrastructure_configuration_arn(&published.infrastructure)
-        .set_distribution_configuration_arn(published.distribution.clone())
-        .image_tests_configuration(tests())
-        .enhanced_image_metadata_enabled(true)
-        .set_workflows(workflows(published)?)
-        .set_execution_role(role(cloud, published))
-        .set_schedule(schedule(wanted)?)
-        .status(status(wanted))
-        .set_image_tags(Some(map(&image_tags(desired))))
+    let request = cloud.imagebuilder().update_image_pipeline().image_pipeline_arn(arn);
+    pipeline_fields!(request, cloud, desired, wanted, published)
         .client_token(update_token(cloud, change, &wanted.fingerprint, &wanted.tags))
         .send()
         .await
@@ -348,7 +338,7 @@ async fn delete(cloud: &Cloud, kind: Kind, arn: &str) -> Result<(), PlanError> {
             answer.map_err(CallError::of("DeleteDistributionConfiguration", cloud.home())).err()
         }
         // What is versioned is never deleted, and an infrastructure configuration always desired.
-        Kind::Component | Kind::Workflow | Kind::Recipe | Kind::Infrastructure => None,
+        Kind::Component | Kind::Workflow | Kind::Recipe | Kind::Infrastructure | Kind::Baseline => None,
     };
     match error {
         Some(error) if !error.fault.is(&["ResourceNotFoundException"]) => Err(error.into()),

@@ -2,7 +2,7 @@
 
 use super::super::arn::Version;
 use super::super::desired::tests::of;
-use super::super::model::Observed;
+use super::super::observed::Observed;
 use super::super::{diff, observe};
 use super::*;
 use crate::aws::testing;
@@ -250,5 +250,159 @@ async fn after_a_lost_answer_it_is_looked_before_anything_is_repeated() {
         assert!(published.is_ok(), "{operation}: {}", published.unwrap_err());
         assert_eq!(calls.load(Ordering::SeqCst), 2, "{operation}");
         assert!(house.plan(&desired).await.unwrap().publishes_nothing(), "{operation}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_into_a_quota_is_refused_before_anything_is_made() {
+    let house = House::new();
+    let desired = two("one");
+    let scope = Scope { account: DEFAULT_ACCOUNT.into(), region: DEFAULT_REGION.into() };
+    let first = house.publish(&of(&[("other", &document("x"))], PARENT)).await.unwrap();
+    // As many recipes as there may be, but for one: what is listed is what counts.
+    let done: Result<(), StoreError> = house.local.store.write(|tx| {
+        let record: serde_json::Value = tx.get(&scope, crate::local::records::RECIPE, &first.recipe)?.unwrap();
+        for number in 1..quota::limit(Kind::Recipe) {
+            let mut record = record.clone();
+            let arn = first.recipe.replace("1.0.0", &format!("9.9.{number}"));
+            record["arn"] = arn.as_str().into();
+            record["version"] = format!("9.9.{number}").into();
+            record["tags"] = serde_json::json!({});
+            tx.put(&scope, crate::local::records::RECIPE, &arn, &record)?;
+        }
+        Ok(())
+    });
+    done.unwrap();
+    let plan = house.plan(&desired).await.unwrap();
+    let rooms = quota::rooms(&house.cloud, std::slice::from_ref(&plan)).await.unwrap();
+    let full = rooms.iter().find(|room| room.kind == Kind::Recipe).unwrap();
+    assert_eq!((full.used, full.create, full.passed()), (1_000, 1, true));
+    let error = publish(&house.cloud, &plan, &Events::none()).await.unwrap_err();
+    assert_eq!(error.exit_code(), 11);
+    assert!(error.to_string().contains("1000 of 1000 image recipes are used, 1 to create"), "{error}");
+    assert!(error.next().unwrap().contains("--over-quota"), "{error}");
+    let there = observe(&house.cloud, &desired).await.unwrap();
+    assert!(there.components.values().all(Vec::is_empty), "nothing was made: {:?}", there.components);
+    // Whoever says that it was raised is believed; whether it was, the service says.
+    let refused = publish(&house.cloud, &plan.despite_quotas(true), &Events::none()).await.unwrap_err();
+    assert!(
+        matches!(&refused, PlanError::Call(call) if call.fault.is(&["ServiceQuotaExceededException"])),
+        "{refused}"
+    );
+    assert_eq!((refused.exit_code(), refused.next().unwrap().contains("Service Quotas")), (11, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn plans_of_many_images_see_what_plans_of_one_see() {
+    let house = House::new();
+    let named = |name: &str, text: &str| {
+        let mut desired = of(&[("first", &document(text)), ("second", &document("two"))], PARENT);
+        desired.recipe.resource_name = format!("acme-{name}");
+        desired
+    };
+    let all = [
+        named("kept", "one"),
+        named("changed", "one"),
+        named("new", "one"),
+        named("other", "one"),
+        named("last", "one"),
+    ];
+    house.publish(&all[0]).await.unwrap();
+    house.publish(&all[1]).await.unwrap();
+    let mut wanted = all.to_vec();
+    wanted[1].components[0].content.document = document("changed");
+    wanted[1].components[0].fingerprint = "changed".into();
+    wanted[1].recipe.fingerprint = "changed".into();
+    let many = super::super::observe_many(&house.cloud, &wanted).await.unwrap();
+    for (desired, observed) in wanted.iter().zip(&many) {
+        let alone = observe(&house.cloud, desired).await.unwrap();
+        assert_eq!(diff(desired, observed), diff(desired, &alone), "{}", desired.recipe.resource_name);
+    }
+    // However many there are, the lists are read once.
+    let count = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&count);
+    house.local.set_faults(Some(Box::new(move |_, _, nth| {
+        counter.store(nth, Ordering::SeqCst);
+        None
+    })));
+    let many: Vec<Desired> = (0..40).map(|number| named(&format!("n{number}"), "one")).collect();
+    super::super::observe_many(&house.cloud, &many).await.unwrap();
+    assert!(count.load(Ordering::SeqCst) < 20, "{} calls", count.load(Ordering::SeqCst));
+}
+
+/// A project whose recipe is judged by a baseline of its own.
+fn judged(rejected: &str) -> Desired {
+    let (mut project, rendered, mut recipe) = super::super::desired::tests::fixture(&[("first", &document("one"))]);
+    let aws = crate::patch::predefined("AWS-DebianDefaultPatchBaseline").unwrap();
+    let own = crate::patch::Baseline { name: "acme-golden".into(), id: None, rejected: vec![rejected.into()], ..aws };
+    let source = crate::diagnostic::SourceFile::new("baselines/golden.json", own.to_create_request().to_string());
+    project.baselines.insert("golden".into(), source);
+    recipe.baseline = "golden".into();
+    super::super::desired(&project, &rendered, &recipe, &super::super::desired::tests::local(), PARENT)
+}
+
+async fn baselines(house: &House) -> Vec<String> {
+    let own = aws_sdk_ssm::types::PatchOrchestratorFilter::builder().key("OWNER").values("Self").build();
+    let listed = house.cloud.ssm(house.cloud.home()).describe_patch_baselines().filters(own).send().await.unwrap();
+    listed.baseline_identities().iter().map(|one| one.baseline_name().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_projects_patch_baseline_is_published_with_the_recipe() {
+    let house = House::new();
+    let published = house.publish(&judged("curl")).await.unwrap();
+    assert!(published.baseline.as_ref().is_some_and(|id| id.starts_with("pb-")), "{published:?}");
+    assert_eq!(baselines(&house).await, ["acme-golden"]);
+    let plan = house.plan(&judged("curl")).await.unwrap();
+    assert!(plan.publishes_nothing(), "{:?}", plan.changes);
+    let kept = plan.changes.last().unwrap();
+    assert!(kept.reason.contains("the default of DEBIAN is AWS-DebianDefaultPatchBaseline"), "{kept:?}");
+
+    let plan = house.plan(&judged("vim")).await.unwrap();
+    let change = plan.changes.last().unwrap();
+    assert_eq!((change.kind, change.action), (Kind::Baseline, Action::Update));
+    assert!(change.reason.starts_with("rules differ: "), "{change:?}");
+    assert_eq!(plan.changes.iter().filter(|change| change.action != Action::Keep).count(), 1, "no other resource");
+    let again = publish(&house.cloud, &plan, &Events::none()).await.unwrap();
+    assert_eq!(again.baseline, published.baseline, "changed in place");
+    assert!(house.plan(&judged("vim")).await.unwrap().publishes_nothing());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patch_baseline_of_somebody_else_stops_everything() {
+    let house = House::new();
+    let home = house.cloud.home().clone();
+    let request = house.cloud.ssm(&home).create_patch_baseline().name("acme-golden").operating_system("DEBIAN".into());
+    request.send().await.unwrap();
+    let plan = house.plan(&judged("curl")).await.unwrap();
+    assert!(plan.changes.last().unwrap().foreign(), "{:?}", plan.changes);
+    let error = publish(&house.cloud, &plan, &Events::none()).await.unwrap_err();
+    assert_eq!(error.exit_code(), 11);
+    assert!(error.next().unwrap().contains("--adopt"), "{error}");
+    assert!(house.there(&judged("curl")).await.is_empty(), "nothing else was made");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_call_fails_there_is_one_patch_baseline_after_the_next_run() {
+    let desired = judged("curl");
+    for nth in 1..=calls(&desired).await {
+        for (fault, times) in [
+            (Fault::LoseResponse, 1),
+            (Fault::LoseResponse, crate::aws::ATTEMPTS),
+            (Fault::Throttle, crate::aws::ATTEMPTS),
+            (Fault::Fail, crate::aws::ATTEMPTS),
+            (Fault::Stop, 1),
+            (Fault::StopAfter, 1),
+        ] {
+            let house = House::new();
+            house
+                .local
+                .set_faults(Some(Box::new(move |_, _, call| (nth..nth + times).contains(&call).then_some(fault))));
+            let first = house.publish(&desired).await;
+            house.local.set_faults(None);
+            house.publish(&desired).await.unwrap();
+            assert_eq!(baselines(&house).await, ["acme-golden"], "{fault:?} {times} times from call {nth}: {first:?}");
+            assert!(house.plan(&desired).await.unwrap().publishes_nothing());
+        }
     }
 }

@@ -236,7 +236,7 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::Observed;
+    use super::super::observed::Observed;
     use super::super::{diff, fixture};
     use super::*;
 

@@ -6,8 +6,10 @@ use super::configuration::tagged;
 use super::diff::{keep, newest, next, short};
 use super::error::PlanError;
 use super::fingerprint::{digest, token};
-use super::model::{Action, Change, Desired, DesiredWorkflow, Kind, ObservedComponent, Plan};
+use super::lists::Lists;
+use super::model::{Action, Change, Desired, DesiredWorkflow, Kind, Plan};
 use super::observe::fingerprint;
+use super::observed::ObservedComponent;
 use super::publish::{Next, PublishedWorkflow, doubtful, look, map, token_of};
 use crate::aws::{CallError, Cloud, tags};
 use crate::project::{Location, Project, Recipe, WorkflowUse, names};
@@ -73,30 +75,55 @@ fn own(desired: &Desired) -> Vec<&DesiredWorkflow> {
     desired.workflows.iter().filter(|one| one.document.is_some() && seen.insert(&one.fingerprint)).collect()
 }
 
-/// The versions that exist of the desired workflows, by name and type.
-pub(super) async fn observe(cloud: &Cloud, desired: &Desired) -> Result<Vec<ObservedComponent>, PlanError> {
-    let wanted = own(desired);
-    let mut found = Vec::new();
-    if wanted.is_empty() {
-        return Ok(found);
+/// A version of a workflow in the account's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    name: String,
+    /// `BUILD`, `TEST` or `DISTRIBUTION`.
+    kind: String,
+    pub(super) arn: String,
+}
+
+impl Listed {
+    /// Whether it is a version of a workflow that the project has and this image uses.
+    pub(super) fn is_of(&self, desired: &Desired) -> bool {
+        own(desired).iter().any(|one| self.name == one.resource_name && self.kind == one.kind)
     }
+}
+
+/// Whether an image uses workflows of the project.
+pub(super) fn has_own(desired: &Desired) -> bool {
+    desired.workflows.iter().any(|one| one.document.is_some())
+}
+
+/// The account's workflows.
+pub(super) async fn listed(cloud: &Cloud) -> Result<Vec<Listed>, PlanError> {
     let mut pages = cloud.imagebuilder().list_workflows().owner(ib::Ownership::SelfValue).into_paginator().send();
+    let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("ListWorkflows", cloud.home()))?;
-        for listed in page.workflow_version_list.unwrap_or_default() {
-            let is_wanted = wanted.iter().any(|one| {
-                listed.name.as_deref() == Some(&one.resource_name)
-                    && listed.r#type.as_ref().is_some_and(|kind| kind.as_str() == one.kind)
-            });
-            if let (true, Some(arn)) = (is_wanted, listed.arn) {
-                found.extend(builds(cloud, &arn).await?);
-            }
-        }
+        let rows = page.workflow_version_list.unwrap_or_default().into_iter();
+        found.extend(rows.filter_map(|one| {
+            let kind = one.r#type?.as_str().to_owned();
+            Some(Listed { name: one.name?, kind, arn: one.arn? })
+        }));
     }
     Ok(found)
 }
 
-async fn builds(cloud: &Cloud, version_arn: &str) -> Result<Vec<ObservedComponent>, PlanError> {
+/// The versions that exist of the desired workflows, by name and type.
+pub(super) async fn observe(lists: &Lists<'_>, desired: &Desired) -> Result<Vec<ObservedComponent>, PlanError> {
+    let mut found = Vec::new();
+    if !has_own(desired) {
+        return Ok(found);
+    }
+    for one in lists.workflows().await?.iter().filter(|one| one.is_of(desired)) {
+        found.extend(lists.workflow_builds(&one.arn).await?);
+    }
+    Ok(found)
+}
+
+pub(super) async fn builds(cloud: &Cloud, version_arn: &str) -> Result<Vec<ObservedComponent>, PlanError> {
     let mut pages =
         cloud.imagebuilder().list_workflow_build_versions().workflow_version_arn(version_arn).into_paginator().send();
     let mut found = Vec::new();
@@ -205,7 +232,7 @@ async fn create(
         Err(PlanError::Call(error)) if doubtful(&error) => error,
         Err(error) => return Err(error),
     };
-    let known = observe(cloud, desired).await?;
+    let known = observe(&Lists::by_name(cloud), desired).await?;
     let same = newest(&known, &wanted.fingerprint).map(|found| found.arn.clone());
     match look(error, change, same)? {
         Next::There(arn) => Ok(arn),

@@ -133,6 +133,30 @@ pub struct AwsConfig {
     pub distribution: Option<Distribution>,
     /// How targets come by an image.
     pub distribute: Distribute,
+    /// What an hour of a build instance costs, in whatever currency: amiforge knows no prices.
+    pub hourly_cost: Option<f64>,
+}
+
+impl AwsConfig {
+    /// An environment of which only the home is known.
+    #[must_use]
+    pub const fn at(home: Location) -> Self {
+        Self {
+            home,
+            role: None,
+            instance_types: vec![],
+            instance_profile: None,
+            subnet: None,
+            security_groups: vec![],
+            log_bucket: None,
+            targets: vec![],
+            execution_role: None,
+            document_bucket: None,
+            distribution: None,
+            distribute: Distribute::Share,
+            hourly_cost: None,
+        }
+    }
 }
 
 /// How a promotion brings an image to the accounts of its targets.

@@ -49,6 +49,12 @@ fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
     pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
+/// Whether a text is a schedule that recipes take.
+#[must_use]
+pub(crate) fn is_schedule(text: &str) -> bool {
+    fits(&SCHEDULE, text)
+}
+
 /// Reads `pipeline`.
 pub(super) fn read(node: &Node, out: &mut Findings) -> Option<Pipeline> {
     let mut fields = Fields::new(node, "pipeline", true, out)?;

@@ -125,7 +125,7 @@ pub struct VulnerabilityGate {
 /// Required image attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageGate {
-    /// Instances require IMDSv2.
+    /// Instances require version 2 of the metadata service.
     pub imds_v2: bool,
     /// Every volume is encrypted.
     pub encrypted: bool,
@@ -274,7 +274,6 @@ impl CommandGate {
         use sha2::{Digest as _, Sha256};
         let millis = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
         let text = serde_json::json!([self.run, self.shell, millis]).to_string();
-        let hex: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("sha256:{hex}")
+        Sha256::digest(text).iter().fold("sha256:".to_owned(), |digest, byte| format!("{digest}{byte:02x}"))
     }
 }

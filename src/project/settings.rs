@@ -155,18 +155,11 @@ fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
         None => (None, None),
     };
     let mut config = AwsConfig {
-        home: home.clone().unwrap_or(Location { account: String::new(), region: String::new() }),
         role: role.clone(),
-        instance_types: vec![],
         instance_profile: Some(INSTANCE_PROFILE.to_owned()),
-        subnet: None,
-        security_groups: vec![],
-        log_bucket: None,
         targets: home.iter().map(|home| Target { location: home.clone(), role: role.clone() }).collect(),
-        execution_role: None,
-        document_bucket: None,
-        distribution: None,
         distribute: distribute(&mut fields, out),
+        ..AwsConfig::at(home.clone().unwrap_or(Location { account: String::new(), region: String::new() }))
     };
     if let Some(node) = fields.take("infrastructure") {
         infrastructure(node, &fields.path("infrastructure"), &mut config, out);
@@ -210,6 +203,8 @@ fn infrastructure(node: &Node, path: &str, config: &mut AwsConfig, out: &mut Fin
     config.log_bucket = fields.text("log_bucket", out);
     config.document_bucket = fields.text("document_bucket", out);
     config.execution_role = fields.text("execution_role", out);
+    let path = fields.path("hourly_cost");
+    config.hourly_cost = fields.take("hourly_cost").and_then(|node| amount(node, &path, out));
     // A subnet requires security groups (image-builder.md 8); groups alone belong to an unknown network.
     if config.subnet.is_some() == config.security_groups.is_empty() {
         let (has, lacks) =
@@ -220,6 +215,21 @@ fn infrastructure(node: &Node, path: &str, config: &mut AwsConfig, out: &mut Fin
         found.help.push("give both, or neither to build in the default network".to_owned());
     }
     fields.finish(out);
+}
+
+/// An amount of money, in quotes so that it stays as it was written.
+fn amount(node: &Node, path: &str, out: &mut Findings) -> Option<f64> {
+    let text = text(node, path, out)?;
+    let digits = |part: &str| (1..=6).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let (whole, rest) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    if !digits(whole) || rest.is_some_and(|rest| !digits(rest)) {
+        let found = out.error(codes::NOT_ALLOWED, node.span, format!("`{path}` is no amount"), "not an amount");
+        found.help.push(
+            "an amount is a number with at most six digits before and behind the point, as in \"0.1008\"".to_owned(),
+        );
+        return None;
+    }
+    text.parse().ok()
 }
 
 fn targets(node: &Node, path: &str, out: &mut Findings) -> Vec<Target> {

@@ -109,7 +109,7 @@ environments:
   aws:
     home: { account: "111122223333", region: us-east-1, role: amiforge }
     infrastructure: { instance_types: [m7i.large], instance_profile: Builder, subnet: subnet-1,
-                      security_groups: [sg-1], log_bucket: logs }
+                      security_groups: [sg-1], log_bucket: logs, hourly_cost: "0.1008" }
     targets:
       - { account: "111122223333", regions: [us-east-1, eu-west-1] }
       - { account: "444455556666", regions: [us-gov-west-1], role: amiforge-target }
@@ -156,6 +156,7 @@ promote: { launch_template: "{{ name }}-{{ channel }}", parameter: "/g/{{ name }
     assert_eq!((aws.role.as_deref(), aws.targets.len()), (Some("amiforge"), 3));
     assert_eq!(aws.targets[2].role.as_deref(), Some("amiforge-target"));
     assert_eq!((aws.subnet.as_deref(), aws.log_bucket.as_deref()), (Some("subnet-1"), Some("logs")));
+    assert_eq!(aws.hourly_cost, Some(0.1008));
     let EnvironmentConfig::Local(local) = &project.environments["local"] else { panic!("not local") };
     assert_eq!(local.bind, [Path::new("fixtures/repo")]);
     assert_eq!(project.channels[2].soak, Some(Duration::from_hours(72)));
@@ -454,48 +455,8 @@ fn a_project_is_found_from_below() {
     assert_eq!(find(Path::new("/")), None);
 }
 
-#[test]
-fn init_writes_a_project_that_loads_and_never_overwrites() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("My Images");
-    let report = init(&dir, None).unwrap();
-    assert_eq!(report.name, "my-images");
-    let created: Vec<_> = report.created.iter().map(|path| path.to_str().unwrap()).collect();
-    assert_eq!(created, ["amiforge.yaml", "recipes/debian-12.yaml", "components/baseline-config.yaml", ".gitignore"]);
-    let project = load(&dir).unwrap_or_else(|found| panic!("{}", shown(&found)));
-    assert_eq!(project.name, "my-images");
-    assert_eq!(fs::read_to_string(dir.join(".gitignore")).unwrap(), ".amiforge/\n");
-
-    fs::remove_file(dir.join("amiforge.yaml")).unwrap();
-    let again = init(&dir, None).unwrap_err();
-    assert_eq!(again.to_string(), "already there: recipes/debian-12.yaml, components/baseline-config.yaml");
-    assert!(!dir.join("amiforge.yaml").exists());
-    assert!(matches!(init(&dir, Some("Not A Name")), Err(InitError::Name { .. })));
-    assert_eq!(init(&folder.path().join("p"), None).unwrap().name, "golden-images");
-}
-
-#[test]
-fn init_leaves_nothing_behind_when_it_fails() {
-    let folder = tempfile::tempdir().unwrap();
-    // `components` is a file, so its folder cannot be made after the recipe has been written.
-    fs::write(folder.path().join("components"), "").unwrap();
-    assert!(matches!(init(folder.path(), Some("acme")), Err(InitError::Io { .. })));
-    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["components"]);
-}
-
-#[test]
-fn init_adds_to_a_gitignore_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(".gitignore");
-    fs::write(&path, "target").unwrap();
-    init(folder.path(), Some("acme")).unwrap();
-    assert_eq!(fs::read_to_string(&path).unwrap(), "target\n.amiforge/\n");
-    let other = tempfile::tempdir().unwrap();
-    fs::write(other.path().join(".gitignore"), "/.amiforge\n").unwrap();
-    let report = init(other.path(), Some("acme")).unwrap();
-    assert_eq!(report.created.len(), 3);
-}
+#[path = "init_tests.rs"]
+mod init_files;
 
 #[test]
 fn only_errors_stop_a_project() {

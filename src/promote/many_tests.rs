@@ -50,6 +50,9 @@ fn project() -> Project {
         warnings: vec![],
         workflows: BTreeMap::new(),
         baselines: BTreeMap::new(),
+        gates: crate::project::ProjectGates::default(),
+        waivers: vec![],
+        signing: crate::project::Signing::default(),
     }
 }
 
@@ -173,8 +176,13 @@ fn candidate(ami: &str) -> Candidate {
 }
 
 fn approval(ami: &str) -> Approval {
-    let passed =
-        Verdict { gate: "patches".into(), status: VerdictStatus::Pass, summary: String::new(), details: vec![] };
+    let passed = Verdict {
+        gate: "patches".into(),
+        status: VerdictStatus::Pass,
+        summary: String::new(),
+        details: vec![],
+        findings: vec![],
+    };
     Approval { digest: digest(ami), verdicts: vec![passed] }
 }
 

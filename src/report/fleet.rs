@@ -1,6 +1,6 @@
 //! Many images as text: built, followed, and how they stand.
 
-use crate::build::{BuildNow, BuildPast, WaitingStep};
+use crate::build::{BuildNow, BuildPast, Kept, WaitingStep};
 use crate::diagnostic::render::printable;
 use crate::event::human_minutes;
 use crate::run::{FleetReport, ImageResult, ImageRow, StatusReport};
@@ -99,10 +99,24 @@ pub fn status(report: &StatusReport) -> String {
     let count = report.images.iter().map(|row| row.standing.in_flight.len()).sum::<usize>();
     let builds = if count == 1 { "build" } else { "builds" };
     let _ = writeln!(text, "{count} {builds} under way in environment {}", report.environment);
+    for left in &report.kept {
+        let _ = writeln!(text, "{}", kept(left));
+    }
     if count > 0 {
         text.push_str("next: amiforge watch\n");
     }
     text
+}
+
+/// An instance that a failed build has left.
+#[must_use]
+pub fn kept(kept: &Kept) -> String {
+    let next = if kept.expired {
+        "amiforge status --cleanup ends it".to_owned()
+    } else {
+        format!("{}; amiforge status --cleanup all ends it", kept.enter)
+    };
+    format!("kept instance {}: {next}", printable(&kept.text()))
 }
 
 fn in_flight(text: &mut String, build: &BuildNow) {

@@ -2,13 +2,19 @@
 
 use super::verdicts;
 use crate::consume::Listing;
+use crate::diagnostic::render::printable;
+use crate::event::human_minutes;
 use crate::patch::PackageDiff;
-use crate::plan::{Action, Change, ImagePlan, Plan};
-use crate::run::RunReport;
+use crate::plan::quota::Room;
+use crate::plan::{Action, Change, Estimate, ImagePlan, Plan};
+use crate::run::{Planned, RunReport};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// How many patched packages the closing block names before it counts the rest.
 const PACKAGES: usize = 30;
+/// Per cent of a quota from which on a plan says how much is used.
+const NEARLY: usize = 80;
 
 /// What `plan` prints.
 #[must_use]
@@ -25,23 +31,59 @@ pub fn plan(plan: &Plan) -> String {
         let _ = writeln!(text, "  {}", change_line(change));
     }
     let _ = writeln!(text, "  {}", image_line(&plan.image));
-    let created = plan.changes.iter().filter(|change| change.action == Action::Create).count();
-    let updated = plan.changes.iter().filter(|change| change.action == Action::Update).count();
-    let deleted = plan.changes.iter().filter(|change| change.action == Action::Delete).count();
-    let kept = plan.changes.len() - created - updated - deleted;
+    text.push_str(&rooms(&plan.quotas));
+    if matches!(plan.image, ImagePlan::Build { .. }) {
+        let _ = writeln!(text, "  {}", estimate_line(plan.estimate.as_ref()));
+    }
+    let count = |action: Action| plan.changes.iter().filter(|change| change.action == action).count();
+    let (created, updated, deleted) = (count(Action::Create), count(Action::Update), count(Action::Delete));
+    let (kept, foreign) = (count(Action::Keep), count(Action::Foreign));
     let gone = if deleted > 0 { format!(", {deleted} to delete") } else { String::new() };
+    let stops = if foreign > 0 { format!(", {foreign} foreign: `publish` refuses") } else { String::new() };
     let _ = match (plan.is_empty(), plan.publishes_nothing()) {
         (true, _) => writeln!(text, "\nNothing to create: everything is there already."),
         (false, true) => writeln!(text, "\nThe resources are there already; the image is not."),
-        (false, false) => writeln!(text, "\n{created} to create, {updated} to update{gone}, {kept} kept."),
+        (false, false) => writeln!(text, "\n{created} to create, {updated} to update{gone}, {kept} kept{stops}."),
     };
     text
 }
 
+/// The quotas that would be passed, or nearly: one line each.
+fn rooms(rooms: &[Room]) -> String {
+    let mut text = String::new();
+    for room in rooms {
+        if room.passed() {
+            let _ = writeln!(text, "  ! quota  {room}: `publish` refuses, unless the quota was raised (--over-quota)");
+        } else if (room.used + room.create) * 100 >= room.limit * NEARLY {
+            let _ = writeln!(text, "  ! quota  {room}");
+        }
+    }
+    text
+}
+
+/// What the build will take.
+fn estimate_line(estimate: Option<&Estimate>) -> String {
+    let Some(estimate) = estimate else { return "takes  unknown: nothing like it was built here yet".to_owned() };
+    let about = |seconds| human_minutes(Duration::from_secs(seconds));
+    let time = match estimate.seconds {
+        (least, most) if least == most => format!("about {}", about(most)),
+        (least, most) => format!("{} to {}", about(least), about(most)),
+    };
+    let cost = match estimate.cost {
+        Some((least, most)) if (most - least).abs() < f64::EPSILON => format!("instances cost about {most:.2}"),
+        Some((least, most)) => format!("instances cost {least:.2} to {most:.2}"),
+        None => "cost unknown (infrastructure.hourly_cost states it)".to_owned(),
+    };
+    let on = estimate.instance_type.as_ref().map_or_else(String::new, |name| format!(" on {name}"));
+    format!("takes  {time}{on} ({}); {cost}", printable(&estimate.basis))
+}
+
 /// What `plan --all` prints: a plan after the other, then what it comes to.
 #[must_use]
-pub fn plans(plans: &[Plan]) -> String {
+pub fn plans(planned: &Planned) -> String {
+    let plans = &planned.plans;
     let mut text: String = plans.iter().map(|plan| self::plan(plan) + "\n").collect();
+    text.push_str(&rooms(&planned.quotas));
     let with_changes = plans.iter().filter(|plan| !plan.is_empty()).count();
     let drifted = plans.iter().flat_map(|plan| &plan.changes).filter(|change| !change.drift.is_empty()).count();
     let _ = write!(text, "{} images: {with_changes} with something to do", plans.len());
@@ -53,14 +95,17 @@ pub fn plans(plans: &[Plan]) -> String {
 #[derive(Debug, serde::Serialize)]
 pub struct Plans<'a> {
     schema: &'static str,
-    plans: &'a [Plan],
+    #[serde(rename = "plans")]
+    each: &'a [Plan],
+    #[serde(skip_serializing_if = "<[Room]>::is_empty")]
+    quotas: &'a [Room],
 }
 
 impl<'a> Plans<'a> {
     /// The document about these plans.
     #[must_use]
-    pub fn new(plans: &'a [Plan]) -> Self {
-        Self { schema: "amiforge.plans/1", plans }
+    pub fn new(planned: &'a Planned) -> Self {
+        Self { schema: "amiforge.plans/1", each: &planned.plans, quotas: &planned.quotas }
     }
 }
 
@@ -72,9 +117,12 @@ pub fn change_line(change: &Change) -> String {
         Action::Update => '~',
         Action::Delete => '-',
         Action::Keep => '=',
+        Action::Foreign => '!',
     };
+    let foreign = if change.foreign() { "foreign " } else { "" };
     let version = change.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
-    format!("{sign} {} {}{version}  [{}]  {}", change.kind.word(), change.name, change.fingerprint, change.reason)
+    let (kind, name, reason) = (change.kind.word(), &change.name, printable(&change.reason));
+    format!("{sign} {foreign}{kind} {name}{version}  [{}]  {reason}", change.fingerprint)
 }
 
 fn image_line(image: &ImagePlan) -> String {
@@ -208,6 +256,39 @@ mod tests {
         assert_eq!(text, "  patched          1 packages, 1 added, 1 removed\n    openssl                  1 → 2\n");
         let back = packages(Some(&crate::patch::package_diff(&after, &before).unwrap()));
         assert!(back.contains("1 downgraded\n    openssl                  2 → 1\n"), "{back}");
+    }
+
+    #[test]
+    fn what_is_foreign_passes_a_quota_or_costs_something_is_said() {
+        let mut plan = crate::plan::diff(&crate::plan::fixture(), &crate::plan::Observed::default());
+        plan.changes[2].action = Action::Foreign;
+        plan.changes[2].reason = "exists already".into();
+        let room = |used| Room { kind: crate::plan::Kind::Pipeline, used, create: 1, limit: 75 };
+        plan.quotas = vec![room(75), room(60), room(3)];
+        plan.estimate = Some(Estimate {
+            seconds: (900, 1800),
+            basis: "samples".into(),
+            instance_type: Some("m7i.large".into()),
+            cost: Some((0.025, 0.05)),
+        });
+        let text = super::plan(&plan).replace(&plan.changes[0].fingerprint, "[a]");
+        let text = text.replace(&plan.changes[1].fingerprint, "[b]").replace(&plan.changes[2].fingerprint, "[c]");
+        insta::assert_snapshot!(text, @r"
+        plan for debian-12 (x86_64) in environment local
+          parent image ami-0, fingerprint [b]
+
+          + component acme-a 1.0.0  [[a]]  new
+          + image recipe acme-debian-12-x86-64 1.0.0  [[b]]  new
+          ! foreign infrastructure configuration acme-local  [[c]]  exists already
+          + image  no image with this fingerprint
+          ! quota  75 of 75 image pipelines are used, 1 to create: `publish` refuses, unless the quota was raised (--over-quota)
+          ! quota  60 of 75 image pipelines are used, 1 to create
+          takes  15 min to 30 min on m7i.large (samples); instances cost 0.03 to 0.05
+
+        2 to create, 0 to update, 0 kept, 1 foreign: `publish` refuses.
+        ");
+        plan.estimate = None;
+        assert!(super::plan(&plan).contains("takes  unknown"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use cache::{Listed, Pruned, cache_list, cache_prune, parse_size, size};
 pub use doctor::doctor;
 pub use files::{Rendered, count_line, init, lint, mended};
 #[cfg(feature = "aws")]
-pub use fleet::{answered, images, images_failed, status};
+pub use fleet::{answered, images, images_failed, kept, status};
 #[cfg(feature = "aws")]
 pub use image::{Plans, change_line, channels, closing, plan, plans};
 #[cfg(feature = "aws")]

@@ -26,6 +26,9 @@ pub fn published(published: &Published) -> String {
     for arn in rest.into_iter().chain([published.pipeline.as_ref()]).flatten() {
         let _ = writeln!(text, "  {arn}");
     }
+    if let Some(id) = &published.baseline {
+        let _ = writeln!(text, "  patch baseline {id}");
+    }
     text
 }
 

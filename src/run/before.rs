@@ -83,9 +83,12 @@ mod tests {
             image_version: None,
             evidence: text("sha256:0"),
             targets: vec![],
+            left_out: vec![],
             promoted_at: text("2026-11-23T11:00:00Z"),
             by: text("host"),
+            caller: None,
             reason: text("promoted"),
+            overridden: None,
             previous: previous.map(Box::new),
         }
     }

@@ -61,12 +61,11 @@ async fn one(root: &Path, gate: &CommandGate, evidence: &Evidence, file: &Path) 
     };
     let mut kept = VecDeque::new();
     let ended = tokio::time::timeout(gate.timeout, follow(&mut child, &mut kept)).await;
-    let end = match ended {
-        Ok(end) => end,
-        Err(_) => {
-            end_group(&mut child).await;
-            Err(format!("it did not end within {}", crate::event::human_duration(gate.timeout)))
-        }
+    let end = if let Ok(end) = ended {
+        end
+    } else {
+        end_group(&mut child).await;
+        Err(format!("it did not end within {}", crate::event::human_duration(gate.timeout)))
     };
     (end, last_lines(&kept))
 }

@@ -181,7 +181,9 @@ impl Fleet<'_> {
             let (recipe, arch) = (item.recipe.name.clone(), item.arch.name().to_owned());
             images.push(StatusRow { recipe, arch, standing });
         }
+        let kept = build::kept(self.cloud, &self.project.name).await.map_err(BuildError::from)?;
         Ok(StatusReport {
+            kept,
             schema: "amiforge.status/1",
             project: self.project.name.clone(),
             environment: self.cloud.environment().to_owned(),
@@ -398,6 +400,9 @@ pub struct StatusReport {
     pub region: String,
     /// The images, in the order of the selection.
     pub images: Vec<StatusRow>,
+    /// Instances that failed builds of the project have left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<build::Kept>,
 }
 
 /// The images of the project that these builds are of, in their order.

@@ -5,9 +5,8 @@ use crate::aws::Options;
 use crate::build::{Answer, approve};
 use crate::clock::Clock;
 use crate::event::{Event, human_minutes};
-use crate::local::{Builds, Fault, Script};
+use crate::local::{Builds, Script};
 use crate::project::Arch;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -26,29 +25,16 @@ impl House {
 
     async fn with(recipes: &[&str], builds: Builds) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let write = |path: String, text: String| {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
-        write("amiforge.yaml".into(), "project: acme\n".into());
-        write(
-            "components/motd.yaml".into(),
-            "name: motd\ndescription: Says hello\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Say\n        \
-             action: CreateFile\n        inputs:\n          - path: /etc/motd\n            content: hello\n"
-                .into(),
-        );
-        for name in recipes {
-            write(
-                format!("recipes/{name}.yaml"),
-                format!(
-                    "name: {name}\nos: debian-12\nversion: \"1.0\"\nparent:\n  ssm: \
-                     /aws/service/debian/release/12/latest/{{{{ debian_arch }}}}\n  local: {{ bootstrap: bookworm }}\nbuild: [motd]\ntest: \
-                     [boots]\n"
-                ),
-            );
-        }
-        let project = crate::project::load(folder.path()).unwrap();
+        let project = written(folder.path(), recipes);
+        Self::of(project, folder, builds).await
+    }
+
+    /// The same project in an environment of its own.
+    async fn again(&self, script: impl Fn(&str) -> Script + Send + Sync + 'static) -> Self {
+        Self::of(self.project.clone(), tempfile::tempdir().unwrap(), Builds::scripted(script)).await
+    }
+
+    async fn of(project: Project, folder: tempfile::TempDir, builds: Builds) -> Self {
         let options = Options {
             clock: Clock::with_tokio(time::macros::datetime!(2026-03-01 12:00 UTC)),
             events: Events::none(),
@@ -83,6 +69,32 @@ impl House {
         all.extend(places.iter().filter_map(|one| one.arn()).map(str::to_owned));
         all
     }
+}
+
+fn written(folder: &std::path::Path, recipes: &[&str]) -> Project {
+    let write = |path: String, text: String| {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("amiforge.yaml".into(), "project: acme\n".into());
+    write(
+        "components/motd.yaml".into(),
+        "name: motd\ndescription: Says hello\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Say\n        \
+         action: CreateFile\n        inputs:\n          - path: /etc/motd\n            content: hello\n"
+            .into(),
+    );
+    for name in recipes {
+        write(
+            format!("recipes/{name}.yaml"),
+            format!(
+                "name: {name}\nos: debian-12\nversion: \"1.0\"\nparent:\n  ssm: \
+                 /aws/service/debian/release/12/latest/{{{{ debian_arch }}}}\n  local: {{ bootstrap: bookworm }}\nbuild: [motd]\ntest: \
+                 [boots]\n"
+            ),
+        );
+    }
+    crate::project::load(folder).unwrap()
 }
 
 fn half_an_hour(arn: &str) -> Script {
@@ -154,7 +166,7 @@ async fn where_the_account_builds_all_it_may_a_build_waits_for_its_turn() {
     let house = House::with(&["web"], Builds::scripted(half_an_hour).with_quota(0)).await;
     let build = BuildOptions { deadline: Duration::from_mins(5), ..BuildOptions::default() };
     let report = house.build(&FleetOptions { build, ..FleetOptions::default() }).await;
-    assert_eq!(report.exit_code, 1);
+    assert_eq!(report.exit_code, 11);
     assert!(report.images[0].message.as_ref().unwrap().contains("quota"), "{:?}", report.images[0]);
 }
 
@@ -258,80 +270,7 @@ async fn a_build_that_waits_is_shown_with_its_answer_and_goes_on_with_it() {
     assert_eq!(asked, 1, "told once: {notes:?}");
 }
 
-/// A minute, so that a build has few looks.
-fn a_minute(_: &str) -> Script {
-    Script::lasting(Duration::from_mins(1))
-}
-
-#[tokio::test(start_paused = true)]
-async fn whatever_call_of_a_build_goes_wrong_the_next_run_ends_with_one_image() {
-    let house = House::new(&["web"], a_minute).await;
-    let count = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&count);
-    let local = house.cloud.local().unwrap();
-    local.set_faults(Some(Box::new(move |_, _, nth| {
-        counter.store(nth, Ordering::SeqCst);
-        None
-    })));
-    assert_eq!(house.build(&FleetOptions::default()).await.exit_code, 0);
-    local.set_faults(None);
-    let clean = house.there().await;
-    let calls = count.load(Ordering::SeqCst);
-    assert!(calls > 20, "{calls}");
-    let attempts = crate::aws::ATTEMPTS;
-    for nth in 1..=calls {
-        for (fault, times) in [
-            (Fault::LoseResponse, 1),
-            (Fault::LoseResponse, attempts),
-            (Fault::Throttle, 1),
-            (Fault::Throttle, attempts),
-            (Fault::Fail, 1),
-            (Fault::Fail, attempts),
-            (Fault::Stop, 1),
-            (Fault::StopAfter, 1),
-        ] {
-            one_fault(nth, fault, times, &clean).await;
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_process_that_dies_among_many_images_leaves_one_of_each_to_the_next() {
-    let recipes = ["app", "web"];
-    let house = House::new(&recipes, a_minute).await;
-    assert_eq!(house.build(&FleetOptions::default()).await.exit_code, 0);
-    let clean = house.there().await;
-    for nth in (1..80).step_by(3) {
-        for fault in [Fault::Stop, Fault::StopAfter] {
-            let house = House::new(&recipes, a_minute).await;
-            let local = house.cloud.local().unwrap();
-            local.set_faults(Some(Box::new(move |_, _, call| (call == nth).then_some(fault))));
-            let first = house.build(&FleetOptions::default()).await;
-            local.set_faults(None);
-            let place = format!("{fault:?} at call {nth}: {:?}", results(&first));
-            assert!(matches!(first.exit_code, 0 | 1), "{place}");
-            let second = house.build(&FleetOptions::default()).await;
-            assert_eq!(second.exit_code, 0, "{place}, then {:?}", results(&second));
-            let (mut now, mut expected) = (house.there().await, clean.clone());
-            now.sort();
-            expected.sort();
-            assert_eq!(now, expected, "{place}");
-        }
-    }
-}
-
-async fn one_fault(nth: u64, fault: Fault, times: u64, clean: &[String]) {
-    let house = House::new(&["web"], a_minute).await;
-    let local = house.cloud.local().unwrap();
-    local.set_faults(Some(Box::new(move |_, _, call| (nth..nth + times).contains(&call).then_some(fault))));
-    let first = house.build(&FleetOptions::default()).await;
-    local.set_faults(None);
-    let place = format!("{fault:?} {times} times from call {nth}: {:?}", first.images[0]);
-    let passing = times == 1 && !matches!(fault, Fault::Stop | Fault::StopAfter);
-    let code = first.exit_code;
-    assert!(code == 0 || (code == 1 && !passing), "{place}");
-    assert_eq!(code == 0, first.images[0].ami.is_some(), "{place}");
-    let second = house.build(&FleetOptions::default()).await;
-    assert_eq!(second.exit_code, 0, "{place}, then {:?}", second.images[0]);
-    assert_eq!(house.there().await, clean, "{place}");
-}
+#[path = "fleet_fault_tests.rs"]
+mod faults;
+#[path = "fleet_keep_tests.rs"]
+mod keep;

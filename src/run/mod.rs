@@ -8,6 +8,8 @@ mod channel;
 mod commands;
 mod error;
 mod fleet;
+mod judge;
+mod planned;
 mod saved;
 pub mod schedule;
 mod select;
@@ -21,7 +23,8 @@ pub use error::RunError;
 pub use fleet::{
     Fleet, FleetOptions, FleetReport, ImageResult, ImageRow, StatusReport, StatusRow, after, builds_of, worst,
 };
-pub use saved::{plans, publish_saved};
+pub use planned::{Planned, plans};
+pub use saved::publish_saved;
 pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
 pub use verify::{Verified, verify_file, verify_image};
@@ -72,9 +75,9 @@ pub struct RunReport {
 ///
 /// # Errors
 /// The first stage that fails ends the run; what it had made stays and is found by the next run.
-pub async fn all(work: &Work<'_>, fresh: bool, events: &Events) -> Result<RunReport, RunError> {
+pub async fn all(work: &Work<'_>, fresh: bool, over_quota: bool, events: &Events) -> Result<RunReport, RunError> {
     let rendered = work.check(events)?;
-    let plan = work.plan(&rendered, fresh, events).await?;
+    let plan = work.plan(&rendered, fresh, events).await?.despite_quotas(over_quota);
     let image = work.build(&rendered, &plan, fresh, events).await?;
     let judged = work.validate(&image, &plan.fingerprint, events).await?;
     let channel = work.first_channel()?;

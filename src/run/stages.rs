@@ -1,20 +1,18 @@
 //! The stages, one function each: what more than one verb does.
 
-use super::before::Before;
-use super::commands;
 use super::error::RunError;
+use super::judge::tell;
 use super::settle;
 use crate::aws::Cloud;
 use crate::build::{self, Begun, BuildOptions, Built};
 use crate::consume;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Ending, Events, Stage};
-use crate::evidence::sign::PrivateKey;
 use crate::evidence::{self, CollectRequest, Collected, Evidence, EvidenceError};
-use crate::gate::{self, BaselineNow, Context, Judgement, Subject, Verdict, WaiverReport};
+use crate::gate::{self, Verdict, WaiverReport};
 use crate::patch::collect::Scope;
 use crate::patch::{self, DiffError, Inventory, PackageDiff};
-use crate::plan::{self, Action, ImagePlan, Plan};
+use crate::plan::{self, Action, Desired, ImagePlan, Plan};
 use crate::project::{Arch, Channel, ParentReference, Project, Recipe};
 use crate::render::{self, RenderedRecipe};
 use std::fs::{File, TryLockError};
@@ -118,13 +116,22 @@ impl Work<'_> {
     }
 
     async fn compare(&self, rendered: &RenderedRecipe) -> Result<Plan, RunError> {
-        let parent = match self.image_of_recipe(rendered).await? {
-            Some(ami) => ami,
-            None => self.cloud.parent_id(rendered, self.recipe.parent.local.as_ref()).await?,
-        };
-        let desired = plan::desired(self.project, rendered, self.recipe, self.cloud.config(), &parent);
+        let desired = self.desired(rendered, &self.parent_ami(rendered).await?);
         let observed = plan::observe(self.cloud, &desired).await?;
         Ok(plan::diff(&desired, &observed))
+    }
+
+    /// What should be there, on this parent image.
+    pub(super) fn desired(&self, rendered: &RenderedRecipe, parent: &str) -> Desired {
+        plan::desired(self.project, rendered, self.recipe, self.cloud.config(), parent)
+    }
+
+    /// The parent image, as far as it is there; nothing is made.
+    pub(super) async fn parent_ami(&self, rendered: &RenderedRecipe) -> Result<String, RunError> {
+        match self.image_of_recipe(rendered).await? {
+            Some(ami) => Ok(ami),
+            None => Ok(self.cloud.parent_id(rendered, self.recipe.parent.local.as_ref()).await?),
+        }
     }
 
     /// The parent, when it is an image of another recipe of the project.
@@ -218,7 +225,7 @@ impl Work<'_> {
                 Some(turn) => Some(turn.lock().await),
                 None => None,
             };
-            let plan = self.plan(&rendered, options.fresh, events).await?;
+            let plan = self.plan(&rendered, options.fresh, events).await?.despite_quotas(options.over_quota);
             let published = self.prepare(&rendered, &plan, options.fresh, events).await?;
             (plan, published)
         };
@@ -227,7 +234,9 @@ impl Work<'_> {
 
     /// The newest image that has the fingerprint of the project's files.
     pub async fn candidate(&self, rendered: &RenderedRecipe) -> Result<(Built, String), RunError> {
-        let plan = self.compare(rendered).await?;
+        // Which baseline is registered has no say in which image it is.
+        let desired = Desired { baseline: None, ..self.desired(rendered, &self.parent_ami(rendered).await?) };
+        let plan = plan::diff(&desired, &plan::observe(self.cloud, &desired).await?);
         let found = build::find(self.cloud, &plan).await?;
         found.map(|built| (built, plan.fingerprint)).ok_or_else(|| RunError::NoCandidate {
             recipe: self.recipe.name.clone(),
@@ -316,79 +325,9 @@ impl Work<'_> {
         let (evidence, file) =
             failing(events, Stage::Validate, self.keep(evidence, &inventory, key.as_ref(), events).await)?;
         events.finished(Stage::Validate, Ending::Done, message);
-        let judged = self.judged(evidence, file, false).await;
+        let judged = self.judged(&candidate.ami, evidence, file, false).await;
         tell(&judged, events);
         Ok(judged)
-    }
-
-    /// Has the project's own commands look at the evidence, stores it with what became of them, and says on the image which
-    /// evidence counts.
-    async fn keep(
-        &self,
-        mut evidence: Evidence,
-        inventory: &str,
-        key: Option<&PrivateKey>,
-        events: &Events,
-    ) -> Result<(Evidence, PathBuf), RunError> {
-        let folder = self.evidence_folder();
-        let commands = &self.recipe.gates.commands;
-        evidence::file::save_inventory(&folder, &evidence, inventory).map_err(EvidenceError::from)?;
-        let mut file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
-        if !commands.is_empty() {
-            let clock = self.cloud.clock();
-            evidence.commands = commands::run(&self.project.root, commands, &evidence, &file, clock, events).await;
-            file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
-        }
-        let envelope = match key {
-            Some(key) => {
-                let bytes = evidence::file::bytes(&file).map_err(EvidenceError::from)?;
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
-                Some(key.sign(&evidence, &bytes, &name))
-            }
-            None => None,
-        };
-        evidence::file::save_envelope(&file, envelope.as_deref()).map_err(EvidenceError::from)?;
-        let digest = evidence::digest(&evidence);
-        evidence::record_digest(self.cloud, self.cloud.home(), &evidence.candidate.ami, &digest).await?;
-        Ok((evidence, file))
-    }
-
-    /// The key that the project signs evidence with.
-    fn signing_key(&self) -> Result<Option<PrivateKey>, RunError> {
-        let path = self.project.signing.key.as_ref().map(|key| self.project.root.join(key));
-        let key = path.map(|path| PrivateKey::read(&path)).transpose();
-        key.map_err(|error| EvidenceError::from(error).into())
-    }
-
-    /// The verdicts about evidence, as of now.
-    async fn judged(&self, evidence: Evidence, file: PathBuf, reused: bool) -> Judged {
-        let gates = &self.recipe.gates;
-        let compares = gates.vulnerabilities.as_ref().is_some_and(|gate| gate.only_new)
-            || gates.size.as_ref().is_some_and(|size| size.max_growth.is_some());
-        let ami = evidence.candidate.ami.clone();
-        let promoted = if compares { self.promoted(&ami).await } else { Before::Nothing };
-        let home = self.cloud.home();
-        let baseline = self.project.baseline(&self.recipe.baseline);
-        let context = Context {
-            now: self.cloud.clock().now(),
-            subject: Some(Subject {
-                project: &self.project.name,
-                recipe: &self.recipe.name,
-                arch: self.arch.name(),
-                account: &home.account,
-                region: &home.region,
-                ami: &ami,
-            }),
-            baseline: Some(BaselineNow {
-                name: &self.recipe.baseline,
-                digest: baseline.as_ref().map(evidence::baseline_digest),
-            }),
-            promoted: promoted.for_gates(),
-            waivers: &self.project.waivers,
-        };
-        let Judgement { verdicts, waivers } = gate::judge(gates, &evidence, &context);
-        let digest = evidence::digest(&evidence);
-        Judged { evidence, digest, file, verdicts, waivers, reused }
     }
 
     /// What is already known of an image, judged now. Only evidence whose digest stands on the AMI counts.
@@ -402,13 +341,8 @@ impl Work<'_> {
             return Err(RunError::Digest { ami: ami.to_owned(), recipe: self.recipe.name.clone(), digest, recorded });
         }
         let file = folder.join(&self.recipe.name).join(self.arch.name()).join(format!("{ami}.json"));
-        super::verify::signed(self.project, &file, &evidence).map_err(EvidenceError::from)?;
-        let judged = self.judged(evidence, file, true).await;
-        // The file may be about something else than the image that was asked for, and no verdict would look.
-        if judged.evidence.candidate.ami != ami {
-            return Err(missing());
-        }
-        Ok(judged)
+        super::verify::signed(self.project, &file, &evidence)?;
+        Ok(self.judged(ami, evidence, file, true).await)
     }
 
     /// The channel a run promotes to.
@@ -427,6 +361,7 @@ impl Work<'_> {
 
     fn collect_request(&self, candidate: &Candidate) -> CollectRequest {
         let built = candidate.built.as_ref();
+        let baseline = self.project.baseline(&self.recipe.baseline);
         CollectRequest {
             location: self.cloud.home().clone(),
             project: self.project.name.clone(),
@@ -437,30 +372,15 @@ impl Work<'_> {
             image_version: built.map(|built| built.image_version.clone()),
             fingerprint: candidate.fingerprint.clone(),
             tests: built.and_then(|built| built.tests.clone()),
-            expected_baseline: self.recipe.baseline.clone(),
-            baseline: self.project.baseline(&self.recipe.baseline),
+            // By the name that Systems Manager knows it by, which a file need not have.
+            expected_baseline: baseline.as_ref().map_or(&self.recipe.baseline, |known| &known.name).clone(),
+            baseline,
             caller: super::holder(),
         }
     }
 
     pub(super) fn evidence_folder(&self) -> PathBuf {
         self.project.root.join(".amiforge/evidence")
-    }
-}
-
-/// Tells the verdicts and what is to be known of the waivers.
-fn tell(judged: &Judged, events: &Events) {
-    events.started(Stage::Gate, "gates");
-    for verdict in &judged.verdicts {
-        let line = format!("{} {}: {}", crate::report::word(verdict.status), verdict.gate, verdict.summary);
-        events.note(Stage::Gate, line);
-    }
-    for note in judged.waivers.iter().filter_map(WaiverReport::note) {
-        events.note(Stage::Gate, note);
-    }
-    match judged.refusal() {
-        None => events.finished(Stage::Gate, Ending::Done, format!("all {} gates pass", judged.verdicts.len())),
-        Some(error) => events.finished(Stage::Gate, Ending::Failed, error.to_string()),
     }
 }
 

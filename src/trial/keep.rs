@@ -38,7 +38,7 @@ pub struct Kept {
 
 impl Kept {
     /// A note about an instance.
-    pub(super) fn new(
+    pub(crate) fn new(
         name: &str,
         stage: &str,
         outcome: &str,
@@ -119,7 +119,7 @@ impl Shelf {
 
     /// Puts a stopped instance on the shelf, in the place of one of the same name. Its scratch folder has to be locked
     /// until this is done.
-    pub(super) fn put(&self, kept: &Kept, scratch: &Path, layer: Option<&Path>) -> Result<PathBuf, TrialError> {
+    pub(crate) fn put(&self, kept: &Kept, scratch: &Path, layer: Option<&Path>) -> Result<PathBuf, TrialError> {
         self.remove(&kept.name)?;
         let folder = self.folder(&kept.name);
         fs::create_dir_all(&folder).map_err(TrialError::io("made", &folder))?;

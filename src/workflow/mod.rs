@@ -177,6 +177,32 @@ fn parameter(value: &Value, wrong: &mut Vec<String>) -> Option<Parameter> {
     Some(Parameter { name: name.to_owned(), kind: kind.to_owned(), default, description })
 }
 
+/// The name of a step, which other steps refer to.
+fn step_name<'a>(value: &'a Value, wrong: &mut Vec<String>) -> Option<&'a str> {
+    let name = text(value, "name", "a step", wrong)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !(3..=100).contains(&name.len()) || !begins || !name.chars().all(allowed) {
+        wrong.push(format!(
+            "The step {name} must have a name of 3 to 100 letters, digits and _, beginning with a letter."
+        ));
+    }
+    Some(name)
+}
+
+/// How long a step may take, and how long it waits before it begins, in seconds.
+fn times(value: &Value, action: &str, known: &actions::Action, place: &str, wrong: &mut Vec<String>) -> (u64, u64) {
+    let timeout = seconds(value, "timeoutSeconds", known.default_seconds(), place, wrong);
+    if timeout > known.most_seconds() || timeout == 0 {
+        wrong.push(format!("{place}: timeoutSeconds must be 1 to {} for {action}.", known.most_seconds()));
+    }
+    let wait = seconds(value, "waitSeconds", 0, place, wrong);
+    if wait >= timeout {
+        wrong.push(format!("{place}: waitSeconds must be less than timeoutSeconds."));
+    }
+    (timeout, wait)
+}
+
 fn step(value: &Value, kind: &str, wrong: &mut Vec<String>) -> Option<Step> {
     let known = [
         "name",
@@ -189,14 +215,9 @@ fn step(value: &Value, kind: &str, wrong: &mut Vec<String>) -> Option<Step> {
         "timeoutSeconds",
         "waitSeconds",
     ];
-    let name = text(value, "name", "a step", wrong)?;
+    let name = step_name(value, wrong)?;
     let place = format!("The step {name}");
     keys(value, &place, &known, wrong);
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    if !(3..=100).contains(&name.len()) || !begins || !name.chars().all(allowed) {
-        wrong.push(format!("{place} must have a name of 3 to 100 letters, digits and _, beginning with a letter."));
-    }
     let action = text(value, "action", &place, wrong)?;
     let Some(known) = actions::find(action) else {
         wrong.push(format!("{place} has the unknown action '{action}'."));
@@ -214,14 +235,7 @@ fn step(value: &Value, kind: &str, wrong: &mut Vec<String>) -> Option<Step> {
     }
     let inputs = value.get("inputs").cloned().unwrap_or_else(|| json!({}));
     check_inputs(&inputs, known, &place, wrong);
-    let timeout = seconds(value, "timeoutSeconds", known.default_seconds(), &place, wrong);
-    if timeout > known.most_seconds() || timeout == 0 {
-        wrong.push(format!("{place}: timeoutSeconds must be 1 to {} for {action}.", known.most_seconds()));
-    }
-    let wait = seconds(value, "waitSeconds", 0, &place, wrong);
-    if wait >= timeout {
-        wrong.push(format!("{place}: waitSeconds must be less than timeoutSeconds."));
-    }
+    let (timeout, wait) = times(value, action, known, &place, wrong);
     Some(Step {
         name: name.to_owned(),
         action: action.to_owned(),

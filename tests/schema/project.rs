@@ -180,7 +180,7 @@ fn full_project() -> Value {
                 "infrastructure": {
                     "instance_types": ["m7i.large"], "instance_profile": "Builder", "subnet": "subnet-1",
                     "security_groups": ["sg-1"], "log_bucket": "logs", "document_bucket": "documents",
-                    "execution_role": "ImageBuilder",
+                    "execution_role": "ImageBuilder", "hourly_cost": "0.1008",
                 },
                 "distribution": {
                     "regions": ["eu-west-1"], "accounts": ["444455556666"], "kms_keys": { "eu-west-1": "alias/golden" },
@@ -331,7 +331,7 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
     let any = |key: &str| project::schema::project()["properties"][key]["additionalProperties"].clone();
     let environment = keys(&any("environments"), "/environments/aws");
     let channel = keys(&any("channels"), "/channels/staging");
-    assert_eq!((environment.len(), channel.len()), (21, 9));
+    assert_eq!((environment.len(), channel.len()), (22, 9));
     for (file, schema, rules, files, more) in [
         ("recipes/web.yaml", project::schema::recipe(), &RECIPE, recipes().to_vec(), vec![]),
         ("amiforge.yaml", project::schema::project(), &PROJECT, projects(), [environment, channel].concat()),

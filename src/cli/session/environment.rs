@@ -2,10 +2,12 @@
 
 use super::{Session, arch, recipe};
 use crate::aws::{AwsError, Cloud, Options};
+use crate::build;
 use crate::cli::args::Selection;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
+use crate::event::Stage;
 use crate::project::{EnvironmentConfig, Project};
 use crate::run::Work;
 use std::io::{IsTerminal as _, Write as _};
@@ -20,9 +22,20 @@ impl Session {
         self.environment
             .get_or_try_init(|| async {
                 let options = self.options(project)?;
-                Ok(Cloud::connect(project, &self.global.environment, options).await?)
+                let cloud = Cloud::connect(project, &self.global.environment, options).await?;
+                self.tell_of_kept(&cloud, &project.name).await;
+                Ok(cloud)
             })
             .await
+    }
+
+    /// Says which instances failed builds have left: they cost money until somebody ends them, and nobody remembers them.
+    async fn tell_of_kept(&self, cloud: &Cloud, project: &str) {
+        match build::kept(cloud, project).await {
+            Ok(kept) => kept.iter().for_each(|kept| self.events.note(Stage::Check, crate::report::kept(kept))),
+            // Not every caller may list instances, and whoever may not has not left any.
+            Err(error) => tracing::debug!(%error, "kept instances cannot be listed"),
+        }
     }
 
     /// The environment, if it was opened.

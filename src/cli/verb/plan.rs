@@ -35,15 +35,16 @@ pub(crate) async fn run(session: &Session, args: &PlanArgs) -> Result<Exit, Fail
     let works: Vec<Work<'_>> =
         items.iter().map(|Item { recipe, arch }| Work { cloud, project: &project, recipe, arch: *arch }).collect();
     // The plan itself is the output; events would tell it twice.
-    let plans = crate::run::plans(&works).await?;
+    let planned = crate::run::plans(&works).await?;
+    let plans = &planned.plans;
     if let Some(path) = &args.out {
         let now = crate::clock::rfc3339(cloud.clock().now());
-        SavedPlan::new(&plans, cloud.environment(), cloud.home(), now).write(path)?;
+        SavedPlan::new(plans, cloud.environment(), cloud.home(), now).write(path)?;
         tell(&format!("the plan is in {0}; to carry it out: amiforge publish {0}\n", path.display()));
     }
     match plans.as_slice() {
         [plan] => print_as(args.format, plan, || crate::report::plan(plan))?,
-        _ => print_as(args.format, &crate::report::Plans::new(&plans), || crate::report::plans(&plans))?,
+        _ => print_as(args.format, &crate::report::Plans::new(&planned), || crate::report::plans(&planned))?,
     }
     let changes = plans.iter().any(|plan| !Plan::is_empty(plan));
     Ok(if args.detailed_exitcode && changes { Exit::Changes } else { Exit::Done })

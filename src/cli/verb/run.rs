@@ -16,6 +16,9 @@ pub struct RunArgs {
     /// When interrupted, cancel the build that this command has started. Otherwise it goes on, and a second Ctrl-C cancels it.
     #[arg(long)]
     pub cancel_on_interrupt: bool,
+    /// Publish although a documented quota of the account would be passed: it was raised.
+    #[arg(long)]
+    pub over_quota: bool,
     /// How the closing block is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -25,7 +28,7 @@ pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<Exit, Failu
     let project = session.project()?;
     let work = work(session, &project, &args.image).await?;
     session.started.cancel_on_interrupt(args.cancel_on_interrupt);
-    let report = Box::pin(crate::run::all(&work, args.fresh, &session.events)).await?;
+    let report = Box::pin(crate::run::all(&work, args.fresh, args.over_quota, &session.events)).await?;
     print_as(args.format, &report, || crate::report::closing(&report))?;
     Ok(Exit::Done)
 }

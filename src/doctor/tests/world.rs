@@ -30,21 +30,16 @@ impl World {
     pub(super) fn new() -> Self {
         let home = place(HOME, "eu-central-1");
         let config = AwsConfig {
-            home: home.clone(),
-            role: None,
             instance_types: vec!["m7i.large".into(), "m7g.large".into()],
             instance_profile: Some("build".into()),
             subnet: Some("subnet-1".into()),
             security_groups: vec!["sg-1".into()],
             log_bucket: Some("acme-logs".into()),
             targets: vec![
-                Target { location: home, role: None },
+                Target { location: home.clone(), role: None },
                 Target { location: place(TARGET, "us-east-1"), role: Some("target".into()) },
             ],
-            execution_role: None,
-            document_bucket: None,
-            distribution: None,
-            distribute: crate::project::Distribute::default(),
+            ..AwsConfig::at(home)
         };
         let date = Some("Fri, 02 Jan 2026 03:04:05 GMT");
         Self { instead: BTreeMap::new(), denied: BTreeSet::new(), date, config }

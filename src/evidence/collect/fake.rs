@@ -85,7 +85,15 @@ impl Fake {
             .retry_config(RetryConfig::disabled())
             .http_client(http)
             .build();
+        let imagebuilder = aws_sdk_imagebuilder::Config::builder()
+            .behavior_version(aws_sdk_imagebuilder::config::BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(self.http())
+            .build();
         Site {
+            imagebuilder: aws_sdk_imagebuilder::Client::from_conf(imagebuilder),
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             location: Location { account: "111122223333".into(), region: "us-east-1".into() },
@@ -236,6 +244,13 @@ pub(super) fn error(code: &str, message: &str) -> Answer {
     (400, json!({"__type": code, "message": message}).to_string())
 }
 
+/// The operation in the path of a URI: `GetImage` of `https://host/GetImage?imageBuildVersionArn=…`.
+fn http_path(uri: &str) -> String {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let path = rest.split_once('/').map_or("", |(_, path)| path);
+    path.split('?').next().unwrap_or_default().to_owned()
+}
+
 /// An error answer of EC2.
 pub(super) fn ec2_error(code: &str, message: &str) -> Answer {
     (
@@ -252,6 +267,9 @@ impl HttpConnector for Connector {
         let fake = Arc::clone(&self.0);
         let body = String::from_utf8(request.body().bytes().unwrap_or_default().to_vec()).unwrap();
         let target = request.headers().get("x-amz-target").map(str::to_owned);
+        // Image Builder's operations are paths.
+        let path = http_path(request.uri());
+        let target = target.or_else(|| Some(path).filter(|path| !path.is_empty()));
         let operation = match &target {
             Some(target) => target.trim_start_matches("AmazonSSM.").to_owned(),
             None => body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap().to_owned(),

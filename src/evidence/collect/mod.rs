@@ -1,6 +1,7 @@
 //! Looks at a candidate: a fresh instance of it is started, scanned, listed, and ended (patch-baselines.md section 8).
 
 mod command;
+mod findings;
 mod image;
 mod instance;
 mod inventory;
@@ -116,6 +117,7 @@ async fn on_instance<T>(
 async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, EvidenceError> {
     let described = image::attributes(site, &request.ami).await?;
     let ancestry = image::ancestry(site, &described).await?;
+    let vulnerabilities = findings::of_build(site, request).await?;
     let look = async |instance: &Running| observe(site, request, instance).await;
     let Observed { inventory, before, scan: mut patches, used_kib } = on_instance(site, request, look).await?;
     let unusable = |reason: String| EvidenceError::Inventory { instance: format!("of {}", request.ami), reason };
@@ -142,7 +144,7 @@ async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, 
         image: described.attributes,
         ancestry,
         used_kib,
-        vulnerabilities: None,
+        vulnerabilities,
         commands: vec![],
     };
     Ok(Collected { evidence, inventory: json })

@@ -16,6 +16,7 @@ use std::time::Duration;
 pub(super) struct Site {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
+    pub(super) imagebuilder: aws_sdk_imagebuilder::Client,
     pub(super) location: Location,
     pub(super) clock: Clock,
     pub(super) events: Events,
@@ -70,6 +71,7 @@ impl Site {
         Self {
             ec2: cloud.ec2(&request.location),
             ssm: cloud.ssm(&request.location),
+            imagebuilder: cloud.imagebuilder().clone(),
             location: request.location.clone(),
             clock: cloud.clock().clone(),
             events: events.clone(),

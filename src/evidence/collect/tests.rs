@@ -262,3 +262,43 @@ async fn what_an_image_is_and_where_it_comes_from_is_read() {
         .collect();
     assert_eq!(chain, [("ami-2", true, None), ("ami-3", true, Some("amazon")), ("ami-4", false, None)]);
 }
+
+/// The findings count when the scan has ended well; else there is none, which is not "nothing found".
+#[tokio::test(start_paused = true)]
+async fn findings_of_image_builder_count_when_its_scan_is_complete() {
+    let with = async |status: &'static str| {
+        let answers = move |operation: &str, nth: usize, body: &str| {
+            let answer = match operation {
+                "GetImage" => serde_json::json!({ "image": {
+                    "arn": "arn", "dateCreated": "2026-11-23T09:30:00Z", "scanState": { "status": status, "reason": "busy" },
+                } }),
+                "ListImageScanFindings" => {
+                    assert!(body.contains("imageBuildVersionArn"), "{body}");
+                    let finding = |id: &str| {
+                        serde_json::json!({ "severity": "HIGH", "packageVulnerabilityDetails": {
+                        "vulnerabilityId": id, "vulnerablePackages": [{ "name": "openssl", "version": "3.0.11" }] } })
+                    };
+                    match nth {
+                        0 => serde_json::json!({ "findings": [finding("CVE-2")], "nextToken": "more" }),
+                        _ => serde_json::json!({ "findings": [finding("CVE-1")] }),
+                    }
+                }
+                _ => return None,
+            };
+            Some((200, answer.to_string()))
+        };
+        let fake = Arc::new(Fake::new(answers));
+        let arn = "arn:aws:imagebuilder:us-east-1:111122223333:image/web/1.0.3/1".to_owned();
+        let request = CollectRequest { image_arn: Some(arn), ..request() };
+        let site = fake.site(datetime!(2026-11-23 12:00 UTC));
+        let collected = collect_at(&site, &request).await.unwrap();
+        (collected.evidence.vulnerabilities, fake.count("ListImageScanFindings"))
+    };
+    let (scan, calls) = with("COMPLETED").await;
+    let scan = scan.unwrap();
+    let ids: Vec<_> = scan.findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!((ids, calls, scan.scanned_at.as_str()), (vec!["CVE-1", "CVE-2"], 2, "2026-11-23T09:30:00Z"));
+    for status in ["PENDING", "SCANNING", "COLLECTING", "ABANDONED", "FAILED", "TIMED_OUT"] {
+        assert_eq!(with(status).await, (None, 0), "{status}");
+    }
+}

@@ -35,7 +35,7 @@
 //!   runs AWS-RunShellScript; `WaitForAction` sends no notifications. Test workflows of a `parallelGroup` run together, five at a
 //!   time, and all of them end before a failure of one ends the image, which AWS's documentation leaves open. While a distribution
 //!   workflow runs the image is DISTRIBUTING, never INTEGRATING. An instance that a workflow leaves running ends with it. Containers are refused. As many builds work at once as there are processors (at least two); others wait as PENDING.
-//! * `terminateInstanceOnFailure: false` is not honoured: the build instance always ends.
+//! * Images are not scanned for vulnerabilities: none has a `scanState`, and `ListImageScanFindings` has nothing to tell.
 //! * As in the service, an AMI whose test phase failed stays; its image is FAILED and does not tell it.
 //! * `outputs` of a component step hold the failed step with its line and last output lines besides awstoe's summary.
 //!   `HOME` is not set for components. `{{ aws:ssm:… }}` and component ARNs are those of the local environment; objects of
@@ -79,6 +79,7 @@ pub(super) const IMAGEBUILDER: &[(&str, Operation)] = &[
     ("GetWorkflowStepExecution", image::get_workflow_step_execution),
     ("ListImageBuildVersions", image::list_image_build_versions),
     ("ListImagePipelineImages", image::list_image_pipeline_images),
+    ("ListImageScanFindings", image::list_image_scan_findings),
     ("ListImages", image::list_images),
     ("ListWaitingWorkflowSteps", image::list_waiting_workflow_steps),
     ("ListWorkflowExecutions", image::list_workflow_executions),

@@ -51,6 +51,9 @@ impl Compute {
         // Builds end as cancelled by themselves. Folders go afterwards: a build may still be reading one.
         local.compute.join();
         for (id, live) in instances {
+            if instance::shelve(local, &id, &live) {
+                continue;
+            }
             drop(live);
             instance::discard(local, &id);
             if let Err(error) = record_end(local, &id) {
@@ -82,7 +85,7 @@ fn end_instances(local: &Local, scope: &Scope, now: OffsetDateTime) -> Result<()
             if is_older(record.terminated_at.as_deref(), TERMINATED_SHOWN, now) {
                 local.store.write(|tx| tx.delete(scope, INSTANCE, &id))?;
             }
-        } else if !record.owner.alive() {
+        } else if record.state != InstanceState::Stopped && !record.owner.alive() {
             instance::discard(local, &id);
             let message =
                 format!("Server.InternalError: the local environment's process (pid {}) ended", record.owner.pid);

@@ -4,7 +4,7 @@ use super::super::Local;
 use super::image::scripted::Agenda;
 use crate::drive::Place;
 use crate::sandbox::{Exit, Fact, Instance, Job, Line, SandboxError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -31,6 +31,8 @@ struct State {
     closing: bool,
     supervised: bool,
     instances: BTreeMap<String, Arc<Live>>,
+    /// Those that failed builds have left.
+    left: BTreeSet<String>,
     /// Image build version ARN of every build of this process, running or waiting.
     builds: BTreeMap<String, Build>,
     slots_taken: usize,
@@ -89,6 +91,11 @@ impl Live {
     /// As [`Live::stop`], but services are stopped in an orderly way first, where the image's systemd runs.
     pub(super) fn power_off(&self) {
         self.instance.power_off();
+    }
+
+    /// Name of the sandbox's mode; its files belong to the ids of that mode.
+    pub(super) fn mode(&self) -> &'static str {
+        self.instance.mode().name()
     }
 
     /// The layer that holds its changes.
@@ -237,6 +244,16 @@ impl Shared {
     /// The running instance of that id.
     pub(super) fn instance(&self, id: &str) -> Option<Arc<Live>> {
         self.state().instances.get(id).cloned()
+    }
+
+    /// Remembers that a failed build has left this instance.
+    pub(super) fn leave(&self, id: &str) {
+        self.state().left.insert(id.to_owned());
+    }
+
+    /// Whether one has.
+    pub(super) fn was_left(&self, id: &str) -> bool {
+        self.state().left.contains(id)
     }
 
     /// Takes the running instance out; whoever takes it ends it.

@@ -100,6 +100,13 @@ fn infrastructure() -> Value {
             ("log_bucket", described("Bucket for the logs of builds.", text())),
             ("document_bucket", described("Bucket for documents of more than 16,000 characters.", text())),
             ("execution_role", described("Role of Image Builder for custom workflows.", text())),
+            (
+                "hourly_cost",
+                described(
+                    "What an hour of a build instance costs, for the estimates of `plan`.",
+                    matching("^[0-9]{1,6}(\\.[0-9]{1,6})?$"),
+                ),
+            ),
         ],
     );
     schema["if"] = json!({ "required": ["subnet"] });

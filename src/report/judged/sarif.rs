@@ -86,7 +86,7 @@ fn result(judged: &Judged<'_>, verdict: &Verdict, index: usize, found: &Found) -
     let package = found.package.as_deref().unwrap_or_default();
     let parts = [&candidate.recipe, &candidate.arch, &verdict.gate, &found.id, package];
     let digest = Sha256::digest(parts.join("\n"));
-    let fingerprint: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = digest.iter().take(16).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     let name = format!("{} in {} ({})", found.id, candidate.recipe, candidate.arch);
     json!({
         "ruleId": verdict.gate,

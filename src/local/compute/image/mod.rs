@@ -40,8 +40,10 @@ mod workflow;
 
 pub(super) use build::close;
 pub(super) use create::create_image;
-pub(super) use operations::{cancel_image_creation, delete_image, get_image, list_image_build_versions, list_images};
-pub(super) use output::{IMAGE_ARN_TAG, discard as discard_ami};
+pub(super) use operations::{
+    cancel_image_creation, delete_image, get_image, list_image_build_versions, list_image_scan_findings, list_images,
+};
+pub(super) use output::{IMAGE_ARN_TAG, discard as discard_ami, instance_tags};
 pub(super) use workflow::{
     WORKFLOW, WorkflowExecution, WorkflowStatus, get_workflow_execution, get_workflow_step_execution,
     list_workflow_executions, list_workflow_step_executions,

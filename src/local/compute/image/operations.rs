@@ -145,6 +145,27 @@ pub(in crate::local::compute) fn list_image_build_versions(
     Ok(list_page(window, "imageSummaryList"))
 }
 
+/// What findings can be filtered by (image-builder.md 3).
+const FINDING_FILTERS: [&str; 4] = ["imageBuildVersionArn", "imagePipelineArn", "vulnerabilityId", "severity"];
+
+/// `ListImageScanFindings`. No image is scanned on this machine, and none says that it was (`scanState`), so there is
+/// nothing to tell; whoever asks only for findings must not take that for clean.
+pub(in crate::local::compute) fn list_image_scan_findings(
+    _: &Local,
+    _: &Caller,
+    body: &Value,
+) -> Result<Value, ServiceError> {
+    let input = input(body);
+    for filter in filters(&input, "filters", "name", "values")? {
+        if !FINDING_FILTERS.contains(&filter.name.as_str()) {
+            let message =
+                format!("The value supplied for parameter 'filters' is not valid. '{}' is no filter.", filter.name);
+            return Err(ServiceError::new(400, "InvalidRequestException", message));
+        }
+    }
+    list_answer(&input, "ListImageScanFindings", "findings", vec![])
+}
+
 /// The images that a pipeline has started, as `ListImagePipelineImages` shows them.
 pub(super) fn of_pipeline(
     local: &Local,

@@ -149,7 +149,7 @@ pub(super) fn output(ami: &Ami, scope: &Scope) -> OutputAmi {
 }
 
 /// Tags of an instance that works for an image.
-pub(super) fn instance_tags(image: &ImageRecord, purpose: &str) -> BTreeMap<String, String> {
+pub(in crate::local::compute) fn instance_tags(image: &ImageRecord, purpose: &str) -> BTreeMap<String, String> {
     let mut tags = document::map(&image.infrastructure, "resourceTags");
     tags.insert(CREATED_BY.0.to_owned(), CREATED_BY.1.to_owned());
     tags.insert(IMAGE_ARN_TAG.to_owned(), image.arn.clone());

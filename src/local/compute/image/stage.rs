@@ -167,8 +167,13 @@ impl<'a> StageRun<'a> {
         let failed = Failed { place: Box::new(place), ..failed };
         self.run.step_ended(status, &failed.message)?;
         for id in self.instances.clone() {
-            self.end_instance(&id)?;
+            if cancelled || terminates(&self.build.image) {
+                self.end_instance(&id)?;
+            } else {
+                self.build.local.compute.shared.leave(&id);
+            }
         }
+        self.build.local.compute.shared.set_build_instance(&self.build.image.arn, None);
         self.run.ended(workflow_end(cancelled), &failed.message)?;
         Err(if cancelled { BuildError::Cancelled } else { BuildError::Failed(failed) })
     }
@@ -279,6 +284,11 @@ impl<'a> StageRun<'a> {
         instance::discard(build.local, id);
         instance::record_terminated(build.local, &build.scope, id, None)
     }
+}
+
+/// Whether the instances of a failed build are ended: `terminateInstanceOnFailure`, which is true when it is not said.
+pub(super) fn terminates(image: &ImageRecord) -> bool {
+    image.infrastructure.get("terminateInstanceOnFailure").and_then(Value::as_bool).unwrap_or(true)
 }
 
 /// What Image Builder launches for an image.

@@ -169,7 +169,7 @@ const fn status_word(state: InstanceState) -> &'static str {
     match state {
         InstanceState::Running => "ok",
         InstanceState::Pending => "initializing",
-        InstanceState::ShuttingDown | InstanceState::Terminated => "not-applicable",
+        InstanceState::ShuttingDown | InstanceState::Terminated | InstanceState::Stopped => "not-applicable",
     }
 }
 

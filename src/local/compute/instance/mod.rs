@@ -2,11 +2,13 @@
 
 mod describe;
 mod launch;
+mod left;
 mod run;
 mod terminate;
 
 pub(super) use describe::{describe_instance_status, describe_instances};
 pub(super) use launch::{Order, launch};
+pub(super) use left::{leave, shelve};
 pub(super) use run::run_instances;
 pub(super) use terminate::{discard, record_terminated, terminate, terminate_instances};
 
@@ -48,7 +50,7 @@ pub(super) struct InstanceRecord {
     pub(super) owner: Owner,
 }
 
-/// EC2's instance states, as far as they occur here (nothing is ever stopped).
+/// EC2's instance states, as far as they occur here. Stopped is only what a failed build has left when its process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum InstanceState {
@@ -56,6 +58,7 @@ pub(super) enum InstanceState {
     Running,
     ShuttingDown,
     Terminated,
+    Stopped,
 }
 
 impl InstanceState {
@@ -66,6 +69,7 @@ impl InstanceState {
             Self::Running => 16,
             Self::ShuttingDown => 32,
             Self::Terminated => 48,
+            Self::Stopped => 80,
         }
     }
 
@@ -76,6 +80,7 @@ impl InstanceState {
             Self::Running => "running",
             Self::ShuttingDown => "shutting-down",
             Self::Terminated => "terminated",
+            Self::Stopped => "stopped",
         }
     }
 

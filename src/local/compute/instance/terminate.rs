@@ -32,7 +32,7 @@ pub(in crate::local::compute) fn terminate_instances(
         for id in ids {
             let mut record = find(tx, &caller.scope, id)?;
             let previous = record.state;
-            if previous.is_up() {
+            if previous.is_up() || previous == InstanceState::Stopped {
                 record.state = InstanceState::ShuttingDown;
                 record.state_reason = Some(user_initiated());
                 tx.put(&caller.scope, INSTANCE, id, &record)?;
@@ -41,10 +41,12 @@ pub(in crate::local::compute) fn terminate_instances(
         }
         Ok::<_, ServiceError>(changes)
     })?;
-    for (id, _, _, owner) in &changes {
+    for (id, previous, _, owner) in &changes {
         terminate(local, &caller.scope, id, None)?;
-        if !owner.alive() {
+        // Nobody runs it: its process has ended, or it is the record that a scripted build has left.
+        if !owner.alive() || *previous == InstanceState::Stopped || local.config.builds.are_scripted() {
             discard(local, id);
+            super::left::unshelve(local, id);
             record_terminated(local, &caller.scope, id, None)?;
         }
     }

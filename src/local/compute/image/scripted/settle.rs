@@ -11,7 +11,10 @@ use crate::local::compute::image::distribute::{self, Outcome};
 use crate::local::compute::image::flow::{self, Flow, FlowStep};
 use crate::local::compute::image::notify::notify;
 use crate::local::compute::image::resolve::{self, Component};
+use crate::local::compute::image::stage::terminates;
+use crate::local::compute::image::workflow::{StepStatus, WorkflowExecution};
 use crate::local::compute::image::{IMAGE, ImageRecord, ImageStatus, output, workflow};
+use crate::local::compute::instance;
 use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError, Transaction};
 use crate::local::wire::ServiceError;
@@ -225,6 +228,9 @@ fn one(local: &Local, tx: &Transaction<'_>, scope: &Scope, arn: &str, now: Offse
     }
     tx.put(scope, IMAGE, arn, &image)?;
     if seen.status.is_final() {
+        if seen.status == ImageStatus::Failed && !terminates(&image) {
+            leave(tx, scope, &build, &image, (&seen.workflows, now))?;
+        }
         notify(local, &image);
         tx.delete(scope, SCRIPTED, arn)?;
         return Ok(Next::Never);
@@ -235,6 +241,30 @@ fn one(local: &Local, tx: &Transaction<'_>, scope: &Scope, arn: &str, now: Offse
         (None, Some(next)) => Next::At(next),
         (None, None) => Next::Never,
     })
+}
+
+/// Records the instances that the workflow that failed has launched and not ended.
+fn leave(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    build: &Scripted,
+    image: &ImageRecord,
+    (workflows, now): (&[WorkflowExecution], OffsetDateTime),
+) -> Result<(), StoreError> {
+    let (Some(run), Some(parent)) = (workflows.last(), &build.parent) else { return Ok(()) };
+    let purpose = if run.kind == "TEST" { "Test" } else { "Build" };
+    let done = |action: &'static str| {
+        run.steps.iter().filter(move |step| step.action == action && step.status == StepStatus::Completed)
+    };
+    let ended: BTreeSet<&str> =
+        done("TerminateInstance").filter_map(|step| step.inputs.get("instanceId")?.as_str()).collect();
+    for step in done("LaunchInstance") {
+        let Some(id) = step.outputs.get("instanceId").and_then(serde_json::Value::as_str) else { continue };
+        if !ended.contains(id) {
+            instance::leave(tx, scope, image, (id, purpose, parent), now)?;
+        }
+    }
+    Ok(())
 }
 
 /// Does what a build does outside of its own records, and writes down what became of it.

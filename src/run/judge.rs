@@ -1,0 +1,98 @@
+//! Evidence kept, signed and judged.
+
+use super::before::Before;
+use super::commands;
+use super::error::RunError;
+use super::stages::{Judged, Work};
+use crate::event::{Ending, Events, Stage};
+use crate::evidence::sign::PrivateKey;
+use crate::evidence::{self, Evidence, EvidenceError};
+use crate::gate::{self, BaselineNow, Context, Judgement, Subject, WaiverReport};
+use std::path::PathBuf;
+
+impl Work<'_> {
+    /// Has the project's own commands look at the evidence, stores it with what became of them, and says on the image which
+    /// evidence counts.
+    pub(super) async fn keep(
+        &self,
+        mut evidence: Evidence,
+        inventory: &str,
+        key: Option<&PrivateKey>,
+        events: &Events,
+    ) -> Result<(Evidence, PathBuf), RunError> {
+        let folder = self.evidence_folder();
+        let commands = &self.recipe.gates.commands;
+        evidence::file::save_inventory(&folder, &evidence, inventory).map_err(EvidenceError::from)?;
+        let mut file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
+        if !commands.is_empty() {
+            let clock = self.cloud.clock();
+            evidence.commands = commands::run(&self.project.root, commands, &evidence, &file, clock, events).await;
+            file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
+        }
+        let envelope = match key {
+            Some(key) => {
+                let bytes = evidence::file::bytes(&file).map_err(EvidenceError::from)?;
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                Some(key.sign(&evidence, &bytes, &name))
+            }
+            None => None,
+        };
+        evidence::file::save_envelope(&file, envelope.as_deref()).map_err(EvidenceError::from)?;
+        let digest = evidence::digest(&evidence);
+        evidence::record_digest(self.cloud, self.cloud.home(), &evidence.candidate.ami, &digest).await?;
+        Ok((evidence, file))
+    }
+
+    /// The key that the project signs evidence with.
+    pub(super) fn signing_key(&self) -> Result<Option<PrivateKey>, RunError> {
+        let path = self.project.signing.key.as_ref().map(|key| self.project.root.join(key));
+        let key = path.map(|path| PrivateKey::read(&path)).transpose();
+        key.map_err(|error| EvidenceError::from(error).into())
+    }
+
+    /// The verdicts about an image by this evidence, as of now.
+    pub(super) async fn judged(&self, ami: &str, evidence: Evidence, file: PathBuf, reused: bool) -> Judged {
+        let gates = &self.recipe.gates;
+        let compares = gates.vulnerabilities.as_ref().is_some_and(|gate| gate.only_new)
+            || gates.size.as_ref().is_some_and(|size| size.max_growth.is_some());
+        let promoted = if compares { self.promoted(ami).await } else { Before::Nothing };
+        let home = self.cloud.home();
+        let baseline = self.project.baseline(&self.recipe.baseline);
+        let context = Context {
+            now: self.cloud.clock().now(),
+            subject: Some(Subject {
+                project: &self.project.name,
+                recipe: &self.recipe.name,
+                arch: self.arch.name(),
+                account: &home.account,
+                region: &home.region,
+                ami,
+            }),
+            baseline: Some(BaselineNow {
+                name: &self.recipe.baseline,
+                digest: baseline.as_ref().map(evidence::baseline_digest),
+            }),
+            promoted: promoted.for_gates(),
+            waivers: &self.project.waivers,
+        };
+        let Judgement { verdicts, waivers } = gate::judge(gates, &evidence, &context);
+        let digest = evidence::digest(&evidence);
+        Judged { evidence, digest, file, verdicts, waivers, reused }
+    }
+}
+
+/// Tells the verdicts and what is to be known of the waivers.
+pub(super) fn tell(judged: &Judged, events: &Events) {
+    events.started(Stage::Gate, "gates");
+    for verdict in &judged.verdicts {
+        let line = format!("{} {}: {}", crate::report::word(verdict.status), verdict.gate, verdict.summary);
+        events.note(Stage::Gate, line);
+    }
+    for note in judged.waivers.iter().filter_map(WaiverReport::note) {
+        events.note(Stage::Gate, note);
+    }
+    match judged.refusal() {
+        None => events.finished(Stage::Gate, Ending::Done, format!("all {} gates pass", judged.verdicts.len())),
+        Some(error) => events.finished(Stage::Gate, Ending::Failed, error.to_string()),
+    }
+}

@@ -1,0 +1,80 @@
+"""What a third party sees of moto, and puts there: `world.py ADDRESS images` makes two AMIs that carry evidence, `world.py ADDRESS
+pointers TEMPLATE PARAMETER` reads where launch templates and parameters point, `world.py ADDRESS baselines REGION` which patch
+baselines the account has. Says it as JSON."""
+
+import json
+import sys
+
+import boto3
+
+ADDRESS, PART = sys.argv[1:3]
+HOME = "us-east-1"
+REGIONS = [HOME, "eu-west-1", "ap-south-1"]
+
+
+def client(service, region=HOME):
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=ADDRESS,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
+
+
+def images():
+    """Two images; where they are tagged it is with the digest `sha256:` and the number of the image."""
+    ec2 = client("ec2")
+    disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}
+    made = []
+    for number in (1, 2):
+        answer = ec2.register_image(
+            Name=f"golden {number}", RootDeviceName="/dev/xvda", Architecture="x86_64", BlockDeviceMappings=[disk]
+        )
+        digest = "sha256:" + str(number) * 64
+        ec2.create_tags(Resources=[answer["ImageId"]], Tags=[{"Key": "amiforge:evidence", "Value": digest}])
+        made.append({"ami": answer["ImageId"], "digest": digest})
+    return made
+
+
+def pointers(template, parameter):
+    """Per Region: the image that the launch template's default version names, that image's mark, what the parameter says."""
+    found = {}
+    for region in REGIONS:
+        ec2, ssm = client("ec2", region), client("ssm", region)
+        answer = ec2.describe_launch_template_versions(LaunchTemplateName=template, Versions=["$Default"])
+        version = answer["LaunchTemplateVersions"][0]
+        image = version["LaunchTemplateData"]["ImageId"]
+        there = ec2.describe_images(ImageIds=[image])["Images"][0]
+        tags = {tag["Key"]: tag["Value"] for tag in there.get("Tags", [])}
+        value = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
+        kind = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [parameter]}])
+        found[region] = {
+            "template": image,
+            "parameter": value,
+            "kind": kind["Parameters"][0].get("DataType"),
+            "approved": "amiforge:approved" in tags,
+            "evidence": tags.get("amiforge:evidence"),
+        }
+    return found
+
+
+def baselines(region):
+    """The account's own baselines of the Region, and the patch group `web`'s."""
+    ssm = client("ssm", region)
+    group = ssm.get_patch_baseline_for_patch_group(PatchGroup="web", OperatingSystem="DEBIAN")
+    found = []
+    for one in ssm.describe_patch_baselines(Filters=[{"Key": "OWNER", "Values": ["Self"]}])["BaselineIdentities"]:
+        tags = ssm.list_tags_for_resource(ResourceType="PatchBaseline", ResourceId=one["BaselineId"])["TagList"]
+        found.append(
+            {
+                "name": one["BaselineName"],
+                "system": one["OperatingSystem"],
+                "group": one["BaselineName"] if group.get("BaselineId") == one["BaselineId"] else None,
+                "project": {tag["Key"]: tag["Value"] for tag in tags}.get("amiforge:project"),
+            }
+        )
+    return found
+
+
+print(json.dumps({"baselines": baselines, "images": images, "pointers": pointers}[PART](*sys.argv[3:])))
