@@ -50,9 +50,8 @@ impl Embedded {
         Location { account: DEFAULT_ACCOUNT.to_owned(), region: DEFAULT_REGION.to_owned() }
     }
 
-    /// Keys of one of its accounts.
-    pub(super) fn credentials(&self, account: &str) -> (String, String) {
-        self.local.credentials(account)
+    pub(super) fn credentials(&self) -> (String, String) {
+        self.local.credentials(DEFAULT_ACCOUNT)
     }
 
     pub(super) fn handler(&self) -> Handler {
