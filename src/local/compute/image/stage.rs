@@ -170,10 +170,11 @@ impl<'a> StageRun<'a> {
             if cancelled || terminates(&self.build.image) {
                 self.end_instance(&id)?;
             } else {
-                self.build.local.compute.shared.leave(&id);
+                let shared = &self.build.local.compute.shared;
+                shared.leave(&id);
+                shared.remove_build_instance(&self.build.image.arn, &id);
             }
         }
-        self.build.local.compute.shared.set_build_instance(&self.build.image.arn, None);
         self.run.ended(workflow_end(cancelled), &failed.message)?;
         Err(if cancelled { BuildError::Cancelled } else { BuildError::Failed(failed) })
     }
