@@ -53,6 +53,7 @@ async fn run() {
     measure("an empty account", &works, &cloud, &project).await;
     for work in &works {
         let rendered = work.check(&Events::none()).expect("a recipe that renders");
+        work.parent(&rendered, &Events::none()).await.expect("a parent image");
         let plan = work.plan(&rendered, false, &Events::none()).await.expect("a plan");
         work.publish(&plan, &Events::none()).await.expect("resources");
     }

@@ -84,7 +84,6 @@ pub async fn prepare(
 }
 
 #[cfg(test)]
-#[path = "many_tests.rs"]
 mod many_tests;
 
 #[cfg(test)]

@@ -262,6 +262,9 @@ pub struct Plan {
     /// Targets that could not be looked at, with a quorum.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// The image that the channel points at now, at home; for who asks what would be done.
+    #[serde(skip)]
+    pub from: Option<String>,
     /// The channel's record as it was, to the letter. Not in the journal, which has no room for it: `resume` reads it
     /// from the record itself, which is the last to change.
     #[serde(skip)]

@@ -58,6 +58,7 @@ pub fn plan(
         schema: JOURNAL_SCHEMA.to_owned(),
         previous: record.map(|record| Release { previous: None, targets: vec![], ..record }),
         evidence_tag,
+        from: state.record.as_ref().map(|(record, _)| record.ami.clone()),
         supplies,
         moves: moves.map(|((place, pointers), supply)| one_move(order, state, place, pointers, supply)).collect(),
         quorum: order.quorum,

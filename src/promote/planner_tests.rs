@@ -213,7 +213,7 @@ fn the_plan_keeps_what_was_before_and_fits_a_parameter() {
     assert!(text.len() < 4096, "{} bytes", text.len());
     assert_eq!((plan.supplies.len(), plan.moves[0].supply), (1, 0));
     let read: Plan = serde_json::from_str(&text).unwrap();
-    assert_eq!(Plan { record_before: None, ..plan.clone() }, read);
+    assert_eq!(Plan { record_before: None, from: None, ..plan.clone() }, read);
     assert_eq!(read.steps(), plan.steps());
 }
 

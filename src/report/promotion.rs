@@ -44,9 +44,8 @@ impl<'a> Preview<'a> {
         match decision {
             Decision::Nothing(release) => Self::of(release, Some(&release.ami), vec![], &[], false),
             Decision::Go(plan) => {
-                let from = plan.previous.as_ref().map(|release| release.ami.as_str());
                 let moves = plan.moves.iter().map(|one| moving(plan, one)).collect();
-                Self::of(&plan.release, from, moves, &plan.left_out, true)
+                Self::of(&plan.release, plan.from.as_deref(), moves, &plan.left_out, true)
             }
         }
     }

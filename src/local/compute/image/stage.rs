@@ -172,6 +172,7 @@ impl<'a> StageRun<'a> {
             } else {
                 let shared = &self.build.local.compute.shared;
                 shared.leave(&id);
+                // It stays for whoever looks at it; cancelling the build must not end it.
                 shared.remove_build_instance(&self.build.image.arn, &id);
             }
         }
