@@ -1,11 +1,11 @@
 //! The product's EC2 and Systems Manager half against moto: promotions and rollbacks of launch templates and parameters over three Regions,
-//! and baselines. What comes of it is read by a third party (boto3, `moto/world.py`).
+//! what somebody else moves, and moving it back. What comes of it is read by a third party (boto3, `moto/world.py`).
 //!
 //! Without the standard harness, because the product is told by its environment where moto is, and a process sets that for
 //! another one only: this program executes itself.
 //!
 //! What moto has no idea of is left to the local environment: it knows no image of another account, whoever it is shared with,
-//! and it has no `GetPatchBaseline`.
+//! and of patch baselines it has neither tags nor `GetPatchBaseline`.
 
 #![allow(clippy::print_stdout, reason = "a test program")]
 
@@ -29,7 +29,7 @@ use std::process::{Command, ExitCode};
 
 /// The word before what this program is to do as the product.
 const AS_PRODUCT: &str = "--as-product";
-const TEMPLATE: &str = "web-x86_64";
+const TEMPLATE: &str = "web-x86_64-candidate";
 const PARAMETER: &str = "/golden/web/x86_64/candidate";
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-south-1"];
 
@@ -47,18 +47,7 @@ channels:
   candidate: {}
 ";
 
-const RECIPE: &str =
-    "os: debian-12\nparent: { ssm: /own/parent }\nbuild: [patch-linux]\ntest: [boots]\nbaseline: golden\n";
-
-const GOLDEN: &str = "\
-Name: acme-golden
-OperatingSystem: DEBIAN
-ApprovalRules:
-  PatchRules:
-    - PatchFilterGroup: { PatchFilters: [{ Key: PRIORITY, Values: [Required] }] }
-      ApproveAfterDays: 0
-RejectedPatches: [curl]
-";
+const RECIPE: &str = "os: debian-12\nparent: { ssm: /own/parent }\nbuild: [patch-linux]\ntest: [boots]\n";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -67,7 +56,7 @@ fn main() -> ExitCode {
         return runtime.block_on(as_product(rest));
     }
     let tests: [(&str, fn(&Site)); 2] =
-        [("pointers_move_in_every_region_and_back", pointers), ("a_baseline_is_published", baseline)];
+        [("pointers_move_in_every_region_and_back", pointers), ("what_somebody_moved_is_seen_and_moved_back", drift)];
     if arguments.iter().any(|word| word == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
@@ -96,7 +85,6 @@ impl Site {
         let env = Env::new();
         env.write("amiforge.yaml", SETTINGS);
         env.write("recipes/web.yaml", RECIPE);
-        env.write("baselines/golden.yaml", GOLDEN);
         Self { env, moto: Moto::start() }
     }
 
@@ -163,18 +151,33 @@ fn pointers(site: &Site) {
     assert_eq!(copies(&back), copies(&first), "the copies of before are used again");
 }
 
-fn baseline(site: &Site) {
-    let mut command = site.env.command(&["-e", "moto", "baseline", "publish", "golden", "--patch-group", "web"]);
+/// The binary's exit code and what it printed.
+fn binary(site: &Site, words: &[&str]) -> (Option<i32>, String) {
+    let mut command = site.env.command(&[&["-e", "moto"], words].concat());
     let output = site.there(&mut command).output().expect("the binary starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    for region in REGIONS {
-        let found = site.world(&["baselines", region]);
-        let own = json!({
-            "name": "acme-golden", "system": "DEBIAN", "group": "acme-golden", "project": "acme",
-        });
-        assert_eq!(found, json!([own]), "{region}: {said}");
-    }
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+fn drift(site: &Site) {
+    let images = site.world(&["images"]);
+    let words = ["promote", images[0]["ami"].as_str().expect("an id"), images[0]["digest"].as_str().expect("a digest")];
+    let promotion = site.product(&words);
+    let home = images[0]["ami"].as_str().expect("an id");
+    let (code, resolved) = binary(site, &["resolve", "web", "--channel", "candidate"]);
+    assert!(code == Some(0) && resolved.starts_with(home), "{code:?} {resolved}");
+    let (code, said) = binary(site, &["drift"]);
+    assert_eq!(code, Some(0), "{said}");
+    site.world(&["meddle", "eu-west-1", TEMPLATE, PARAMETER]);
+    let (code, said) = binary(site, &["drift"]);
+    assert!(code == Some(10) && said.contains("eu-west-1"), "{code:?} {said}");
+    let (code, said) = binary(site, &["repair", "web", "--channel", "candidate", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    site.points_to(&promotion, &images[0]);
+    let (code, said) = binary(site, &["drift"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = binary(site, &["history", "web", "--channel", "candidate"]);
+    assert!(code == Some(0) && said.contains(home), "{code:?} {said}");
 }
 
 /// What the product does: the words after the project's folder are a verb and its arguments.

@@ -1,6 +1,6 @@
 """What a third party sees of moto, and puts there: `world.py ADDRESS images` makes two AMIs that carry evidence, `world.py ADDRESS
-pointers TEMPLATE PARAMETER` reads where launch templates and parameters point, `world.py ADDRESS baselines REGION` which patch
-baselines the account has. Says it as JSON."""
+pointers TEMPLATE PARAMETER` reads where launch templates and parameters point, `world.py ADDRESS meddle REGION TEMPLATE
+PARAMETER` points them at another image. Says it as JSON."""
 
 import json
 import sys
@@ -59,22 +59,15 @@ def pointers(template, parameter):
     return found
 
 
-def baselines(region):
-    """The account's own baselines of the Region, and the patch group `web`'s."""
-    ssm = client("ssm", region)
-    group = ssm.get_patch_baseline_for_patch_group(PatchGroup="web", OperatingSystem="DEBIAN")
-    found = []
-    for one in ssm.describe_patch_baselines(Filters=[{"Key": "OWNER", "Values": ["Self"]}])["BaselineIdentities"]:
-        tags = ssm.list_tags_for_resource(ResourceType="PatchBaseline", ResourceId=one["BaselineId"])["TagList"]
-        found.append(
-            {
-                "name": one["BaselineName"],
-                "system": one["OperatingSystem"],
-                "group": one["BaselineName"] if group.get("BaselineId") == one["BaselineId"] else None,
-                "project": {tag["Key"]: tag["Value"] for tag in tags}.get("amiforge:project"),
-            }
-        )
-    return found
+def meddle(region, template, parameter):
+    """Somebody points a Region's launch template and parameter at another image."""
+    ec2, ssm = client("ec2", region), client("ssm", region)
+    other = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    data = {"ImageId": other}
+    version = ec2.create_launch_template_version(LaunchTemplateName=template, LaunchTemplateData=data)
+    number = str(version["LaunchTemplateVersion"]["VersionNumber"])
+    ec2.modify_launch_template(LaunchTemplateName=template, DefaultVersion=number)
+    ssm.put_parameter(Name=parameter, Value=other, Overwrite=True)
 
 
-print(json.dumps({"baselines": baselines, "images": images, "pointers": pointers}[PART](*sys.argv[3:])))
+print(json.dumps({"images": images, "meddle": meddle, "pointers": pointers}[PART](*sys.argv[3:])))
