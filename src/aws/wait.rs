@@ -23,7 +23,7 @@ pub struct Poller {
 }
 
 /// A wait that has begun.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Waiting {
     poller: Poller,
     started: Instant,

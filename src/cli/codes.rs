@@ -69,8 +69,9 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         "A009",
         "partly done",
-        "Exit code 9. A promotion stopped in the middle and could not be put back by itself. Its journal is kept; `amiforge\n\
-         promote RECIPE --channel NAME --resume` finishes it or undoes it. A `baseline publish` that failed in some accounts or\n\
+        "Exit code 9. A promotion stopped in the middle and could not be put back by itself, or an earlier one was cut off: its\n\
+         journal is there and no lock holds it any more. `amiforge promote RECIPE --channel NAME --resume` finishes it or undoes\n\
+         it. A `baseline publish` that failed in some accounts or\n\
          Regions has done the others; the same command finishes it.",
     ),
     entry(
@@ -82,9 +83,10 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         "A011",
         "locked, or a conflict",
-        "Exit code 11. Somebody else holds the lock of this channel. The message says who and since when. Wait for them; if that\n\
-         process is gone, `amiforge promote RECIPE --channel NAME --resume` takes its journal over. Of `baseline publish`: a\n\
-         baseline of that name, or a patch group, belongs to somebody else; --adopt and --replace-group take it over. Of\n\
+        "Exit code 11. Somebody else holds the lock of this channel. The message says who and since when. Wait for them: as\n\
+         long as its lock has not expired, a promotion counts as under way. Only when the process that began it is gone,\n\
+         `amiforge promote RECIPE --channel NAME --resume` takes lock and journal over. Of `baseline publish`: a baseline of\n\
+         that name, or a patch group, belongs to somebody else; --adopt and --replace-group take it over. Of\n\
          `publish` and `build`: something of that name is not this project's, or a quota of the account would be passed; nothing was\n\
          created. --over-quota says that the quota was raised.",
     ),

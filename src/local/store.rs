@@ -338,10 +338,11 @@ impl Store {
         self.read(read).unwrap()
     }
 
-    /// Puts everything back as it was.
+    /// Puts everything back as it was: readers who are behind see it at once, too.
     pub(crate) fn restore(&self, dump: &Dump) {
         let write = |tx: &Transaction<'_>| -> Result<(), StoreError> {
             tx.inner.execute("DELETE FROM document", [])?;
+            tx.inner.execute("DELETE FROM past", [])?;
             let mut statement = tx.inner.prepare_cached("INSERT INTO document VALUES (?1, ?2, ?3, ?4, ?5)")?;
             for row in dump {
                 statement.execute(params![row[0], row[1], row[2], row[3], row[4]])?;

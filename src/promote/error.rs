@@ -267,7 +267,7 @@ impl PromoteError {
                 Some("run `amiforge promote --resume` for this recipe and channel".into())
             }
             Self::Locked { .. } => Some(
-                "wait until it is done; if that process is gone, run `amiforge promote --resume` for this recipe and channel"
+                "wait until it is done; only when the process that began it is gone, run `amiforge promote --resume` for this recipe and channel"
                     .into(),
             ),
             Self::Unseen { .. } => Some(

@@ -417,6 +417,34 @@ async fn a_refused_step_leaves_everything_as_it_was_and_says_so() {
     assert_eq!(house.seen().await, Seen::at(AMIS[0], 1));
 }
 
+/// Whether the process still lives is not known: until the lock expires only a person says that it does not.
+#[tokio::test(start_paused = true)]
+async fn a_crashed_promotion_is_under_way_until_its_lock_expires_or_somebody_resumes_it() {
+    for (direction, end) in [(Direction::Finish, Seen::at(AMIS[1], 2)), (Direction::Undo, Seen::at(AMIS[0], 1))] {
+        let house = House::new();
+        house.promote(AMIS[0]).await.unwrap();
+        house.local.set_faults(Some(Box::new(|_, operation, _| {
+            (operation == "CreateLaunchTemplateVersion").then_some(Fault::StopAfter)
+        })));
+        house.promote(AMIS[1]).await.unwrap_err();
+        house.local.set_faults(None);
+        let refused = house.promote(AMIS[2]).await.unwrap_err();
+        assert!(matches!(&refused, PromoteError::Locked { holder, .. } if holder == "host/2"), "{refused}");
+        let next = refused.next().unwrap();
+        assert!(next.contains("only when the process that began it is gone") && next.contains("--resume"), "{next}");
+        if direction == Direction::Undo {
+            let name = names::lock("acme", "debian-12", "x86_64", "candidate");
+            let lock = state::lock(&house.cloud, &name).await.unwrap().unwrap();
+            let expired = model::Lock { expires: "2026-01-02T03:04:04Z".into(), ..lock };
+            store::put_document(&house.cloud, &name, &serde_json::to_string(&expired).unwrap()).await.unwrap();
+            let refused = house.promote(AMIS[2]).await.unwrap_err();
+            assert_eq!(refused.exit_code(), 9, "{refused}");
+        }
+        house.resume(direction).await.unwrap();
+        assert_eq!(house.seen().await, end);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_resumption_that_fails_puts_everything_back_or_can_be_resumed_again() {
     let [old, new] = ends(&AMIS[..1]);

@@ -134,6 +134,13 @@ async fn copy_as(cloud: &Cloud, plan: &Plan, supply: &Supply, source: &Image, na
     }
 }
 
+/// Whether a copy was refused because the image, or its snapshots, are not open to who copies.
+pub(super) fn unopened(error: &CallError) -> bool {
+    let fault = &error.fault;
+    fault.is(&["InvalidAMIID.NotFound"])
+        || (fault.is(&["InvalidRequest"]) && fault.message.contains("storage of this ami"))
+}
+
 /// Waits until an AMI can be used.
 pub(super) async fn available(cloud: &Cloud, place: &Location, ami: &str) -> Result<Image, StepError> {
     let mut waiting = Poller { every: cloud.poll(), deadline: COPIED_WITHIN }.start();

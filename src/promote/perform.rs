@@ -193,7 +193,16 @@ impl Executor<'_> {
             return Ok(found);
         }
         let source = image::look(self.cloud, self.cloud.home(), &self.plan.release.ami).await?;
-        image::copy(self.cloud, self.plan, supply, &source).await
+        let mut waiting = self.read_back().start();
+        loop {
+            match image::copy(self.cloud, self.plan, supply, &source).await {
+                // The image was opened to this account a moment ago, which need not show yet.
+                Err(StepError::Call(error)) if image::unopened(&error) => {
+                    waiting.pause().await.map_err(|_| error)?;
+                }
+                copied => return copied,
+            }
+        }
     }
 
     async fn stage(&self, target: usize) -> Result<TemplatePointer, StepError> {
@@ -208,28 +217,45 @@ impl Executor<'_> {
     }
 
     /// By the owner's eyes the image is what was approved; by the target's it can be launched from the staged version.
+    ///
+    /// EC2 is eventually consistent, and what is looked at was written a moment ago: what is missing is waited for.
     async fn prove(&self, target: usize) -> Result<(), StepError> {
+        let mut waiting = self.read_back().start();
+        loop {
+            match self.proof(target).await {
+                Ok(()) => return Ok(()),
+                Err(Unproven::Never(error)) => return Err(error),
+                Err(Unproven::NotYet(error)) if waiting.pause().await.is_err() => return Err(error),
+                Err(Unproven::NotYet(_)) => {}
+            }
+        }
+    }
+
+    async fn proof(&self, target: usize) -> Result<(), Unproven> {
+        let missing = |text: String| Unproven::NotYet(StepError::Refused(text));
         let one = self.target(target)?;
         let (ami, supply) = (self.ami(one)?, self.supply(one.supply)?);
         let found = image::look(self.cloud, &supply.location(), ami).await?;
-        if found.state.as_deref() != Some("available") {
-            let state = found.state.unwrap_or_else(|| "not there".to_owned());
-            return Err(StepError::Refused(format!("{ami} is {state}")));
+        match found.state.as_deref() {
+            Some("available") => {}
+            None => return Err(missing(format!("{ami} is not there"))),
+            Some(other) => return Err(StepError::Refused(format!("{ami} is {other}")).into()),
         }
         if let Some(wanted) = &self.plan.evidence_tag
             && found.evidence.as_ref() != Some(wanted)
         {
-            return Err(StepError::Refused(format!("{ami} no longer carries the evidence {wanted}")));
+            return Err(missing(format!("{ami} does not carry the evidence {wanted}")));
         }
         if found.approved.is_none() {
-            return Err(StepError::Refused(format!("{ami} no longer carries the mark of approval")));
+            return Err(missing(format!("{ami} does not carry the mark of approval")));
         }
-        let gone = || StepError::Refused("the staged version is gone".to_owned());
-        let pointer = self.templates.get(&target).ok_or_else(gone)?;
+        let pointer = self.templates.get(&target);
+        let pointer = pointer.ok_or_else(|| StepError::Refused("no version was staged".to_owned()))?;
         let staged = template::version(self.cloud, &one.location(), &pointer.id, pointer.version).await?;
-        let staged = staged.ok_or_else(gone)?;
+        let staged = staged.ok_or_else(|| missing("the staged version is not there".to_owned()))?;
+        // A version never changes.
         if staged.ami.as_deref() != Some(ami) {
-            return Err(StepError::Refused(format!("the staged version has {:?} instead of {ami}", staged.ami)));
+            return Err(StepError::Refused(format!("the staged version has {:?} instead of {ami}", staged.ami)).into());
         }
         launchable(self.cloud, one, &staged).await
     }
@@ -313,7 +339,7 @@ impl Executor<'_> {
 }
 
 /// A dry run from the staged version: EC2 checks AMI and permission, and says that it would have launched.
-async fn launchable(cloud: &Cloud, one: &Move, staged: &template::Staged) -> Result<(), StepError> {
+async fn launchable(cloud: &Cloud, one: &Move, staged: &template::Staged) -> Result<(), Unproven> {
     use aws_sdk_ec2::types::{InstanceType, LaunchTemplateSpecification};
     let place = one.location();
     let template = LaunchTemplateSpecification::builder()
@@ -325,8 +351,34 @@ async fn launchable(cloud: &Cloud, one: &Move, staged: &template::Staged) -> Res
     let answer = request.min_count(1).max_count(1).dry_run(true).send().await;
     match answer.map_err(CallError::of("RunInstances", &place)) {
         Err(error) if error.fault.is(&["DryRunOperation"]) => Ok(()),
+        Err(error) if error.fault.is(&UNSEEN) => Err(Unproven::NotYet(error.into())),
         Err(error) => Err(error.into()),
-        Ok(_) => Err(StepError::Refused("the dry run of RunInstances did not answer as one".to_owned())),
+        Ok(_) => Err(StepError::Refused("the dry run of RunInstances did not answer as one".to_owned()).into()),
+    }
+}
+
+/// What a launch says of a version, an image or a permission that is not there, or does not show yet.
+const UNSEEN: [&str; 3] =
+    ["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.VersionNotFound", "InvalidAMIID.NotFound"];
+
+/// Why a target is not proven.
+#[derive(Debug)]
+enum Unproven {
+    /// What was written a moment ago does not show; it may yet.
+    NotYet(StepError),
+    /// Looking again would show the same.
+    Never(StepError),
+}
+
+impl From<StepError> for Unproven {
+    fn from(error: StepError) -> Self {
+        Self::Never(error)
+    }
+}
+
+impl From<CallError> for Unproven {
+    fn from(error: CallError) -> Self {
+        Self::Never(error.into())
     }
 }
 

@@ -103,29 +103,22 @@ fn reached<'a>(order: &Order<'_>, state: &'a State) -> Result<(Vec<Reached<'a>>,
     }
 }
 
-/// No promotion is under way or left over. An expired lock without a journal is what a program left that died before it
-/// began or after it ended: the lock step takes it over.
+/// No promotion is under way or left over. One is under way as long as a lock holds: whether the process behind it still
+/// lives cannot be seen from here, and only a person who knows that it does not may resume it before the lock expires. A
+/// journal that no lock holds is of a promotion that was cut off. An expired lock without a journal is what a program left
+/// that died before it began or after it ended: the lock step takes it over.
 fn check_free(order: &Order<'_>, state: &State, now: OffsetDateTime) -> Result<(), PromoteError> {
     let channel = order.channel.to_owned();
-    match (&state.journal, &state.lock) {
-        (Some(journal), lock) => {
-            let release = &journal.release;
-            let working = lock.as_ref().filter(|lock| lock.id != release.id && !expired(lock, now));
-            Err(match working {
-                Some(lock) => PromoteError::Locked { channel, holder: lock.holder.clone(), since: lock.since.clone() },
-                None => PromoteError::CutOff {
-                    channel,
-                    ami: release.ami.clone(),
-                    holder: release.by.clone(),
-                    since: release.promoted_at.clone(),
-                },
-            })
-        }
-        (None, Some(lock)) if !expired(lock, now) => {
-            Err(PromoteError::Locked { channel, holder: lock.holder.clone(), since: lock.since.clone() })
-        }
-        (None, _) => Ok(()),
+    if let Some(lock) = state.lock.as_ref().filter(|lock| !expired(lock, now)) {
+        return Err(PromoteError::Locked { channel, holder: lock.holder.clone(), since: lock.since.clone() });
     }
+    let Some(Plan { release, .. }) = &state.journal else { return Ok(()) };
+    Err(PromoteError::CutOff {
+        channel,
+        ami: release.ami.clone(),
+        holder: release.by.clone(),
+        since: release.promoted_at.clone(),
+    })
 }
 
 /// A time that cannot be read never counts as past.

@@ -421,9 +421,12 @@ fn a_lock_refuses_until_it_expires_and_a_journal_until_it_is_resumed() {
     let journal = planned(go("candidate", &empty(), &approval()).unwrap());
     let own = journal.release.id.clone();
     assert_eq!(refusal("candidate", &with(Some(journal.clone()), None), &approval()).1, 9);
-    assert_eq!(refusal("candidate", &with(Some(journal.clone()), Some(lock(&own, future))), &approval()).1, 9);
-    assert_eq!(refusal("candidate", &with(Some(journal.clone()), Some(lock("x", future))), &approval()).1, 11);
-    assert_eq!(refusal("candidate", &with(Some(journal), Some(lock("x", past))), &approval()).1, 9);
+    for id in [own.as_str(), "x"] {
+        let held = with(Some(journal.clone()), Some(lock(id, future)));
+        assert_eq!(refusal("candidate", &held, &approval()).1, 11, "{id} is at it, and may be alive");
+        let left = with(Some(journal.clone()), Some(lock(id, past)));
+        assert_eq!(refusal("candidate", &left, &approval()).1, 9, "{id} is not at it any more");
+    }
 }
 
 #[test]

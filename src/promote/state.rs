@@ -26,7 +26,7 @@ pub struct State {
     pub(super) targets: Vec<Target>,
     /// The channel's record, and its text.
     pub(super) record: Option<(Release, String)>,
-    /// A journal: an earlier promotion was cut off.
+    /// A journal: a promotion is under way, or was cut off.
     pub(super) journal: Option<Plan>,
     pub(super) lock: Option<Lock>,
     /// What is in the channel that this one comes `after`.

@@ -2,9 +2,12 @@
 
 use super::CollectRequest;
 use super::site::{self, Site};
-use crate::aws::tags;
+use crate::aws::wait::Waiting;
+use crate::aws::{CallError, tags};
 use crate::clock::rfc3339;
+use crate::event::Stage;
 use crate::evidence::error::EvidenceError;
+use crate::project::Location;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     Filter, HttpTokensState, IamInstanceProfileSpecification, InstanceMetadataOptionsRequest, InstanceStateName,
@@ -13,6 +16,7 @@ use aws_sdk_ec2::types::{
 use aws_sdk_ssm::types::{InstanceInformationStringFilter, PingStatus, PlatformType};
 use base64::Engine as _;
 use sha2::{Digest, Sha256};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Keeps the instance as the image is: no package is updated at first boot (patch-baselines.md 8.4).
 const USER_DATA: &str = "#cloud-config
@@ -26,12 +30,19 @@ bootcmd:
 /// Error codes that may be another instance type's business.
 const TRY_ANOTHER_TYPE: &[&str] =
     &["Unsupported", "InvalidParameterValue", "InsufficientInstanceCapacity", "InvalidInstanceType"];
+/// EC2 knows no such instance: not yet, or not any more.
+const UNKNOWN: &[&str] = &["InvalidInstanceID.NotFound"];
 
 /// An instance that has to be terminated. Dropping it begins to: when the inspection is cancelled nobody is left to wait.
 #[derive(Debug)]
 pub(super) struct Running {
     ec2: aws_sdk_ec2::Client,
+    location: Location,
     id: String,
+    /// EC2 or Systems Manager has shown it since it was started.
+    seen: AtomicBool,
+    /// How long "there is no such instance" may mean "not yet".
+    unknown: Waiting,
     ended: bool,
 }
 
@@ -44,12 +55,18 @@ impl Drop for Running {
             tracing::error!(instance = %self.id, "no runtime is left to terminate the instance of the candidate");
             return;
         };
-        let call = self.ec2.terminate_instances().instance_ids(&self.id);
-        let id = self.id.clone();
+        let mut rest = Self {
+            ec2: self.ec2.clone(),
+            location: self.location.clone(),
+            id: std::mem::take(&mut self.id),
+            seen: AtomicBool::new(*self.seen.get_mut()),
+            unknown: self.unknown.clone(),
+            ended: true,
+        };
         runtime.spawn(async move {
-            if let Err(error) = call.send().await {
-                let fault = crate::aws::describe(&error);
-                tracing::error!(instance = %id, %fault, "the instance of the candidate could not be terminated");
+            if let Err(error) = rest.end().await {
+                let id = &rest.id;
+                tracing::error!(instance = %id, %error, "the instance of the candidate could not be terminated");
             }
         });
     }
@@ -68,20 +85,23 @@ pub(super) async fn launch(site: &Site, request: &CollectRequest) -> Result<Runn
     for instance_type in types {
         let token = client_token(request, &started, instance_type.as_deref());
         let call = order(site, request, &token).set_instance_type(instance_type.as_deref().map(InstanceType::from));
-        let (ec2, location, ami) = (site.ec2.clone(), site.location.clone(), request.ami.clone());
+        let (site, ami) = (site.clone(), request.ami.clone());
         let task = tokio::spawn(async move {
-            let answer = call.send().await.map_err(crate::aws::CallError::of("RunInstances", &location))?;
+            let answer = match call.send().await.map_err(CallError::of("RunInstances", &site.location)) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    if error.fault.may_have_been_applied() && !error.fault.is(TRY_ANOTHER_TYPE) {
+                        end_by_token(&site, &token).await;
+                    }
+                    return Err(EvidenceError::Call(error));
+                }
+            };
             let id = answer.instances().first().and_then(|instance| instance.instance_id());
-            let id = id.ok_or(EvidenceError::NoInstance { ami })?.to_owned();
-            Ok::<_, EvidenceError>(Running { ec2, id, ended: false })
+            Ok(Running::of(&site, id.ok_or(EvidenceError::NoInstance { ami })?))
         });
         match task.await.map_err(|error| EvidenceError::Internal(error.to_string()))? {
             Err(EvidenceError::Call(error)) if error.fault.is(TRY_ANOTHER_TYPE) => {
                 last = Some(EvidenceError::Call(error));
-            }
-            Err(EvidenceError::Call(error)) if error.fault.may_have_been_applied() => {
-                end_by_token(site, &token).await;
-                return Err(EvidenceError::Call(error));
             }
             other => return other,
         }
@@ -125,17 +145,66 @@ fn order(site: &Site, request: &CollectRequest, token: &str) -> RunInstancesFlue
         .set_security_group_ids(Some(launch.security_groups.clone()).filter(|groups| !groups.is_empty()))
 }
 
-/// Ends what an order without an answer may have started. What went wrong is told by the order's own error.
+/// Ends what an order without an answer may have started. It is looked for until it shows or would have shown by now; what
+/// went wrong is told by the order's own error.
 async fn end_by_token(site: &Site, token: &str) {
-    let filter = Filter::builder().name("client-token").values(token).build();
-    let Ok(answer) = site.ec2.describe_instances().filters(filter).send().await else { return };
-    let instances = answer.reservations().iter().flat_map(Reservation::instances);
-    for id in instances.filter_map(|instance| instance.instance_id()) {
-        drop(Running { ec2: site.ec2.clone(), id: id.to_owned(), ended: false });
+    let mut waiting = site.within(site::UNKNOWN_INSTANCE).start();
+    loop {
+        let filter = Filter::builder().name("client-token").values(token).build();
+        let answer = site.ec2.describe_instances().filters(filter).send().await;
+        let looked = answer.is_ok();
+        let instances = answer.map(|answer| answer.reservations.unwrap_or_default()).unwrap_or_default();
+        let instances = instances.iter().flat_map(Reservation::instances);
+        let mut found: Vec<Running> = instances.filter_map(|one| Some(Running::of(site, one.instance_id()?))).collect();
+        for instance in &mut found {
+            *instance.seen.get_mut() = true;
+            // One that cannot be ended is tried once more where it is dropped.
+            instance.ended = instance.end().await.is_ok();
+        }
+        if !found.is_empty() {
+            return;
+        }
+        let waited = waiting.elapsed().as_secs();
+        site.progress(format!("looking for what an order without an answer may have started ({waited} s)"));
+        if waiting.pause().await.is_err() {
+            if !looked {
+                let text = format!("look for an instance with the client token {token}: it may have been started");
+                site.events.note(Stage::Validate, text);
+            }
+            return;
+        }
     }
 }
 
 impl Running {
+    /// One that was started a moment ago.
+    fn of(site: &Site, id: &str) -> Self {
+        Self {
+            ec2: site.ec2.clone(),
+            location: site.location.clone(),
+            id: id.to_owned(),
+            seen: AtomicBool::new(false),
+            unknown: site.within(site::UNKNOWN_INSTANCE).start(),
+            ended: false,
+        }
+    }
+
+    /// Has it terminated. When EC2 knows no such instance, that is an instance that it does not show yet, as long as that may
+    /// be; later it is one that ended by itself and is forgotten, if it was ever seen.
+    async fn end(&mut self) -> Result<(), CallError> {
+        loop {
+            let answer = self.ec2.terminate_instances().instance_ids(&self.id).send().await;
+            match answer.map_err(CallError::of("TerminateInstances", &self.location)) {
+                Err(error) if error.fault.is(UNKNOWN) => match self.unknown.pause().await {
+                    Ok(()) => {}
+                    Err(_) if *self.seen.get_mut() => return Ok(()),
+                    Err(_) => return Err(error),
+                },
+                answer => return answer.map(drop),
+            }
+        }
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.id
     }
@@ -171,6 +240,7 @@ impl Running {
             .instance_information_list()
             .iter()
             .find(|node| node.instance_id() == Some(&self.id) && node.ping_status() == Some(&PingStatus::Online));
+        self.seen.fetch_or(online.is_some(), Ordering::Relaxed);
         Ok(online.map(|node| node.platform_type().cloned().unwrap_or(PlatformType::Linux)))
     }
 
@@ -181,12 +251,13 @@ impl Running {
             Err(error) => {
                 let error = site.fault("DescribeInstances")(error);
                 // A new instance is not known everywhere at once.
-                return if error.fault.is(&["InvalidInstanceID.NotFound"]) { Ok(()) } else { Err(error.into()) };
+                return if error.fault.is(UNKNOWN) { Ok(()) } else { Err(error.into()) };
             }
         };
         let Some(instance) = answer.reservations().iter().flat_map(Reservation::instances).next() else {
             return Ok(());
         };
+        self.seen.store(true, Ordering::Relaxed);
         match instance.state().and_then(|state| state.name()) {
             Some(
                 state @ (InstanceStateName::ShuttingDown
@@ -207,21 +278,9 @@ impl Running {
     }
 
     /// Ends the instance. When that fails it is tried once more in the background, and the error says which it is.
-    pub(super) async fn terminate(mut self, site: &Site) -> Result<(), EvidenceError> {
-        match site.ec2.terminate_instances().instance_ids(&self.id).send().await {
-            Ok(_) => {
-                self.ended = true;
-                Ok(())
-            }
-            Err(error) => {
-                let source = site.fault("TerminateInstances")(error);
-                // It ended by itself and is forgotten already.
-                if source.fault.is(&["InvalidInstanceID.NotFound"]) {
-                    self.ended = true;
-                    return Ok(());
-                }
-                Err(EvidenceError::Terminate { instance: self.id.clone(), source })
-            }
-        }
+    pub(super) async fn terminate(mut self) -> Result<(), EvidenceError> {
+        let ended = self.end().await;
+        self.ended = ended.is_ok();
+        ended.map_err(|source| EvidenceError::Terminate { instance: self.id.clone(), source })
     }
 }

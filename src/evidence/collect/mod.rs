@@ -104,7 +104,7 @@ async fn on_instance<T>(
     let instance = instance::launch(site, request).await?;
     let observed = look(&instance).await;
     site.progress(format!("ending {}", instance.id()));
-    match (observed, instance.terminate(site).await) {
+    match (observed, instance.terminate().await) {
         (Ok(observed), Ok(())) => Ok(observed),
         (Ok(_), Err(error)) | (Err(error), Ok(())) => Err(error),
         (Err(error), Err(left_over)) => {

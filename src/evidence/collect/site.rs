@@ -12,7 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::time::Duration;
 
 /// One account and Region, with what an instance needs there.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Site {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
@@ -43,6 +43,10 @@ pub(super) const SCAN: Duration = Duration::from_mins(30);
 pub(super) const LIST: Duration = Duration::from_mins(5);
 /// Compliance data is eventually consistent: "up to a few minutes" (8.3 step 5).
 pub(super) const RESULT: Duration = Duration::from_mins(5);
+/// How long EC2 may say that there is no such instance after it was started. It is eventually consistent: seconds as a rule.
+/// Its developer guide ("Eventual consistency") advises to ask again for up to five minutes; nobody waits so long unless
+/// something went wrong before.
+pub(super) const UNKNOWN_INSTANCE: Duration = Duration::from_mins(5);
 /// How long a command may be unknown after it was sent.
 pub(super) const UNKNOWN_COMMAND: Duration = Duration::from_mins(1);
 

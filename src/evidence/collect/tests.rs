@@ -201,6 +201,97 @@ async fn an_order_whose_answer_was_lost_is_looked_up_and_ended() {
     assert!(fake.body("DescribeInstances").contains("client-token"));
 }
 
+/// What only shows some seconds after it was written, as EC2 has it: until then the operation answers with `early`.
+fn late(operation: &'static str, early: Answer) -> impl Fn(&str, usize, &str) -> Option<Answer> + Send + Sync {
+    let shows = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
+    move |called, _, _| (called == operation && tokio::time::Instant::now() < shows).then(|| early.clone())
+}
+
+fn unknown() -> Answer {
+    ec2_error("InvalidInstanceID.NotFound", "The instance ID does not exist")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_does_not_show_yet_is_ended_when_it_does() {
+    let broken = |operation: &str| {
+        (operation == "DescribeInstanceInformation").then(|| self::error("InternalServerError", "not now"))
+    };
+    let early = late("TerminateInstances", unknown());
+    let fake = Arc::new(Fake::new(move |called, nth, body| broken(called).or_else(|| early(called, nth, body))));
+    let error = run(&fake).await.unwrap_err();
+    assert!(error.to_string().contains("InternalServerError"), "{error}");
+    assert_eq!(fake.count("TerminateInstances"), 3, "at 0, 3 and 6 s");
+
+    // The same when nobody waits any more.
+    let early = late("TerminateInstances", unknown());
+    let fake = Arc::new(Fake::new(move |called, nth, body| match called {
+        "DescribeInstanceInformation" => Some((200, "{}".into())),
+        _ => early(called, nth, body),
+    }));
+    let cancelled = tokio::time::timeout(std::time::Duration::from_secs(1), run(&fake)).await;
+    assert!(cancelled.is_err());
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+    assert_eq!(fake.count("TerminateInstances"), 3, "at 1, 4 and 7 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_never_shows_is_told_of_and_one_that_is_forgotten_has_ended() {
+    let broken = only("DescribeInstanceInformation", self::error("InternalServerError", "not now"));
+    let fake = Arc::new(Fake::new(move |called, nth, body| match called {
+        "TerminateInstances" => Some(unknown()),
+        _ => broken(called, nth, body),
+    }));
+    let site = fake.site(datetime!(2026-11-23 12:00 UTC));
+    let began = tokio::time::Instant::now();
+    let instance = instance::launch(&site, &request()).await.unwrap();
+    let error = instance.terminate().await.unwrap_err();
+    assert!(matches!(&error, EvidenceError::Terminate { instance, .. } if instance == INSTANCE), "{error}");
+    assert_eq!(began.elapsed(), site::UNKNOWN_INSTANCE);
+
+    // It was online, so it is known to have been there.
+    let fake = Arc::new(Fake::new(only("TerminateInstances", unknown())));
+    run(&fake).await.unwrap();
+    assert!(fake.count("TerminateInstances") > 1, "only when it cannot be late any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_answer_was_lost_is_looked_for_until_it_shows() {
+    let found = format!(
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{INSTANCE}</instanceId></item>\
+         </instancesSet></item></reservationSet></DescribeInstancesResponse>"
+    );
+    let with = |early: Answer| {
+        let (early, found) = (late("DescribeInstances", early), found.clone());
+        Arc::new(Fake::new(move |called, nth, body| match called {
+            "RunInstances" => Some((0, String::new())),
+            "DescribeInstances" => early(called, nth, body).or_else(|| Some((200, found.clone()))),
+            _ => None,
+        }))
+    };
+    let nothing = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
+    for early in [(200, nothing.to_owned()), ec2_error("InternalError", "not now")] {
+        let fake = with(early.clone());
+        let error = run(&fake).await.unwrap_err();
+        assert!(error.to_string().contains("connection reset by peer"), "{error}");
+        assert_eq!((fake.count("DescribeInstances"), fake.count("TerminateInstances")), (3, 1), "{early:?}");
+        // Nobody waits for the order, nor for what came of it.
+        let fake = with(early);
+        let cancelled = tokio::time::timeout(std::time::Duration::from_secs(1), run(&fake)).await;
+        assert!(cancelled.is_err());
+        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+        assert_eq!(fake.count("TerminateInstances"), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_started_nothing_is_looked_for_by_deadline() {
+    let fake = Arc::new(Fake::new(only("RunInstances", (0, String::new()))));
+    let began = tokio::time::Instant::now();
+    let error = run(&fake).await.unwrap_err();
+    assert!(error.to_string().contains("connection reset by peer"), "{error}");
+    assert_eq!((began.elapsed(), fake.count("TerminateInstances")), (site::UNKNOWN_INSTANCE, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_next_instance_type_is_tried_when_one_is_not_to_be_had() {
     let fake = Arc::new(Fake::new(|operation, nth, _| {

@@ -55,12 +55,17 @@ pub(super) fn project() -> Project {
 }
 
 impl World {
+    /// Its clock stands.
     pub(super) fn new(distribute: Distribute) -> Self {
+        Self::by(&Clock::fixed(START), distribute)
+    }
+
+    pub(super) fn by(clock: &Clock, distribute: Distribute) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::open(Config {
             state: folder.path().join("state"),
             cache: folder.path().join("cache"),
-            clock: Clock::fixed(START),
+            clock: clock.clone(),
             events: Events::none(),
             mirror: None,
             bind: vec![],
@@ -71,7 +76,7 @@ impl World {
         let served = Arc::clone(&local);
         let handler = move |request| served.handle(request);
         let config = EnvironmentConfig::Local(LocalConfig { distribute, ..LocalConfig::default() });
-        let cloud = testing::across_as(Arc::new(handler), Clock::fixed(START), &places(), &config);
+        let cloud = testing::across_as(Arc::new(handler), clock.clone(), &places(), &config);
         let world = Self { local, project: project(), cloud, promotions: AtomicU64::new(0), _folder: folder };
         AMIS.iter().for_each(|ami| world.image(ami));
         world
