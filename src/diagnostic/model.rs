@@ -1,3 +1,4 @@
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 /// A file as it was read: the name shown to the user (relative to the project where possible) and its text.
@@ -18,6 +19,12 @@ impl PartialEq for SourceFile {
 }
 
 impl Eq for SourceFile {}
+
+impl Hash for SourceFile {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
 
 impl SourceFile {
     /// A shared source file.

@@ -211,6 +211,7 @@ pub(super) mod tests {
             workflows: BTreeMap::new(),
             baselines: BTreeMap::new(),
             warnings: vec![],
+            memory: std::sync::Arc::default(),
         };
         (project, rendered, recipe)
     }

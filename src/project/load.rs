@@ -76,6 +76,7 @@ pub fn load_all(root: &Path) -> Result<Loaded, Vec<Diagnostic>> {
         workflows: BTreeMap::new(),
         baselines: BTreeMap::new(),
         warnings: vec![],
+        memory: Arc::default(),
     };
     components(root, &mut project.components, &mut found);
     for (name, source) in folder(root, "templates/partials", &[".hbs"], &mut found) {

@@ -3,6 +3,7 @@ use super::waivers::Waiver;
 use crate::component::rules::Levels;
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 use crate::patch::{self, Baseline};
+use crate::render::Memory;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ pub struct Project {
     pub baselines: BTreeMap<String, Arc<SourceFile>>,
     /// What is doubtful but not refused; errors never get this far.
     pub warnings: Vec<Diagnostic>,
+    /// What rendering has worked out about these files. It is asked by their texts, so that it need not be cleared when the
+    /// project is changed.
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Project {

@@ -55,6 +55,7 @@ impl House {
             components: BTreeMap::new(),
             partials: BTreeMap::new(),
             warnings: vec![],
+            memory: std::sync::Arc::default(),
             workflows: BTreeMap::new(),
             baselines: BTreeMap::new(),
         };

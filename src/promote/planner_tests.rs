@@ -44,6 +44,7 @@ fn project() -> Project {
         workflows: BTreeMap::new(),
         baselines: BTreeMap::new(),
         warnings: vec![],
+        memory: std::sync::Arc::default(),
     }
 }
 

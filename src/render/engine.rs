@@ -1,10 +1,11 @@
 //! One rendering: strict Handlebars without HTML escaping, its errors turned into located diagnostics.
 
-use super::{codes, helpers};
+use super::codes;
+use super::helpers::{self, Call};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, suggest};
 use handlebars::{Handlebars, RenderErrorReason, TemplateError, TemplateErrorReason, no_escape};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Says how an expression for the runner is written; the most likely reason of an unknown name.
 const BACKSLASH: &str = "an expression for the component runner is written with a backslash in front: \\{{ ... }}";
@@ -35,39 +36,118 @@ pub(super) enum Fault {
     Parameter(String, Box<Diagnostic>),
 }
 
-/// Renders a template. The same inputs give the same bytes.
-pub(super) fn render(source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Rendered, Fault> {
-    let asked = Arc::new(Mutex::new(helpers::Asked::default()));
+/// Templates that have been compiled, with the partials they may include. A template is asked for by its text: what has
+/// changed is compiled again.
+#[derive(Debug, Default)]
+pub(super) struct Templates {
+    compiled: Mutex<HashMap<Arc<SourceFile>, Arc<Compiled>>>,
+    partials: Mutex<Option<Arc<Partials>>>,
+}
+
+/// The partials of a project, compiled.
+#[derive(Debug)]
+struct Partials {
+    sources: BTreeMap<String, Arc<SourceFile>>,
+    registry: Handlebars<'static>,
+}
+
+/// A template with everything it may include.
+#[derive(Debug)]
+struct Compiled {
+    partials: Arc<Partials>,
+    /// One rendering at a time: the helpers look into its call.
+    machine: Mutex<Machine>,
+}
+
+#[derive(Debug)]
+struct Machine {
+    registry: Handlebars<'static>,
+    call: Arc<Mutex<Call>>,
+}
+
+impl Templates {
+    /// Renders a template. The same inputs give the same bytes.
+    pub(super) fn render(&self, source: &Arc<SourceFile>, inputs: &Inputs<'_>) -> Result<Rendered, Fault> {
+        let compiled = self.compiled(source, inputs.partials).map_err(|fault| Fault::Template(Box::new(fault)))?;
+        let machine = held(&compiled.machine);
+        *held(&machine.call) = Call { given: inputs.parameters.clone(), ..Call::default() };
+        let result = machine.registry.render("", &inputs.variables);
+        let mut call = std::mem::take(&mut *held(&machine.call));
+        match result {
+            Ok(text) => Ok(Rendered { text, asked: call.names }),
+            Err(error) => {
+                let name = error.template_name.as_deref().unwrap_or_default();
+                let source = inputs.partials.get(name).unwrap_or(source);
+                let span = place(source, error.line_no, error.column_no);
+                let diagnostic = Box::new(explain(error.reason(), source, span, inputs));
+                Err(match call.problem.take() {
+                    Some(problem) => Fault::Parameter(problem, diagnostic),
+                    None => Fault::Template(diagnostic),
+                })
+            }
+        }
+    }
+
+    /// A template that can be rendered; a faulty one is not remembered.
+    fn compiled(
+        &self,
+        source: &Arc<SourceFile>,
+        partials: &BTreeMap<String, Arc<SourceFile>>,
+    ) -> Result<Arc<Compiled>, Diagnostic> {
+        let mut known = held(&self.compiled);
+        if let Some(found) = known.get(source).filter(|found| found.partials.sources == *partials) {
+            return Ok(Arc::clone(found));
+        }
+        let mut registry = strict();
+        add(&mut registry, "", source)?;
+        let partials = self.partials(partials)?;
+        for name in partials.sources.keys() {
+            if let Some(template) = partials.registry.get_template(name) {
+                registry.register_template(name, template.clone());
+            }
+        }
+        let mut sources = BTreeMap::from([("", source)]);
+        sources.extend(partials.sources.iter().map(|(name, source)| (name.as_str(), source)));
+        if let Some(diagnostic) = circle(&sources) {
+            return Err(diagnostic);
+        }
+        let call = Arc::default();
+        helpers::register(&mut registry, &call);
+        let compiled = Arc::new(Compiled { partials, machine: Mutex::new(Machine { registry, call }) });
+        known.insert(Arc::clone(source), Arc::clone(&compiled));
+        Ok(compiled)
+    }
+
+    fn partials(&self, sources: &BTreeMap<String, Arc<SourceFile>>) -> Result<Arc<Partials>, Diagnostic> {
+        if sources.is_empty() {
+            return Ok(Arc::new(Partials { sources: BTreeMap::new(), registry: Handlebars::new() }));
+        }
+        let mut known = held(&self.partials);
+        if let Some(found) = known.as_ref().filter(|found| found.sources == *sources) {
+            return Ok(Arc::clone(found));
+        }
+        let mut registry = strict();
+        for (name, source) in sources {
+            add(&mut registry, name, source)?;
+        }
+        Ok(Arc::clone(known.insert(Arc::new(Partials { sources: sources.clone(), registry }))))
+    }
+}
+
+fn strict() -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(no_escape);
-    helpers::register(&mut registry, inputs.parameters, &asked);
+    registry
+}
 
-    let mut sources = BTreeMap::from([("", source)]);
-    sources.extend(inputs.partials.iter().map(|(name, source)| (name.as_str(), source)));
-    for (name, source) in &sources {
-        registry
-            .register_template_string(name, &source.text)
-            .map_err(|error| Fault::Template(Box::new(syntax(&error, source))))?;
-    }
-    if let Some(diagnostic) = circle(&sources) {
-        return Err(Fault::Template(Box::new(diagnostic)));
-    }
-    let result = registry.render("", &inputs.variables);
-    let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-    match result {
-        Ok(text) => Ok(Rendered { text, asked: std::mem::take(&mut asked.names) }),
-        Err(error) => {
-            let name = error.template_name.as_deref().unwrap_or_default();
-            let source = sources.get(name).copied().unwrap_or(source);
-            let span = place(source, error.line_no, error.column_no);
-            let diagnostic = Box::new(explain(error.reason(), source, span, inputs));
-            Err(match asked.problem.take() {
-                Some(problem) => Fault::Parameter(problem, diagnostic),
-                None => Fault::Template(diagnostic),
-            })
-        }
-    }
+fn add(registry: &mut Handlebars<'_>, name: &str, source: &Arc<SourceFile>) -> Result<(), Diagnostic> {
+    registry.register_template_string(name, &source.text).map_err(|error| syntax(&error, source))
+}
+
+/// What a lock protects. Whoever panicked with it has left nothing behind that the next one reads.
+pub(super) fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn syntax(error: &TemplateError, source: &Arc<SourceFile>) -> Diagnostic {

@@ -41,17 +41,19 @@ fn words(text: &str) -> String {
     format!("[{}]", words.join(", "))
 }
 
-/// What the recipe gave, what the template asked for, and what was wrong with it.
+/// One rendering: what the recipe gave, what the template asked for, and what was wrong with it.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct Call {
+    /// The recipe's parameters.
+    pub given: BTreeMap<String, String>,
     /// Parameters the template asked for.
     pub names: BTreeSet<String>,
     /// Set when the fault is the recipe's and not the template's.
     pub problem: Option<String>,
 }
 
-/// Adds all helpers to a registry; `given` are the recipe's parameters.
-pub(super) fn register(registry: &mut Handlebars<'_>, given: &BTreeMap<String, String>, asked: &Arc<Mutex<Asked>>) {
+/// Adds all helpers to a registry; those that concern parameters look into `call`.
+pub(super) fn register(registry: &mut Handlebars<'_>, call: &Arc<Mutex<Call>>) {
     registry.register_helper("yaml", Box::new(Quote(|text| Ok(quoted(text)))));
     registry.register_helper("sh", Box::new(Quote(sh)));
     registry.register_helper("powershell", Box::new(Quote(powershell)));
@@ -60,8 +62,8 @@ pub(super) fn register(registry: &mut Handlebars<'_>, given: &BTreeMap<String, S
     registry.register_helper("json", Box::new(Quote(|text| Ok(Value::from(text).to_string()))));
     registry.register_helper("if", Box::new(Decide { wanted: true }));
     registry.register_helper("unless", Box::new(Decide { wanted: false }));
-    registry.register_helper("given", Box::new(Given { given: given.clone(), asked: Arc::clone(asked) }));
-    registry.register_helper("parameter", Box::new(Parameter { given: given.clone(), asked: Arc::clone(asked) }));
+    registry.register_helper("given", Box::new(Given { call: Arc::clone(call) }));
+    registry.register_helper("parameter", Box::new(Parameter { call: Arc::clone(call) }));
     // It writes to the logs of the program; a template has no business there.
     registry.unregister_helper("log");
 }
@@ -101,8 +103,7 @@ impl HelperDef for Quote {
 
 /// `(given "only" "exclude")`: whether the recipe passes at least one of these parameters.
 struct Given {
-    given: BTreeMap<String, String>,
-    asked: Arc<Mutex<Asked>>,
+    call: Arc<Mutex<Call>>,
 }
 
 impl HelperDef for Given {
@@ -114,12 +115,12 @@ impl HelperDef for Given {
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
         first(h)?;
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
         let mut any = false;
         for name in h.params() {
             let name = name.value().as_str().ok_or_else(|| fail("`given` takes names of parameters in quotes"))?;
-            asked.names.insert(name.to_owned());
-            any |= self.given.contains_key(name);
+            call.names.insert(name.to_owned());
+            any |= call.given.contains_key(name);
         }
         Ok(ScopedJson::Derived(Value::from(any)))
     }
@@ -170,8 +171,7 @@ impl HelperDef for Decide {
 
 /// `(parameter "scope" default="security" one_of="security all")`
 struct Parameter {
-    given: BTreeMap<String, String>,
-    asked: Arc<Mutex<Asked>>,
+    call: Arc<Mutex<Call>>,
 }
 
 impl Parameter {
@@ -198,18 +198,19 @@ impl HelperDef for Parameter {
         }
         let default = Self::option(h, "default")?;
         let allowed = Self::option(h, "one_of")?;
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.names.insert(name.clone());
-        let given = self.given.get(&name);
-        let Some(value) = given.cloned().or(default) else {
-            asked.problem = Some(format!("the parameter `{name}` is missing"));
+        let mut call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
+        call.names.insert(name.clone());
+        let given = call.given.get(&name).cloned();
+        let is_given = given.is_some();
+        let Some(value) = given.or(default) else {
+            call.problem = Some(format!("the parameter `{name}` is missing"));
             return Err(fail(format!("the recipe gives no `{name}`")));
         };
         let fits = allowed.as_ref().is_none_or(|allowed| allowed.split_whitespace().any(|word| word == value));
         if !fits {
             let allowed = allowed.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(", ");
-            if given.is_some() {
-                asked.problem = Some(format!("the parameter `{name}` cannot be `{value}`, only one of: {allowed}"));
+            if is_given {
+                call.problem = Some(format!("the parameter `{name}` cannot be `{value}`, only one of: {allowed}"));
             }
             return Err(fail(format!("`{name}` cannot be `{value}`, only one of: {allowed}")));
         }

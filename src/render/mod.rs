@@ -9,6 +9,7 @@
 mod codes;
 mod engine;
 mod helpers;
+mod memory;
 mod patching;
 mod recipe;
 mod targets;
@@ -16,6 +17,7 @@ mod targets;
 mod tests;
 
 pub use codes::ENTRIES;
+pub(crate) use memory::Memory;
 pub use recipe::recipe;
 pub(crate) use recipe::{alone, takes, target};
 pub use targets::promote_name;

@@ -1,10 +1,11 @@
 //! A recipe for one architecture with everything filled in.
 
-use super::engine::{self, Fault, Inputs};
+use super::engine::{Fault, Inputs};
+use super::memory::Judged;
 use super::{RenderedComponent, RenderedRecipe, codes, patching, targets};
-use crate::component::rules::{self, Target};
+use crate::component::rules::Target;
 use crate::component::{self, Document};
-use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
+use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::project::check::{self, Stage};
 use crate::project::{Arch, ComponentSource, ComponentUse, Project, Recipe, names};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +32,7 @@ pub fn recipe(project: &Project, recipe: &Recipe, arch: Arch) -> Result<Rendered
         }
     }
     found.extend(targets::check(project, recipe, arch));
-    match targets::parent(recipe, arch) {
+    match targets::parent(project, recipe, arch) {
         Ok(parent) if found.is_empty() => Ok(RenderedRecipe {
             recipe: recipe.name.clone(),
             resource_name: names::recipe_resource(&project.name, &recipe.name, arch),
@@ -77,7 +78,7 @@ pub(crate) fn takes(project: &Project, recipe: &Recipe, used: &ComponentUse, nam
     let mut parameters = used.parameters.clone();
     parameters.entry(name.to_owned()).or_default();
     let inputs = Inputs { variables, parameters: &parameters, partials: &project.partials };
-    match engine::render(&source.source, &inputs) {
+    match project.memory.templates.render(&source.source, &inputs) {
         Ok(out) => out.asked.contains(name) || declares(&SourceFile::new(used.name.as_str(), out.text)),
         // It asks for others that are missing: what it says about this one is all there is to go by.
         Err(_) => source.source.text.contains(&format!("\"{name}\"")),
@@ -138,7 +139,7 @@ fn rendered(
 ) -> Result<RenderedComponent, Vec<Diagnostic>> {
     let variables = variables(project, recipe, used);
     let inputs = Inputs { variables: variables.clone(), parameters: &used.parameters, partials: &project.partials };
-    let out = engine::render(&source.source, &inputs).map_err(|fault| match fault {
+    let out = project.memory.templates.render(&source.source, &inputs).map_err(|fault| match fault {
         Fault::Template(diagnostic) => vec![*diagnostic],
         Fault::Parameter(problem, at) => vec![parameter_fault(recipe, used, &problem, *at)],
     })?;
@@ -201,12 +202,9 @@ fn document(
     recipe: &Recipe,
     source: &Arc<SourceFile>,
     template: Option<&Arc<SourceFile>>,
-) -> Result<Document, Vec<Diagnostic>> {
-    let parsed = component::parse(source);
-    let found = rules::lint(source, &parsed, &target(project, recipe), &project.lint.levels);
-    let errors: Vec<Diagnostic> =
-        found.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
-    match parsed.readable.filter(|_| parsed.complete) {
+) -> Result<Arc<Document>, Vec<Diagnostic>> {
+    let Judged { document, errors } = project.memory.judge(source, target(project, recipe), &project.lint.levels);
+    match document {
         Some(document) if errors.is_empty() => Ok(document),
         // A component that disappears without a word would be a test that was never run.
         None if errors.is_empty() => {

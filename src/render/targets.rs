@@ -1,7 +1,7 @@
 //! The small templates in recipes: the parent's reference, launch template and parameter names.
 
 use super::codes;
-use super::engine::{self, Fault, Inputs};
+use super::engine::{Fault, Inputs, Templates};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::project::{Arch, ParentReference, Project, Recipe};
 use std::collections::BTreeMap;
@@ -13,14 +13,24 @@ use std::sync::Arc;
 /// # Errors
 /// One located diagnostic: a template that does not parse or uses an unknown name.
 pub fn promote_name(template: &str, recipe: &Recipe, arch: Arch, channel: &str) -> Result<String, Diagnostic> {
+    name(&Templates::default(), template, recipe, arch, channel)
+}
+
+fn name(
+    templates: &Templates,
+    template: &str,
+    recipe: &Recipe,
+    arch: Arch,
+    channel: &str,
+) -> Result<String, Diagnostic> {
     let mut variables = variables(recipe, arch);
     variables.insert("channel", channel.to_owned());
-    small(template, recipe, variables).map_err(|diagnostic| *diagnostic)
+    small(templates, template, recipe, variables).map_err(|diagnostic| *diagnostic)
 }
 
 /// The parent's reference for one architecture.
-pub(super) fn parent(recipe: &Recipe, arch: Arch) -> Result<ParentReference, Box<Diagnostic>> {
-    let fill = |text: &str| small(text, recipe, variables(recipe, arch));
+pub(super) fn parent(project: &Project, recipe: &Recipe, arch: Arch) -> Result<ParentReference, Box<Diagnostic>> {
+    let fill = |text: &str| small(&project.memory.templates, text, recipe, variables(recipe, arch));
     Ok(match &recipe.parent.reference {
         ParentReference::Ssm(text) => ParentReference::Ssm(fill(text)?),
         ParentReference::Ami(text) => ParentReference::Ami(fill(text)?),
@@ -43,6 +53,7 @@ fn variables(recipe: &Recipe, arch: Arch) -> BTreeMap<&'static str, String> {
 
 /// Renders one line. The template is part of the recipe's file; errors are shown there.
 fn small(
+    templates: &Templates,
     template: &str,
     recipe: &Recipe,
     variables: BTreeMap<&'static str, String>,
@@ -50,7 +61,7 @@ fn small(
     let (parameters, partials) = (BTreeMap::new(), BTreeMap::new());
     let source = SourceFile::new("template", template);
     let inputs = Inputs { variables, parameters: &parameters, partials: &partials };
-    match engine::render(&source, &inputs) {
+    match templates.render(&source, &inputs) {
         Ok(rendered) => Ok(rendered.text),
         Err(Fault::Template(diagnostic) | Fault::Parameter(_, diagnostic)) => {
             Err(relocate(diagnostic, template, recipe))
@@ -83,7 +94,7 @@ pub(super) fn check(project: &Project, recipe: &Recipe, arch: Arch) -> Vec<Diagn
     for (key, template, fault) in targets {
         let mut taken: BTreeMap<String, &str> = BTreeMap::new();
         for channel in &project.channels {
-            let name = match promote_name(template, recipe, arch, &channel.name) {
+            let name = match name(&project.memory.templates, template, recipe, arch, &channel.name) {
                 Ok(name) => name,
                 Err(diagnostic) => {
                     found.push(diagnostic);

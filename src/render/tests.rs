@@ -1,5 +1,7 @@
 use super::*;
-use crate::diagnostic::Diagnostic;
+use crate::component;
+use crate::component::rules::{self, Level};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::project::{self, Project, builtin};
 use std::path::Path;
 use std::process::Command;
@@ -249,6 +251,43 @@ fn partials_keep_the_indentation_and_may_not_go_in_circles() {
 }
 
 #[test]
+fn what_is_remembered_is_what_would_be_worked_out_now() {
+    fn word(project: &mut Project) -> &mut BTreeMap<String, String> {
+        &mut project.recipes.get_mut("web").unwrap().build[0].parameters
+    }
+    let template = document("apt-get install {{ sh (parameter \"word\") }} {{> piece }}");
+    let piece = ("templates/partials/piece.hbs", "{{ recipe }}");
+    let mut project = project_with(&template, "own: { word: one }", &[piece]).unwrap();
+    let command = |project: &Project| {
+        let rendered = recipe(project, &project.recipes["web"], Arch::X86_64).map_err(|found| shown(&found))?;
+        let text = &rendered.components[0].document.text;
+        Ok::<_, String>(text.lines().last().unwrap_or_default().trim().to_owned())
+    };
+    assert_eq!(command(&project).unwrap(), "apt-get install 'one' web");
+    word(&mut project).insert("word".into(), "two".into());
+    assert_eq!(command(&project).unwrap(), "apt-get install 'two' web");
+    let given = word(&mut project).remove("word").unwrap();
+    assert!(command(&project).unwrap_err().contains("the parameter `word` is missing"));
+    word(&mut project).insert("word".into(), given);
+    project.partials.insert("piece".into(), SourceFile::new("piece.hbs", "nginx"));
+    assert_eq!(command(&project).unwrap(), "apt-get install 'two' nginx");
+    let changed = SourceFile::new("own.yaml.hbs", template.replace("install", "remove"));
+    project.components.get_mut("own").unwrap().source = changed;
+    assert_eq!(command(&project).unwrap(), "apt-get remove 'two' nginx");
+
+    // The same text, judged more strictly.
+    let source = SourceFile::new("own", document("apt-get remove 'two' nginx"));
+    let target = target(&project, &project.recipes["web"]);
+    let doubtful = rules::check(&source, &component::parse(&source), &target).remove(0);
+    assert_ne!(doubtful.severity, Severity::Error);
+    let milder = project.lint.levels.clone();
+    assert!(project.lint.levels.set(rules::find(doubtful.code).unwrap(), Level::Error));
+    assert!(command(&project).unwrap_err().contains(doubtful.code));
+    project.lint.levels = milder;
+    assert_eq!(command(&project).unwrap(), "apt-get remove 'two' nginx");
+}
+
+#[test]
 fn promotion_names() {
     let project = repository();
     let debian = &project.recipes["debian-12"];
@@ -411,7 +450,7 @@ proptest::proptest! {
     fn any_template_is_answered_without_a_panic(text in "(\\{\\{|\\}\\}|[#/> a-z\"\\\\\n]){0,12}") {
         let (parameters, partials) = (BTreeMap::new(), BTreeMap::new());
         let inputs = engine::Inputs { variables: BTreeMap::new(), parameters: &parameters, partials: &partials };
-        let _ = engine::render(&SourceFile::new("x", text), &inputs);
+        let _ = engine::Templates::default().render(&SourceFile::new("x", text), &inputs);
     }
 }
 

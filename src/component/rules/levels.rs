@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How bad a rule is said to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// It says nothing.
     Off,
@@ -44,7 +44,7 @@ impl Level {
 }
 
 /// What differs from the levels that the rules have by themselves.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Levels {
     /// By rule id.
     chosen: BTreeMap<&'static str, Level>,

@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// What is known about where a document will run. What is not known is not guessed: rules that need it stay silent.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Target {
     /// The platform of the image.
     pub platform: Option<Platform>,
@@ -30,7 +30,7 @@ pub struct Target {
 }
 
 /// What a component is used as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Under `build` of a recipe.
     Build,

@@ -49,6 +49,7 @@ pub(super) fn project() -> Project {
         components: BTreeMap::new(),
         partials: BTreeMap::new(),
         warnings: vec![],
+        memory: std::sync::Arc::default(),
         workflows: BTreeMap::new(),
         baselines: BTreeMap::new(),
     }
