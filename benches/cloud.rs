@@ -104,7 +104,7 @@ impl Site {
         let (sender, said) = mpsc::channel();
         listen(child.stdout.take().expect("its output"), sender.clone());
         listen(child.stderr.take().expect("its log"), sender);
-        let said = || said.recv_timeout(Duration::from_secs(60)).expect("the server says where it listens");
+        let said = || said.recv_timeout(Duration::from_mins(1)).expect("the server says where it listens");
         let (mut port, mut keys) = (None, any);
         while port.is_none() || keys.is_none() {
             match said() {

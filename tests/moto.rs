@@ -9,7 +9,6 @@
 
 #![allow(clippy::print_stdout, reason = "a test program")]
 
-#[allow(dead_code, reason = "the other half of it is for tests of the binary")]
 mod harness;
 #[path = "strangers/programs.rs"]
 #[allow(dead_code, reason = "the other half of it is for the strangers")]
@@ -49,16 +48,21 @@ channels:
 
 const RECIPE: &str = "os: debian-12\nparent: { ssm: /own/parent }\nbuild: [patch-linux]\ntest: [boots]\n";
 
+/// A name, and what is to hold in a new world.
+type Test = (&'static str, fn(&Site));
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some((AS_PRODUCT, rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         return runtime.block_on(as_product(rest));
     }
-    let tests: [(&str, fn(&Site)); 2] =
+    let tests: [Test; 2] =
         [("pointers_move_in_every_region_and_back", pointers), ("what_somebody_moved_is_seen_and_moved_back", drift)];
     if arguments.iter().any(|word| word == "--list") {
-        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+        for (name, _) in tests {
+            println!("{name}: test");
+        }
         return ExitCode::SUCCESS;
     }
     let wanted = |name: &str| {

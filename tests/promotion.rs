@@ -1,5 +1,7 @@
 //! Releases over several accounts and Regions of the local environment, from the command line.
 
+#![allow(clippy::print_stdout, reason = "the README's samples come from here, on request")]
+
 mod harness;
 mod support;
 

@@ -35,6 +35,7 @@ pub use init::{InitError, InitReport, init};
 pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};
 pub use model::*;
 pub use os::Family;
+#[cfg(feature = "aws")]
 pub(crate) use pipeline::is_schedule;
 pub use policy::{
     CommandGate, Gates, ImageGate, PackageGate, PackageRule, ParentGate, PatchGate, ProjectGates, Rating, Relation,

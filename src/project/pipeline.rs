@@ -51,6 +51,7 @@ fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
 
 /// Whether a text is a schedule that recipes take.
 #[must_use]
+#[cfg(feature = "aws")]
 pub(crate) fn is_schedule(text: &str) -> bool {
     fits(&SCHEDULE, text)
 }

@@ -111,7 +111,7 @@ pub async fn prepare_repair(cloud: &Cloud, order: &Order<'_>) -> Result<Decision
             plan.previous = release.previous.map(|previous| *previous);
             Ok(Decision::Go(plan))
         }
-        nothing => Ok(nothing),
+        nothing @ Decision::Nothing(_) => Ok(nothing),
     }
 }
 

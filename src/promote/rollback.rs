@@ -50,7 +50,7 @@ pub async fn prepare(cloud: &Cloud, order: &Order<'_>, to: Option<&str>) -> Resu
             plan.previous = earlier(cloud, order, &back_to).await?;
             Ok(Decision::Go(plan))
         }
-        nothing => Ok(nothing),
+        nothing @ Decision::Nothing(_) => Ok(nothing),
     }
 }
 

@@ -97,14 +97,14 @@ impl Eyes {
         approved.sort();
         End {
             targets: places().iter().map(target).collect(),
-            record: record.map(|(_, one)| self.recorded(one)),
+            record: record.map(|(_, one)| Self::recorded(one)),
             books: books.filter(|id| id.contains("/journal/") || id.contains("/locks/")).collect(),
             approved,
         }
     }
 
     /// The release that the record is about: the id of its promotion stands in it also when it is packed.
-    pub(super) fn recorded(&self, parameter: &Value) -> String {
+    pub(super) fn recorded(parameter: &Value) -> String {
         let text = parameter["versions"].as_array().unwrap().last().unwrap()["value"].as_str().unwrap();
         let head: Value = serde_json::from_str(text).unwrap();
         head["id"].as_str().unwrap().to_owned()

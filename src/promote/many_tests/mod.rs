@@ -114,8 +114,7 @@ impl Case {
         self.world.calm();
         let is_new = self.allowed_after(&case).await;
         match &result {
-            Ok(_) => assert!(is_new, "{case}"),
-            Err(PromoteError::Untidy { .. }) => assert!(is_new, "{case}"),
+            Ok(_) | Err(PromoteError::Untidy { .. }) => assert!(is_new, "{case}"),
             Err(_) => assert!(fault == Fault::Deny && !is_new, "{case}: {result:?}"),
         }
     }

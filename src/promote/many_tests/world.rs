@@ -79,7 +79,9 @@ impl World {
         let config = EnvironmentConfig::Local(LocalConfig { distribute, ..LocalConfig::default() });
         let cloud = testing::across_as(Arc::new(handler), clock.clone(), &places(), &config);
         let world = Self { local, project: project(), cloud, promotions: AtomicU64::new(0), _folder: folder };
-        AMIS.iter().for_each(|ami| world.image(ami));
+        for ami in AMIS {
+            world.image(ami);
+        }
         world
     }
 
