@@ -96,6 +96,13 @@ impl Local {
                 }
                 Ok(answer)
             }
+            Some(kill @ (Fault::Kill | Fault::KillAfter)) => {
+                if kill == Fault::KillAfter {
+                    let _ = work();
+                }
+                faults::end_process();
+                Err(faults::failed(service))
+            }
             Some(Fault::Throttle) => Err(faults::throttled(service)),
             Some(Fault::Deny) => Err(faults::denied(service)),
             Some(Fault::Fail | Fault::Stop) => Err(faults::failed(service)),

@@ -27,6 +27,17 @@ pub enum Fault {
     /// It is done and its answer lost, and no later call is done: the client's process might as well have ended
     /// right after it.
     StopAfter,
+    /// This very process ends, as by SIGKILL, before it is done.
+    Kill,
+    /// It is done, and this very process ends before the answer is there.
+    KillAfter,
+}
+
+/// Ends this process without letting it clean anything up.
+pub(super) fn end_process() {
+    use nix::sys::signal::{Signal, kill};
+    // It cannot fail: a process may always signal itself.
+    let _ = kill(nix::unistd::Pid::this(), Signal::SIGKILL);
 }
 
 /// In the extensions of a response: how much later it is to be handed on. Whoever called [`Local::handle`] waits, because
