@@ -14,9 +14,13 @@ pub enum Verb {
     Verify,
     Promote,
     Rollback,
+    Revoke,
+    Restore,
     Resolve,
     Channels,
     History,
+    Releases,
+    Diff,
     Drift,
     Repair,
     Run,
@@ -34,7 +38,7 @@ pub enum Verb {
 
 impl Verb {
     /// Those that work in an environment: what a policy covers when no verb is named.
-    pub const ENVIRONMENT: [Self; 21] = [
+    pub const ENVIRONMENT: [Self; 25] = [
         Self::Plan,
         Self::Publish,
         Self::Build,
@@ -42,9 +46,13 @@ impl Verb {
         Self::Verify,
         Self::Promote,
         Self::Rollback,
+        Self::Revoke,
+        Self::Restore,
         Self::Resolve,
         Self::Channels,
         Self::History,
+        Self::Releases,
+        Self::Diff,
         Self::Drift,
         Self::Repair,
         Self::Run,
@@ -69,9 +77,13 @@ impl Verb {
             Self::Verify => "verify",
             Self::Promote => "promote",
             Self::Rollback => "rollback",
+            Self::Revoke => "revoke",
+            Self::Restore => "restore",
             Self::Resolve => "resolve",
             Self::Channels => "channels",
             Self::History => "history",
+            Self::Releases => "releases",
+            Self::Diff => "diff",
             Self::Drift => "drift",
             Self::Repair => "repair",
             Self::Run => "run",
@@ -205,6 +217,8 @@ const PARENT: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
     // A parent that is another recipe's release on a channel.
     home("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
+    // A parent that is another recipe's image must not be revoked.
+    home("ssm.GetParameter", "ssm:GetParameter", On::Books),
 ];
 
 /// `plan/observe`.
@@ -410,6 +424,39 @@ const PROMOTE: &[Need] = &[
     implied("sts:AssumeRole", On::Assumed, At::Home),
 ];
 
+/// `promote/revoke`: every image in every account and Region, and who uses it. Channels are moved by [`PROMOTE`].
+const REVOKE: &[Need] = &[
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+    home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    home("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    home("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
+    home("ec2.DisableImage", "ec2:DisableImage", On::Releases),
+    target("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    target("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    target("ec2.DisableImage", "ec2:DisableImage", On::Amis),
+];
+
+/// The same, back: the mark of approval needs evidence, and channels are not moved.
+const RESTORE: &[Need] = &[
+    home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
+    home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books),
+    home("ssm.PutParameter", "ssm:PutParameter", On::Books),
+    home("ssm.DeleteParameter", "ssm:DeleteParameter", On::Books),
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+    home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    home("ec2.EnableImage", "ec2:EnableImage", On::Releases),
+    home("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Releases),
+    home("ec2.CreateTags", "ec2:CreateTags", On::Releases),
+    home("ec2.DeleteTags", "ec2:DeleteTags", On::Releases),
+    target("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    target("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    target("ec2.EnableImage", "ec2:EnableImage", On::Amis),
+    target("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Amis),
+    target("ec2.CreateTags", "ec2:CreateTags", On::Amis),
+    target("ec2.DeleteTags", "ec2:DeleteTags", On::Amis),
+    implied("sts:AssumeRole", On::Assumed, At::Home),
+];
+
 /// `baseline`. Home and targets get the same baselines.
 const BASELINE: &[Need] = &[
     target("ssm.DescribePatchBaselines", "ssm:DescribePatchBaselines", On::Anything),
@@ -495,9 +542,11 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
         Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Revoke => &[BOOKS, PROMOTE, REVOKE],
+        Verb::Restore => &[BOOKS, RESTORE],
         Verb::Drift => &[BOOKS, DRIFT],
-        Verb::Resolve | Verb::Channels | Verb::Verify => &[BOOKS],
-        Verb::History => &[BOOKS, HISTORY],
+        Verb::Resolve | Verb::Channels | Verb::Verify | Verb::Diff => &[BOOKS],
+        Verb::History | Verb::Releases => &[BOOKS, HISTORY],
         Verb::Run => &[
             PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING, MARK,
         ],

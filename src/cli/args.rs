@@ -195,10 +195,17 @@ pub enum EnvironmentVerb {
     Promote(verb::promote::PromoteArgs),
     /// Move a channel back to its previous release.
     Rollback(verb::rollback::RollbackArgs),
+    /// Withdraw a release: channels leave it, every image of it loses its mark and is disabled, and who still runs it is
+    /// listed.
+    Revoke(verb::revoke::RevokeArgs),
+    /// Take a revocation back. Channels stay where they are.
+    Restore(verb::revoke::RestoreArgs),
     /// Print the AMI id a channel points at, and nothing else.
     Resolve(verb::resolve::ResolveArgs),
     /// List what a channel has held, when, by whom and why.
     History(verb::history::HistoryArgs),
+    /// List every release: where it is and was, by whom, and whether it was revoked.
+    Releases(verb::releases::ReleasesArgs),
     /// Say where pointers do not say what the release of their channel says.
     Drift(verb::drift::DriftArgs),
     /// Make the pointers of a channel say again what its release says.

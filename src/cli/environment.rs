@@ -109,8 +109,11 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         // The futures of the long verbs are large; on the heap they move cheaply.
         EnvironmentVerb::Promote(args) => Box::pin(verb::promote::run(session, &args)).await,
         EnvironmentVerb::Rollback(args) => verb::rollback::run(session, &args).await,
+        EnvironmentVerb::Revoke(args) => Box::pin(verb::revoke::run(session, &args)).await,
+        EnvironmentVerb::Restore(args) => Box::pin(verb::revoke::restore(session, &args)).await,
         EnvironmentVerb::Resolve(args) => verb::resolve::run(session, &args).await,
         EnvironmentVerb::History(args) => verb::history::run(session, &args).await,
+        EnvironmentVerb::Releases(args) => verb::releases::run(session, &args).await,
         EnvironmentVerb::Drift(args) => Box::pin(verb::drift::run(session, &args)).await,
         EnvironmentVerb::Repair(args) => Box::pin(verb::drift::repair(session, &args)).await,
         EnvironmentVerb::Channels(args) => verb::channels::run(session, &args).await,

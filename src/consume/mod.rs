@@ -140,7 +140,7 @@ pub struct ChannelEntry {
     pub arch: String,
     /// Channel name.
     pub channel: String,
-    /// What it points to; absent when nothing was promoted yet.
+    /// What it points to; absent when nothing was promoted yet, or a revocation has left it empty.
     pub release: Option<Release>,
 }
 
@@ -181,7 +181,7 @@ pub async fn channels(cloud: &Cloud, project: &Project, only: Option<&Recipe>) -
     let mut channels = Vec::new();
     for (parameter, entry) in entries {
         let release = match found.get(&parameter) {
-            Some(text) => Some(read_release(cloud, &parameter, text).await?),
+            Some(text) => Some(read_release(cloud, &parameter, text).await?).filter(|release| !release.empty),
             None => None,
         };
         channels.push(ChannelEntry { release, ..entry });

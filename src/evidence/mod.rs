@@ -8,6 +8,7 @@
 mod canonical;
 #[cfg(feature = "aws")]
 mod collect;
+pub mod difference;
 #[cfg(feature = "aws")]
 mod error;
 pub mod file;

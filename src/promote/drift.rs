@@ -27,14 +27,14 @@ pub struct Difference {
     pub found: String,
 }
 
-/// Compares every target with the release of the channel: nothing when nothing was promoted yet. A target that cannot be
+/// Compares every target with the release of the channel: nothing when nothing was promoted yet, or it was emptied. A target that cannot be
 /// looked at is a difference, and so is one that the release does not know.
 ///
 /// # Errors
 /// When the channel's record cannot be read.
 pub async fn drift(cloud: &Cloud, order: &Order<'_>) -> Result<Option<(Release, Vec<Difference>)>, PromoteError> {
     let found = record(cloud, &order.project.name, order.recipe, order.arch, order.channel).await?;
-    let Some((release, _)) = found else { return Ok(None) };
+    let Some((release, _)) = found.filter(|(release, _)| !release.empty) else { return Ok(None) };
     let looks = release.targets.iter().map(|placed| compare(cloud, placed)).collect::<Vec<_>>();
     let looks: Vec<_> = stream::iter(looks).buffered(LANES).collect().await;
     let mut differences: Vec<Difference> = looks.into_iter().flatten().collect();
@@ -96,7 +96,7 @@ async fn compare(cloud: &Cloud, placed: &Placed) -> Vec<Difference> {
 pub async fn prepare_repair(cloud: &Cloud, order: &Order<'_>) -> Result<Decision, PromoteError> {
     planner::find_channel(order)?;
     let found = record(cloud, &order.project.name, order.recipe, order.arch, order.channel).await?;
-    let Some((release, _)) = found else {
+    let Some((release, _)) = found.filter(|(release, _)| !release.empty) else {
         let parameter = names::record(&order.project.name, order.recipe, order.arch, order.channel);
         return Err(PromoteError::NothingThere { channel: order.channel.to_owned(), parameter });
     };

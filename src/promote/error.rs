@@ -107,6 +107,72 @@ pub enum PromoteError {
         /// What is missing.
         missing: String,
     },
+    /// The release was revoked.
+    #[error("{ami} was revoked at {at} by {by}: {reason}")]
+    Revoked {
+        /// The image.
+        ami: String,
+        /// Its recipe.
+        recipe: String,
+        /// RFC 3339.
+        at: String,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing is known of a release of that name.
+    #[error("no channel of {recipe} ({arch}) ever held the release {release}")]
+    UnknownRelease {
+        /// As asked for.
+        release: String,
+        /// Its recipe.
+        recipe: String,
+        /// Its architecture.
+        arch: String,
+    },
+    /// More than one image has that name.
+    #[error("{release} is the name of more than one release: {}", amis.join(", "))]
+    Ambiguous {
+        /// As asked for.
+        release: String,
+        /// Which.
+        amis: Vec<String>,
+    },
+    /// Nothing is there to be restored.
+    #[error("{ami} is not revoked")]
+    NotRevoked {
+        /// The image.
+        ami: String,
+    },
+    /// A reason that is too long to be kept.
+    #[error("the reason has {bytes} bytes; there is room for {most}")]
+    LongReason {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// Without the release a channel would have nothing to point at.
+    #[error("without {ami} there is nothing to point at for channel {}", channels.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "))]
+    WouldBeEmpty {
+        /// The image.
+        ami: String,
+        /// Which.
+        channels: Vec<String>,
+        /// Why earlier releases do not come into question, a line each.
+        passed_over: Vec<String>,
+    },
+    /// Somebody else revokes or restores a release of the recipe.
+    #[error("a release of {recipe} is being revoked or restored by {holder} since {since}")]
+    Revoking {
+        /// The recipe.
+        recipe: String,
+        /// Host and process.
+        holder: String,
+        /// RFC 3339.
+        since: String,
+    },
     /// The AMI is gone or cannot be used.
     #[error("{ami} cannot be used: {reason}")]
     Image {
@@ -238,6 +304,7 @@ fn describe_failure(step: Step) -> &'static str {
         Step::Hold => "the lock was lost",
         Step::FlipTemplate(_) => "the launch template's default could not be moved",
         Step::FlipParameter(_) => "the parameter could not be written",
+        Step::RemoveParameter(_) => "the parameter could not be removed",
         Step::Record => "the release could not be recorded",
         Step::Clear => "the journal could not be removed",
         Step::Unlock => "the lock could not be removed",
@@ -253,6 +320,7 @@ impl PromoteError {
             Self::Unseen { left_out, .. } => {
                 return left_out.iter().map(|one| format!("{}/{}: {}", one.account, one.region, one.reason)).collect();
             }
+            Self::WouldBeEmpty { passed_over, .. } => return passed_over.clone(),
             _ => return vec![],
         };
         others.iter().map(ToString::to_string).chain(restored.iter().cloned()).collect()
@@ -279,6 +347,19 @@ impl PromoteError {
             Self::NeverThere { channel, .. } => {
                 Some(format!("`amiforge history RECIPE --channel {channel}` says what it held"))
             }
+            Self::Revoked { ami, recipe, .. } => Some(format!(
+                "a new image: amiforge run {recipe} --fresh; or take the revocation back: amiforge restore {ami} --recipe {recipe} --reason TEXT; a promotion to it that was cut off ends with `amiforge promote --abort`"
+            )),
+            Self::UnknownRelease { .. } => {
+                Some("`amiforge releases` lists AMI ids, image versions and promotion ids".into())
+            }
+            Self::Ambiguous { .. } => Some("name it by its AMI id".into()),
+            Self::WouldBeEmpty { .. } => Some(
+                "promote a good release first; or --allow-empty: the parameters are removed, and launches fail until something is promoted".into(),
+            ),
+            Self::Revoking { .. } => Some(
+                "wait until it is done; only when the process that began it is gone, run the same command with --resume".into(),
+            ),
             Self::TakenOver { .. } => Some("look at it with `amiforge channels`".into()),
             Self::NoTargets { .. } => Some("add `targets` to the environment in amiforge.yaml".into()),
             Self::Image { .. } => Some("build and validate a new image".into()),
@@ -294,6 +375,8 @@ impl PromoteError {
             | Self::Rule { .. }
             | Self::NoEarlier { .. }
             | Self::NothingToResume { .. }
+            | Self::NotRevoked { .. }
+            | Self::LongReason { .. }
             | Self::Failed { .. } => None,
         }
     }
@@ -309,11 +392,16 @@ impl PromoteError {
             | Self::NoReason
             | Self::NothingThere { .. }
             | Self::OverrideForbidden { .. }
+            | Self::UnknownRelease { .. }
+            | Self::Ambiguous { .. }
+            | Self::LongReason { .. }
+            | Self::NotRevoked { .. }
+            | Self::WouldBeEmpty { .. }
             | Self::NothingToResume { .. } => 2,
-            Self::NotApproved { .. } | Self::Rule { .. } => 8,
+            Self::NotApproved { .. } | Self::Rule { .. } | Self::Revoked { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
             Self::Image { .. } => 10,
-            Self::Locked { .. } | Self::TakenOver { .. } => 11,
+            Self::Locked { .. } | Self::TakenOver { .. } | Self::Revoking { .. } => 11,
             Self::Unseen { denied, .. } => {
                 if *denied {
                     12

@@ -1,4 +1,4 @@
-//! Channels, releases, promotion, rollback.
+//! Channels, releases, promotion, rollback, revocation.
 //!
 //! A promotion moves one channel to one release. What it will do is a value first: [`plan`] is a pure function from
 //! what is wanted and what is there to a [`Plan`], whose [`steps`](Plan::steps) stand in DESIGN section 8's order, each
@@ -18,7 +18,9 @@ mod model;
 mod names;
 mod perform;
 mod planner;
+mod releases;
 mod resume;
+mod revoke;
 mod rollback;
 mod rules;
 mod state;
@@ -37,7 +39,13 @@ pub use model::{
     Supply, TemplateBefore, TemplatePointer,
 };
 pub use planner::plan;
+pub use releases::{KnownRelease, Stay, releases};
 pub use resume::{Direction, Resumed, resume};
+pub use revoke::{
+    ChannelEnd, ChannelMove, ImageEnd, ImageNow, NamingTemplate, Progress, Restored, RestoredImage, Revocation,
+    Revoked, RunningInstance, Users, Withdraw, Withdrawal, prepare as prepare_revocation, restore, revoke, standing,
+    standings,
+};
 pub use rollback::{history, prepare as prepare_rollback, rollback};
 pub use state::{State, observe};
 pub use steps::{Step, Undo};

@@ -49,9 +49,26 @@ pub struct Release {
     /// Why rules of the channel were passed over, and which did not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<String>,
+    /// The channel is empty since then: this release was taken out of it, and nothing came in its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
     /// The release before this one, without those before it: they are in the parameter's history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Box<Release>>,
+}
+
+impl Release {
+    /// Whether it is called so: by its AMI id at home, its image version or the promotion's id.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.ami == name || self.id == name || self.image_version.as_deref() == Some(name)
+    }
+
+    /// Who: the caller as AWS knows it, else host and process.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        self.caller.as_deref().unwrap_or(&self.by)
+    }
 }
 
 /// A release at one target.

@@ -4,6 +4,7 @@ use super::error::{PromoteError, StepError};
 use super::execute::{Done, Executor};
 use super::model::{LOCK_SCHEMA, Lock, Move, ParameterPointer, Plan, TemplatePointer};
 use super::planner::expired;
+use super::revoke::standing;
 use super::state::{LANES, books, lock, pointers};
 use super::steps::Step;
 use super::{document, image, store, template};
@@ -29,6 +30,7 @@ impl Executor<'_> {
             Step::Hold => self.hold().await?,
             Step::FlipTemplate(target) => self.flip_template(target).await?,
             Step::FlipParameter(target) => return self.flip_parameter(target).await.map(Done::Parameter),
+            Step::RemoveParameter(target) => self.remove_parameter(target).await?,
             Step::Record => self.record().await?,
             Step::Clear => self.remove_journal().await?,
             Step::Unlock => self.unlock().await?,
@@ -115,6 +117,11 @@ impl Executor<'_> {
         }
         if found.record.map(|(_, text)| text) != self.plan.record_before {
             return Err(StepError::Changed("the channel's record"));
+        }
+        // Whoever revokes it writes that down before looking at the channel's lock: one of the two sees the other.
+        let revoked = standing(self.cloud, &release.project, &release.recipe, &release.arch, &release.ami).await;
+        if !release.empty && revoked.map_err(step_error)?.is_some() {
+            return Err(StepError::Changed("the standing of the release"));
         }
         let looks = self.plan.moves.iter().map(|one| self.verify_target(one));
         let looks: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
@@ -299,6 +306,17 @@ impl Executor<'_> {
         };
         let seen = self.parameter_shows(target, ami, version).await?;
         Ok(ParameterPointer { name: one.parameter.clone(), version: seen })
+    }
+
+    /// A parameter that somebody has moved since is not this release's any more, and stays.
+    async fn remove_parameter(&self, target: usize) -> Result<(), StepError> {
+        let one = self.target(target)?;
+        let Some(before) = &one.parameter_before else { return Ok(()) };
+        let current = store::get(self.cloud, &one.location(), &one.parameter).await?;
+        if current.is_some_and(|current| current.value == *before) {
+            store::delete(self.cloud, &one.location(), &one.parameter).await?;
+        }
+        Ok(())
     }
 
     /// Waits until a parameter shows a value, in that version or a later one; the version it shows.

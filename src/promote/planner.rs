@@ -33,6 +33,7 @@ pub fn plan(
     let channel = find_channel(order)?;
     let (places, left_out) = reached(order, state)?;
     check_free(order, state, now)?;
+    check_standing(order, &candidate.ami, state)?;
     if let Some(release) = already_there(order, &candidate.ami, state, &places) {
         return Ok(Decision::Nothing(Box::new(release)));
     }
@@ -47,10 +48,7 @@ pub fn plan(
     };
     let release = Release { overridden, ..release(order, candidate, approval, state, now) };
     let evidence_tag = approval.map(|approval| approval.digest.clone());
-    let (record, record_before) = match &state.record {
-        Some((release, text)) => (Some(release.clone()), Some(text.clone())),
-        None => (None, None),
-    };
+    let (record, record_before) = before(state);
     let locations: Vec<_> = places.iter().map(|(place, _)| (*place).clone()).collect();
     let (supplies, indices) = supplies(&state.config, &state.home, ami, &locations, &state.copies);
     let moves = places.iter().zip(indices);
@@ -58,7 +56,7 @@ pub fn plan(
         schema: JOURNAL_SCHEMA.to_owned(),
         previous: record.map(|record| Release { previous: None, targets: vec![], ..record }),
         evidence_tag,
-        from: state.record.as_ref().map(|(record, _)| record.ami.clone()),
+        from: record_in_use(state).map(|record| record.ami.clone()),
         supplies,
         moves: moves.map(|((place, pointers), supply)| one_move(order, state, place, pointers, supply)).collect(),
         quorum: order.quorum,
@@ -66,6 +64,46 @@ pub fn plan(
         release,
         record_before,
     })))
+}
+
+/// The record as it was: the release in it, if the channel is not empty, and its text.
+fn before(state: &State) -> (Option<Release>, Option<String>) {
+    (record_in_use(state).cloned(), state.record.as_ref().map(|(_, text)| text.clone()))
+}
+
+fn record_in_use(state: &State) -> Option<&Release> {
+    state.record.as_ref().map(|(record, _)| record).filter(|record| !record.empty)
+}
+
+/// Takes a release out of a channel that has nothing else to point at. The parameters go; launch templates keep their
+/// default version, because EC2 has none without. `reason` is in the order.
+///
+/// # Errors
+/// When a target could not be looked at, or the channel is locked.
+pub(super) fn emptying(order: &Order<'_>, state: &State, now: OffsetDateTime) -> Result<Plan, PromoteError> {
+    find_channel(order)?;
+    let (places, left_out) = reached(order, state)?;
+    check_free(order, state, now)?;
+    let (record, record_before) = before(state);
+    let record = record.ok_or_else(|| PromoteError::NoEarlier { channel: order.channel.to_owned() })?;
+    let candidate = Candidate {
+        ami: record.ami.clone(),
+        image_arn: record.image_arn.clone(),
+        image_version: record.image_version.clone(),
+    };
+    let made = release(order, &candidate, None, state, now);
+    Ok(Plan {
+        schema: JOURNAL_SCHEMA.to_owned(),
+        release: Release { empty: true, evidence: record.evidence.clone(), ..made },
+        previous: None,
+        evidence_tag: None,
+        from: Some(record.ami),
+        supplies: vec![],
+        moves: places.iter().map(|(place, pointers)| one_move(order, state, place, pointers, 0)).collect(),
+        quorum: order.quorum,
+        left_out,
+        record_before,
+    })
 }
 
 pub(super) fn find_channel<'a>(order: &Order<'a>) -> Result<&'a Channel, PromoteError> {
@@ -121,6 +159,21 @@ fn check_free(order: &Order<'_>, state: &State, now: OffsetDateTime) -> Result<(
     })
 }
 
+/// It was not revoked. The record of it and the tag on the image are looked at both: either of them is enough.
+fn check_standing(order: &Order<'_>, ami: &str, state: &State) -> Result<(), PromoteError> {
+    match (&state.revoked, &state.image.revoked) {
+        (Some(record), _) => Err(record.refusal()),
+        (None, Some(tag)) => Err(PromoteError::Revoked {
+            ami: ami.to_owned(),
+            recipe: order.recipe.to_owned(),
+            at: "an unknown time".to_owned(),
+            by: "somebody".to_owned(),
+            reason: tag.clone(),
+        }),
+        (None, None) => Ok(()),
+    }
+}
+
 /// A time that cannot be read never counts as past.
 pub(super) fn expired(lock: &Lock, now: OffsetDateTime) -> bool {
     OffsetDateTime::parse(&lock.expires, &Rfc3339).is_ok_and(|expires| expires < now)
@@ -128,7 +181,7 @@ pub(super) fn expired(lock: &Lock, now: OffsetDateTime) -> bool {
 
 /// The release, when the record says so and every target's pointers agree.
 fn already_there(order: &Order<'_>, ami: &String, state: &State, places: &[Reached<'_>]) -> Option<Release> {
-    let (record, _) = state.record.as_ref()?;
+    let record = record_in_use(state)?;
     let at =
         |place: &Location| record.targets.iter().find(|one| one.account == place.account && one.region == place.region);
     let agrees = |(place, pointers): &Reached<'_>| {
@@ -190,6 +243,7 @@ fn release(
         caller: order.caller.clone(),
         reason: order.reason.clone(),
         overridden: None,
+        empty: false,
         previous: None,
     }
 }

@@ -83,6 +83,7 @@ fn empty() -> State {
         journal: None,
         lock: None,
         before: None,
+        revoked: None,
         image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()), ..Image::default() },
         consent: None,
         copies: BTreeMap::new(),
@@ -127,6 +128,7 @@ fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
         by: "host/0".into(),
         caller: None,
         overridden: None,
+        empty: false,
         reason: "test".into(),
         previous: None,
     }
@@ -440,4 +442,49 @@ fn promotions_of_the_same_release_at_other_times_have_other_ids() {
     assert_eq!(id(NOW, "host/1"), id(NOW, "host/1"));
     assert_ne!(id(NOW, "host/1"), id(NOW, "host/2"));
     assert_ne!(id(NOW, "host/1"), id(NOW + Duration::from_secs(1), "host/1"));
+}
+
+#[test]
+fn a_revoked_release_is_refused_by_its_record_and_by_its_tag_whatever_else_holds() {
+    let revocation = serde_json::json!({
+        "schema": "amiforge.revocation/1", "id": "r", "project": "acme", "recipe": "debian-12", "arch": "x86_64",
+        "ami": "ami-2", "progress": "begun", "channels": [], "reason": "a back door", "at": "2026-01-09T00:00:00Z",
+        "by": "host",
+    });
+    let recorded = State { revoked: Some(serde_json::from_value(revocation).unwrap()), ..at("ami-1") };
+    let (text, code) = refusal("candidate", &recorded, &approval());
+    assert_eq!((text.as_str(), code), ("ami-2 was revoked at 2026-01-09T00:00:00Z by host: a back door", 8));
+    let mut tagged = at("ami-1");
+    tagged.image.revoked = Some("2026-01-09T00:00:00Z a back door".into());
+    assert_eq!(refusal("candidate", &tagged, &approval()).1, 8);
+    // Being there already is no way around it.
+    let there = State { revoked: recorded.revoked.clone(), ..at("ami-2") };
+    assert_eq!(refusal("candidate", &there, &approval()).1, 8);
+}
+
+#[test]
+fn a_channel_is_emptied_in_the_machines_order_and_its_record_says_what_was_in_it() {
+    let project = project();
+    let order = order(&project, "candidate");
+    let plan = emptying(&order, &at("ami-1"), NOW).unwrap();
+    assert_eq!(
+        plan.steps(),
+        [
+            Step::Lock,
+            Step::Verify,
+            Step::Journal,
+            Step::Hold,
+            Step::RemoveParameter(0),
+            Step::Record,
+            Step::Clear,
+            Step::Unlock
+        ]
+    );
+    assert_eq!(Step::RemoveParameter(0).undo(), Undo::ParameterAgain(0));
+    assert!(plan.release.empty && plan.previous.is_none());
+    assert_eq!((plan.release.ami.as_str(), plan.moves[0].parameter_before.as_deref()), ("ami-1", Some("ami-1")));
+    let emptied = State { record: Some((plan.release.clone(), "text".into())), ..at("ami-1") };
+    assert!(matches!(emptying(&order, &emptied, NOW), Err(PromoteError::NoEarlier { .. })));
+    let filled = planned(go("candidate", &emptied, &approval()).unwrap());
+    assert_eq!((filled.previous, filled.from, filled.record_before.as_deref()), (None, None, Some("text")));
 }

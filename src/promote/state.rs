@@ -4,6 +4,7 @@ use super::approve::{Consent, consent};
 use super::error::PromoteError;
 use super::image::{self, Image};
 use super::model::{Candidate, How, JOURNAL_SCHEMA, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore};
+use super::revoke::{Revocation, standing};
 use super::supply::owner;
 use super::{document, names, store, template};
 use crate::aws::{CallError, Cloud};
@@ -33,6 +34,8 @@ pub struct State {
     pub(super) before: Option<Release>,
     /// A person's approval of the AMI for the channel.
     pub(super) consent: Option<Consent>,
+    /// That the AMI was revoked.
+    pub(super) revoked: Option<Revocation>,
     /// The AMI to promote, at home.
     pub(super) image: Image,
     /// Images of it that are elsewhere already.
@@ -47,6 +50,13 @@ pub(super) struct Pointers {
     pub(super) template: Option<TemplateBefore>,
     pub(super) template_ami: Option<String>,
     pub(super) parameter: Option<String>,
+}
+
+impl Pointers {
+    /// The AMIs that they name.
+    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
+        [&self.template_ami, &self.parameter].into_iter().flatten().map(String::as_str)
+    }
 }
 
 /// Reads what a plan needs. Changes nothing. A target that cannot be looked at is part of what was seen: the planner
@@ -75,8 +85,9 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         record: books.record,
         journal: books.journal,
         lock: books.lock,
-        before,
+        before: before.filter(|release| !release.empty),
         consent: consent(cloud, order, &candidate.ami).await?,
+        revoked: standing(cloud, project, recipe, arch, &candidate.ami).await?,
         copies: copies(cloud, candidate, &seen).await,
         image,
         seen,

@@ -25,6 +25,8 @@ pub enum Step {
     FlipTemplate(usize),
     /// The parameter is written and read back.
     FlipParameter(usize),
+    /// The parameter of a channel that becomes empty is removed.
+    RemoveParameter(usize),
     /// The channel's record is written: from here on it has happened.
     Record,
     /// The journal is removed.
@@ -51,6 +53,8 @@ pub enum Undo {
     TemplateBack(usize),
     /// The parameter gets its old value again, or is removed.
     ParameterBack(usize),
+    /// The removed parameter is made again.
+    ParameterAgain(usize),
     /// The record gets its old text again, or is removed.
     RecordBack,
     /// It cannot be undone, only finished: the promotion has happened.
@@ -69,6 +73,7 @@ impl Step {
             Self::Stage(target) => Undo::RemoveStaged(target),
             Self::FlipTemplate(target) => Undo::TemplateBack(target),
             Self::FlipParameter(target) => Undo::ParameterBack(target),
+            Self::RemoveParameter(target) => Undo::ParameterAgain(target),
             Self::Record => Undo::RecordBack,
             Self::Clear | Self::Unlock => Undo::Finish,
         }
@@ -78,9 +83,11 @@ impl Step {
     #[must_use]
     pub const fn target(self) -> Option<usize> {
         match self {
-            Self::Stage(target) | Self::Prove(target) | Self::FlipTemplate(target) | Self::FlipParameter(target) => {
-                Some(target)
-            }
+            Self::Stage(target)
+            | Self::Prove(target)
+            | Self::FlipTemplate(target)
+            | Self::FlipParameter(target)
+            | Self::RemoveParameter(target) => Some(target),
             _ => None,
         }
     }
@@ -88,7 +95,7 @@ impl Step {
     /// Whether what it does can be seen by users of the channel.
     #[must_use]
     pub const fn is_flip(self) -> bool {
-        matches!(self, Self::FlipTemplate(_) | Self::FlipParameter(_))
+        matches!(self, Self::FlipTemplate(_) | Self::FlipParameter(_) | Self::RemoveParameter(_))
     }
 
     /// Where it works, for people: nothing for steps about the whole promotion.
@@ -123,6 +130,8 @@ impl Step {
             Self::Hold => "checking the lock".to_owned(),
             Self::FlipTemplate(_) => format!("{at}moving the default of {template}"),
             Self::FlipParameter(_) => format!("{at}writing {parameter}"),
+            Self::RemoveParameter(_) => format!("{at}removing {parameter}"),
+            Self::Record if plan.release.empty => format!("recording that channel {} is empty", plan.release.channel),
             Self::Record => format!("recording the release in channel {}", plan.release.channel),
             Self::Clear => "removing the journal".to_owned(),
             Self::Unlock => "unlocking".to_owned(),
@@ -133,19 +142,25 @@ impl Step {
 impl Plan {
     /// The steps in DESIGN section 8's order, in phases: the steps of one phase are about different places and run at
     /// the same time, and a phase begins when all of the one before has succeeded. So nothing is flipped anywhere before
-    /// everything is proven everywhere.
+    /// everything is proven everywhere. A channel that becomes empty has nothing to be distributed or proven.
     #[must_use]
     pub fn phases(&self) -> Vec<Vec<Step>> {
         let targets = |step: fn(usize) -> Step| (0..self.moves.len()).map(step).collect::<Vec<_>>();
+        let mut phases = vec![vec![Step::Lock], vec![Step::Verify], vec![Step::Journal]];
+        let ends = [vec![Step::Record], vec![Step::Clear], vec![Step::Unlock]];
+        if self.release.empty {
+            phases.extend([vec![Step::Hold], targets(Step::RemoveParameter)].into_iter().chain(ends));
+            return phases;
+        }
         let copies = self.supplies.len().max(1);
-        let mut phases = vec![vec![Step::Lock], vec![Step::Verify], vec![Step::Journal], vec![Step::Distribute(0)]];
+        phases.push(vec![Step::Distribute(0)]);
         phases.push((1..copies).map(Step::Distribute).collect());
         if self.supplies.iter().any(|one| one.ami.is_none()) {
             phases.push(vec![Step::Note]);
         }
         phases.extend([targets(Step::Stage), targets(Step::Prove), vec![Step::Hold]]);
         phases.extend([targets(Step::FlipTemplate), targets(Step::FlipParameter)]);
-        phases.extend([vec![Step::Record], vec![Step::Clear], vec![Step::Unlock]]);
+        phases.extend(ends);
         phases.retain(|phase| !phase.is_empty());
         phases
     }

@@ -124,13 +124,17 @@ pub(super) async fn delete(cloud: &Cloud, place: &Location, name: &str) -> Resul
     }
 }
 
-/// All values a parameter has had, newest first.
+/// All values a parameter has had, newest first; none of one that is not there.
 pub(super) async fn history(cloud: &Cloud, name: &str) -> Result<Vec<String>, CallError> {
     let home = cloud.home();
     let mut pages = cloud.ssm(home).get_parameter_history().name(name).into_paginator().send();
     let mut all = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(CallError::of("GetParameterHistory", home))?;
+        let page = page.map_err(CallError::of("GetParameterHistory", home));
+        if page.as_ref().is_err_and(|error| error.fault.is(&["ParameterNotFound"])) {
+            return Ok(vec![]);
+        }
+        let page = page?;
         all.extend(page.parameters.unwrap_or_default().into_iter().map(|one| (one.version, one.value)));
     }
     all.sort_by_key(|(version, _)| std::cmp::Reverse(*version));

@@ -18,6 +18,7 @@ impl Executor<'_> {
             Undo::RemoveStaged(target) => self.remove_staged(target).await,
             Undo::TemplateBack(target) => self.template_back(target).await,
             Undo::ParameterBack(target) => self.parameter_back(target).await,
+            Undo::ParameterAgain(target) => self.parameter_again(target).await,
             Undo::RecordBack => self.record_back().await,
         }
     }
@@ -94,6 +95,18 @@ impl Executor<'_> {
                 Ok(Some(format!("{}: parameter {} is removed again", one.place(), one.parameter)))
             }
         }
+    }
+
+    async fn parameter_again(&self, target: usize) -> Result<Option<String>, StepError> {
+        let one = self.target(target)?;
+        let Some(before) = &one.parameter_before else { return Ok(None) };
+        let place = one.location();
+        if store::get(self.cloud, &place, &one.parameter).await?.is_some() {
+            return Ok(None);
+        }
+        let version = store::create_image(self.cloud, &place, &one.parameter, before, &self.plan.release).await?;
+        self.parameter_shows(target, before, version).await?;
+        Ok(Some(format!("{}: parameter {} is {before} again", one.place(), one.parameter)))
     }
 
     async fn record_back(&self) -> Result<Option<String>, StepError> {

@@ -169,7 +169,8 @@ impl<'a> History<'a> {
         for one in self.releases {
             let version = one.image_version.as_deref().unwrap_or("-");
             let who = one.caller.as_ref().unwrap_or(&one.by);
-            let _ = writeln!(text, "  {}  {}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
+            let without = if one.empty { "empty, without " } else { "" };
+            let _ = writeln!(text, "  {}  {without}{}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
             if let Some(why) = &one.overridden {
                 let _ = writeln!(text, "    rules were passed over: {why}");
             }

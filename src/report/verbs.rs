@@ -147,6 +147,9 @@ impl<'a> Promoted<'a> {
 #[must_use]
 pub fn promoted(promotion: &Promotion) -> String {
     let release = &promotion.release;
+    if release.empty {
+        return format!("channel {} is empty: {} was taken out of it\n", promotion.channel, release.ami);
+    }
     let how = if promotion.changed { "now points at" } else { "points already at" };
     let mut text = format!("channel {} {how} {}\n", promotion.channel, release.ami);
     for (name, value) in super::promotion::pointers(release) {

@@ -89,6 +89,7 @@ mod tests {
             caller: None,
             reason: text("promoted"),
             overridden: None,
+            empty: false,
             previous: previous.map(Box::new),
         }
     }

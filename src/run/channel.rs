@@ -65,6 +65,7 @@ impl Work<'_> {
 
     /// Writes down that a person approves an image for a channel. Only what has passing evidence can be approved.
     pub async fn approve(&self, channel: &Channel, ami: &str, reason: &str) -> Result<Consent, RunError> {
+        self.respect_revocation(ami).await?;
         let judged = self.approved(ami).await?;
         Ok(promote::approve(self.cloud, &self.order(channel, reason)?, ami, &judged.digest).await?)
     }
@@ -161,7 +162,7 @@ impl Work<'_> {
         told(events, moved)
     }
 
-    fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
+    pub(super) fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
         let name = |template: &str| {
             render::promote_name(template, self.recipe, self.arch, &channel.name)
                 .map_err(|error| RunError::Files(vec![error]))

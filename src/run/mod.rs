@@ -6,10 +6,12 @@
 mod before;
 mod channel;
 mod commands;
+mod compare;
 mod error;
 mod fleet;
 mod judge;
 mod planned;
+mod revoke;
 mod saved;
 pub mod schedule;
 mod select;
@@ -24,6 +26,7 @@ pub use fleet::{
     Fleet, FleetOptions, FleetReport, ImageResult, ImageRow, StatusReport, StatusRow, after, builds_of, worst,
 };
 pub use planned::{Planned, plans};
+pub use revoke::Withdrawing;
 pub use saved::publish_saved;
 pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
@@ -79,6 +82,7 @@ pub async fn all(work: &Work<'_>, fresh: bool, over_quota: bool, events: &Events
     let rendered = work.check(events)?;
     let plan = work.plan(&rendered, fresh, events).await?.despite_quotas(over_quota);
     let image = work.build(&rendered, &plan, fresh, events).await?;
+    work.respect_revocation(&image.ami).await?;
     let judged = work.validate(&image, &plan.fingerprint, events).await?;
     let channel = work.first_channel()?;
     work.respect_rollback(&image, channel).await?;

@@ -150,7 +150,10 @@ impl Work<'_> {
         let base_rendered = work.check(&Events::none())?;
         // A base may start from another one.
         match Box::pin(work.candidate(&base_rendered)).await {
-            Ok((built, _)) => Ok(Some(built.ami)),
+            Ok((built, _)) => {
+                work.respect_revocation(&built.ami).await?;
+                Ok(Some(built.ami))
+            }
             Err(RunError::NoCandidate { recipe: base, arch }) => {
                 Err(RunError::NoBase { recipe: self.recipe.name.clone(), base, arch })
             }
@@ -265,6 +268,7 @@ impl Work<'_> {
     /// Collects evidence about an image on a fresh instance of it and evaluates the gates. Whether they pass is the
     /// caller's to look at ([`Judged::refusal`]).
     pub async fn inspect(&self, candidate: &Candidate, events: &Events) -> Result<Judged, RunError> {
+        self.respect_revocation(&candidate.ami).await?;
         let _turn = self.evidence_turn(&candidate.ami).await?;
         self.collect(candidate, events).await
     }

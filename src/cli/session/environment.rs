@@ -100,6 +100,39 @@ pub async fn work<'a>(session: &'a Session, project: &'a Project, selection: &Se
     Ok(Work { cloud: session.cloud(project).await?, project, recipe, arch })
 }
 
+/// The image that a release is of: the recipe and architecture that are named, or those whose channels have held it.
+pub async fn of_release<'a>(
+    session: &'a Session,
+    project: &'a Project,
+    release: &str,
+    named: Option<&str>,
+    wanted: Option<&str>,
+) -> Result<Work<'a>, Failure> {
+    let cloud = session.cloud(project).await?;
+    if let Some(named) = named {
+        let recipe = recipe(project, named)?;
+        return Ok(Work { cloud, project, recipe, arch: arch(recipe, wanted)? });
+    }
+    let mut found = Vec::new();
+    for recipe in project.recipes.values() {
+        for arch in recipe.architectures.iter().filter(|arch| wanted.is_none_or(|wanted| wanted == arch.name())) {
+            let work = Work { cloud, project, recipe, arch: *arch };
+            if work.has_held(release).await? {
+                found.push(work);
+            }
+        }
+    }
+    let name = |work: &Work<'_>| format!("--recipe {} --arch {}", work.recipe.name, work.arch.name());
+    match found.as_slice() {
+        [only] => Ok(*only),
+        [] => Err(Failure::new(Exit::Usage, format!("no channel of any recipe ever held the release {release}"))
+            .next("`amiforge releases` lists AMI ids, image versions and promotion ids")
+            .next("an image that was never promoted is named by its AMI id, with --recipe")),
+        several => Err(Failure::new(Exit::Usage, format!("{release} is the name of releases of several recipes"))
+            .next(format!("name one: {}", several.iter().map(name).collect::<Vec<_>>().join(", or ")))),
+    }
+}
+
 /// Asks before something that users will notice. Without a terminal only `--yes` is consent.
 pub async fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
     if yes {

@@ -153,7 +153,8 @@ pub async fn record_digest(cloud: &Cloud, place: &Location, ami: &str, digest: &
 
 /// The digest that stands on an image; nothing when it was never validated.
 pub async fn recorded_digest(cloud: &Cloud, place: &Location, ami: &str) -> Result<Option<String>, EvidenceError> {
-    let answer = cloud.ec2(place).describe_images().image_ids(ami).send().await;
+    // One that was disabled keeps its tags, and it is asked for before it is enabled again.
+    let answer = cloud.ec2(place).describe_images().image_ids(ami).include_disabled(true).send().await;
     let answer = answer.map_err(CallError::of("DescribeImages", place))?;
     let found = answer.images().first().map(Image::tags).unwrap_or_default();
     let tag = found.iter().find(|tag| tag.key() == Some(tags::EVIDENCE));

@@ -1,6 +1,7 @@
 //! Promotions over three accounts and four Regions, stopped and disturbed at every single call.
 
 mod eyes;
+mod revoke;
 mod world;
 
 use super::*;
