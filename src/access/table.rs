@@ -361,6 +361,13 @@ const BOOKS: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
 ];
 
+/// `resolve`: the pointer that users of a channel read.
+const RESOLVE: &[Need] = &[
+    home("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
+    home("ec2.DescribeLaunchTemplates", "ec2:DescribeLaunchTemplates", On::Anything),
+    home("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
+];
+
 /// `approve` of an image for a channel.
 const CONSENT: &[Need] = &[
     home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
@@ -496,7 +503,8 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
         Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Drift => &[BOOKS, DRIFT],
-        Verb::Resolve | Verb::Channels | Verb::Verify => &[BOOKS],
+        Verb::Resolve => &[BOOKS, RESOLVE],
+        Verb::Channels | Verb::Verify => &[BOOKS],
         Verb::History => &[BOOKS, HISTORY],
         Verb::Run => &[
             PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING, MARK,

@@ -89,6 +89,12 @@ pub enum PromoteError {
         /// The environment.
         environment: String,
     },
+    /// The recipe names neither a launch template nor a parameter.
+    #[error("recipe `{recipe}` names neither a launch template nor a parameter, so there is nothing to move")]
+    NoPointers {
+        /// The recipe.
+        recipe: String,
+    },
     /// Evidence or verdicts do not allow it.
     #[error("{ami} is not approved: {reason}")]
     NotApproved {
@@ -281,6 +287,7 @@ impl PromoteError {
             }
             Self::TakenOver { .. } => Some("look at it with `amiforge channels`".into()),
             Self::NoTargets { .. } => Some("add `targets` to the environment in amiforge.yaml".into()),
+            Self::NoPointers { .. } => Some("name one under `promote` of the recipe".into()),
             Self::Image { .. } => Some("build and validate a new image".into()),
             Self::Failed { cause: StepError::Call(call), .. } | Self::Call(call) => call.next(),
             Self::Failed { cause: StepError::Locked { .. } | StepError::Changed(_), .. } => {
@@ -304,6 +311,7 @@ impl PromoteError {
         match self {
             Self::UnknownChannel { .. }
             | Self::NoTargets { .. }
+            | Self::NoPointers { .. }
             | Self::NoEarlier { .. }
             | Self::NeverThere { .. }
             | Self::NoReason

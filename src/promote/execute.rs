@@ -4,6 +4,7 @@ use super::error::{Failure, PromoteError, StepError};
 use super::model::{LeftOut, Move, ParameterPointer, Placed, Plan, Promotion, Release, Supply, TemplatePointer};
 use super::state::LANES;
 use super::steps::{Step, Undo};
+use super::undo::Undone;
 use super::{document, names};
 use crate::aws::Cloud;
 use crate::aws::wait::Poller;
@@ -33,8 +34,8 @@ pub async fn execute(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Prom
 pub(super) enum Done {
     Nothing,
     Image(String),
-    Template(TemplatePointer),
-    Parameter(ParameterPointer),
+    Templates(Vec<TemplatePointer>),
+    Parameters(Vec<ParameterPointer>),
 }
 
 /// A promotion being carried out.
@@ -49,8 +50,9 @@ pub(super) struct Executor<'a> {
     events: &'a Events,
     /// AMI ids by supply.
     images: BTreeMap<usize, String>,
-    pub(super) templates: BTreeMap<usize, TemplatePointer>,
-    parameters: BTreeMap<usize, ParameterPointer>,
+    /// What is staged, by target; in the order of its launch templates.
+    pub(super) templates: BTreeMap<usize, Vec<TemplatePointer>>,
+    parameters: BTreeMap<usize, Vec<ParameterPointer>>,
     /// Targets that failed before anything was flipped, with a quorum: why.
     left_out: BTreeMap<usize, String>,
 }
@@ -124,8 +126,8 @@ impl<'a> Executor<'a> {
     fn remember(&mut self, step: Step, done: Done) {
         match (step, done) {
             (Step::Distribute(supply), Done::Image(ami)) => drop(self.images.insert(supply, ami)),
-            (Step::Stage(target), Done::Template(pointer)) => drop(self.templates.insert(target, pointer)),
-            (Step::FlipParameter(target), Done::Parameter(pointer)) => drop(self.parameters.insert(target, pointer)),
+            (Step::Stage(target), Done::Templates(pointers)) => drop(self.templates.insert(target, pointers)),
+            (Step::FlipParameter(target), Done::Parameters(pointers)) => drop(self.parameters.insert(target, pointers)),
             _ => {}
         }
     }
@@ -214,17 +216,14 @@ impl<'a> Executor<'a> {
             }
             let works = group.iter().map(|step| async move { (*step, Box::pin(self.undo(step.undo())).await) });
             let results: Vec<_> = stream::iter(works.collect::<Vec<_>>()).buffered(LANES).collect().await;
-            for (step, result) in results {
-                match result {
-                    Ok(Some(line)) => {
-                        self.events.note(Stage::Promote, line.clone());
-                        restored.push(line);
-                    }
-                    Ok(None) => {}
-                    Err(error) => {
-                        failed.insert(step.place(self.plan));
-                        first.get_or_insert(error);
-                    }
+            for (step, Undone { lines, failed: why }) in results {
+                for line in lines {
+                    self.events.note(Stage::Promote, line.clone());
+                    restored.push(line);
+                }
+                if let Some(error) = why {
+                    failed.insert(step.place(self.plan));
+                    first.get_or_insert(error);
                 }
             }
             if first.is_some() && alone {
@@ -304,12 +303,14 @@ impl<'a> Executor<'a> {
     /// The release as it goes into the record.
     pub(super) fn release(&self) -> Release {
         let placed = |(target, one): (usize, &Move)| {
+            let templates = if one.launch_templates.is_empty() { Some(vec![]) } else { self.templates.get(&target).cloned() };
+            let parameters = if one.parameters.is_empty() { Some(vec![]) } else { self.parameters.get(&target).cloned() };
             Some(Placed {
                 account: one.account.clone(),
                 region: one.region.clone(),
                 ami: self.image(one.supply)?.to_owned(),
-                launch_template: self.templates.get(&target)?.clone(),
-                parameter: self.parameters.get(&target)?.clone(),
+                launch_templates: templates?,
+                parameters: parameters?,
             })
         };
         let out = self.left_out.iter().map(|(target, reason)| {

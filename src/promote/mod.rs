@@ -16,6 +16,7 @@ mod execute;
 mod image;
 mod model;
 mod names;
+mod older;
 mod perform;
 mod planner;
 mod resume;
@@ -33,8 +34,8 @@ pub use drift::{Difference, drift, prepare_repair, repair};
 pub use error::{Failure, PromoteError, StepError};
 pub use execute::execute;
 pub use model::{
-    Approval, Candidate, Decision, How, LeftOut, Move, Order, ParameterPointer, Placed, Plan, Promotion, Release,
-    Supply, TemplateBefore, TemplatePointer,
+    Approval, Candidate, Decision, How, LeftOut, Move, Order, ParameterMove, ParameterPointer, Placed, Plan, Promotion,
+    Release, Supply, TemplateBefore, TemplateMove, TemplatePointer,
 };
 pub use planner::plan;
 pub use resume::{Direction, Resumed, resume};
@@ -43,6 +44,7 @@ pub use state::{State, observe};
 pub use steps::{Step, Undo};
 
 pub(crate) use names::record as record_name;
+pub(crate) use state::default_image;
 pub(crate) use store::{get as get_parameter, get_many as get_parameters, release as read_release};
 
 use crate::aws::Cloud;

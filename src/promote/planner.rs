@@ -2,8 +2,8 @@
 
 use super::error::PromoteError;
 use super::model::{
-    Approval, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, Plan, RELEASE_SCHEMA, Release,
-    instance_type,
+    Approval, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, ParameterMove, Plan, RELEASE_SCHEMA,
+    Release, TemplateMove, instance_type,
 };
 use super::rules;
 use super::state::{Pointers, State, unseen};
@@ -31,6 +31,9 @@ pub fn plan(
     now: OffsetDateTime,
 ) -> Result<Decision, PromoteError> {
     let channel = find_channel(order)?;
+    if order.launch_templates.is_empty() && order.parameters.is_empty() {
+        return Err(PromoteError::NoPointers { recipe: order.recipe.to_owned() });
+    }
     let (places, left_out) = reached(order, state)?;
     check_free(order, state, now)?;
     if let Some(release) = already_there(order, &candidate.ami, state, &places) {
@@ -133,10 +136,11 @@ fn already_there(order: &Order<'_>, ami: &String, state: &State, places: &[Reach
         |place: &Location| record.targets.iter().find(|one| one.account == place.account && one.region == place.region);
     let agrees = |(place, pointers): &Reached<'_>| {
         at(place).is_some_and(|placed| {
-            pointers.template_ami.as_ref() == Some(&placed.ami)
-                && pointers.parameter.as_ref() == Some(&placed.ami)
-                && placed.launch_template.name == order.launch_template
-                && placed.parameter.name == order.parameter
+            let to = Some(&placed.ami);
+            pointers.templates.iter().all(|now| now.ami.as_ref() == to)
+                && pointers.parameters.iter().all(|now| now.as_ref() == to)
+                && placed.launch_templates.iter().map(|one| &one.name).eq(&order.launch_templates)
+                && placed.parameters.iter().map(|one| &one.name).eq(&order.parameters)
         })
     };
     let there = record.ami == *ami && places.len() == state.targets.len() && places.iter().all(agrees);
@@ -195,14 +199,14 @@ fn release(
 }
 
 fn one_move(order: &Order<'_>, state: &State, place: &Location, pointers: &Pointers, supply: usize) -> Move {
+    let templates = order.launch_templates.iter().zip(&pointers.templates);
+    let parameters = order.parameters.iter().zip(&pointers.parameters);
     Move {
         account: place.account.clone(),
         region: place.region.clone(),
         supply,
-        launch_template: order.launch_template.clone(),
-        template_before: pointers.template.clone(),
-        parameter: order.parameter.clone(),
-        parameter_before: pointers.parameter.clone(),
+        launch_templates: templates.map(|(name, now)| TemplateMove { name: name.clone(), before: now.before.clone() }).collect(),
+        parameters: parameters.map(|(name, now)| ParameterMove { name: name.clone(), before: now.clone() }).collect(),
         instance_type: instance_type(&state.config, order.arch),
     }
 }

@@ -1,6 +1,6 @@
 //! The steps of a promotion, their order and their undo, as data.
 
-use super::model::{How, Plan, place};
+use super::model::{How, Move, Plan, place};
 
 /// One step. Numbers are indices into [`Plan::supplies`] (`Distribute`) and [`Plan::moves`] (all others).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,15 +15,15 @@ pub enum Step {
     Distribute(usize),
     /// The journal learns the ids of the copies.
     Note,
-    /// A launch template version with the AMI is made; nothing points at it.
+    /// A version with the AMI is made of every launch template of the place; nothing points at them.
     Stage(usize),
-    /// The AMI is available, carries its evidence, and can be launched from the staged version.
+    /// The AMI is available, carries its evidence, and can be launched from every staged version.
     Prove(usize),
     /// The lock is still ours: the last look before anything that is in use changes.
     Hold,
-    /// The launch template's default version is moved and read back.
+    /// The default versions of the launch templates are moved and read back.
     FlipTemplate(usize),
-    /// The parameter is written and read back.
+    /// The parameters are written and read back.
     FlipParameter(usize),
     /// The channel's record is written: from here on it has happened.
     Record,
@@ -45,11 +45,11 @@ pub enum Undo {
     /// The mark of approval is removed, if this promotion has set it. The copy stays: nothing points at it, and the next
     /// promotion of the image finds it and need not wait for one.
     Unmark(usize),
-    /// The staged version, or the template that was made for it, is removed.
+    /// The staged versions, or the templates that were made for them, are removed.
     RemoveStaged(usize),
-    /// The default version is put back.
+    /// The default versions are put back.
     TemplateBack(usize),
-    /// The parameter gets its old value again, or is removed.
+    /// The parameters get their old values again, or are removed.
     ParameterBack(usize),
     /// The record gets its old text again, or is removed.
     RecordBack,
@@ -96,7 +96,7 @@ impl Step {
     pub fn place(self, plan: &Plan) -> Option<String> {
         match self {
             Self::Distribute(supply) => plan.supplies.get(supply).map(|one| place(&one.location())),
-            _ => self.target().and_then(|target| plan.moves.get(target)).map(super::model::Move::place),
+            _ => self.target().and_then(|target| plan.moves.get(target)).map(Move::place),
         }
     }
 
@@ -106,8 +106,9 @@ impl Step {
         let ami = &plan.release.ami;
         let at = self.place(plan).map_or_else(String::new, |place| format!("{place}: "));
         let one = self.target().and_then(|target| plan.moves.get(target));
-        let template = one.map_or("", |one| one.launch_template.as_str());
-        let parameter = one.map_or("", |one| one.parameter.as_str());
+        let list = |names: Vec<&str>| names.join(", ");
+        let templates = || list(one.iter().flat_map(|one| &one.launch_templates).map(|one| one.name.as_str()).collect());
+        let parameters = || list(one.iter().flat_map(|one| &one.parameters).map(|one| one.name.as_str()).collect());
         match self {
             Self::Lock => format!("locking channel {}", plan.release.channel),
             Self::Verify => "looking again under the lock".to_owned(),
@@ -118,11 +119,11 @@ impl Step {
                 _ => format!("{at}marking {ami} as approved"),
             },
             Self::Note => "writing the ids of the copies into the journal".to_owned(),
-            Self::Stage(_) => format!("{at}staging a version of launch template {template}"),
-            Self::Prove(_) => format!("{at}proving that the image can be launched from it"),
+            Self::Stage(_) => format!("{at}staging a version of launch template {}", templates()),
+            Self::Prove(_) => format!("{at}proving that the image can be launched"),
             Self::Hold => "checking the lock".to_owned(),
-            Self::FlipTemplate(_) => format!("{at}moving the default of {template}"),
-            Self::FlipParameter(_) => format!("{at}writing {parameter}"),
+            Self::FlipTemplate(_) => format!("{at}moving the default of {}", templates()),
+            Self::FlipParameter(_) => format!("{at}writing {}", parameters()),
             Self::Record => format!("recording the release in channel {}", plan.release.channel),
             Self::Clear => "removing the journal".to_owned(),
             Self::Unlock => "unlocking".to_owned(),
@@ -136,15 +137,20 @@ impl Plan {
     /// everything is proven everywhere.
     #[must_use]
     pub fn phases(&self) -> Vec<Vec<Step>> {
-        let targets = |step: fn(usize) -> Step| (0..self.moves.len()).map(step).collect::<Vec<_>>();
+        let those = |wanted: fn(&Move) -> bool, step: fn(usize) -> Step| {
+            let moves = self.moves.iter().enumerate().filter(|(_, one)| wanted(one));
+            moves.map(|(target, _)| step(target)).collect::<Vec<_>>()
+        };
+        let (templates, parameters): (fn(&Move) -> bool, fn(&Move) -> bool) =
+            (|one| !one.launch_templates.is_empty(), |one| !one.parameters.is_empty());
         let copies = self.supplies.len().max(1);
         let mut phases = vec![vec![Step::Lock], vec![Step::Verify], vec![Step::Journal], vec![Step::Distribute(0)]];
         phases.push((1..copies).map(Step::Distribute).collect());
         if self.supplies.iter().any(|one| one.ami.is_none()) {
             phases.push(vec![Step::Note]);
         }
-        phases.extend([targets(Step::Stage), targets(Step::Prove), vec![Step::Hold]]);
-        phases.extend([targets(Step::FlipTemplate), targets(Step::FlipParameter)]);
+        phases.extend([those(templates, Step::Stage), those(|_| true, Step::Prove), vec![Step::Hold]]);
+        phases.extend([those(templates, Step::FlipTemplate), those(parameters, Step::FlipParameter)]);
         phases.extend([vec![Step::Record], vec![Step::Clear], vec![Step::Unlock]]);
         phases.retain(|phase| !phase.is_empty());
         phases

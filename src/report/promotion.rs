@@ -1,6 +1,9 @@
 //! What promotions print: before, when they are done, and what channels held.
 
-use crate::promote::{Consent, Decision, Difference, How, LeftOut, Move, Placed, Plan, Release};
+use crate::promote::{
+    Consent, Decision, Difference, How, LeftOut, Move, ParameterMove, ParameterPointer, Placed, Plan, Release,
+    TemplateMove, TemplatePointer,
+};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -29,10 +32,20 @@ struct Moving<'a> {
     region: &'a str,
     /// The image there; absent when it has to be copied first.
     ami: Option<&'a str>,
-    launch_template: &'a str,
+    launch_templates: Vec<MovingTemplate<'a>>,
+    parameters: Vec<MovingParameter<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct MovingTemplate<'a> {
+    name: &'a str,
     /// Absent when there is no such launch template.
     default_version: Option<i64>,
-    parameter: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct MovingParameter<'a> {
+    name: &'a str,
     /// Absent when there is no such parameter.
     value: Option<&'a str>,
 }
@@ -58,7 +71,7 @@ impl<'a> Preview<'a> {
         changes: bool,
     ) -> Self {
         Self {
-            schema: "amiforge.promotion-plan/1",
+            schema: "amiforge.promotion-plan/2",
             changes,
             channel: &release.channel,
             recipe: &release.recipe,
@@ -84,10 +97,14 @@ impl<'a> Preview<'a> {
         for one in &self.moves {
             let image = one.ami.unwrap_or("a copy, to be made");
             let _ = writeln!(text, "  {}/{}  {image}", one.account, one.region);
-            let template = one.default_version.map_or_else(|| "is made".to_owned(), |now| format!("default is {now}"));
-            let value = one.value.map_or_else(|| "is made".to_owned(), |now| format!("is {now}"));
-            let _ = writeln!(text, "    launch template  {} {template}", one.launch_template);
-            let _ = writeln!(text, "    parameter        {} {value}", one.parameter);
+            for MovingTemplate { name, default_version } in &one.launch_templates {
+                let now = default_version.map_or_else(|| "is made".to_owned(), |now| format!("default is {now}"));
+                let _ = writeln!(text, "    launch template  {name} {now}");
+            }
+            for MovingParameter { name, value } in &one.parameters {
+                let now = value.map_or_else(|| "is made".to_owned(), |now| format!("is {now}"));
+                let _ = writeln!(text, "    parameter        {name} {now}");
+            }
         }
         for one in self.left_out {
             let _ = writeln!(text, "  {}/{}  is left out: {}", one.account, one.region, one.reason);
@@ -104,14 +121,21 @@ fn moving<'a>(plan: &'a Plan, one: &'a Move) -> Moving<'a> {
         ami: supply
             .filter(|supply| supply.how != How::Copied || supply.ami.is_some())
             .and_then(|one| one.ami.as_deref()),
-        launch_template: &one.launch_template,
-        default_version: one.template_before.as_ref().map(|before| before.default_version),
-        parameter: &one.parameter,
-        value: one.parameter_before.as_deref(),
+        launch_templates: one.launch_templates.iter().map(moving_template).collect(),
+        parameters: one.parameters.iter().map(moving_parameter).collect(),
     }
 }
 
-/// The launch template and the parameter of every target, the image where there is more than one, and what was left out.
+fn moving_template(one: &TemplateMove) -> MovingTemplate<'_> {
+    let default_version = one.before.as_ref().map(|before| before.default_version);
+    MovingTemplate { name: &one.name, default_version }
+}
+
+fn moving_parameter(one: &ParameterMove) -> MovingParameter<'_> {
+    MovingParameter { name: &one.name, value: one.before.as_deref() }
+}
+
+/// The launch templates and parameters of every target, the image where there is more than one, and what was left out.
 pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
     let mut accounts: Vec<&str> = release.targets.iter().map(|one| one.account.as_str()).collect();
     accounts.dedup();
@@ -120,16 +144,18 @@ pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
         if accounts.len() > 1 { format!("{account}/{region}") } else { region.to_owned() }
     };
     let target = |placed: &Placed| {
-        let (template, parameter) = (&placed.launch_template, &placed.parameter);
         let at = place(&placed.account, &placed.region);
-        let image = many.then(|| ("image", format!("{at}: {}", placed.ami)));
-        image.into_iter().chain([
-            (
-                "launch template",
-                format!("{at}: {} {} default version {}", template.name, template.id, template.version),
-            ),
-            ("parameter", format!("{at}: {} (version {})", parameter.name, parameter.version)),
-        ])
+        let mut lines = vec![];
+        if many {
+            lines.push(("image", format!("{at}: {}", placed.ami)));
+        }
+        for TemplatePointer { name, id, version, .. } in &placed.launch_templates {
+            lines.push(("launch template", format!("{at}: {name} {id} default version {version}")));
+        }
+        for ParameterPointer { name, version } in &placed.parameters {
+            lines.push(("parameter", format!("{at}: {name} (version {version})")));
+        }
+        lines
     };
     let out = |one: &LeftOut| ("left out", format!("{}/{}: {}", one.account, one.region, one.reason));
     release.targets.iter().flat_map(target).chain(release.left_out.iter().map(out)).collect()

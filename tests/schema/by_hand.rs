@@ -115,6 +115,13 @@ fn both_agree_on_recipes_by_hand() {
         (false, "pipeline: { schedule: rate(7 days), disable_after: 11 }".into()),
         (false, "pipeline: { schedule: rate(7 days), start: sometimes }".into()),
         (false, "promote: { parameter: 12 }".into()),
+        (true, "promote: { parameter: /one, launch_template: [one, two] }".into()),
+        (true, "promote: { parameter: [], launch_template: [one] }".into()),
+        (true, "promote: { parameter: [] }".into()),
+        (false, "promote: { parameter: [], launch_template: [] }".into()),
+        (false, "promote: { parameter: [/one, /one] }".into()),
+        (false, "promote: { parameter: [/one, 2] }".into()),
+        (false, "promote: { launch_template: ~ }".into()),
     ] {
         files.push((good, recipe(&lines)));
     }

@@ -113,8 +113,8 @@ impl World {
             recipe: "debian-12",
             arch: "x86_64",
             channel: "candidate",
-            launch_template: TEMPLATE.into(),
-            parameter: PARAMETER.into(),
+            launch_templates: vec![TEMPLATE.into()],
+            parameters: vec![PARAMETER.into()],
             reason: "test".into(),
             holder: format!("host/{}", self.promotions.fetch_add(1, Ordering::SeqCst)),
             quorum: None,
@@ -146,6 +146,16 @@ impl World {
     pub(super) fn calm(&self) {
         self.local.set_faults(None);
     }
+}
+
+/// Takes away from everybody the permission to launch an image of the home account and Region.
+pub(super) fn unshare(local: &Local, id: &str) {
+    let scope = Scope { account: DEFAULT_ACCOUNT.into(), region: DEFAULT_REGION.into() };
+    let done: Result<(), StoreError> = local.store.write(|tx| {
+        let ami: Option<Ami> = tx.get(&scope, AMI, id)?;
+        tx.put(&scope, AMI, id, &Ami { launch_permissions: vec![], ..ami.unwrap() })
+    });
+    done.unwrap();
 }
 
 /// What is promoted, and where it begins.
