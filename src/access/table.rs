@@ -410,6 +410,12 @@ const PROMOTE: &[Need] = &[
     target("ec2.DeleteLaunchTemplate", "ec2:DeleteLaunchTemplate", On::Templates),
     target("ec2.DeleteLaunchTemplateVersions", "ec2:DeleteLaunchTemplateVersions", On::Templates),
     target("ec2.RunInstances", "ec2:RunInstances", On::TemplateLaunch),
+    // Canaries, where a channel asks for them.
+    target("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    target("ec2.DescribeInstanceStatus", "ec2:DescribeInstanceStatus", On::Anything),
+    target("ec2.GetConsoleOutput", "ec2:GetConsoleOutput", On::Instances),
+    target("ec2.TerminateInstances", "ec2:TerminateInstances", On::Instances),
+    target("ssm.DescribeInstanceInformation", "ssm:DescribeInstanceInformation", On::Anything),
     target("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
     target("ssm.PutParameter", "ssm:PutParameter", On::Pointers),
     target("ssm.DeleteParameter", "ssm:DeleteParameter", On::Pointers),

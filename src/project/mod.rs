@@ -6,6 +6,7 @@
 
 pub mod builtin;
 pub(crate) mod check;
+mod canary;
 mod codes;
 mod duration;
 mod fields;
@@ -30,6 +31,7 @@ mod waivers;
 mod windows;
 mod workflows;
 
+pub use canary::{Canary, CanaryCheck, CanaryPlaces};
 pub use codes::ENTRIES;
 pub use init::{InitError, InitReport, init};
 pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};

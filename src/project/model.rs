@@ -264,6 +264,8 @@ pub struct Channel {
     pub freezes: Vec<super::Freeze>,
     /// Whether `--override` is refused.
     pub override_forbidden: bool,
+    /// A real instance is launched in proving, as this says.
+    pub canary: Option<super::Canary>,
 }
 
 /// One recipe.

@@ -47,7 +47,7 @@ pub(super) struct Executor<'a> {
     pub(super) holder: String,
     /// Nobody has done any of it before, so nothing has to be looked for.
     pub(super) fresh: bool,
-    events: &'a Events,
+    pub(super) events: &'a Events,
     /// AMI ids by supply.
     images: BTreeMap<usize, String>,
     /// What is staged, by target; in the order of its launch templates.
@@ -156,7 +156,7 @@ impl<'a> Executor<'a> {
                     let users = self.plan.moves.iter().enumerate().filter(|(_, one)| one.supply == *supply);
                     out.extend(users.map(|(target, _)| (target, cause.to_string())));
                 }
-                Step::Stage(target) | Step::Prove(target) => drop(out.insert(*target, cause.to_string())),
+                Step::Stage(target) | Step::Prove(target) | Step::Canary(target) => drop(out.insert(*target, cause.to_string())),
                 _ => return false,
             }
         }
@@ -169,9 +169,14 @@ impl<'a> Executor<'a> {
         }
         self.left_out = out;
         let staged = failures.iter().filter_map(|failure| failure.step.target());
-        let stages: Vec<Step> = staged.map(Step::Stage).collect();
-        // What cannot be removed there is a version that nothing points at.
-        let _ = self.undo_all(&stages).await;
+        let (stages, canaries): (Vec<Step>, Vec<Step>) =
+            staged.map(|target| (Step::Stage(target), Step::Canary(target))).unzip();
+        let canaries = canaries.into_iter().filter(|_| self.plan.canary.is_some());
+        let begun: Vec<Step> = stages.into_iter().chain(canaries).collect();
+        // What cannot be removed there is a version that nothing points at, or an instance that costs money.
+        if let Err((error, _)) = self.undo_all(&begun).await {
+            self.events.note(Stage::Promote, error.to_string());
+        }
         true
     }
 

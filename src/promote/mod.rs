@@ -9,6 +9,7 @@
 //! written, the promotion has happened and only cleaning up is left.
 
 mod approve;
+mod canary;
 mod document;
 mod drift;
 mod error;
@@ -31,10 +32,10 @@ mod undo;
 
 pub use approve::{Consent, approve, caller};
 pub use drift::{Difference, drift, prepare_repair, repair};
-pub use error::{Failure, PromoteError, StepError};
+pub use error::{CanaryFailure, Failure, PromoteError, StepError};
 pub use execute::execute;
 pub use model::{
-    Approval, Candidate, Decision, How, LeftOut, Move, Order, ParameterMove, ParameterPointer, Placed, Plan, Promotion,
+    Approval, Canary, Candidate, Decision, How, LeftOut, Move, Order, ParameterMove, ParameterPointer, Placed, Plan, Promotion,
     Release, Supply, TemplateBefore, TemplateMove, TemplatePointer,
 };
 pub use planner::plan;

@@ -1,7 +1,7 @@
 //! Releases, and what a promotion is made of.
 
 use crate::gate::Verdict;
-use crate::project::{AwsConfig, EnvironmentConfig, Location, Project};
+use crate::project::{AwsConfig, CanaryCheck, EnvironmentConfig, Location, Project};
 use serde::{Deserialize, Serialize};
 
 /// Schema of [`Release`].
@@ -193,6 +193,22 @@ impl Supply {
     }
 }
 
+/// How an instance is launched that proves that a release can be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// What is waited for.
+    pub check: CanaryCheck,
+    /// How long, in seconds.
+    pub timeout: u64,
+    /// Instead of the launch template's instance type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// Instead of the launch template's subnet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<String>,
+}
+
 /// One place's part of a promotion, with everything needed to undo it: one account and Region, with all pointers in it. They
 /// go to the same image, and what is to be proven of it is proven once, so they are one target and are left out together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +223,9 @@ pub struct Move {
     pub parameters: Vec<ParameterMove>,
     /// Instance type to prove launchability with when the launch template names none.
     pub instance_type: String,
+    /// Whether instances are really launched here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub canary: bool,
 }
 
 /// A launch template whose default is to be moved.
@@ -277,6 +296,9 @@ pub struct Plan {
     pub supplies: Vec<Supply>,
     /// One per target.
     pub moves: Vec<Move>,
+    /// How instances are launched in proving, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
     /// As in the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quorum: Option<usize>,

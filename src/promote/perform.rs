@@ -27,6 +27,7 @@ impl Executor<'_> {
             Step::Note => self.journal(&self.known_plan(), 1).await?,
             Step::Stage(target) => return self.stage(target).await.map(Done::Templates),
             Step::Prove(target) => self.prove(target).await?,
+            Step::Canary(target) => self.canary(target).await?,
             Step::Hold => self.hold().await?,
             Step::FlipTemplate(target) => self.flip_templates(target).await?,
             Step::FlipParameter(target) => return self.flip_parameters(target).await.map(Done::Parameters),
@@ -50,6 +51,7 @@ impl Executor<'_> {
         let now = self.cloud.clock().now();
         let copies = self.plan.supplies.iter().any(|one| one.ami.is_none());
         let life = if copies { LOCK_LIFE + image::COPIED_WITHIN } else { LOCK_LIFE };
+        let life = life + self.canaries_within();
         Ok(Lock {
             schema: LOCK_SCHEMA.to_owned(),
             id: self.plan.release.id.clone(),

@@ -2,7 +2,7 @@
 
 use super::error::PromoteError;
 use super::model::{
-    Approval, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, ParameterMove, Plan, RELEASE_SCHEMA,
+    Approval, Canary, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, ParameterMove, Plan, RELEASE_SCHEMA,
     Release, TemplateMove, instance_type,
 };
 use super::rules;
@@ -10,7 +10,7 @@ use super::state::{Pointers, State, unseen};
 use super::supply::supplies;
 use crate::clock::rfc3339;
 use crate::plan::digest;
-use crate::project::{Channel, Location};
+use crate::project::{self, CanaryPlaces, Channel, Location};
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -56,14 +56,29 @@ pub fn plan(
     };
     let locations: Vec<_> = places.iter().map(|(place, _)| (*place).clone()).collect();
     let (supplies, indices) = supplies(&state.config, &state.home, ami, &locations, &state.copies);
-    let moves = places.iter().zip(indices);
+    // Going back is not held up by it, as by no other rule of the channel: what is gone back to has been there.
+    let canary = channel.canary.as_ref().filter(|_| approval.is_some());
+    let moves = places.iter().zip(indices).map(|((place, pointers), supply)| Move {
+        canary: canary.is_some_and(|canary| lands_in(canary, place, &state.home)),
+        ..one_move(order, state, place, pointers, supply)
+    });
+    let moves: Vec<Move> = moves.collect();
+    if canary.is_some() {
+        check_canary(order, &moves)?;
+    }
     Ok(Decision::Go(Box::new(Plan {
         schema: JOURNAL_SCHEMA.to_owned(),
         previous: record.map(|record| Release { previous: None, targets: vec![], ..record }),
         evidence_tag,
         from: state.record.as_ref().map(|(record, _)| record.ami.clone()),
         supplies,
-        moves: moves.map(|((place, pointers), supply)| one_move(order, state, place, pointers, supply)).collect(),
+        moves,
+        canary: canary.map(|canary| Canary {
+            check: canary.check,
+            timeout: canary.timeout.as_secs(),
+            instance_type: canary.instance_type.clone(),
+            subnet: canary.subnet.clone(),
+        }),
         quorum: order.quorum,
         left_out,
         release,
@@ -208,6 +223,28 @@ fn one_move(order: &Order<'_>, state: &State, place: &Location, pointers: &Point
         launch_templates: templates.map(|(name, now)| TemplateMove { name: name.clone(), before: now.before.clone() }).collect(),
         parameters: parameters.map(|(name, now)| ParameterMove { name: name.clone(), before: now.clone() }).collect(),
         instance_type: instance_type(&state.config, order.arch),
+        canary: false,
+    }
+}
+
+/// A canary that is asked for is launched somewhere: nothing proven is no proof.
+fn check_canary(order: &Order<'_>, moves: &[Move]) -> Result<(), PromoteError> {
+    let why = if order.launch_templates.is_empty() {
+        format!("recipe `{}` moves no launch template to launch it from", order.recipe)
+    } else if !moves.iter().any(|one| one.canary) {
+        "none of the targets is among its places".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(PromoteError::NoCanary { channel: order.channel.to_owned(), why })
+}
+
+/// Whether a canary is launched in a place.
+fn lands_in(canary: &project::Canary, place: &Location, home: &Location) -> bool {
+    match &canary.places {
+        CanaryPlaces::All => true,
+        CanaryPlaces::Home => place == home,
+        CanaryPlaces::Regions(regions) => regions.contains(&place.region),
     }
 }
 

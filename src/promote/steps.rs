@@ -19,6 +19,8 @@ pub enum Step {
     Stage(usize),
     /// The AMI is available, carries its evidence, and can be launched from every staged version.
     Prove(usize),
+    /// An instance is launched from every staged version, waited for, and ended.
+    Canary(usize),
     /// The lock is still ours: the last look before anything that is in use changes.
     Hold,
     /// The default versions of the launch templates are moved and read back.
@@ -47,6 +49,8 @@ pub enum Undo {
     Unmark(usize),
     /// The staged versions, or the templates that were made for them, are removed.
     RemoveStaged(usize),
+    /// Instances that this promotion has launched and that still run are ended.
+    EndCanary(usize),
     /// The default versions are put back.
     TemplateBack(usize),
     /// The parameters get their old values again, or are removed.
@@ -67,6 +71,7 @@ impl Step {
             Self::Journal => Undo::RemoveJournal,
             Self::Distribute(supply) => Undo::Unmark(supply),
             Self::Stage(target) => Undo::RemoveStaged(target),
+            Self::Canary(target) => Undo::EndCanary(target),
             Self::FlipTemplate(target) => Undo::TemplateBack(target),
             Self::FlipParameter(target) => Undo::ParameterBack(target),
             Self::Record => Undo::RecordBack,
@@ -78,9 +83,11 @@ impl Step {
     #[must_use]
     pub const fn target(self) -> Option<usize> {
         match self {
-            Self::Stage(target) | Self::Prove(target) | Self::FlipTemplate(target) | Self::FlipParameter(target) => {
-                Some(target)
-            }
+            Self::Stage(target)
+            | Self::Prove(target)
+            | Self::Canary(target)
+            | Self::FlipTemplate(target)
+            | Self::FlipParameter(target) => Some(target),
             _ => None,
         }
     }
@@ -121,6 +128,7 @@ impl Step {
             Self::Note => "writing the ids of the copies into the journal".to_owned(),
             Self::Stage(_) => format!("{at}staging a version of launch template {}", templates()),
             Self::Prove(_) => format!("{at}proving that the image can be launched"),
+            Self::Canary(_) => format!("{at}launching a canary from {}", templates()),
             Self::Hold => "checking the lock".to_owned(),
             Self::FlipTemplate(_) => format!("{at}moving the default of {}", templates()),
             Self::FlipParameter(_) => format!("{at}writing {}", parameters()),
@@ -149,7 +157,8 @@ impl Plan {
         if self.supplies.iter().any(|one| one.ami.is_none()) {
             phases.push(vec![Step::Note]);
         }
-        phases.extend([those(templates, Step::Stage), those(|_| true, Step::Prove), vec![Step::Hold]]);
+        phases.extend([those(templates, Step::Stage), those(|_| true, Step::Prove)]);
+        phases.extend([those(|one| one.canary, Step::Canary), vec![Step::Hold]]);
         phases.extend([those(templates, Step::FlipTemplate), those(parameters, Step::FlipParameter)]);
         phases.extend([vec![Step::Record], vec![Step::Clear], vec![Step::Unlock]]);
         phases.retain(|phase| !phase.is_empty());

@@ -19,7 +19,7 @@ pub(super) struct Undone {
 
 impl Undone {
     /// Of one thing that was to be put back.
-    fn of(result: Result<Option<String>, StepError>) -> Self {
+    pub(super) fn of(result: Result<Option<String>, StepError>) -> Self {
         match result {
             Ok(line) => Self { lines: line.into_iter().collect(), failed: None },
             Err(error) => Self { lines: vec![], failed: Some(error) },
@@ -27,7 +27,7 @@ impl Undone {
     }
 
     /// With another thing. One that cannot be put back keeps no other from it.
-    fn and(&mut self, result: Result<Option<String>, StepError>) {
+    pub(super) fn and(&mut self, result: Result<Option<String>, StepError>) {
         let Self { lines, failed } = Self::of(result);
         self.lines.extend(lines);
         self.failed = self.failed.take().or(failed);
@@ -42,6 +42,7 @@ impl Executor<'_> {
             Undo::Unlock => Undone::of(self.unlock().await.map(|()| None)),
             Undo::RemoveJournal => Undone::of(self.remove_journal().await.map(|()| None)),
             Undo::Unmark(supply) => Undone::of(self.unmark(supply).await),
+            Undo::EndCanary(target) => self.end_canaries(target).await,
             Undo::RemoveStaged(target) | Undo::TemplateBack(target) | Undo::ParameterBack(target) => {
                 self.put_back(undo, target).await
             }

@@ -1,11 +1,14 @@
 //! What promotions print: before, when they are done, and what channels held.
 
+use crate::event::human_duration;
+use crate::project::CanaryCheck;
 use crate::promote::{
-    Consent, Decision, Difference, How, LeftOut, Move, ParameterMove, ParameterPointer, Placed, Plan, Release,
+    Canary, Consent, Decision, Difference, How, LeftOut, Move, ParameterMove, ParameterPointer, Placed, Plan, Release,
     TemplateMove, TemplatePointer,
 };
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// What `promote --plan` and `rollback --plan` print.
 #[derive(Debug, Serialize)]
@@ -22,6 +25,9 @@ pub struct Preview<'a> {
     /// Where the channel points now.
     from: Option<&'a str>,
     moves: Vec<Moving<'a>>,
+    /// How instances are launched to prove it, where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary: Option<&'a Canary>,
     left_out: &'a [LeftOut],
 }
 
@@ -34,6 +40,8 @@ struct Moving<'a> {
     ami: Option<&'a str>,
     launch_templates: Vec<MovingTemplate<'a>>,
     parameters: Vec<MovingParameter<'a>>,
+    /// Whether instances are launched from the launch templates.
+    canary: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,7 +66,8 @@ impl<'a> Preview<'a> {
             Decision::Nothing(release) => Self::of(release, Some(&release.ami), vec![], &[], false),
             Decision::Go(plan) => {
                 let moves = plan.moves.iter().map(|one| moving(plan, one)).collect();
-                Self::of(&plan.release, plan.from.as_deref(), moves, &plan.left_out, true)
+                let canary = plan.canary.as_ref();
+                Self { canary, ..Self::of(&plan.release, plan.from.as_deref(), moves, &plan.left_out, true) }
             }
         }
     }
@@ -80,6 +89,7 @@ impl<'a> Preview<'a> {
             image_version: release.image_version.as_deref(),
             from,
             moves,
+            canary: None,
             left_out,
         }
     }
@@ -105,12 +115,27 @@ impl<'a> Preview<'a> {
                 let now = value.map_or_else(|| "is made".to_owned(), |now| format!("is {now}"));
                 let _ = writeln!(text, "    parameter        {name} {now}");
             }
+            if let (true, Some(canary)) = (one.canary, self.canary) {
+                let _ = writeln!(text, "    canary           {}", launching(canary, one.launch_templates.len()));
+            }
         }
         for one in self.left_out {
             let _ = writeln!(text, "  {}/{}  is left out: {}", one.account, one.region, one.reason);
         }
         text
     }
+}
+
+/// What a canary costs in time and instances.
+fn launching(canary: &Canary, count: usize) -> String {
+    let instances = if count == 1 { "an instance is".to_owned() } else { format!("{count} instances are") };
+    let until = match canary.check {
+        CanaryCheck::Running => "it runs",
+        CanaryCheck::Status => "its status checks are ok",
+        CanaryCheck::Ssm => "Systems Manager reaches it",
+    };
+    let most = human_duration(Duration::from_secs(canary.timeout));
+    format!("{instances} launched before anything is moved, until {until}, at most {most}")
 }
 
 fn moving<'a>(plan: &'a Plan, one: &'a Move) -> Moving<'a> {
@@ -123,6 +148,7 @@ fn moving<'a>(plan: &'a Plan, one: &'a Move) -> Moving<'a> {
             .and_then(|one| one.ami.as_deref()),
         launch_templates: one.launch_templates.iter().map(moving_template).collect(),
         parameters: one.parameters.iter().map(moving_parameter).collect(),
+        canary: one.canary,
     }
 }
 

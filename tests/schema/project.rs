@@ -193,6 +193,9 @@ fn full_project() -> Value {
             },
         },
         "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "by-another",
+            "canary": {
+                "places": "home", "check": "ssm", "timeout": "15m", "instance_type": "m7i.large", "subnet": "subnet-1",
+            },
             "windows": ["Mon-Thu 08:00-16:00"], "override": "forbidden",
             "freezes": [{ "from": "2026-12-20", "to": "2027-01-03", "reason": "holidays" }],
         } },

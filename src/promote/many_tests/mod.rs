@@ -1,5 +1,6 @@
 //! Promotions over three accounts and four Regions, stopped and disturbed at every single call.
 
+mod canary;
 mod eyes;
 mod pointers;
 mod world;

@@ -62,6 +62,16 @@ impl World {
     }
 
     pub(super) fn by(clock: &Clock, distribute: Distribute) -> Self {
+        Self::of(clock, distribute, crate::local::Builds::Real)
+    }
+
+    /// Its instances are records whose states follow the clock, which goes on.
+    pub(super) fn scripted(distribute: Distribute) -> Self {
+        let builds = crate::local::Builds::scripted(|_| crate::local::Script::default());
+        Self::of(&Clock::with_tokio(START), distribute, builds)
+    }
+
+    fn of(clock: &Clock, distribute: Distribute, builds: crate::local::Builds) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::open(Config {
             state: folder.path().join("state"),
@@ -71,7 +81,7 @@ impl World {
             mirror: None,
             bind: vec![],
             beyond: crate::local::Beyond::default(),
-            builds: crate::local::Builds::Real,
+            builds,
         })
         .unwrap();
         let served = Arc::clone(&local);
