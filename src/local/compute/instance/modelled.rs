@@ -57,8 +57,16 @@ pub(in crate::local) fn spoil(local: &Local, id: &str) -> Result<(), StoreError>
         return Ok(());
     }
     // One that runs here is ended here.
-    let scopes = local.store.read(|tx| tx.scopes(INSTANCE))?;
-    scopes.iter().try_for_each(|scope| super::terminate(local, scope, id, Some(reason)))
+    let of = |tx: &Transaction<'_>| {
+        let scopes = tx.scopes(INSTANCE)?;
+        let found = scopes.into_iter().filter_map(|scope| match tx.get::<InstanceRecord>(&scope, INSTANCE, id) {
+            Ok(None) => None,
+            Ok(Some(_)) => Some(Ok(scope)),
+            Err(error) => Some(Err(error)),
+        });
+        found.collect::<Result<Vec<_>, StoreError>>()
+    };
+    local.store.read(of)?.iter().try_for_each(|scope| super::terminate(local, scope, id, Some(reason)))
 }
 
 /// Whether the time of a pending instance has come.
