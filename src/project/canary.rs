@@ -92,9 +92,7 @@ pub(super) fn read(fields: &mut Fields<'_>, out: &mut Findings) -> Option<Canary
         subnet: own.text("subnet", out),
     };
     own.finish(out);
-    if let (Some(_), true, Some((key, _))) =
-        (&read.subnet, read.places != CanaryPlaces::Home, node.entry("subnet"))
-    {
+    if let (Some(_), true, Some((key, _))) = (&read.subnet, read.places != CanaryPlaces::Home, node.entry("subnet")) {
         let message = format!("`{path}.subnet` needs `places: home`");
         let found = out.error(codes::NOT_ALLOWED, key.span, message, "in which account and Region?");
         found.help.push("leave it out: the launch template's subnet is used, or the default network".to_owned());
@@ -172,7 +170,11 @@ mod tests {
         ] {
             let found = read(canary).unwrap_err();
             assert_eq!(found.len(), 1, "{canary}: {found:?}");
-            assert_eq!((found[0].0, &*found[0].1), (code, &*format!("amiforge.yaml:3:{column}")), "{canary}: {found:?}");
+            assert_eq!(
+                (found[0].0, &*found[0].1),
+                (code, &*format!("amiforge.yaml:3:{column}")),
+                "{canary}: {found:?}"
+            );
             assert!(found[0].2.contains(says), "{canary}: {found:?}");
         }
     }

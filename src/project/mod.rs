@@ -5,8 +5,8 @@
 //! passed over. Files that come with amiforge are in [`builtin`]; components of the project take their place by name.
 
 pub mod builtin;
-pub(crate) mod check;
 mod canary;
+pub(crate) mod check;
 mod codes;
 mod duration;
 mod fields;

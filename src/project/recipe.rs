@@ -4,8 +4,8 @@
 use super::fields::{Fields, Findings, scalar, text};
 use super::settings::check_name;
 use super::{
-    Arch, ComponentUse, Gates, Os, PointerName, ProjectGates, Promote, Recipe, RootVolume, codes, gates, parent, patching, pipeline,
-    workflows,
+    Arch, ComponentUse, Gates, Os, PointerName, ProjectGates, Promote, Recipe, RootVolume, codes, gates, parent,
+    patching, pipeline, workflows,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Kind, Node, Style};
@@ -260,10 +260,7 @@ fn volume(node: &Node, os: Option<Os>, out: &mut Findings) -> RootVolume {
 }
 
 pub(super) fn promote_default() -> Promote {
-    Promote {
-        launch_templates: vec![USUAL_TEMPLATE.into()],
-        parameters: vec![USUAL_PARAMETER.into()],
-    }
+    Promote { launch_templates: vec![USUAL_TEMPLATE.into()], parameters: vec![USUAL_PARAMETER.into()] }
 }
 
 fn promote(node: &Node, out: &mut Findings) -> Promote {

@@ -109,7 +109,10 @@ fn a_recipe_names_one_pointer_of_a_kind_or_many_but_not_none_of_both() {
     };
     let texts = |names: &[PointerName]| names.iter().map(|name| name.text.clone()).collect::<Vec<_>>();
     let many = recipe("{ launch_template: [a-b, c-d], parameter: /p/q }").unwrap();
-    assert_eq!((texts(&many.launch_templates), texts(&many.parameters)), (vec!["a-b".into(), "c-d".into()], vec!["/p/q".into()]));
+    assert_eq!(
+        (texts(&many.launch_templates), texts(&many.parameters)),
+        (vec!["a-b".into(), "c-d".into()], vec!["/p/q".into()])
+    );
     let one = recipe("{ launch_template: [] }").unwrap();
     assert_eq!((one.launch_templates.len(), one.parameters.len()), (0, 1), "the parameter has its usual name");
     for (promote, code, place, says) in [

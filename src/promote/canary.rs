@@ -96,8 +96,14 @@ impl Executor<'_> {
                 (Err(why), _) => told(why),
             };
             let version = format!("version {} of {}", pointer.version, pointer.name);
-            let failure =
-                CanaryFailure { instance: id, place: one.place(), version, why, console, left: left.map(|error| error.to_string()) };
+            let failure = CanaryFailure {
+                instance: id,
+                place: one.place(),
+                version,
+                why,
+                console,
+                left: left.map(|error| error.to_string()),
+            };
             return Err(StepError::Canary(Box::new(failure)));
         }
     }
@@ -147,8 +153,7 @@ impl Executor<'_> {
     }
 
     async fn come_up(&self, instance: &Temporary, one: &Move, canary: &Canary) -> Result<(), NotUp> {
-        let mut waiting =
-            Poller { every: self.cloud.poll(), deadline: Duration::from_secs(canary.timeout) }.start();
+        let mut waiting = Poller { every: self.cloud.poll(), deadline: Duration::from_secs(canary.timeout) }.start();
         let (id, place) = (instance.id(), one.location());
         loop {
             let shown = instance.look().await?;
@@ -189,7 +194,8 @@ impl Executor<'_> {
             CanaryCheck::Ssm => {
                 // The builder refuses a filter only without key or values, and this has both.
                 let filter = InstanceInformationStringFilter::builder().key("InstanceIds").values(id).build().ok();
-                let request = self.cloud.ssm(place).describe_instance_information().set_filters(filter.map(|one| vec![one]));
+                let request =
+                    self.cloud.ssm(place).describe_instance_information().set_filters(filter.map(|one| vec![one]));
                 let answer = request.send().await.map_err(CallError::of("DescribeInstanceInformation", place))?;
                 let mut nodes = answer.instance_information_list().iter();
                 Ok(nodes.any(|one| one.instance_id() == Some(id) && one.ping_status() == Some(&PingStatus::Online)))
@@ -238,9 +244,12 @@ impl Executor<'_> {
 fn told(why: NotUp) -> String {
     match why {
         NotUp::Ended(Shown { state, reason }) => {
-            let reason = reason.map_or_else(|| "no reason is given".to_owned(), |(code, message)| {
-                if message.starts_with(&code) { message } else { format!("{code}: {message}") }
-            });
+            let reason = reason.map_or_else(
+                || "no reason is given".to_owned(),
+                |(code, message)| {
+                    if message.starts_with(&code) { message } else { format!("{code}: {message}") }
+                },
+            );
             format!("it is {state}: {reason}")
         }
         NotUp::Late(text) => text,

@@ -3,9 +3,7 @@
 use super::error::PromoteError;
 use super::execute::execute;
 use super::image;
-use super::model::{
-    Candidate, Decision, Order, ParameterPointer, Placed, Promotion, Release, TemplatePointer,
-};
+use super::model::{Candidate, Decision, Order, ParameterPointer, Placed, Promotion, Release, TemplatePointer};
 use super::state::{LANES, TemplateNow, observe, pointers, record};
 use super::{names, planner};
 use crate::aws::Cloud;

@@ -156,7 +156,9 @@ impl<'a> Executor<'a> {
                     let users = self.plan.moves.iter().enumerate().filter(|(_, one)| one.supply == *supply);
                     out.extend(users.map(|(target, _)| (target, cause.to_string())));
                 }
-                Step::Stage(target) | Step::Prove(target) | Step::Canary(target) => drop(out.insert(*target, cause.to_string())),
+                Step::Stage(target) | Step::Prove(target) | Step::Canary(target) => {
+                    drop(out.insert(*target, cause.to_string()))
+                }
                 _ => return false,
             }
         }
@@ -308,8 +310,10 @@ impl<'a> Executor<'a> {
     /// The release as it goes into the record.
     pub(super) fn release(&self) -> Release {
         let placed = |(target, one): (usize, &Move)| {
-            let templates = if one.launch_templates.is_empty() { Some(vec![]) } else { self.templates.get(&target).cloned() };
-            let parameters = if one.parameters.is_empty() { Some(vec![]) } else { self.parameters.get(&target).cloned() };
+            let templates =
+                if one.launch_templates.is_empty() { Some(vec![]) } else { self.templates.get(&target).cloned() };
+            let parameters =
+                if one.parameters.is_empty() { Some(vec![]) } else { self.parameters.get(&target).cloned() };
             Some(Placed {
                 account: one.account.clone(),
                 region: one.region.clone(),

@@ -35,8 +35,8 @@ pub use drift::{Difference, drift, prepare_repair, repair};
 pub use error::{CanaryFailure, Failure, PromoteError, StepError};
 pub use execute::execute;
 pub use model::{
-    Approval, Canary, Candidate, Decision, How, LeftOut, Move, Order, ParameterMove, ParameterPointer, Placed, Plan, Promotion,
-    Release, Supply, TemplateBefore, TemplateMove, TemplatePointer,
+    Approval, Canary, Candidate, Decision, How, LeftOut, Move, Order, ParameterMove, ParameterPointer, Placed, Plan,
+    Promotion, Release, Supply, TemplateBefore, TemplateMove, TemplatePointer,
 };
 pub use planner::plan;
 pub use resume::{Direction, Resumed, resume};

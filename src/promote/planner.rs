@@ -2,8 +2,8 @@
 
 use super::error::PromoteError;
 use super::model::{
-    Approval, Canary, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, ParameterMove, Plan, RELEASE_SCHEMA,
-    Release, TemplateMove, instance_type,
+    Approval, Canary, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, ParameterMove, Plan,
+    RELEASE_SCHEMA, Release, TemplateMove, instance_type,
 };
 use super::rules;
 use super::state::{Pointers, State, unseen};
@@ -220,7 +220,9 @@ fn one_move(order: &Order<'_>, state: &State, place: &Location, pointers: &Point
         account: place.account.clone(),
         region: place.region.clone(),
         supply,
-        launch_templates: templates.map(|(name, now)| TemplateMove { name: name.clone(), before: now.before.clone() }).collect(),
+        launch_templates: templates
+            .map(|(name, now)| TemplateMove { name: name.clone(), before: now.before.clone() })
+            .collect(),
         parameters: parameters.map(|(name, now)| ParameterMove { name: name.clone(), before: now.clone() }).collect(),
         instance_type: instance_type(&state.config, order.arch),
         canary: false,

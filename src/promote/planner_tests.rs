@@ -214,7 +214,10 @@ fn with_two_targets_nothing_is_flipped_before_everything_is_proven() {
 #[test]
 fn the_plan_keeps_what_was_before_and_fits_a_parameter() {
     let plan = planned(go("candidate", &at("ami-1"), &approval()).unwrap());
-    assert_eq!(plan.moves[0].launch_templates[0].before, Some(TemplateBefore { id: "lt-1".into(), default_version: 3 }));
+    assert_eq!(
+        plan.moves[0].launch_templates[0].before,
+        Some(TemplateBefore { id: "lt-1".into(), default_version: 3 })
+    );
     assert_eq!(plan.moves[0].parameters[0].before.as_deref(), Some("ami-1"));
     assert_eq!(plan.previous.as_ref().map(|release| release.ami.as_str()), Some("ami-1"));
     let text = serde_json::to_string(&plan).unwrap();

@@ -114,7 +114,8 @@ impl Step {
         let at = self.place(plan).map_or_else(String::new, |place| format!("{place}: "));
         let one = self.target().and_then(|target| plan.moves.get(target));
         let list = |names: Vec<&str>| names.join(", ");
-        let templates = || list(one.iter().flat_map(|one| &one.launch_templates).map(|one| one.name.as_str()).collect());
+        let templates =
+            || list(one.iter().flat_map(|one| &one.launch_templates).map(|one| one.name.as_str()).collect());
         let parameters = || list(one.iter().flat_map(|one| &one.parameters).map(|one| one.name.as_str()).collect());
         match self {
             Self::Lock => format!("locking channel {}", plan.release.channel),

@@ -44,8 +44,7 @@ fn name(
 
 /// The parent's reference for one architecture.
 pub(super) fn parent(project: &Project, recipe: &Recipe, arch: Arch) -> Result<ParentReference, Box<Diagnostic>> {
-    let fill =
-        |text: &str| small(&project.memory.templates, text, Span::default(), recipe, variables(recipe, arch));
+    let fill = |text: &str| small(&project.memory.templates, text, Span::default(), recipe, variables(recipe, arch));
     Ok(match &recipe.parent.reference {
         ParentReference::Ssm(text) => ParentReference::Ssm(fill(text)?),
         ParentReference::Ami(text) => ParentReference::Ami(fill(text)?),
@@ -169,7 +168,9 @@ pub(super) fn moving(project: &Project) -> Moving {
 pub(super) fn movers(project: &Project) -> Movers {
     let mut movers = Movers::new();
     for recipe in project.recipes.values() {
-        for (arch, channel) in recipe.architectures.iter().flat_map(|arch| project.channels.iter().map(move |one| (*arch, one))) {
+        for (arch, channel) in
+            recipe.architectures.iter().flat_map(|arch| project.channels.iter().map(move |one| (*arch, one)))
+        {
             for kind in Kind::ALL {
                 for template in kind.names(&recipe.promote) {
                     if let Ok(name) = name(&project.memory.templates, template, recipe, arch, &channel.name) {

@@ -35,9 +35,18 @@ fn shown(bench: &Bench, id: &str) -> (String, Option<String>) {
 fn an_instance_is_pending_then_running_then_terminated() {
     let hands = Hands::new();
     let bench = scripted(&hands);
-    let id = launch(&bench, "&ClientToken=t&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=v");
+    let id = launch(
+        &bench,
+        "&ClientToken=t&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=v",
+    );
     assert_eq!(shown(&bench, &id), ("pending".into(), None));
-    assert_eq!(launch(&bench, "&ClientToken=t&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=v"), id);
+    assert_eq!(
+        launch(
+            &bench,
+            "&ClientToken=t&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=v"
+        ),
+        id
+    );
     let status = format!("Action=DescribeInstanceStatus&InstanceId.1={id}");
     assert_eq!(elements(&bench.ec2(&status).unwrap(), "instanceId").len(), 0, "only running ones are shown");
     hands.forward(15);

@@ -172,7 +172,10 @@ async fn one_that_cannot_be_ended_is_said_loudly_and_ended_by_whoever_resumes() 
     assert_eq!(error.exit_code(), 9);
     assert!(instances(&world).values().flatten().any(|(state, _)| state == "running"));
     let resumed = world.resume(Direction::Undo).await.unwrap();
-    assert!(matches!(&resumed, Resumed::Undone { restored, .. } if restored.iter().any(|line| line.contains("canary i-"))), "{resumed:?}");
+    assert!(
+        matches!(&resumed, Resumed::Undone { restored, .. } if restored.iter().any(|line| line.contains("canary i-"))),
+        "{resumed:?}"
+    );
     none_runs(&world, "resumed");
     assert_eq!(end(&world), old);
 }

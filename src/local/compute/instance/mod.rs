@@ -9,8 +9,8 @@ mod terminate;
 
 pub(super) use describe::{describe_instance_status, describe_instances, get_console_output};
 pub(super) use launch::{Order, launch};
-pub(in crate::local) use modelled::{is_due, settle, spoil};
 pub(super) use left::{leave, shelve};
+pub(in crate::local) use modelled::{is_due, settle, spoil};
 pub(super) use run::run_instances;
 pub(super) use terminate::{discard, record_terminated, terminate, terminate_instances};
 
