@@ -157,16 +157,16 @@ mod tests {
     #[test]
     fn what_is_wrong_is_shown_where_it_stands() {
         for (canary, code, column, says) in [
-            ("maybe", "P003", 19, "true, false or a mapping"),
-            ("[home]", "P003", 19, "true, false or a mapping"),
-            ("{ check: ping }", "P005", 28, "cannot be `ping`"),
-            ("{ places: everywhere }", "P005", 29, "cannot be `everywhere`"),
-            ("{ places: [mars] }", "P014", 30, "`mars` is not a Region"),
-            ("{ places: [] }", "P004", 29, "is empty"),
-            ("{ places: [us-east-1, us-east-1] }", "P009", 41, "stands here twice"),
-            ("{ timeout: soon }", "P006", 30, "not a duration"),
-            ("{ subnet: subnet-1 }", "P005", 21, "needs `places: home`"),
-            ("{ size: big }", "P002", 21, "`size` is not a key"),
+            ("maybe", "P003", 18, "true, false or a mapping"),
+            ("[home]", "P003", 18, "true, false or a mapping"),
+            ("{ check: ping }", "P005", 27, "cannot be `ping`"),
+            ("{ places: everywhere }", "P005", 28, "cannot be `everywhere`"),
+            ("{ places: [mars] }", "P014", 29, "`mars` is not a Region"),
+            ("{ places: [] }", "P004", 28, "is empty"),
+            ("{ places: [us-east-1, us-east-1] }", "P009", 40, "stands here twice"),
+            ("{ timeout: soon }", "P006", 29, "not a duration"),
+            ("{ subnet: subnet-1 }", "P005", 20, "needs `places: home`"),
+            ("{ size: big }", "P002", 20, "`size` is not a key"),
         ] {
             let found = read(canary).unwrap_err();
             assert_eq!(found.len(), 1, "{canary}: {found:?}");

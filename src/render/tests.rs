@@ -331,7 +331,7 @@ fn promotion_names() {
     assert_eq!(target("promote: { parameter: [\"/g/{{ channel }}\", \"/h/{{ channel }}\"], launch_template: [] }"), []);
     // The second of two names that begin alike is shown, not the first.
     let found = target("promote: { parameter: [\"/g/{{ channel }}/a\", \"/g\"] }");
-    assert!(found[0].1.ends_with(":44"), "{found:?}");
+    assert!(found[0].1.ends_with(":47"), "{found:?}");
     let found = target("promote: { parameter: [\"/g/{{ channel }}\", \"/h/{{ chanel }}\"] }");
     assert_eq!((found.len(), found[0].0), (1, "R002"), "{found:?}");
 }
@@ -346,17 +346,17 @@ fn recipes_and_architectures_share_no_pointer() {
     let faults = || {
         let project = project::load(folder.path()).unwrap();
         let one = |name: &str, arch| recipe(&project, &project.recipes[name], arch).err().unwrap_or_default();
-        let all = [one("a", Arch::X86_64), one("b", Arch::X86_64)].concat();
+        let all = [one("web", Arch::X86_64), one("app", Arch::X86_64)].concat();
         all.into_iter().map(|found| (found.code, found.message)).collect::<Vec<_>>()
     };
-    write("recipes/a.yaml", &text("promote: { launch_template: one, parameter: [\"/a\", \"/shared\"] }"));
-    write("recipes/b.yaml", &text("promote: { launch_template: two, parameter: [\"/b\", \"/shared\"] }"));
+    write("recipes/web.yaml", &text("promote: { launch_template: one, parameter: [\"/a\", \"/shared\"] }"));
+    write("recipes/app.yaml", &text("promote: { launch_template: two, parameter: [\"/b\", \"/shared\"] }"));
     let why = "`/shared` cannot be used: recipes";
     let found = faults();
     assert_eq!(found.len(), 2, "{found:?}");
-    assert_eq!(found[0], ("R006", format!("{why} `a` and `b` would share it")));
-    assert_eq!(found[1], ("R006", format!("{why} `b` and `a` would share it")));
-    write("recipes/b.yaml", &text("architectures: [x86_64, arm64]\npromote: { parameter: \"/b\" }"));
+    assert_eq!(found[0], ("R006", format!("{why} `web` and `app` would share it")));
+    assert_eq!(found[1], ("R006", format!("{why} `app` and `web` would share it")));
+    write("recipes/app.yaml", &text("architectures: [x86_64, arm64]\npromote: { parameter: \"/b\" }"));
     let found = faults();
     let expected = "`/b` cannot be used: architectures `x86_64` and `arm64` would share it";
     assert_eq!(found, [("R006", expected.to_owned())]);

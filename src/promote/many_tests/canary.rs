@@ -139,8 +139,11 @@ async fn whatever_goes_wrong_no_instance_is_left() {
     let world = world(project::Canary::default()).await;
     let (start, old) = (world.local.store.dump(), end(&world));
     for operation in ["RunInstances", "DescribeInstances", "TerminateInstances"] {
-        for fault in FAULTS {
+        for (index, fault) in FAULTS.into_iter().enumerate() {
             for nth in [1, 13, 18] {
+                if !everything() && (nth != 13 || index > 1) {
+                    continue;
+                }
                 world.local.store.restore(&start);
                 wrong(&world, operation, nth, fault);
                 let result = world.promote(AMIS[1]).await;
@@ -183,7 +186,7 @@ async fn one_that_cannot_be_ended_is_said_loudly_and_ended_by_whoever_resumes() 
 /// The work is dropped while canaries are pending, as by Ctrl-C.
 #[tokio::test(start_paused = true)]
 async fn who_is_interrupted_leaves_no_instance() {
-    for millis in [0, 1, 5_000, 14_000, 16_000] {
+    for millis in [0, 5_000, 16_000] {
         let world = world(project::Canary::default()).await;
         let old = end(&world);
         let (launched, tell) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicU64::new(0)));
@@ -229,7 +232,7 @@ async fn who_resumes_after_a_crash_finds_the_instances() {
     let about = |name: &str| matches!(name, "RunInstances" | "DescribeInstances" | "TerminateInstances");
     let mut tried = 0;
     for (nth, (operation, moment)) in moments.iter().enumerate() {
-        if !(everything() || about(operation) && nth % 8 == 0 || nth % 60 == 0) {
+        if !(everything() || about(operation) && nth % 12 == 0) {
             continue;
         }
         for direction in [Direction::Finish, Direction::Undo] {
@@ -246,5 +249,5 @@ async fn who_resumes_after_a_crash_finds_the_instances() {
             tried += 1;
         }
     }
-    assert!(tried > 10, "{tried}");
+    assert!(tried > 4, "{tried}");
 }

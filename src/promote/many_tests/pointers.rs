@@ -139,7 +139,7 @@ async fn a_failure_at_any_flip_puts_every_pointer_back() {
     full(&world, AMIS[0]).await.unwrap();
     let (start, old) = (world.local.store.dump(), said(&world));
     for (operation, calls) in [("ModifyLaunchTemplate", 24), ("PutParameter", 36)] {
-        for nth in (0..calls).step_by(5) {
+        for nth in (0..calls).step_by(if everything() { 1 } else { 11 }) {
             world.local.store.restore(&start);
             let (count, books) = (AtomicU64::new(0), AtomicU64::new(0));
             world.faults(move |_, name, _| {
@@ -176,7 +176,7 @@ async fn a_promotion_of_several_pointers_is_killed_and_resumed() {
     let new = said(&world);
     all_at(&new, AMIS[1], 5);
     let moments = std::mem::take(&mut *moments.lock().unwrap());
-    let every = if everything() { 1 } else { 29 };
+    let every = if everything() { 1 } else { 53 };
     for (nth, moment) in moments.iter().enumerate().step_by(every) {
         for direction in [Direction::Finish, Direction::Undo] {
             world.local.store.restore(moment);
@@ -192,4 +192,22 @@ async fn a_promotion_of_several_pointers_is_killed_and_resumed() {
             }
         }
     }
+}
+
+/// A recipe without parameters is resolved by its launch template.
+#[tokio::test(start_paused = true)]
+async fn a_channel_without_parameters_gives_the_image_of_its_launch_template() {
+    let world = World::new(Distribute::Share);
+    let (_, mut recipe) = crate::plan::project_fixture();
+    recipe.promote.launch_templates = TEMPLATES.map(Into::into).to_vec();
+    recipe.promote.parameters.clear();
+    let resolve = async || {
+        crate::consume::resolve(&world.cloud, &world.project, &recipe, crate::project::Arch::X86_64, "candidate").await
+    };
+    let error = resolve().await.unwrap_err();
+    assert!(error.exit_code() == 8 && error.to_string().contains(&format!("no launch template {TEMPLATE}")), "{error}");
+    go(&world, &TEMPLATES, &[], AMIS[0]).await.unwrap();
+    assert_eq!(resolve().await.unwrap(), AMIS[0]);
+    go(&world, &TEMPLATES, &[], AMIS[1]).await.unwrap();
+    assert_eq!(resolve().await.unwrap(), AMIS[1]);
 }
