@@ -72,7 +72,7 @@ fn a_release_moves_through_channels_over_accounts_and_regions_and_back() {
 
     let json = run(0, "promote web --channel candidate --plan --format json").stdout;
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!((&json["schema"], &json["changes"]), (&"amiforge.promotion-plan/1".into(), &false.into()));
+    assert_eq!((&json["schema"], &json["changes"]), (&"amiforge.promotion-plan/2".into(), &false.into()));
     run(2, "rollback web --channel production --yes");
     run(2, "rollback web --channel production --to ami-0 --yes");
 

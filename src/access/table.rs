@@ -375,6 +375,13 @@ const BOOKS: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
 ];
 
+/// `resolve`: the pointer that users of a channel read.
+const RESOLVE: &[Need] = &[
+    home("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
+    home("ec2.DescribeLaunchTemplates", "ec2:DescribeLaunchTemplates", On::Anything),
+    home("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
+];
+
 /// `approve` of an image for a channel.
 const CONSENT: &[Need] = &[
     home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
@@ -417,6 +424,12 @@ const PROMOTE: &[Need] = &[
     target("ec2.DeleteLaunchTemplate", "ec2:DeleteLaunchTemplate", On::Templates),
     target("ec2.DeleteLaunchTemplateVersions", "ec2:DeleteLaunchTemplateVersions", On::Templates),
     target("ec2.RunInstances", "ec2:RunInstances", On::TemplateLaunch),
+    // Canaries, where a channel asks for them.
+    target("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    target("ec2.DescribeInstanceStatus", "ec2:DescribeInstanceStatus", On::Anything),
+    target("ec2.GetConsoleOutput", "ec2:GetConsoleOutput", On::Instances),
+    target("ec2.TerminateInstances", "ec2:TerminateInstances", On::Instances),
+    target("ssm.DescribeInstanceInformation", "ssm:DescribeInstanceInformation", On::Anything),
     target("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
     target("ssm.PutParameter", "ssm:PutParameter", On::Pointers),
     target("ssm.DeleteParameter", "ssm:DeleteParameter", On::Pointers),
@@ -545,7 +558,8 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Revoke => &[BOOKS, PROMOTE, REVOKE],
         Verb::Restore => &[BOOKS, RESTORE],
         Verb::Drift => &[BOOKS, DRIFT],
-        Verb::Resolve | Verb::Channels | Verb::Verify | Verb::Diff => &[BOOKS],
+        Verb::Resolve => &[BOOKS, RESOLVE],
+        Verb::Channels | Verb::Verify | Verb::Diff => &[BOOKS],
         Verb::History | Verb::Releases => &[BOOKS, HISTORY],
         Verb::Run => &[
             PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING, MARK,

@@ -16,6 +16,7 @@ mod pace;
 mod parent;
 mod retry;
 pub mod tags;
+pub(crate) mod temporary;
 pub mod wait;
 
 #[cfg(test)]

@@ -24,3 +24,5 @@ pub const KEEP: &str = "amiforge:keep";
 pub const EXPIRES: &str = "amiforge:expires";
 /// Image build version ARN, on a kept instance.
 pub const IMAGE: &str = "amiforge:image";
+/// The promotion that has started an instance to prove that its image can be launched.
+pub const PROMOTION: &str = "amiforge:promotion";

@@ -11,6 +11,7 @@ use super::random;
 use super::service::Service;
 use super::sigv4::Authorization;
 use super::ssm;
+use super::store::Transaction;
 use super::wire::{Caller, ServiceError};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -116,7 +117,11 @@ impl Local {
 
     /// Ends what takes its time and is due. Looked for in one transaction, because every call does.
     fn settle(&self, now: OffsetDateTime) -> Result<(), ServiceError> {
-        if self.store.read(|tx| Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)?))? {
+        let due = |tx: &Transaction<'_>| {
+            Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)? || compute::is_due(tx, now)?)
+        };
+        if self.store.read(due)? {
+            compute::settle_instances(self, now)?;
             ec2::settle(self, now)?;
             ssm::settle(self, now)?;
         }

@@ -20,7 +20,7 @@ pub enum Fault {
     LoseResponse,
     /// It is done, and answered that much later.
     Delay(Duration),
-    /// It is done, and what it has begun fails in the end: the copy of an AMI. For what begins nothing it is no fault.
+    /// It is done, and what it has begun fails in the end: the copy of an AMI, the start of an instance. For what begins nothing it is no fault.
     Spoil,
     /// It is not done, and neither is any later call: the client's process might as well have ended before it.
     Stop,

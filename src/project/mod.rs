@@ -5,6 +5,7 @@
 //! passed over. Files that come with amiforge are in [`builtin`]; components of the project take their place by name.
 
 pub mod builtin;
+mod canary;
 pub(crate) mod check;
 mod codes;
 mod duration;
@@ -30,6 +31,7 @@ mod waivers;
 mod windows;
 mod workflows;
 
+pub use canary::{Canary, CanaryCheck, CanaryPlaces};
 pub use codes::ENTRIES;
 pub use init::{InitError, InitReport, init};
 pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};

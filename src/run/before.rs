@@ -72,7 +72,7 @@ mod tests {
     fn release(ami: &str, previous: Option<Release>) -> Release {
         let text = |text: &str| text.to_owned();
         Release {
-            schema: text("amiforge.release/1"),
+            schema: text("amiforge.release/2"),
             id: text("id"),
             project: text("acme"),
             recipe: text("web"),

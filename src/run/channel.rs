@@ -7,7 +7,7 @@ use crate::build::Built;
 use crate::consume;
 use crate::event::{Ending, Events, Stage};
 use crate::gate;
-use crate::project::Channel;
+use crate::project::{Channel, PointerName};
 use crate::promote::{
     self, Approval, Candidate, Consent, Decision, Difference, Direction, Order, PromoteError, Promotion, Release,
     Resumed,
@@ -163,8 +163,8 @@ impl Work<'_> {
     }
 
     pub(super) fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
-        let name = |template: &str| {
-            render::promote_name(template, self.recipe, self.arch, &channel.name)
+        let names = |templates: &[PointerName]| {
+            render::promote_names(templates, self.recipe, self.arch, &channel.name)
                 .map_err(|error| RunError::Files(vec![error]))
         };
         Ok(Order {
@@ -172,8 +172,8 @@ impl Work<'_> {
             recipe: &self.recipe.name,
             arch: self.arch.name(),
             channel: &channel.name,
-            launch_template: name(&self.recipe.promote.launch_template)?,
-            parameter: name(&self.recipe.promote.parameter)?,
+            launch_templates: names(&self.recipe.promote.launch_templates)?,
+            parameters: names(&self.recipe.promote.parameters)?,
             reason: reason.to_owned(),
             holder: holder(),
             quorum: None,

@@ -164,7 +164,10 @@ fn full_recipe() -> Value {
             "schedule": "cron(0 4 ? * TUE *)", "timezone": "Europe/Berlin", "start": "always", "disable_after": 3,
             "enabled": false,
         },
-        "promote": { "launch_template": "{{ name }}-{{ arch }}-{{ channel }}", "parameter": "/g/{{ name }}/{{ arch }}/{{ channel }}" },
+        "promote": {
+            "launch_template": "{{ name }}-{{ arch }}-{{ channel }}",
+            "parameter": ["/g/{{ name }}/{{ arch }}/{{ channel }}", "/h/{{ name }}/{{ arch }}/{{ channel }}"],
+        },
     })
 }
 
@@ -190,6 +193,9 @@ fn full_project() -> Value {
             },
         },
         "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "by-another",
+            "canary": {
+                "places": "home", "check": "ssm", "timeout": "15m", "instance_type": "m7i.large", "subnet": "subnet-1",
+            },
             "windows": ["Mon-Thu 08:00-16:00"], "override": "forbidden",
             "freezes": [{ "from": "2026-12-20", "to": "2027-01-03", "reason": "holidays" }],
         } },
@@ -351,6 +357,11 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
 }
 
 /// A default that is written out changes nothing.
+/// What a recipe moves, wherever it stands in the file.
+fn names(promote: &project::Promote) -> Vec<&str> {
+    promote.launch_templates.iter().chain(&promote.parameters).map(|name| name.text.as_str()).collect()
+}
+
 #[test]
 fn defaults_are_those_of_the_reader() {
     let folder = Folder::new();
@@ -366,7 +377,7 @@ fn defaults_are_those_of_the_reader() {
             recipe.root_volume,
             recipe.gates,
             recipe.pipeline,
-            recipe.promote
+            names(&recipe.promote)
         )
     };
     let schema = project::schema::recipe();

@@ -27,6 +27,11 @@
 //! * An instance is managed by Systems Manager as soon as it runs; it needs no agent, profile or network path.
 //! * Instances have no volumes, network interfaces, subnets and public addresses in answers.
 //! * `RunInstances` starts the instance before it answers, and answers `Unsupported` when it cannot be started.
+//!   Where builds follow scripts it starts nothing: the instance is a record that is pending for a moment and then running, and takes no
+//!   commands. A fault rule `spoil` on `RunInstances` makes it end by itself instead, with `Client.InternalError`, which is how EC2 tells
+//!   that the account may not use the key of the snapshots.
+//! * Accounts and Regions are all on this machine: an instance in another one is a sandbox beside those of the home account.
+//! * `GetConsoleOutput` has never anything to show.
 //! * Instances cannot be stopped and started again, only terminated; they end with the process that runs them.
 //! * `SendCommand` knows AWS-RunShellScript and AWS-RunPatchBaseline; override lists are not fetched.
 //! * Custom workflows run step by step; the managed ones besides `build-image`, `test-image` and `distribute-image` are refused, and
@@ -56,6 +61,7 @@ mod state;
 mod supervisor;
 
 pub(super) use image::scripted::settle;
+pub(super) use instance::{is_due, settle as settle_instances, spoil};
 pub use parent::ParentSpec;
 pub use state::Compute;
 
@@ -65,6 +71,7 @@ use super::wire::Operation;
 pub(super) const EC2: &[(&str, Operation)] = &[
     ("DescribeInstanceStatus", instance::describe_instance_status),
     ("DescribeInstances", instance::describe_instances),
+    ("GetConsoleOutput", instance::get_console_output),
     ("RunInstances", instance::run_instances),
     ("TerminateInstances", instance::terminate_instances),
 ];

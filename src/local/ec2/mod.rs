@@ -16,6 +16,7 @@ mod templates;
 pub(super) use filters::matches as fits;
 
 use super::Local;
+use super::compute;
 use super::input::{Dialect, Input};
 use super::store::{Scope, StoreError, Transaction};
 use super::wire::{Operation, ServiceError};
@@ -91,6 +92,11 @@ pub(super) fn settle(local: &Local, now: OffsetDateTime) -> Result<(), ServiceEr
 /// # Errors
 /// When the state cannot be read or written.
 pub(super) fn spoil(local: &Local, answer: &Value) -> Result<(), ServiceError> {
+    for instance in answer.get("instancesSet").and_then(Value::as_array).into_iter().flatten() {
+        if let Some(id) = instance.get("instanceId").and_then(Value::as_str) {
+            compute::spoil(local, id)?;
+        }
+    }
     let Some(id) = answer.get("imageId").and_then(Value::as_str) else { return Ok(()) };
     local.store.write(|tx| Ok(copy::spoil(tx, id)?))
 }

@@ -7,6 +7,7 @@ mod faults;
 mod followed;
 mod imagebuilder;
 mod images;
+mod instances;
 mod lagging;
 mod parameters;
 mod pipelines;
