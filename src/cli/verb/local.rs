@@ -25,7 +25,7 @@ pub struct ServeArgs {
     /// Makes calls go wrong, to try how a client takes it; may be given several times, and the first that concerns a call
     /// decides.
     ///
-    /// SERVICE is ec2, imagebuilder, ssm, sts or *; OPERATION is the name of one, or *. KIND is throttle, fail (the
+    /// SERVICE is ec2, imagebuilder, kms, s3, ssm, sts or *; OPERATION is the name of one, or *. KIND is throttle, fail (the
     /// service fails and nothing is done), lose-response (it is done, and the answer is a failure), delay=DURATION (answered
     /// that much later, such as 1500ms), spoil (it is done, and what it has begun fails in the end: the copy of an image), stop (it and every later call fail) or stop-after (the same, but it is done). With
     /// @N only the Nth such call is concerned.

@@ -1,12 +1,14 @@
 //! The local environment through its front door: HTTP requests made by hand, and the SDK's clients.
 
 mod baselines;
+mod buckets;
 mod concurrency;
 mod copies;
 mod faults;
 mod followed;
 mod imagebuilder;
 mod images;
+mod keys;
 mod lagging;
 mod parameters;
 mod pipelines;
