@@ -14,12 +14,12 @@ pub(super) async fn looked(context: &Context) -> Vec<Finding> {
     let config = context.project.environments.get(&context.environment);
     let bucket = config.and_then(EnvironmentConfig::evidence);
     let keys: BTreeSet<&String> = signing.kms.iter().chain(&signing.trusted_kms).collect();
-    if bucket.is_none() && keys.is_empty() {
-        return vec![Finding::ok("evidence is kept beside the project only, and no key is in KMS")];
-    }
     let Ok(cloud) = &context.cloud else {
         return vec![Finding::unknown("not looked at: the environment cannot be opened").next("mend that first")];
     };
+    if bucket.is_none() && keys.is_empty() {
+        return vec![Finding::ok("evidence is kept beside the project only, and no key is in KMS")];
+    }
     let mut findings = Vec::new();
     if let Some(at) = bucket {
         findings.push(is_there(context, cloud, at).await);

@@ -276,7 +276,9 @@ pub(super) fn sign<B: AsRef<[u8]>>(
         headers,
         signature: Vec::new(),
     };
-    let hash = hex_of(&Sha256::digest(request.body().as_ref()));
+    let said = request.headers().get("x-amz-content-sha256").and_then(|said| said.to_str().ok());
+    let said = said.filter(|said| service == S3 && UNSIGNED.contains(said)).map(str::to_owned);
+    let hash = said.unwrap_or_else(|| hex_of(&Sha256::digest(request.body().as_ref())));
     let canonical = canonical(request, &authorization.headers, &hash, service == S3).unwrap();
     authorization.signature = authorization.mac(secret, &at, &canonical).finalize().into_bytes().to_vec();
     let Authorization { date, headers, signature, .. } = &authorization;
