@@ -176,6 +176,16 @@ pub enum On {
     ServiceRole,
     /// Roles that are assumed.
     Assumed,
+    /// The key in KMS that signs evidence.
+    SigningKey,
+    /// Keys in KMS that are trusted.
+    TrustedKeys,
+    /// The bucket of evidence.
+    EvidenceBucket,
+    /// What is in it of the project.
+    EvidenceObjects,
+    /// The key that it is encrypted with.
+    EvidenceKey,
     /// Patch baselines.
     Baselines,
     /// A patch baseline that is created with the project's tag: until then it has no ARN (general knowledge of AWS).
@@ -368,6 +378,27 @@ const EVIDENCE: &[Need] = &[
     implied("iam:PassRole", On::InstanceRole, At::Home),
 ];
 
+/// `evidence/store`: what is found of evidence. Who may not list a bucket is refused what is not there (general knowledge of AWS),
+/// and S3 encrypts and decrypts for the caller.
+const FIND: &[Need] = &[
+    home("s3.GetObject", "s3:GetObject", On::EvidenceObjects),
+    implied("s3:ListBucket", On::EvidenceBucket, At::Home),
+    implied("kms:Decrypt", On::EvidenceKey, At::Home),
+];
+
+/// The same, written.
+const STORE: &[Need] = &[
+    home("s3.PutObject", "s3:PutObject", On::EvidenceObjects),
+    implied("kms:GenerateDataKey", On::EvidenceKey, At::Home),
+];
+
+/// `evidence/sign`: a key in KMS signs.
+const SIGN: &[Need] =
+    &[home("kms.GetPublicKey", "kms:GetPublicKey", On::SigningKey), home("kms.Sign", "kms:Sign", On::SigningKey)];
+
+/// `run/verify`: keys in KMS are trusted.
+const TRUST: &[Need] = &[home("kms.GetPublicKey", "kms:GetPublicKey", On::TrustedKeys)];
+
 /// `promote/store`, read only, and `promote/state`.
 const BOOKS: &[Need] = &[
     home("ssm.GetParameter", "ssm:GetParameter", On::Books),
@@ -501,6 +532,9 @@ const DOCTOR: &[Need] = &[
     home("ec2.DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypeOfferings", On::Anything),
     home("ec2.DescribeRegions", "ec2:DescribeRegions", On::Anything),
     home("s3.HeadBucket", "s3:ListBucket", On::LogBucket),
+    home("s3.HeadBucket", "s3:ListBucket", On::EvidenceBucket),
+    home("kms.GetPublicKey", "kms:GetPublicKey", On::SigningKey),
+    home("kms.GetPublicKey", "kms:GetPublicKey", On::TrustedKeys),
     home("imagebuilder.ListComponents", "imagebuilder:ListComponents", On::Anything),
     home("imagebuilder.ListImageRecipes", "imagebuilder:ListImageRecipes", On::Anything),
     home(
@@ -552,17 +586,20 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Build => &[PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, WAITING, MARK, REAP],
         Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL, MARK],
         Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING, MARK, REAP],
-        Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT],
-        Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
-        Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT, FIND, TRUST],
+        Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS, SIGN, TRUST, STORE, FIND],
+        Verb::Promote => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE, TRUST, FIND],
+        Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Revoke => &[BOOKS, PROMOTE, REVOKE],
         Verb::Restore => &[BOOKS, RESTORE],
         Verb::Drift => &[BOOKS, DRIFT],
         Verb::Resolve => &[BOOKS, RESOLVE],
-        Verb::Channels | Verb::Verify | Verb::Diff => &[BOOKS],
+        Verb::Channels | Verb::Diff => &[BOOKS],
+        Verb::Verify => &[BOOKS, TRUST, FIND],
         Verb::History | Verb::Releases => &[BOOKS, HISTORY],
         Verb::Run => &[
-            PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING, MARK,
+            PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING,
+            MARK, SIGN, TRUST, STORE, FIND,
         ],
         Verb::Logs | Verb::Why => &[COLLECT],
         Verb::Baseline => &[BASELINE],

@@ -6,6 +6,7 @@
 
 mod cloud;
 mod connector;
+mod duty;
 mod error;
 mod fault;
 mod identity;
@@ -25,6 +26,7 @@ pub(crate) use cloud::testing;
 #[cfg(test)]
 pub(crate) const ATTEMPTS: u64 = identity::ATTEMPTS as u64;
 pub use cloud::{Cloud, Options};
+pub use duty::{Duties, Duty, Left};
 pub use error::{AwsError, CallError};
 pub use fault::{ServiceFault, describe};
 pub(crate) use looks::{Follow, Glance};

@@ -15,10 +15,14 @@ pub mod file;
 mod model;
 mod schema;
 pub mod sign;
+#[cfg(feature = "aws")]
+mod store;
 
 pub use canonical::digest;
 #[cfg(feature = "aws")]
-pub use collect::{CollectRequest, Collected, baseline_digest, collect, inventory, record_digest, recorded_digest};
+pub use collect::{
+    CollectRequest, Collected, baseline_digest, collect, inventory, record_digest, recorded_digest, sweep,
+};
 #[cfg(feature = "aws")]
 pub use error::EvidenceError;
 pub use model::{
@@ -26,6 +30,8 @@ pub use model::{
     OwnEvaluation, PatchNotice, PatchScan, SCHEMA, System, TestCase, TestResult, Volume, VulnerabilityScan,
 };
 pub use schema::schema;
+#[cfg(feature = "aws")]
+pub use store::{Store, Wanted};
 
 #[cfg(test)]
 pub(crate) use model::tests as testing;

@@ -45,10 +45,9 @@ impl Local {
             }
         };
         let Some(service) = Service::named(&authorization.service) else {
-            let text = format!(
-                "The service `{}` is not in the local environment; it has ec2, imagebuilder, ssm and sts.",
-                authorization.service
-            );
+            let known: Vec<&str> = Service::ALL.into_iter().map(Service::name).collect();
+            let (asked, known) = (&authorization.service, known.join(", "));
+            let text = format!("The service `{asked}` is not in the local environment; it has: {known}.");
             return Service::guess(request).fault(&ServiceError::new(400, "UnknownOperationException", text), &id);
         };
         let now = self.config.clock.now();
@@ -69,6 +68,10 @@ impl Local {
             Ok(answer) => service.success(&call.operation, &answer, id),
             Err(error) => service.fault(&error, id),
         };
+        // What a head would be without its body: S3 asks for nothing else.
+        if *request.method() == http::Method::HEAD {
+            *response.body_mut() = Bytes::new();
+        }
         if let Some(Fault::Delay(time)) = fault {
             response.extensions_mut().insert(Delay(time));
         }

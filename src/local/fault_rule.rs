@@ -135,7 +135,7 @@ mod tests {
         for (text, said) in [
             ("ec2:DescribeImages", "is not SERVICE:OPERATION:KIND"),
             ("ec2:DescribeImage:fail", "no operation DescribeImage of ec2"),
-            ("s3:*:fail", "no operation * of s3"),
+            ("sns:*:fail", "no operation * of sns"),
             ("ec2:*:explode", "`explode` is no kind of fault"),
             ("ec2:*:delay=soon", "`delay=soon` is no kind of fault"),
             ("ec2:*:fail@0", "`0` is not the number of a call"),

@@ -99,7 +99,8 @@ pub(super) fn throttled(service: Service) -> ServiceError {
     let (status, code) = match service {
         Service::ImageBuilder => (429, "CallRateLimitExceededException"),
         Service::Ec2 => (503, "RequestLimitExceeded"),
-        Service::Ssm => (400, "ThrottlingException"),
+        Service::S3 => (503, "SlowDown"),
+        Service::Kms | Service::Ssm => (400, "ThrottlingException"),
         Service::Sts => (400, "Throttling"),
     };
     ServiceError::new(status, code, "Rate exceeded (a fault that was asked for)")
@@ -110,8 +111,8 @@ pub(super) fn denied(service: Service) -> ServiceError {
     let (status, code) = match service {
         Service::ImageBuilder => (403, "AccessDeniedException"),
         Service::Ec2 => (403, "UnauthorizedOperation"),
-        Service::Ssm => (400, "AccessDeniedException"),
-        Service::Sts => (403, "AccessDenied"),
+        Service::Kms | Service::Ssm => (400, "AccessDeniedException"),
+        Service::S3 | Service::Sts => (403, "AccessDenied"),
     };
     ServiceError::new(status, code, "You are not authorized to perform this operation (a fault that was asked for)")
 }
@@ -120,7 +121,8 @@ pub(super) fn denied(service: Service) -> ServiceError {
 pub(super) fn failed(service: Service) -> ServiceError {
     let code = match service {
         Service::ImageBuilder => "ServiceException",
-        Service::Ec2 => "InternalError",
+        Service::Ec2 | Service::S3 => "InternalError",
+        Service::Kms => "KMSInternalException",
         Service::Ssm => "InternalServerError",
         Service::Sts => "InternalFailure",
     };

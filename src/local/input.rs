@@ -10,6 +10,8 @@ use std::ops::RangeInclusive;
 pub(super) enum Dialect {
     /// EC2: every value arrives as text.
     Ec2,
+    /// Key Management Service.
+    Kms,
     /// Systems Manager.
     Ssm,
     /// Image Builder.
@@ -51,7 +53,7 @@ impl<'a> Input<'a> {
                 let text = format!("Value ({shown}) for parameter {path} is invalid. {why}");
                 ServiceError::new(400, "InvalidParameterValue", text)
             }
-            Dialect::Ssm => {
+            Dialect::Kms | Dialect::Ssm => {
                 ServiceError::new(400, "ValidationException", format!("Value at '{path}' is not valid: {why}"))
             }
             Dialect::ImageBuilder => ServiceError::new(
@@ -69,7 +71,7 @@ impl<'a> Input<'a> {
             Dialect::Ec2 => {
                 ServiceError::new(400, "MissingParameter", format!("The request must contain the parameter {path}"))
             }
-            Dialect::Ssm => ServiceError::new(
+            Dialect::Kms | Dialect::Ssm => ServiceError::new(
                 400,
                 "ValidationException",
                 format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"),
@@ -165,6 +167,7 @@ impl<'a> Input<'a> {
     pub(super) fn page_token(&self) -> Result<Option<&'a str>, ServiceError> {
         self.text(match self.dialect {
             Dialect::Ec2 | Dialect::Ssm => "NextToken",
+            Dialect::Kms => "Marker",
             Dialect::ImageBuilder => "nextToken",
         })
     }
@@ -174,6 +177,7 @@ impl<'a> Input<'a> {
         let why = "this call with these parameters has not given it out";
         match self.dialect {
             Dialect::Ec2 => ServiceError::client("InvalidNextToken", format!("The token is not valid: {why}.")),
+            Dialect::Kms => ServiceError::client("InvalidMarkerException", format!("The marker is not valid: {why}.")),
             Dialect::Ssm => {
                 ServiceError::client("InvalidNextToken", format!("The specified token isn't valid: {why}."))
             }
@@ -205,7 +209,7 @@ impl<'a> Input<'a> {
         let wrap = |(index, value): (usize, &'a Value)| {
             let at = match self.dialect {
                 Dialect::Ec2 => format!("{path}.{}", index + 1),
-                Dialect::Ssm | Dialect::ImageBuilder => format!("{path}[{index}]"),
+                Dialect::Kms | Dialect::Ssm | Dialect::ImageBuilder => format!("{path}[{index}]"),
             };
             value.is_object().then_some(Self { dialect: self.dialect, value, at })
         };

@@ -1,7 +1,7 @@
 //! The services that are served, and what they have of each.
 
 use super::wire::{Operation, ServiceError};
-use super::{compute, ec2, imagebuilder, ssm, sts};
+use super::{compute, ec2, imagebuilder, kms, s3, ssm, sts};
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,10 @@ pub(super) enum Service {
     Ec2,
     /// Image Builder: rest-json.
     ImageBuilder,
+    /// Key Management Service: awsJson 1.1.
+    Kms,
+    /// Simple Storage Service: rest-xml.
+    S3,
     /// Systems Manager: awsJson 1.1.
     Ssm,
     /// Security Token Service: query protocol, XML answers of its own form.
@@ -18,7 +22,7 @@ pub(super) enum Service {
 
 impl Service {
     /// All of them, by name.
-    const ALL: [Self; 4] = [Self::Ec2, Self::ImageBuilder, Self::Ssm, Self::Sts];
+    pub(super) const ALL: [Self; 6] = [Self::Ec2, Self::ImageBuilder, Self::Kms, Self::S3, Self::Ssm, Self::Sts];
 
     /// The service with that signing name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -30,6 +34,8 @@ impl Service {
         match self {
             Self::Ec2 => "ec2",
             Self::ImageBuilder => "imagebuilder",
+            Self::Kms => "kms",
+            Self::S3 => "s3",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
         }
@@ -57,6 +63,8 @@ impl Service {
         match self {
             Self::Ec2 => ec2::OPERATIONS,
             Self::ImageBuilder => imagebuilder::OPERATIONS,
+            Self::Kms => kms::OPERATIONS,
+            Self::S3 => s3::OPERATIONS,
             Self::Ssm => ssm::OPERATIONS,
             Self::Sts => sts::OPERATIONS,
         }
@@ -68,7 +76,7 @@ impl Service {
             Self::Ec2 => compute::EC2,
             Self::ImageBuilder => compute::IMAGEBUILDER,
             Self::Ssm => compute::SSM,
-            Self::Sts => &[],
+            Self::Kms | Self::S3 | Self::Sts => &[],
         }
     }
 
@@ -82,7 +90,8 @@ impl Service {
     const fn unknown_operation(self) -> &'static str {
         match self {
             Self::Ec2 | Self::Sts => "InvalidAction",
-            Self::ImageBuilder | Self::Ssm => "UnknownOperationException",
+            Self::S3 => "NotImplemented",
+            Self::ImageBuilder | Self::Kms | Self::Ssm => "UnknownOperationException",
         }
     }
 }

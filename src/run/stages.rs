@@ -312,7 +312,14 @@ impl Work<'_> {
         events.started(Stage::Validate, format!("fresh instance of {}", candidate.ami));
         let request = self.collect_request(candidate);
         // A key that is not there is better known before half an hour of work than after.
-        let key = failing(events, Stage::Validate, self.signing_key())?;
+        let signer = failing(events, Stage::Validate, self.signer().await)?;
+        match evidence::sweep(self.cloud, &self.project.name, super::is_gone).await {
+            Ok(ended) => ended.iter().for_each(|id| {
+                events.note(Stage::Validate, format!("ended {id}, which an inspection that was cut off had left"));
+            }),
+            // They cost money and disturb nothing; the inspection that is asked for goes on.
+            Err(error) => tracing::warn!(%error, "what inspections have left could not be looked for"),
+        }
         let collected = evidence::collect(self.cloud, &request, events).await;
         let Collected { evidence, inventory } = failing(events, Stage::Validate, collected)?;
         let counts = evidence.patches.as_ref().map(|scan| scan.counts).unwrap_or_default();
@@ -327,7 +334,7 @@ impl Work<'_> {
             events.note(Stage::Validate, difference.clone());
         }
         let (evidence, file) =
-            failing(events, Stage::Validate, self.keep(evidence, &inventory, key.as_ref(), events).await)?;
+            failing(events, Stage::Validate, self.keep(evidence, &inventory, signer.as_ref(), events).await)?;
         events.finished(Stage::Validate, Ending::Done, message);
         let judged = self.judged(&candidate.ami, evidence, file, false).await;
         tell(&judged, events);
@@ -336,16 +343,8 @@ impl Work<'_> {
 
     /// What is already known of an image, judged now. Only evidence whose digest stands on the AMI counts.
     pub async fn known(&self, ami: &str) -> Result<Judged, RunError> {
-        let folder = self.evidence_folder();
-        let missing = || RunError::NoEvidence { ami: ami.to_owned(), recipe: self.recipe.name.clone() };
-        let evidence = evidence::file::load(&folder, ami).map_err(EvidenceError::from)?.ok_or_else(missing)?;
-        let digest = evidence::digest(&evidence);
-        let recorded = evidence::recorded_digest(self.cloud, self.cloud.home(), ami).await?;
-        if recorded.as_deref() != Some(&digest) {
-            return Err(RunError::Digest { ami: ami.to_owned(), recipe: self.recipe.name.clone(), digest, recorded });
-        }
-        let file = folder.join(&self.recipe.name).join(self.arch.name()).join(format!("{ami}.json"));
-        super::verify::signed(self.project, &file, &evidence)?;
+        let (evidence, file) = self.evidence(ami).await?;
+        super::verify::signed(self.cloud, self.project, &file, &evidence).await?;
         Ok(self.judged(ami, evidence, file, true).await)
     }
 
@@ -379,7 +378,7 @@ impl Work<'_> {
             // By the name that Systems Manager knows it by, which a file need not have.
             expected_baseline: baseline.as_ref().map_or(&self.recipe.baseline, |known| &known.name).clone(),
             baseline,
-            caller: super::holder(),
+            caller: super::inspector(),
         }
     }
 
@@ -408,7 +407,7 @@ pub async fn inventory(
         tests: None,
         expected_baseline: String::new(),
         baseline: None,
-        caller: super::holder(),
+        caller: super::inspector(),
     };
     take(cloud, &request, events).await
 }

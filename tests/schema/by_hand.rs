@@ -242,6 +242,20 @@ fn both_agree_on_project_files_by_hand() {
         (false, format!("environments: {{ prod: {{ {home}, infrastructure: {{ hourly_cost: 0.1 }} }} }}")),
         (false, format!("environments: {{ prod: {{ {home}, infrastructure: {{ hourly_cost: '-1' }} }} }}")),
         (false, format!("environments: {{ prod: {{ {home}, infrastructure: {{ hourly_cost: '.5' }} }} }}")),
+        (true, "environments: { local: { evidence: { bucket: acme-evidence } } }".into()),
+        (
+            true,
+            format!(
+                "environments: {{ prod: {{ {home}, evidence: {{ bucket: a1.b, prefix: a/b, region: eu-west-1 }} }} }}"
+            ),
+        ),
+        (false, "environments: { local: { evidence: }}".into()),
+        (false, "environments: { local: { evidence: { prefix: x } } }".into()),
+        (false, "environments: { local: { evidence: { bucket: Acme } } }".into()),
+        (false, "environments: { local: { evidence: { bucket: acme, prefix: /x } } }".into()),
+        (false, "environments: { local: { evidence: { bucket: acme, prefix: x/ } } }".into()),
+        (false, "environments: { local: { evidence: { bucket: acme, region: europe } } }".into()),
+        (false, "environments: { local: { evidence: { bucket: acme, kms_key: key } } }".into()),
         (true, "channels: { one: }".into()),
         (false, "channels:".into()),
         (false, "channels: {}".into()),
@@ -270,6 +284,14 @@ fn both_agree_on_project_files_by_hand() {
         (false, "tags: { '': y }".into()),
         (false, "tags: { x: 12 }".into()),
         (true, "tags: { x: '12' }".into()),
+        (true, "signing: { key: evidence.pem }".into()),
+        (true, "signing: { kms: alias/evidence, trusted_kms: [alias/evidence] }".into()),
+        (true, "signing: { kms: 'arn:aws-cn:kms:cn-north-1:111122223333:alias/evidence' }".into()),
+        (false, "signing: { kms: evidence }".into()),
+        (false, "signing: { kms: 'arn:aws:kms:us-east-1:1111:key/x' }".into()),
+        (false, "signing: { key: evidence.pem, kms: alias/evidence }".into()),
+        (false, "signing: { trusted_kms: [] }".into()),
+        (false, "signing: { trusted_kms: [evidence.pub] }".into()),
         (false, "chanels: {}".into()),
     ] {
         files.push((good, format!("project: acme\n{lines}\n")));

@@ -189,6 +189,8 @@ fn full_project() -> Value {
                     "regions": ["eu-west-1"], "accounts": ["444455556666"], "kms_keys": { "eu-west-1": "alias/golden" },
                 },
                 "distribute": "copy",
+                "evidence": { "bucket": "acme-evidence", "prefix": "golden/images", "region": "eu-west-1",
+                    "kms_key": "alias/evidence" },
                 "targets": [{ "account": "444455556666", "regions": ["us-gov-west-1", "eu-west-1"], "role": "target" }],
             },
         },
@@ -200,7 +202,7 @@ fn full_project() -> Value {
             "freezes": [{ "from": "2026-12-20", "to": "2027-01-03", "reason": "holidays" }],
         } },
         "tags": { "owner": "platform" },
-        "signing": { "key": "evidence.pem", "trusted": ["keys/evidence.pub"] },
+        "signing": { "kms": "alias/evidence", "trusted": ["keys/evidence.pub"], "trusted_kms": ["alias/evidence"] },
         "gates": {
             "required": ["patches", "image", "tests"], "waivable": false,
             "patches": { "missing": 2, "levels": { "high": 0 }, "grace": { "critical": "7d" } },

@@ -2,9 +2,11 @@
 
 from botocore.exceptions import ClientError
 
+# S3 is left out: botocore makes no request of it without the names that stand in its paths.
 CODES = {
     "ec2": "InvalidAction",
     "imagebuilder": "UnknownOperationException",
+    "kms": "UnknownOperationException",
     "ssm": "UnknownOperationException",
     "sts": "InvalidAction",
 }

@@ -99,6 +99,7 @@ impl Fake {
             location: Location { account: "111122223333".into(), region: "us-east-1".into() },
             clock: Clock::fixed(at),
             events: Events::none(),
+            duties: crate::aws::Duties::default(),
             poll: Duration::from_secs(3),
             launch: LaunchSettings::default(),
         }

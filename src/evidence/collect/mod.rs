@@ -5,6 +5,7 @@ mod findings;
 mod image;
 mod instance;
 mod inventory;
+mod leftover;
 mod own;
 mod scan;
 mod site;
@@ -23,6 +24,7 @@ use crate::project::Location;
 pub use image::{record_digest, recorded_digest};
 use instance::Running;
 use inventory::Packages;
+pub use leftover::sweep;
 use site::Site;
 
 /// What to look at, and what is known of it already.

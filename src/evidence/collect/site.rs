@@ -2,7 +2,7 @@
 
 use super::CollectRequest;
 use crate::aws::wait::Poller;
-use crate::aws::{CallError, Cloud};
+use crate::aws::{CallError, Cloud, Duties};
 use crate::clock::Clock;
 use crate::event::{Events, Stage};
 use crate::project::{EnvironmentConfig, Location};
@@ -20,6 +20,8 @@ pub(super) struct Site {
     pub(super) location: Location,
     pub(super) clock: Clock,
     pub(super) events: Events,
+    /// What has to be ended, whatever happens.
+    pub(super) duties: Duties,
     /// Time between two looks at something quick.
     pub(super) poll: Duration,
     pub(super) launch: LaunchSettings,
@@ -79,6 +81,7 @@ impl Site {
             location: request.location.clone(),
             clock: cloud.clock().clone(),
             events: events.clone(),
+            duties: cloud.duties().clone(),
             poll: cloud.poll().min(QUICKEST_POLL_ON_AWS),
             launch,
         }

@@ -4,6 +4,7 @@ mod json11;
 mod percent;
 mod query;
 mod rest_json;
+mod rest_xml;
 mod xml;
 
 use super::service::Service;
@@ -27,7 +28,9 @@ impl Service {
         match self {
             Self::Ec2 | Self::Sts => query::parse(request),
             Self::ImageBuilder => rest_json::parse(request),
-            Self::Ssm => json11::parse(request),
+            Self::S3 => rest_xml::parse(request),
+            Self::Kms => json11::parse(request, "TrentService"),
+            Self::Ssm => json11::parse(request, "AmazonSSM"),
         }
     }
 
@@ -37,7 +40,8 @@ impl Service {
             Self::Ec2 => query::ec2_success(operation, answer, id),
             Self::Sts => query::sts_success(operation, answer, id),
             Self::ImageBuilder => rest_json::success(operation, answer, id),
-            Self::Ssm => json11::success(answer, id),
+            Self::S3 => rest_xml::success(answer, id),
+            Self::Kms | Self::Ssm => json11::success(answer, id),
         }
     }
 
@@ -47,7 +51,8 @@ impl Service {
             Self::Ec2 => query::ec2_fault(error, id),
             Self::Sts => query::sts_fault(error, id),
             Self::ImageBuilder => rest_json::fault(error, id),
-            Self::Ssm => json11::fault(error, id),
+            Self::S3 => rest_xml::fault(error, id),
+            Self::Kms | Self::Ssm => json11::fault(error, id),
         }
     }
 

@@ -77,5 +77,12 @@ fn signing_names_a_key_or_those_that_are_trusted() {
     let with = |lines: &str| places(&faults(&[("amiforge.yaml", &format!("project: acme\nsigning: {lines}\n"))]));
     assert_eq!(with("{ key: evidence.pem, trusted: [keys/evidence.pub] }"), []);
     assert_eq!(with("{ trusted: [] }"), at("P042", "amiforge.yaml:2:12"));
+    assert_eq!(with("{ kms: alias/evidence, trusted: [a.pub], trusted_kms: [alias/evidence] }"), []);
+    let arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-000000000000";
+    assert_eq!(with(&format!("{{ trusted_kms: [\"{arn}\"] }}")), []);
+    assert_eq!(with("{ trusted_kms: [] }"), at("P042", "amiforge.yaml:2:12"));
+    assert_eq!(with("{ kms: evidence }"), at("P042", "amiforge.yaml:2:17"));
+    assert_eq!(with("{ trusted_kms: [alias/evidence, evidence.pub] }"), at("P042", "amiforge.yaml:2:42"));
+    assert_eq!(with("{ key: evidence.pem, kms: alias/evidence }"), at("P042", "amiforge.yaml:2:31"));
     assert_eq!(with("{ keys: x }"), at("P002", "amiforge.yaml:2:12"));
 }
