@@ -42,7 +42,7 @@ pub struct Global {
     /// Makes calls of the local environment go wrong, to try what happens then; may be given several times, and the first that
     /// concerns a call decides.
     ///
-    /// SERVICE is ec2, imagebuilder, kms, s3, ssm, sts or *; OPERATION is the name of one, or *. KIND is throttle, fail (the
+    /// SERVICE is autoscaling, ec2, imagebuilder, kms, s3, ssm, sts or *; OPERATION is the name of one, or *. KIND is throttle, fail (the
     /// service fails and nothing is done), deny, lose-response (it is done, and the answer is a failure), delay=DURATION
     /// (answered that much later, such as 1500ms), spoil (it is done, and what it has begun fails in the end: the copy of an
     /// image), stop (it and every later call fail), stop-after (the same, but it is done), kill (amiforge itself is killed
