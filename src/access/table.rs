@@ -337,6 +337,13 @@ const EVIDENCE: &[Need] = &[
     home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
     home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
     home("imagebuilder.ListImageScanFindings", "imagebuilder:ListImageScanFindings", On::Anything),
+    // What became of each step of the tests.
+    home("s3.ListObjectsV2", "s3:ListBucket", On::LogBucket),
+    home("s3.GetObject", "s3:GetObject", On::LogObjects),
+    home("ec2.GetImageFindings", "ec2:GetImageFindings", On::Anything),
+    home("inspector2.StartOnDemandScan", "inspector2:StartOnDemandScan", On::Anything),
+    home("inspector2.GetOnDemandScanStatus", "inspector2:GetOnDemandScanStatus", On::Anything),
+    home("inspector2.ListOnDemandScans", "inspector2:ListOnDemandScans", On::Anything),
     home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     home("ec2.RunInstances", "ec2:RunInstances", On::Launch),
     home("ec2.RunInstances", "ec2:RunInstances", On::NewInstance),

@@ -218,6 +218,12 @@ impl Cloud {
         client!(aws_sdk_iam, self.0.identities, self.home())
     }
 
+    /// Amazon Inspector in an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn inspector(&self, place: &Location) -> aws_sdk_inspector2::Client {
+        client!(aws_sdk_inspector2, self.0.identities, place)
+    }
+
     /// The token service as seen from an account and Region; see [`Cloud::ec2`].
     #[must_use]
     pub fn sts(&self, place: &Location) -> aws_sdk_sts::Client {

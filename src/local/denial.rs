@@ -23,7 +23,7 @@ impl Denial {
             Service::Ec2 => self.of_ec2(),
             Service::Sts => self.of_sts(),
             Service::Ssm => self.of_json(400),
-            Service::ImageBuilder => self.of_json(403),
+            Service::ImageBuilder | Service::Inspector => self.of_json(403),
         }
     }
 
@@ -63,7 +63,7 @@ impl Denial {
 fn patience(service: Service) -> Duration {
     match service {
         Service::Ec2 | Service::Sts => Duration::minutes(15),
-        Service::Ssm | Service::ImageBuilder => Duration::minutes(5),
+        Service::Ssm | Service::ImageBuilder | Service::Inspector => Duration::minutes(5),
     }
 }
 

@@ -45,7 +45,7 @@ impl Local {
         };
         let Some(service) = Service::named(&authorization.service) else {
             let text = format!(
-                "The service `{}` is not in the local environment; it has ec2, imagebuilder, ssm and sts.",
+                "The service `{}` is not in the local environment; it has ec2, imagebuilder, inspector2, ssm and sts.",
                 authorization.service
             );
             return Service::guess(request).fault(&ServiceError::new(400, "UnknownOperationException", text), &id);

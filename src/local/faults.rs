@@ -87,6 +87,7 @@ impl Faults {
 pub(super) fn throttled(service: Service) -> ServiceError {
     let (status, code) = match service {
         Service::ImageBuilder => (429, "CallRateLimitExceededException"),
+        Service::Inspector => (429, "ThrottlingException"),
         Service::Ec2 => (503, "RequestLimitExceeded"),
         Service::Ssm => (400, "ThrottlingException"),
         Service::Sts => (400, "Throttling"),
@@ -97,7 +98,7 @@ pub(super) fn throttled(service: Service) -> ServiceError {
 /// The error with which `service` says that the caller may not do it.
 pub(super) fn denied(service: Service) -> ServiceError {
     let (status, code) = match service {
-        Service::ImageBuilder => (403, "AccessDeniedException"),
+        Service::ImageBuilder | Service::Inspector => (403, "AccessDeniedException"),
         Service::Ec2 => (403, "UnauthorizedOperation"),
         Service::Ssm => (400, "AccessDeniedException"),
         Service::Sts => (403, "AccessDenied"),
@@ -109,6 +110,7 @@ pub(super) fn denied(service: Service) -> ServiceError {
 pub(super) fn failed(service: Service) -> ServiceError {
     let code = match service {
         Service::ImageBuilder => "ServiceException",
+        Service::Inspector => "InternalServerException",
         Service::Ec2 => "InternalError",
         Service::Ssm => "InternalServerError",
         Service::Sts => "InternalFailure",

@@ -10,6 +10,8 @@ pub(super) enum Service {
     Ec2,
     /// Image Builder: rest-json.
     ImageBuilder,
+    /// Amazon Inspector: rest-json with paths of its own.
+    Inspector,
     /// Systems Manager: awsJson 1.1.
     Ssm,
     /// Security Token Service: query protocol, XML answers of its own form.
@@ -18,7 +20,7 @@ pub(super) enum Service {
 
 impl Service {
     /// All of them, by name.
-    const ALL: [Self; 4] = [Self::Ec2, Self::ImageBuilder, Self::Ssm, Self::Sts];
+    const ALL: [Self; 5] = [Self::Ec2, Self::ImageBuilder, Self::Inspector, Self::Ssm, Self::Sts];
 
     /// The service with that signing name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -30,6 +32,7 @@ impl Service {
         match self {
             Self::Ec2 => "ec2",
             Self::ImageBuilder => "imagebuilder",
+            Self::Inspector => "inspector2",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
         }
@@ -57,6 +60,7 @@ impl Service {
         match self {
             Self::Ec2 => ec2::OPERATIONS,
             Self::ImageBuilder => imagebuilder::OPERATIONS,
+            Self::Inspector => &[],
             Self::Ssm => ssm::OPERATIONS,
             Self::Sts => sts::OPERATIONS,
         }
@@ -67,6 +71,7 @@ impl Service {
         match self {
             Self::Ec2 => compute::EC2,
             Self::ImageBuilder => compute::IMAGEBUILDER,
+            Self::Inspector => compute::INSPECTOR,
             Self::Ssm => compute::SSM,
             Self::Sts => &[],
         }
@@ -82,7 +87,7 @@ impl Service {
     const fn unknown_operation(self) -> &'static str {
         match self {
             Self::Ec2 | Self::Sts => "InvalidAction",
-            Self::ImageBuilder | Self::Ssm => "UnknownOperationException",
+            Self::ImageBuilder | Self::Inspector | Self::Ssm => "UnknownOperationException",
         }
     }
 }

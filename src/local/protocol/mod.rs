@@ -1,5 +1,6 @@
 //! The wire protocols: HTTP requests in, an operation's name and JSON parameters out; and the way back.
 
+mod inspector;
 mod json11;
 mod percent;
 mod query;
@@ -27,6 +28,7 @@ impl Service {
         match self {
             Self::Ec2 | Self::Sts => query::parse(request),
             Self::ImageBuilder => rest_json::parse(request),
+            Self::Inspector => inspector::parse(request),
             Self::Ssm => json11::parse(request),
         }
     }
@@ -37,6 +39,7 @@ impl Service {
             Self::Ec2 => query::ec2_success(operation, answer, id),
             Self::Sts => query::sts_success(operation, answer, id),
             Self::ImageBuilder => rest_json::success(operation, answer, id),
+            Self::Inspector => inspector::success(operation, answer, id),
             Self::Ssm => json11::success(answer, id),
         }
     }
@@ -47,6 +50,7 @@ impl Service {
             Self::Ec2 => query::ec2_fault(error, id),
             Self::Sts => query::sts_fault(error, id),
             Self::ImageBuilder => rest_json::fault(error, id),
+            Self::Inspector => inspector::fault(error, id),
             Self::Ssm => json11::fault(error, id),
         }
     }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::evidence::TestCase;
 use crate::evidence::testing::evidence;
+use crate::evidence::{TestCase, TestOutcome, TestStep};
 use crate::gate::{Found, WaivedBy, WaiverState};
 
 /// A verdict of each kind.
@@ -33,8 +33,23 @@ fn some() -> (Evidence, Vec<Verdict>, Vec<WaiverReport>) {
         failed_steps: u32::from(!passed),
         skipped_steps: 0,
         message: if passed { String::new() } else { "Document x failed! <b>".into() },
+        steps: None,
     };
-    evidence.tests.as_mut().unwrap().cases = vec![case("ExecuteTests", true), case("MoreTests", false)];
+    let step = |step: &str, outcome, message: &str| TestStep {
+        component: "boots".into(),
+        phase: "test".into(),
+        step: step.into(),
+        outcome,
+        message: message.into(),
+    };
+    let steps = vec![
+        step("Ready", TestOutcome::Passed, ""),
+        step("Time", TestOutcome::Skipped, "there is no clock"),
+        step("Units", TestOutcome::Failed, "exit code 1"),
+        step("Last", TestOutcome::Unknown, ""),
+    ];
+    let told = TestCase { steps: Some(steps), ..case("Told", false) };
+    evidence.tests.as_mut().unwrap().cases = vec![case("ExecuteTests", true), case("MoreTests", false), told];
     let verdicts = vec![
         verdict("patches", VerdictStatus::Pass, "no patch missing", &["looked at: scan"], vec![]),
         verdict(
