@@ -416,4 +416,31 @@ proptest! {
             prop_assert_eq!(verdict.status, VerdictStatus::Error);
         }
     }
+
+    /// A scan by another baseline than today's, by one that has changed since, or by one of which that is not known, passes no
+    /// gate on patches, whatever waivers accept.
+    #[test]
+    fn a_scan_by_an_old_baseline_never_passes(
+        gates in some_policy(), harms in prop::collection::vec(some_harm(), 0..4), count in 0_usize..7, which in 0_usize..3,
+    ) {
+        let mut evidence = good();
+        for (number, one) in harms.iter().enumerate() {
+            harm(&mut evidence, one, number);
+        }
+        let waivers = waivers(count);
+        let mut today = BaselineNow { name: "AWS-DebianDefaultPatchBaseline", digest: Some("sha256:1".into()) };
+        let scanned_by = match which {
+            0 => Some("sha256:0"),
+            1 => None,
+            _ => {
+                today.name = "own";
+                Some("sha256:1")
+            }
+        };
+        evidence.patches.iter_mut().for_each(|scan| scan.baseline_digest = scanned_by.map(str::to_owned));
+        let context = Context { baseline: Some(today), waivers: &waivers, ..Context::at(NOW) };
+        let verdicts = judge(&gates, &evidence, &context).verdicts;
+        let patches = verdicts.iter().find(|verdict| verdict.gate == "patches").unwrap();
+        prop_assert!(!patches.status.approves(), "{:?}", patches);
+    }
 }

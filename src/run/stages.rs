@@ -323,12 +323,27 @@ impl Work<'_> {
         for difference in evidence.evaluation.iter().flat_map(|own| &own.differences) {
             events.note(Stage::Validate, difference.clone());
         }
+        self.tell_hygiene(&evidence, events);
         let (evidence, file) =
             failing(events, Stage::Validate, self.keep(evidence, &inventory, key.as_ref(), events).await)?;
         events.finished(Stage::Validate, Ending::Done, message);
         let judged = self.judged(&candidate.ami, evidence, file, false).await;
         tell(&judged, events);
         Ok(judged)
+    }
+
+    /// Says what the image carries when no gate looks at it: whoever has no such gate yet shall know.
+    fn tell_hygiene(&self, evidence: &Evidence, events: &Events) {
+        let findings = evidence.hygiene.iter().flat_map(|hygiene| &hygiene.findings);
+        let mut rules: Vec<&str> = findings.map(|finding| finding.rule.as_str()).collect();
+        let count = rules.len();
+        rules.dedup();
+        if self.recipe.gates.hygiene.is_none() && count > 0 {
+            let names = rules.join(", ");
+            let line =
+                format!("the image carries {count} things that it should not ({names}); no gate looks at `hygiene`");
+            events.note(Stage::Validate, line);
+        }
     }
 
     /// What became of each step of the build's tests, as far as that can be known, under the names that the project has for its

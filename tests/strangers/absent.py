@@ -5,6 +5,7 @@ from botocore.exceptions import ClientError
 CODES = {
     "ec2": "InvalidAction",
     "imagebuilder": "UnknownOperationException",
+    "inspector2": "UnknownOperationException",
     "ssm": "UnknownOperationException",
     "sts": "InvalidAction",
 }

@@ -93,3 +93,43 @@ fn one_scan_at_a_time_and_one_whose_process_died_has_failed() {
     assert_eq!(started(&bench, &ami, "t").0, 202);
     bench.local.compute.join();
 }
+
+/// What a scan has found is shown by EC2 to whoever may see the image.
+#[test]
+fn ec2_shows_the_newest_scan() {
+    use crate::local::records::{IMAGE_SCAN, ImageFinding, ImageScan};
+    use crate::local::tests::{code, elements};
+    let (bench, ami) = bench();
+    let get = |bench: &Bench, more: &str| bench.ec2(&format!("Action=GetImageFindings&ImageId={ami}{more}"));
+    assert_eq!(elements(&get(&bench, "").unwrap(), "title"), Vec::<String>::new());
+    let shown = || bench.ec2(&format!("Action=DescribeImages&ImageId.1={ami}")).unwrap();
+    assert!(!shown().contains("scanResults"), "never scanned");
+    let finding = |title: &str, severity: &str, fix_available: bool| ImageFinding {
+        title: title.to_owned(),
+        severity: severity.to_owned(),
+        fix_available,
+        first_observed_at: "2026-02-01T00:00:00Z".to_owned(),
+        updated_at: "2026-03-01T00:00:00Z".to_owned(),
+    };
+    let findings = vec![finding("CVE-2026-1111 - a", "low", true), finding("CVE-2026-2222 - b", "high", false)];
+    let scan = ImageScan { scanned_at: "2026-03-01T11:00:00Z".to_owned(), findings };
+    let kept: Result<(), StoreError> = bench.local.store.write(|tx| tx.put(&bench.scope(), IMAGE_SCAN, &ami, &scan));
+    kept.unwrap();
+    let first = get(&bench, "&MaxResults=1").unwrap();
+    assert_eq!(elements(&first, "title"), ["CVE-2026-1111 - a"]);
+    let token = &elements(&first, "nextToken")[0];
+    let second = get(&bench, &format!("&MaxResults=1&NextToken={token}")).unwrap();
+    assert_eq!(
+        (elements(&second, "severityLabel"), elements(&second, "fixAvailable")),
+        (vec!["high".into()], vec!["false".into()])
+    );
+    let image = shown();
+    assert_eq!(elements(&image, "findingScanDate"), ["2026-03-01T11:00:00.000Z"]);
+    assert_eq!(elements(&image, "highestFindingSeverityLabel"), ["high"]);
+    assert_eq!(elements(&image, "lowFixAvailableSince"), ["2026-02-01T00:00:00.000Z"]);
+    assert!(!image.contains("highFixAvailableSince"), "it has no fix");
+    assert_eq!(code(get(&bench.by("111122223333"), "")), "InvalidAMIID.NotFound");
+    bench.add_ami(&ami, |ami| ami.launch_permissions = vec!["111122223333".to_owned()]);
+    assert_eq!(elements(&get(&bench.by("111122223333"), "").unwrap(), "title").len(), 2);
+    assert_eq!(code(get(&bench, "&MaxResults=1001")), "InvalidParameterValue");
+}
