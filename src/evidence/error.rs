@@ -153,14 +153,6 @@ pub enum EvidenceError {
         /// How long it was waited.
         after: Duration,
     },
-    /// What was said of the image's hygiene is not what the script says.
-    #[error("the hygiene of instance {instance} is not known: {reason}")]
-    Hygiene {
-        /// Instance id.
-        instance: String,
-        /// What is wrong.
-        reason: String,
-    },
     /// The instance could not be terminated.
     #[error("instance {instance} could not be terminated and may still be running: {source}")]
     Terminate {
@@ -194,7 +186,6 @@ impl EvidenceError {
             | Self::Findings { .. }
             | Self::Transport { .. } => "run `amiforge validate` again",
             Self::ImageScan { .. } => "run `amiforge validate` again: it joins the scan, or reads what it has found",
-            Self::Hygiene { .. } => "look whether the image has find, awk and mktemp, then validate again",
             Self::InstanceEnded { .. } => "look at the instance's console output; the image may not boot",
             Self::NotOnline { .. } => {
                 "check in this order: the instance profile allows AmazonSSMManagedInstanceCore; the subnet reaches the ssm, \

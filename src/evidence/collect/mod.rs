@@ -152,7 +152,7 @@ async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, 
         ancestry,
         used_kib,
         vulnerabilities,
-        hygiene: Some(hygiene),
+        hygiene,
         commands: vec![],
     };
     Ok(Collected { evidence, inventory: json })
@@ -160,7 +160,8 @@ async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, 
 
 /// What an instance tells.
 struct Observed {
-    hygiene: Hygiene,
+    /// Absent when nobody could look.
+    hygiene: Option<Hygiene>,
     inventory: Inventory,
     /// The packages of the parent image, if it recorded them.
     before: Option<Packages>,

@@ -125,7 +125,7 @@ fn markdown_has_a_table_of_gates_and_why() {
 fn junit_has_a_case_for_each_gate_and_each_run_of_tests() {
     insta::assert_snapshot!(drawn(junit), @r##"
     <?xml version="1.0" encoding="UTF-8"?>
-    <testsuites name="amiforge validate" tests="7" skipped="0" failures="2" errors="2">
+    <testsuites name="amiforge validate" tests="11" skipped="1" failures="3" errors="3">
         <testsuite name="debian-12 (x86_64) ami-0123456789abcdef0" tests="5" skipped="0" errors="2" failures="1">
             <properties>
                 <property name="evidence" value="sha256:0"/>
@@ -170,13 +170,27 @@ fn junit_has_a_case_for_each_gate_and_each_run_of_tests() {
     </system-out>
             </testcase>
         </testsuite>
-        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0" tests="2" skipped="0" errors="0" failures="1">
+        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0: ExecuteTests" tests="1" skipped="0" errors="0" failures="0">
             <testcase name="ExecuteTests">
                 <system-out>2 steps executed, 0 failed, 0 skipped</system-out>
             </testcase>
+        </testsuite>
+        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0: MoreTests" tests="1" skipped="0" errors="0" failures="1">
             <testcase name="MoreTests">
                 <failure message="Document x failed! &lt;b&gt;">2 steps executed, 1 failed, 0 skipped</failure>
                 <system-out>2 steps executed, 1 failed, 0 skipped</system-out>
+            </testcase>
+        </testsuite>
+        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0: Told" tests="4" skipped="1" errors="1" failures="1">
+            <testcase name="Ready" classname="boots"/>
+            <testcase name="Time" classname="boots">
+                <skipped message="there is no clock"/>
+            </testcase>
+            <testcase name="Units" classname="boots">
+                <failure message="exit code 1"/>
+            </testcase>
+            <testcase name="Last" classname="boots">
+                <error message="it is not known what became of it"/>
             </testcase>
         </testsuite>
     </testsuites>
