@@ -121,7 +121,7 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
     let parameter = |name: &str| format!("arn:{p}:ssm:{region}:{account}:parameter{name}");
     let iam = |path: &str| format!("arn:{p}:iam::{account}:{path}");
     match on {
-        On::Anything | On::Named | On::NewBaseline => vec!["*".to_owned()],
+        On::Anything | On::Named | On::NewBaseline | On::Scans => vec!["*".to_owned()],
         On::Project => PROJECT_KINDS.map(|kind| builder(account, &format!("{kind}/{project}-*"))).to_vec(),
         On::Account => {
             ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline", "workflow"]
@@ -226,6 +226,7 @@ fn condition(site: &Site, on: On) -> Option<Value> {
         On::Templates | On::Instances | On::Amis | On::Releases => tag("aws:ResourceTag"),
         On::NewTemplate | On::NewInstance | On::NewBaseline => tag("aws:RequestTag"),
         On::Commanded => tag("ssm:resourceTag"),
+        On::Scans => Some(json!({ "StringEquals": { "aws:RequestedRegion": site.home.region } })),
         On::NewTags => Some(
             json!({ "StringEquals": { "ec2:CreateAction": ["CopyImage", "CreateLaunchTemplate", "RunInstances"] } }),
         ),

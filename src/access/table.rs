@@ -186,6 +186,8 @@ pub enum On {
     EvidenceObjects,
     /// The key that it is encrypted with.
     EvidenceKey,
+    /// Scans of AMIs, in the home Region: on which resources they work is not certain (UNCONFIRMED).
+    Scans,
     /// Patch baselines.
     Baselines,
     /// A patch baseline that is created with the project's tag: until then it has no ARN (general knowledge of AWS).
@@ -361,6 +363,13 @@ const EVIDENCE: &[Need] = &[
     home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
     home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
     home("imagebuilder.ListImageScanFindings", "imagebuilder:ListImageScanFindings", On::Anything),
+    // What became of each step of the tests.
+    home("s3.ListObjectsV2", "s3:ListBucket", On::LogBucket),
+    home("s3.GetObject", "s3:GetObject", On::LogObjects),
+    home("ec2.GetImageFindings", "ec2:GetImageFindings", On::Anything),
+    home("inspector2.StartOnDemandScan", "inspector2:StartOnDemandScan", On::Scans),
+    home("inspector2.GetOnDemandScanStatus", "inspector2:GetOnDemandScanStatus", On::Scans),
+    home("inspector2.ListOnDemandScans", "inspector2:ListOnDemandScans", On::Scans),
     home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     home("ec2.RunInstances", "ec2:RunInstances", On::Launch),
     home("ec2.RunInstances", "ec2:RunInstances", On::NewInstance),

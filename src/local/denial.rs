@@ -24,7 +24,7 @@ impl Denial {
             Service::Sts => self.of_sts(),
             Service::S3 => self.of_s3(),
             Service::Kms | Service::Ssm => self.of_json(400),
-            Service::ImageBuilder => self.of_json(403),
+            Service::ImageBuilder | Service::Inspector => self.of_json(403),
         }
     }
 
@@ -75,7 +75,7 @@ impl Denial {
 fn patience(service: Service) -> Duration {
     match service {
         Service::Ec2 | Service::S3 | Service::Sts => Duration::minutes(15),
-        Service::Kms | Service::Ssm | Service::ImageBuilder => Duration::minutes(5),
+        Service::Kms | Service::Ssm | Service::ImageBuilder | Service::Inspector => Duration::minutes(5),
     }
 }
 

@@ -98,6 +98,7 @@ impl Faults {
 pub(super) fn throttled(service: Service) -> ServiceError {
     let (status, code) = match service {
         Service::ImageBuilder => (429, "CallRateLimitExceededException"),
+        Service::Inspector => (429, "ThrottlingException"),
         Service::Ec2 => (503, "RequestLimitExceeded"),
         Service::S3 => (503, "SlowDown"),
         Service::Kms | Service::Ssm => (400, "ThrottlingException"),
@@ -109,7 +110,7 @@ pub(super) fn throttled(service: Service) -> ServiceError {
 /// The error with which `service` says that the caller may not do it.
 pub(super) fn denied(service: Service) -> ServiceError {
     let (status, code) = match service {
-        Service::ImageBuilder => (403, "AccessDeniedException"),
+        Service::ImageBuilder | Service::Inspector => (403, "AccessDeniedException"),
         Service::Ec2 => (403, "UnauthorizedOperation"),
         Service::Kms | Service::Ssm => (400, "AccessDeniedException"),
         Service::S3 | Service::Sts => (403, "AccessDenied"),
@@ -121,6 +122,7 @@ pub(super) fn denied(service: Service) -> ServiceError {
 pub(super) fn failed(service: Service) -> ServiceError {
     let code = match service {
         Service::ImageBuilder => "ServiceException",
+        Service::Inspector => "InternalServerException",
         Service::Ec2 | Service::S3 => "InternalError",
         Service::Kms => "KMSInternalException",
         Service::Ssm => "InternalServerError",

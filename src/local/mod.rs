@@ -1,8 +1,9 @@
 //! The local environment: the AWS operations amiforge uses, served from this machine.
 //!
 //! An HTTP request goes in and an HTTP response comes out ([`Local::handle`]), in the services' own wire protocols: rest-json
-//! for Image Builder, the query protocol for EC2 and STS, awsJson 1.1 for Systems Manager and KMS, rest-xml for S3. The SDK's clients reach it in-process
-//! through an HTTP client of their own, other tools through [`serve()`]. State is one SQLite file that processes share.
+//! for Image Builder and Amazon Inspector, the query protocol for EC2 and STS, awsJson 1.1 for Systems Manager and KMS, rest-xml
+//! for S3. The SDK's clients reach it in-process through an HTTP client of their own, other tools through [`serve()`]. State is
+//! one SQLite file that processes share.
 //!
 //! | part | what it has |
 //! |---|---|
@@ -15,7 +16,7 @@
 //! | `s3` | buckets and objects |
 //! | `kms` | keys that sign, aliases, key policies |
 //! | `imagebuilder` | components, recipes, configurations, pipelines, workflows |
-//! | [`compute`] | what runs: images, instances, commands, patch scans |
+//! | [`compute`] | what runs: images, instances, commands, patch scans, scans for vulnerabilities |
 //! | `faults` | faults on demand, for tests of failure paths |
 //!
 //! # Differences from AWS
@@ -53,6 +54,8 @@
 //! * Launch template data is stored without checking it against instance types and the like; an AMI that does not
 //!   exist gives a warning, as on AWS. The version that was last is never used again after its deletion.
 //! * The owner `amazon` has no images.
+//! * `GetImageFindings` and `scanResults` show scans on demand; no image is scanned by itself. The filters `scan-result.*` are
+//!   refused.
 //!
 //! Systems Manager:
 //! * `PutParameter` with data type `aws:ec2:image` is checked when the lag is over; without a lag within the call. If the AMI does not

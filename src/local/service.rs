@@ -10,6 +10,8 @@ pub(super) enum Service {
     Ec2,
     /// Image Builder: rest-json.
     ImageBuilder,
+    /// Amazon Inspector: rest-json with paths of its own.
+    Inspector,
     /// Key Management Service: awsJson 1.1.
     Kms,
     /// Simple Storage Service: rest-xml.
@@ -22,7 +24,8 @@ pub(super) enum Service {
 
 impl Service {
     /// All of them, by name.
-    pub(super) const ALL: [Self; 6] = [Self::Ec2, Self::ImageBuilder, Self::Kms, Self::S3, Self::Ssm, Self::Sts];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Ec2, Self::ImageBuilder, Self::Inspector, Self::Kms, Self::S3, Self::Ssm, Self::Sts];
 
     /// The service with that signing name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -34,6 +37,7 @@ impl Service {
         match self {
             Self::Ec2 => "ec2",
             Self::ImageBuilder => "imagebuilder",
+            Self::Inspector => "inspector2",
             Self::Kms => "kms",
             Self::S3 => "s3",
             Self::Ssm => "ssm",
@@ -63,6 +67,7 @@ impl Service {
         match self {
             Self::Ec2 => ec2::OPERATIONS,
             Self::ImageBuilder => imagebuilder::OPERATIONS,
+            Self::Inspector => &[],
             Self::Kms => kms::OPERATIONS,
             Self::S3 => s3::OPERATIONS,
             Self::Ssm => ssm::OPERATIONS,
@@ -75,6 +80,7 @@ impl Service {
         match self {
             Self::Ec2 => compute::EC2,
             Self::ImageBuilder => compute::IMAGEBUILDER,
+            Self::Inspector => compute::INSPECTOR,
             Self::Ssm => compute::SSM,
             Self::Kms | Self::S3 | Self::Sts => &[],
         }
@@ -91,7 +97,7 @@ impl Service {
         match self {
             Self::Ec2 | Self::Sts => "InvalidAction",
             Self::S3 => "NotImplemented",
-            Self::ImageBuilder | Self::Kms | Self::Ssm => "UnknownOperationException",
+            Self::ImageBuilder | Self::Inspector | Self::Kms | Self::Ssm => "UnknownOperationException",
         }
     }
 }

@@ -40,8 +40,8 @@ pub use os::Family;
 #[cfg(feature = "aws")]
 pub(crate) use pipeline::is_schedule;
 pub use policy::{
-    CommandGate, Gates, ImageGate, PackageGate, PackageRule, ParentGate, PatchGate, ProjectGates, Rating, Relation,
-    SizeGate, TestGate, VersionBound, VulnerabilityGate,
+    CommandGate, Gates, HygieneGate, ImageGate, PackageGate, PackageRule, ParentGate, PatchGate, ProjectGates, Rating,
+    Relation, Scanner, SizeGate, TestGate, TestName, VersionBound, VulnerabilityGate,
 };
 pub(crate) use settings::INSTANCE_PROFILE;
 pub use waivers::Waiver;

@@ -42,7 +42,7 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, policy: &ProjectGates, 
     let patch_overrides = patching::read(&mut fields, os, &mut build, out);
     check_uses(&build, &test, out);
     let root_volume = fields.take("root_volume").map_or_else(|| volume_default(os), |node| volume(node, os, out));
-    let gates = gates(&mut fields, test.is_empty(), span, policy, out);
+    let gates = gates(&mut fields, &test, span, policy, out);
     let workflows = workflows::read(&mut fields, out);
     let pipeline = fields.take("pipeline").and_then(|node| pipeline::read(node, out));
     let promote = fields.take("promote").map_or_else(promote_default, |node| promote(node, out));
@@ -70,7 +70,14 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, policy: &ProjectGates, 
 }
 
 /// The gates, which without the key are the project's, or the usual ones.
-fn gates(fields: &mut Fields<'_>, untested: bool, span: Span, policy: &ProjectGates, out: &mut Findings) -> Gates {
+fn gates(
+    fields: &mut Fields<'_>,
+    test: &[ComponentUse],
+    span: Span,
+    policy: &ProjectGates,
+    out: &mut Findings,
+) -> Gates {
+    let untested = test.is_empty();
     let named = fields.take("gates");
     let gates = named.map_or_else(|| gates::of_project(policy), |node| gates::read(node, !untested, policy, out));
     let said = named.is_some_and(|node| node.get("tests").is_some());
@@ -79,6 +86,13 @@ fn gates(fields: &mut Fields<'_>, untested: bool, span: Span, policy: &ProjectGa
         let message = format!("the recipe names no test, and the {whose} require one");
         let found = out.error(codes::NO_GATE, span, message, "cannot pass");
         found.help.push("add `test: [boots]`, or `gates` without `tests`".to_owned());
+    }
+    let required = gates.tests.iter().flat_map(|gate| &gate.required);
+    for name in required.filter(|name| !test.iter().any(|used| used.name == name.component)) {
+        let message = format!("the test `{name}` is required, and the recipe does not name `{}`", name.component);
+        let place = named.and_then(|node| Some(node.get("tests")?.entry("required")?.0.span)).unwrap_or(span);
+        let found = out.error(codes::NO_GATE, place, message, "cannot pass");
+        found.help.push(format!("add `{}` under `test`", name.component));
     }
     gates
 }

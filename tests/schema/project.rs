@@ -138,6 +138,7 @@ fn full_recipe() -> Value {
             },
             "vulnerabilities": {
                 "max_severity": "high", "with_fix_only": true, "only_new": true, "scanned_within": "2d",
+                "scanned_by": ["ec2", "inspector"],
             },
             "image": {
                 "imds_v2": true, "encrypted": false, "ena": true, "accounts": ["111122223333"], "boot_modes": ["uefi"],
@@ -148,6 +149,7 @@ fn full_recipe() -> Value {
             "size": { "max_mib": 4096, "max_growth": 10 },
             "age": { "max": "2w" },
             "parent": { "owners": ["136693071363", "self"], "max_age": "45d" },
+            "hygiene": { "allow": ["logs", "package-caches"] },
             "commands": {
                 "licences": { "run": ["scripts/licences", "--all"], "timeout": "90s" }, "banner": { "shell": "test -e x" },
             },
@@ -206,7 +208,7 @@ fn full_project() -> Value {
         "gates": {
             "required": ["patches", "image", "tests"], "waivable": false,
             "patches": { "missing": 2, "levels": { "high": 0 }, "grace": { "critical": "7d" } },
-            "vulnerabilities": { "only_new": true }, "image": { "imds_v2": true, "encrypted": true, "accounts": [] },
+            "vulnerabilities": { "only_new": true, "scanned_by": "inspector" }, "hygiene": "required", "image": { "imds_v2": true, "encrypted": true, "accounts": [] },
             "tests": { "real": ["kernel"], "max_skipped": 0 }, "packages": { "must_not_have": ["telnetd"] },
             "size": { "max_growth": 10 }, "age": { "max": "30d" }, "parent": { "owners": ["amazon"] },
             "commands": { "licences": { "run": ["scripts/licences"] } },

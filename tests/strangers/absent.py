@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 CODES = {
     "ec2": "InvalidAction",
     "imagebuilder": "UnknownOperationException",
+    "inspector2": "UnknownOperationException",
     "kms": "UnknownOperationException",
     "ssm": "UnknownOperationException",
     "sts": "InvalidAction",

@@ -10,6 +10,7 @@
 //! | `instance` | `RunInstances` and its relatives |
 //! | `command` | `SendCommand` and its relatives |
 //! | `patch` | AWS-RunPatchBaseline and what it found |
+//! | `inspector` | scans of AMIs on demand |
 //! | `image` | Image Builder images and the build |
 //! | `parent` | parent images of the local environment |
 //! | `state`, `supervisor`, `recover` | what runs in this process, what others ask of it, what the dead have left |
@@ -41,6 +42,11 @@
 //!   time, and all of them end before a failure of one ends the image, which AWS's documentation leaves open. While a distribution
 //!   workflow runs the image is DISTRIBUTING, never INTEGRATING. An instance that a workflow leaves running ends with it. Containers are refused. As many builds work at once as there are processors (at least two); others wait as PENDING.
 //! * Images are not scanned for vulnerabilities: none has a `scanState`, and `ListImageScanFindings` has nothing to tell.
+//! * Amazon Inspector has scans on demand and no others, and knows of vulnerabilities what the image's own package sources say:
+//!   the CVEs of notices (`updateinfo.xml`) about versions that are newer than the installed ones. Sources without notices, such as
+//!   those of Debian and Ubuntu, say nothing, so a scan of an image with them, or of one without files, fails with
+//!   `UNSUPPORTED_OS`. Scores and paths are not known. It looks in an instance, which `DescribeInstances` shows, and which ends
+//!   with the scan; a scan whose process died has failed with `INTERNAL_ERROR`. There are no events, and scans cost nothing.
 //! * As in the service, an AMI whose test phase failed stays; its image is FAILED and does not tell it.
 //! * `outputs` of a component step hold the failed step with its line and last output lines besides awstoe's summary.
 //!   `HOME` is not set for components. `{{ aws:ssm:… }}` and component ARNs are those of the local environment; objects of
@@ -51,6 +57,7 @@ mod command;
 mod document;
 mod filter;
 mod image;
+mod inspector;
 mod instance;
 mod parent;
 mod patch;
@@ -93,6 +100,13 @@ pub(super) const IMAGEBUILDER: &[(&str, Operation)] = &[
     ("ListWorkflowStepExecutions", image::list_workflow_step_executions),
     ("SendWorkflowStepAction", image::send_workflow_step_action),
     ("StartImagePipelineExecution", image::start_image_pipeline_execution),
+];
+
+/// The operations of Amazon Inspector that this part implements.
+pub(super) const INSPECTOR: &[(&str, Operation)] = &[
+    ("GetOnDemandScanStatus", inspector::status),
+    ("ListOnDemandScans", inspector::list),
+    ("StartOnDemandScan", inspector::start),
 ];
 
 /// The operations of Systems Manager that this part implements.

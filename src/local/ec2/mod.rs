@@ -3,6 +3,7 @@
 mod copy;
 mod data;
 mod filters;
+mod findings;
 pub(crate) mod images;
 mod launch_permission;
 mod regions;
@@ -44,6 +45,7 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("DescribeTags", tags::describe),
     ("DisableImage", images::disable),
     ("EnableImage", images::enable),
+    ("GetImageFindings", findings::get),
     ("ModifyImageAttribute", launch_permission::modify),
     ("ModifyLaunchTemplate", templates::modify),
     ("ModifySnapshotAttribute", snapshot_attribute::modify),

@@ -1,5 +1,6 @@
 //! The wire protocols: HTTP requests in, an operation's name and JSON parameters out; and the way back.
 
+mod inspector;
 mod json11;
 mod percent;
 mod query;
@@ -28,6 +29,7 @@ impl Service {
         match self {
             Self::Ec2 | Self::Sts => query::parse(request),
             Self::ImageBuilder => rest_json::parse(request),
+            Self::Inspector => inspector::parse(request),
             Self::S3 => rest_xml::parse(request),
             Self::Kms => json11::parse(request, "TrentService"),
             Self::Ssm => json11::parse(request, "AmazonSSM"),
@@ -40,6 +42,7 @@ impl Service {
             Self::Ec2 => query::ec2_success(operation, answer, id),
             Self::Sts => query::sts_success(operation, answer, id),
             Self::ImageBuilder => rest_json::success(operation, answer, id),
+            Self::Inspector => inspector::success(operation, answer, id),
             Self::S3 => rest_xml::success(answer, id),
             Self::Kms | Self::Ssm => json11::success(answer, id),
         }
@@ -51,6 +54,7 @@ impl Service {
             Self::Ec2 => query::ec2_fault(error, id),
             Self::Sts => query::sts_fault(error, id),
             Self::ImageBuilder => rest_json::fault(error, id),
+            Self::Inspector => inspector::fault(error, id),
             Self::S3 => rest_xml::fault(error, id),
             Self::Kms | Self::Ssm => json11::fault(error, id),
         }
