@@ -142,6 +142,8 @@ pub enum On {
     Releases,
     /// Images and snapshots of every Region, as the source and the outcome of copying (general knowledge of AWS).
     Copies,
+    /// Auto Scaling groups of the account (general knowledge of AWS).
+    Groups,
     /// Tags that a creating call of EC2 sets.
     NewTags,
     /// Documents of the project in the bucket for long ones.
@@ -410,6 +412,16 @@ const PROMOTE: &[Need] = &[
     implied("sts:AssumeRole", On::Assumed, At::Home),
 ];
 
+/// `promote/refresh`: groups of anybody that use the launch template.
+const REFRESH: &[Need] = &[
+    target("autoscaling.DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingGroups", On::Anything),
+    target("autoscaling.DescribeInstanceRefreshes", "autoscaling:DescribeInstanceRefreshes", On::Anything),
+    target("autoscaling.CreateOrUpdateTags", "autoscaling:CreateOrUpdateTags", On::Groups),
+    target("autoscaling.DeleteTags", "autoscaling:DeleteTags", On::Groups),
+    target("autoscaling.StartInstanceRefresh", "autoscaling:StartInstanceRefresh", On::Groups),
+    target("autoscaling.UpdateAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup", On::Groups),
+];
+
 /// `baseline`. Home and targets get the same baselines.
 const BASELINE: &[Need] = &[
     target("ssm.DescribePatchBaselines", "ssm:DescribePatchBaselines", On::Anything),
@@ -494,7 +506,8 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING, MARK, REAP],
         Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
-        Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Promote | Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE, REFRESH],
+        Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Drift => &[BOOKS, DRIFT],
         Verb::Resolve | Verb::Channels | Verb::Verify => &[BOOKS],
         Verb::History => &[BOOKS, HISTORY],

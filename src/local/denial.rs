@@ -21,7 +21,7 @@ impl Denial {
     pub(super) fn error(&self, service: Service) -> ServiceError {
         match service {
             Service::Ec2 => self.of_ec2(),
-            Service::Sts => self.of_sts(),
+            Service::AutoScaling | Service::Sts => self.of_sts(),
             Service::Ssm => self.of_json(400),
             Service::ImageBuilder => self.of_json(403),
         }
@@ -62,7 +62,7 @@ impl Denial {
 /// How far from now a request may have been signed.
 fn patience(service: Service) -> Duration {
     match service {
-        Service::Ec2 | Service::Sts => Duration::minutes(15),
+        Service::AutoScaling | Service::Ec2 | Service::Sts => Duration::minutes(15),
         Service::Ssm | Service::ImageBuilder => Duration::minutes(5),
     }
 }

@@ -1,6 +1,7 @@
 //! From an HTTP request to an operation and back.
 
 use super::Local;
+use super::autoscaling;
 use super::compute;
 use super::credentials::Denial;
 use super::denial;
@@ -11,6 +12,7 @@ use super::random;
 use super::service::Service;
 use super::sigv4::Authorization;
 use super::ssm;
+use super::store::Transaction;
 use super::wire::{Caller, ServiceError};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -45,7 +47,7 @@ impl Local {
         };
         let Some(service) = Service::named(&authorization.service) else {
             let text = format!(
-                "The service `{}` is not in the local environment; it has ec2, imagebuilder, ssm and sts.",
+                "The service `{}` is not in the local environment; it has autoscaling, ec2, imagebuilder, ssm and sts.",
                 authorization.service
             );
             return Service::guess(request).fault(&ServiceError::new(400, "UnknownOperationException", text), &id);
@@ -91,8 +93,10 @@ impl Local {
             None | Some(Fault::Delay(_)) => work(),
             Some(Fault::Spoil) => {
                 let answer = work()?;
-                if service == Service::Ec2 {
-                    ec2::spoil(self, &answer)?;
+                match service {
+                    Service::AutoScaling => autoscaling::spoil(self, caller, &answer)?,
+                    Service::Ec2 => ec2::spoil(self, &answer)?,
+                    _ => {}
                 }
                 Ok(answer)
             }
@@ -109,7 +113,11 @@ impl Local {
 
     /// Ends what takes its time and is due. Looked for in one transaction, because every call does.
     fn settle(&self, now: OffsetDateTime) -> Result<(), ServiceError> {
-        if self.store.read(|tx| Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)?))? {
+        let due = |tx: &Transaction<'_>| {
+            Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)? || autoscaling::is_due(tx, now)?)
+        };
+        if self.store.read(due)? {
+            autoscaling::settle(self, now)?;
             ec2::settle(self, now)?;
             ssm::settle(self, now)?;
         }

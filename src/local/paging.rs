@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Parameters that differ from page to page and do not make another list.
-const PAGE_PARAMETERS: [&str; 4] = ["NextToken", "nextToken", "MaxResults", "maxResults"];
+const PAGE_PARAMETERS: [&str; 5] = ["NextToken", "nextToken", "MaxRecords", "MaxResults", "maxResults"];
 
 /// One page of `rows`, which are sorted by their keys, and the token of the next page if there is one. `input` is the
 /// whole request and says which page.

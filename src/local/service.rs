@@ -1,11 +1,13 @@
 //! The services that are served, and what they have of each.
 
 use super::wire::{Operation, ServiceError};
-use super::{compute, ec2, imagebuilder, ssm, sts};
+use super::{autoscaling, compute, ec2, imagebuilder, ssm, sts};
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
+    /// EC2 Auto Scaling: query protocol, XML answers of its own form.
+    AutoScaling,
     /// EC2: query protocol, XML answers.
     Ec2,
     /// Image Builder: rest-json.
@@ -18,7 +20,7 @@ pub(super) enum Service {
 
 impl Service {
     /// All of them, by name.
-    const ALL: [Self; 4] = [Self::Ec2, Self::ImageBuilder, Self::Ssm, Self::Sts];
+    const ALL: [Self; 5] = [Self::AutoScaling, Self::Ec2, Self::ImageBuilder, Self::Ssm, Self::Sts];
 
     /// The service with that signing name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -28,6 +30,7 @@ impl Service {
     /// Its signing name.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::AutoScaling => "autoscaling",
             Self::Ec2 => "ec2",
             Self::ImageBuilder => "imagebuilder",
             Self::Ssm => "ssm",
@@ -55,6 +58,7 @@ impl Service {
     /// What works on documents alone.
     const fn own(self) -> Table {
         match self {
+            Self::AutoScaling => autoscaling::OPERATIONS,
             Self::Ec2 => ec2::OPERATIONS,
             Self::ImageBuilder => imagebuilder::OPERATIONS,
             Self::Ssm => ssm::OPERATIONS,
@@ -68,7 +72,7 @@ impl Service {
             Self::Ec2 => compute::EC2,
             Self::ImageBuilder => compute::IMAGEBUILDER,
             Self::Ssm => compute::SSM,
-            Self::Sts => &[],
+            Self::AutoScaling | Self::Sts => &[],
         }
     }
 
@@ -81,7 +85,7 @@ impl Service {
     /// The code with which the service answers an operation that it does not have. None of them is retried by an SDK.
     const fn unknown_operation(self) -> &'static str {
         match self {
-            Self::Ec2 | Self::Sts => "InvalidAction",
+            Self::AutoScaling | Self::Ec2 | Self::Sts => "InvalidAction",
             Self::ImageBuilder | Self::Ssm => "UnknownOperationException",
         }
     }

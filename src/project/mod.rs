@@ -22,6 +22,7 @@ pub(crate) mod patching;
 mod pipeline;
 mod policy;
 mod recipe;
+mod refresh;
 pub mod schema;
 mod settings;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use policy::{
     CommandGate, Gates, ImageGate, PackageGate, PackageRule, ParentGate, PatchGate, ProjectGates, Rating, Relation,
     SizeGate, TestGate, VersionBound, VulnerabilityGate,
 };
+pub use refresh::Refresh;
 pub(crate) use settings::INSTANCE_PROFILE;
 pub use waivers::Waiver;
 pub use windows::{Freeze, Window};

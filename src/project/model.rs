@@ -264,6 +264,8 @@ pub struct Channel {
     pub freezes: Vec<super::Freeze>,
     /// Whether `--override` is refused.
     pub override_forbidden: bool,
+    /// How Auto Scaling groups are refreshed, when that is asked for.
+    pub refresh: super::Refresh,
 }
 
 /// One recipe.

@@ -18,6 +18,7 @@ mod model;
 mod names;
 mod perform;
 mod planner;
+mod refresh;
 mod resume;
 mod rollback;
 mod rules;
@@ -37,6 +38,11 @@ pub use model::{
     Supply, TemplateBefore, TemplatePointer,
 };
 pub use planner::plan;
+pub use refresh::{
+    Outcome as RefreshOutcome, Preview as GroupPreview, RefreshError, Refreshed, Wanted,
+    exit_code as refresh_exit_code, preview as preview_groups, refresh as refresh_groups, resume_command,
+    survey as survey_groups,
+};
 pub use resume::{Direction, Resumed, resume};
 pub use rollback::{history, prepare as prepare_rollback, rollback};
 pub use state::{State, observe};

@@ -3,6 +3,7 @@
 from botocore.exceptions import ClientError
 
 CODES = {
+    "autoscaling": "InvalidAction",
     "ec2": "InvalidAction",
     "imagebuilder": "UnknownOperationException",
     "ssm": "UnknownOperationException",

@@ -56,6 +56,7 @@ mod state;
 mod supervisor;
 
 pub(super) use image::scripted::settle;
+pub(super) use instance::fleet;
 pub use parent::ParentSpec;
 pub use state::Compute;
 

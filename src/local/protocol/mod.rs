@@ -25,6 +25,7 @@ impl Service {
     /// Reads a request in the service's protocol.
     pub(super) fn parse(self, request: &Request<Bytes>) -> Result<Call, ServiceError> {
         match self {
+            Self::AutoScaling => query::parse_members(request),
             Self::Ec2 | Self::Sts => query::parse(request),
             Self::ImageBuilder => rest_json::parse(request),
             Self::Ssm => json11::parse(request),
@@ -34,8 +35,9 @@ impl Service {
     /// An operation's answer in the service's protocol. `id` is the request id.
     pub(super) fn success(self, operation: &str, answer: &Value, id: &str) -> Response<Bytes> {
         match self {
+            Self::AutoScaling => query::success(query::AUTOSCALING, operation, answer, id),
             Self::Ec2 => query::ec2_success(operation, answer, id),
-            Self::Sts => query::sts_success(operation, answer, id),
+            Self::Sts => query::success(query::STS, operation, answer, id),
             Self::ImageBuilder => rest_json::success(operation, answer, id),
             Self::Ssm => json11::success(answer, id),
         }
@@ -44,8 +46,9 @@ impl Service {
     /// An error in the service's protocol. `id` is the request id.
     pub(super) fn fault(self, error: &ServiceError, id: &str) -> Response<Bytes> {
         match self {
+            Self::AutoScaling => query::fault(query::AUTOSCALING, error, id),
             Self::Ec2 => query::ec2_fault(error, id),
-            Self::Sts => query::sts_fault(error, id),
+            Self::Sts => query::fault(query::STS, error, id),
             Self::ImageBuilder => rest_json::fault(error, id),
             Self::Ssm => json11::fault(error, id),
         }

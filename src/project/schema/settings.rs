@@ -139,6 +139,7 @@ fn channels() -> Value {
             ("windows", described("When it takes releases, in UTC.", texts(&matching(WINDOW)))),
             ("freezes", freezes()),
             ("override", described("What --override may do.", default("allowed", json!({ "enum": OVERRIDES })))),
+            ("refresh", super::refresh::refresh()),
         ],
     );
     channel["dependencies"] = json!({ "soak": ["after"] });
