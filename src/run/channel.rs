@@ -92,11 +92,7 @@ impl Work<'_> {
     ) -> Result<Option<Vec<GroupPreview>>, RunError> {
         let Some(wanted) = &how.refresh else { return Ok(None) };
         let order = Order { quorum: how.quorum, ..self.order(channel, "")? };
-        let release = match decision {
-            Decision::Nothing(release) => Some(&**release),
-            Decision::Go(_) => None,
-        };
-        Ok(Some(promote::preview_groups(self.cloud, &order, release, wanted).await?))
+        Ok(Some(promote::preview_groups(self.cloud, &order, decision, wanted).await?))
     }
 
     async fn moving<'a>(&'a self, channel: &'a Channel, reason: &str, how: &Moving) -> Result<Order<'a>, RunError> {

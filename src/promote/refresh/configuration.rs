@@ -20,7 +20,7 @@ pub(super) enum Launch {
 }
 
 /// A place in it that names a launch template: 0 is the main one, 1 and up are overrides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spot<'a> {
     pub(super) at: usize,
     specification: &'a LaunchTemplateSpecification,

@@ -189,7 +189,7 @@ pub(super) fn preview(point: &Point, planned: &Planned) -> Preview {
     let what = match &planned.work {
         Work::Cannot(why) => format!("cannot be refreshed: {why}"),
         Work::Busy(why) => format!("busy: {why}"),
-        Work::Nothing => format!("runs {to} already"),
+        Work::Nothing => "runs the image already".to_owned(),
         Work::Settle => format!("runs the image already and is configured for {to}{back}"),
         Work::Join(refresh) => format!("is followed: instance refresh {refresh} to {to} is under way{back}"),
         Work::Start { pin: Some(pin) } => format!("is pinned to version {pin}, refreshed to {to}{back}"),

@@ -9,7 +9,7 @@ use crate::aws::{CallError, Cloud};
 use crate::event::{Events, Stage};
 use crate::project::{Location, Refresh};
 use crate::promote::ROLLED_BACK;
-use crate::promote::model::{Order, Placed, Release, place};
+use crate::promote::model::{Decision, Order, Placed, Plan, Release, place};
 use crate::promote::state::LANES;
 use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeMap;
@@ -63,29 +63,41 @@ fn check(names: &BTreeMap<String, Vec<String>>, order: &Order<'_>, wanted: &Want
     }
 }
 
-/// What [`refresh`] would do after a promotion: to the release that the channel is at, or to one that is yet to be.
+/// What [`refresh`] would do after a promotion: to the release that the channel is at, or to the one that is planned.
 ///
 /// # Errors
 /// As [`survey`].
 pub async fn preview(
     cloud: &Cloud,
     order: &Order<'_>,
-    release: Option<&Release>,
+    decision: &Decision,
     wanted: &Wanted,
 ) -> Result<Vec<Preview>, RefreshError> {
     survey(cloud, order, wanted).await?;
     let settings = settings(order);
     let mut all = Vec::new();
     for target in cloud.targets() {
-        let there = release.and_then(|release| placed(release, &target.location));
+        let there = match decision {
+            Decision::Nothing(release) => placed(release, &target.location),
+            Decision::Go(_) => None,
+        };
         let point = match point(cloud, &target.location, &order.launch_template, there).await {
             Err(_) if order.quorum.is_some() => continue,
             point => point?,
         };
-        let (point, groups) = fill(cloud, point, wanted).await?;
+        let (mut point, groups) = fill(cloud, point, wanted).await?;
+        if let Decision::Go(plan) = decision {
+            point.ami = planned_image(plan, &target.location);
+        }
         all.extend(groups.iter().map(|group| plan::preview(&point, &plan::plan(&point, group, &settings))));
     }
     Ok(all)
+}
+
+/// The image that a target would get, if it is there already.
+fn planned_image(plan: &Plan, place: &Location) -> Option<String> {
+    let one = plan.moves.iter().find(|one| one.location() == *place)?;
+    plan.supplies.get(one.supply)?.ami.clone()
 }
 
 fn placed<'a>(release: &'a Release, place: &Location) -> Option<&'a Placed> {

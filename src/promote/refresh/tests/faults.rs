@@ -12,7 +12,7 @@ const GROUPS: [(&str, &str, &str); 3] =
 
 /// A world in which a release was promoted and nothing refreshed.
 async fn promoted() -> (World, Release) {
-    let world = World::new(with_alarm()).await;
+    let world = World::new(Refresh { warmup: None, ..with_alarm() }).await;
     world.promote(OLD).await;
     for (name, version, region) in GROUPS {
         world.group(region, name, version, 2).await;
@@ -62,7 +62,7 @@ async fn killed_at_any_call_the_same_again_ends_the_same() {
     let (world, release) = promoted().await;
     let moments = moments(&world, &release).await;
     assert!(moments.len() > 40, "{} calls", moments.len());
-    for (nth, moment) in moments.iter().enumerate().step_by(every(5)) {
+    for (nth, moment) in moments.iter().enumerate().step_by(every(7)) {
         world.local.store.restore(moment);
         let case = format!("killed before call {}", nth + 1);
         nothing_is_forgotten(&ends(&world), &case);
@@ -77,7 +77,7 @@ async fn one_call_may_go_wrong_and_the_same_again_ends_the_same() {
     let (world, release) = promoted().await;
     let start = world.local.store.dump();
     let calls = moments(&world, &release).await.len();
-    for nth in (1..=calls).step_by(every(7)) {
+    for nth in (1..=calls).step_by(every(11)) {
         for fault in FAULTS {
             world.local.store.restore(&start);
             let case = format!("{fault:?} at call {nth}");

@@ -226,17 +226,22 @@ async fn what_is_asked_for_must_be_there_before_anything_moves() {
     assert_eq!(error.exit_code(), 12, "{error}");
     world.calm();
 
-    let before = preview_groups(&world.cloud, &world.order(), None, &Wanted::All).await.unwrap();
+    let decided = world.decision(NEW).await;
+    let before = preview_groups(&world.cloud, &world.order(), &decided, &Wanted::All).await.unwrap();
     let what: Vec<&str> = before.iter().map(|one| one.what.as_str()).collect();
     assert_eq!(what, ["is pinned to version 1, refreshed to the new version, then tracks $Default again"]);
     assert_eq!((before[0].instances, before[0].launches.as_str(), before[0].refreshes), (2, "$Default", true));
     let release = world.promote(NEW).await;
-    let after = preview_groups(&world.cloud, &world.order(), Some(&release), &Wanted::All).await.unwrap();
+    let there = crate::promote::Decision::Nothing(Box::new(release.clone()));
+    let after = preview_groups(&world.cloud, &world.order(), &there, &Wanted::All).await.unwrap();
     assert_eq!(after[0].what, "is pinned to version 1, refreshed to version 2, then tracks $Default again");
     assert_eq!(world.seen(REGIONS[0], "fleet"), Seen::at(&["$Default"], &[1, 1]), "looking changes nothing");
     world.refresh(&release).await;
-    let after = preview_groups(&world.cloud, &world.order(), Some(&release), &Wanted::All).await.unwrap();
-    assert_eq!(after[0].what, "runs version 2 already");
+    let after = preview_groups(&world.cloud, &world.order(), &there, &Wanted::All).await.unwrap();
+    assert_eq!(after[0].what, "runs the image already");
+    let same = world.decision(NEW).await;
+    let after = preview_groups(&world.cloud, &world.order(), &same, &Wanted::All).await.unwrap();
+    assert_eq!(after[0].what, "runs the image already");
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,15 +270,13 @@ async fn all_targets_at_once_when_that_is_wanted() {
 
 #[test]
 fn the_exit_code_is_that_of_all_or_partly_done() {
+    use Outcome as O;
     let one = |outcome| Refreshed::new(&place("r"), "g", outcome);
     let code = |outcomes: &[Outcome]| exit_code(&outcomes.iter().map(|outcome| one(*outcome)).collect::<Vec<_>>());
-    use Outcome::*;
-    assert_eq!([code(&[]), code(&[Refreshed, Unchanged, Settled])], [0, 0]);
-    assert_eq!([code(&[Refreshed, TimedOut]), code(&[TimedOut, TimedOut, LeftAlone])], [13, 13]);
-    assert_eq!(
-        [code(&[Busy]), code(&[Busy, TimedOut]), code(&[Cannot]), code(&[RolledBack, LeftAlone])],
-        [11, 9, 9, 9]
-    );
-    let denied = super::Refreshed { denied: true, ..one(Failed) };
-    assert_eq!(exit_code(&[denied, one(LeftAlone)]), 12);
+    assert_eq!([code(&[]), code(&[O::Refreshed, O::Unchanged, O::Settled])], [0, 0]);
+    assert_eq!([code(&[O::Refreshed, O::TimedOut]), code(&[O::TimedOut, O::TimedOut, O::LeftAlone])], [13, 13]);
+    assert_eq!([code(&[O::Busy]), code(&[O::Busy, O::TimedOut])], [11, 9]);
+    assert_eq!([code(&[O::Cannot]), code(&[O::RolledBack, O::LeftAlone])], [9, 9]);
+    let denied = Refreshed { denied: true, ..one(O::Failed) };
+    assert_eq!(exit_code(&[denied, one(O::LeftAlone)]), 12);
 }

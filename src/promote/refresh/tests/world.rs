@@ -9,7 +9,8 @@ use crate::local::store::{Scope, StoreError};
 use crate::local::{Builds, Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Fault, Local, Script};
 use crate::project::{AwsConfig, Channel, EnvironmentConfig, Location, Project, Refresh};
 use crate::promote::{
-    self, Approval, Candidate, Order, Promotion, Refreshed, Release, Wanted, promote, refresh_groups, rollback,
+    self, Approval, Candidate, Decision, Order, Promotion, Refreshed, Release, Wanted, promote, refresh_groups,
+    rollback,
 };
 use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
 use serde_json::Value;
@@ -144,7 +145,7 @@ impl World {
         }
     }
 
-    pub(super) async fn promote(&self, ami: &str) -> Release {
+    fn asked(ami: &str) -> (Candidate, Approval) {
         let passed = Verdict {
             gate: "patches".into(),
             status: VerdictStatus::Pass,
@@ -153,7 +154,16 @@ impl World {
             findings: vec![],
         };
         let approval = Approval { digest: format!("sha256:{ami}"), verdicts: vec![passed] };
-        let candidate = Candidate { ami: ami.into(), image_arn: None, image_version: Some("1.0.0/1".into()) };
+        (Candidate { ami: ami.into(), image_arn: None, image_version: Some("1.0.0/1".into()) }, approval)
+    }
+
+    pub(super) async fn decision(&self, ami: &str) -> Decision {
+        let (candidate, approval) = Self::asked(ami);
+        promote::prepare(&self.cloud, &self.order(), &candidate, &approval).await.unwrap()
+    }
+
+    pub(super) async fn promote(&self, ami: &str) -> Release {
+        let (candidate, approval) = Self::asked(ami);
         let promotion = promote(&self.cloud, &self.order(), &candidate, &approval, &Events::none()).await;
         promotion.unwrap().release
     }
