@@ -150,6 +150,9 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
         On::Amis => vec![format!("arn:{p}:ec2:{region}::image/*")],
         On::Releases => vec![format!("arn:{p}:ec2:*::image/*")],
         On::Copies => ["image", "snapshot"].map(|kind| format!("arn:{p}:ec2:*::{kind}/*")).to_vec(),
+        On::Groups => {
+            vec![format!("arn:{p}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*")]
+        }
         On::NewTags => {
             let mut all = ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec();
             all.push(format!("arn:{p}:ec2:{region}::image/*"));

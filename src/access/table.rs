@@ -154,6 +154,8 @@ pub enum On {
     Releases,
     /// Images and snapshots of every Region, as the source and the outcome of copying (general knowledge of AWS).
     Copies,
+    /// Auto Scaling groups of the account (general knowledge of AWS).
+    Groups,
     /// Tags that a creating call of EC2 sets.
     NewTags,
     /// Documents of the project in the bucket for long ones.
@@ -510,6 +512,16 @@ const RESTORE: &[Need] = &[
     implied("sts:AssumeRole", On::Assumed, At::Home),
 ];
 
+/// `promote/refresh`: groups of anybody that use the launch template.
+const REFRESH: &[Need] = &[
+    target("autoscaling.DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingGroups", On::Anything),
+    target("autoscaling.DescribeInstanceRefreshes", "autoscaling:DescribeInstanceRefreshes", On::Anything),
+    target("autoscaling.CreateOrUpdateTags", "autoscaling:CreateOrUpdateTags", On::Groups),
+    target("autoscaling.DeleteTags", "autoscaling:DeleteTags", On::Groups),
+    target("autoscaling.StartInstanceRefresh", "autoscaling:StartInstanceRefresh", On::Groups),
+    target("autoscaling.UpdateAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup", On::Groups),
+];
+
 /// `baseline`. Home and targets get the same baselines.
 const BASELINE: &[Need] = &[
     target("ssm.DescribePatchBaselines", "ssm:DescribePatchBaselines", On::Anything),
@@ -597,8 +609,9 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING, MARK, REAP],
         Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT, FIND, TRUST],
         Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS, SIGN, TRUST, STORE, FIND],
-        Verb::Promote => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE, TRUST, FIND],
-        Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Promote => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE, TRUST, FIND, REFRESH],
+        Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE, REFRESH],
+        Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
         Verb::Revoke => &[BOOKS, PROMOTE, REVOKE],
         Verb::Restore => &[BOOKS, RESTORE],
         Verb::Drift => &[BOOKS, DRIFT],

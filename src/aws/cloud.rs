@@ -252,6 +252,12 @@ impl Cloud {
         client!(aws_sdk_sts, self.0.identities, place)
     }
 
+    /// EC2 Auto Scaling in an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn autoscaling(&self, place: &Location) -> aws_sdk_autoscaling::Client {
+        client!(aws_sdk_autoscaling, self.0.identities, place)
+    }
+
     fn clients(&self, place: &Location) -> Clients {
         // A panic while the map was held leaves it whole: entries are inserted complete.
         let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,6 +8,7 @@ use super::signal::Signals;
 use super::verb;
 use crate::aws::{Cloud, Left};
 use crate::build::{self, Cancelled};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -45,6 +46,11 @@ async fn drive(session: &Session, work: impl Future<Output = Result<Exit, Failur
             if !left.is_empty() {
                 session.shutdown().await;
                 return Err(left_behind(name, &left));
+            }
+            let refreshes = session.started.refreshes();
+            if !refreshes.is_empty() {
+                session.shutdown().await;
+                return Err(refreshing(name, &refreshes));
             }
             let started = session.started.arns();
             let terminal = std::io::stderr().is_terminal();
@@ -122,6 +128,20 @@ async fn interrupted(
     }
     let failure = Failure::new(Exit::Interrupted, format!("interrupted by {signal}; {count} on in AWS"));
     started.iter().fold(failure, |failure, arn| failure.next(format!("amiforge watch {arn}")))
+}
+
+/// Instance refreshes go on wherever they are, in the local environment too, where time does it.
+fn refreshing(signal: &str, refreshes: &BTreeMap<String, String>) -> Failure {
+    let count = if refreshes.len() == 1 {
+        "1 instance refresh goes".to_owned()
+    } else {
+        format!("{} instance refreshes go", refreshes.len())
+    };
+    let failure = Failure::new(Exit::Interrupted, format!("interrupted by {signal}; {count} on"))
+        .showing(refreshes.keys().cloned())
+        .why("the channel was moved; the groups launch from numbered versions until somebody follows them to the end");
+    let commands: BTreeSet<&String> = refreshes.values().collect();
+    commands.into_iter().fold(failure, |failure, command| failure.next(command.clone()))
 }
 
 async fn cancelled(cloud: &Cloud, signal: &str, started: &[String]) -> Failure {

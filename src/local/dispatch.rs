@@ -1,6 +1,7 @@
 //! From an HTTP request to an operation and back.
 
 use super::Local;
+use super::autoscaling;
 use super::compute;
 use super::credentials::Denial;
 use super::denial;
@@ -95,8 +96,10 @@ impl Local {
             None | Some(Fault::Delay(_)) => work(),
             Some(Fault::Spoil) => {
                 let answer = work()?;
-                if service == Service::Ec2 {
-                    ec2::spoil(self, &answer)?;
+                match service {
+                    Service::AutoScaling => autoscaling::spoil(self, caller, &answer)?,
+                    Service::Ec2 => ec2::spoil(self, &answer)?,
+                    _ => {}
                 }
                 Ok(answer)
             }
@@ -121,10 +124,16 @@ impl Local {
     /// Ends what takes its time and is due. Looked for in one transaction, because every call does.
     fn settle(&self, now: OffsetDateTime) -> Result<(), ServiceError> {
         let due = |tx: &Transaction<'_>| {
-            Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)? || compute::is_due(tx, now)?)
+            Ok::<_, ServiceError>(
+                ec2::is_due(tx, now)?
+                    || ssm::is_due(tx, now)?
+                    || compute::is_due(tx, now)?
+                    || autoscaling::is_due(tx, now)?,
+            )
         };
         if self.store.read(due)? {
             compute::settle_instances(self, now)?;
+            autoscaling::settle(self, now)?;
             ec2::settle(self, now)?;
             ssm::settle(self, now)?;
         }

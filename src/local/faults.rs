@@ -20,7 +20,8 @@ pub enum Fault {
     LoseResponse,
     /// It is done, and answered that much later.
     Delay(Duration),
-    /// It is done, and what it has begun fails in the end: the copy of an AMI, the start of an instance. For what begins nothing it is no fault.
+    /// It is done, and what it has begun fails in the end: the copy of an AMI, the start of an instance, an instance refresh.
+    /// For what begins nothing it is no fault.
     Spoil,
     /// It is not done, and neither is any later call: the client's process might as well have ended before it.
     Stop,
@@ -47,7 +48,7 @@ pub(super) fn end_process() {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Delay(pub(crate) Duration);
 
-/// Decides about a call from service (`ec2`, `imagebuilder`, `ssm`, `sts`), operation, and its number counted from 1
+/// Decides about a call from service (`autoscaling`, `ec2`, `imagebuilder`, `ssm`, `sts`), operation, and its number counted from 1
 /// since the plan was set. Repetitions by the SDK are calls of their own.
 pub type FaultPlan = Box<dyn Fn(&str, &str, u64) -> Option<Fault> + Send + Sync>;
 
@@ -102,7 +103,7 @@ pub(super) fn throttled(service: Service) -> ServiceError {
         Service::Ec2 => (503, "RequestLimitExceeded"),
         Service::S3 => (503, "SlowDown"),
         Service::Kms | Service::Ssm => (400, "ThrottlingException"),
-        Service::Sts => (400, "Throttling"),
+        Service::AutoScaling | Service::Sts => (400, "Throttling"),
     };
     ServiceError::new(status, code, "Rate exceeded (a fault that was asked for)")
 }
@@ -113,7 +114,7 @@ pub(super) fn denied(service: Service) -> ServiceError {
         Service::ImageBuilder | Service::Inspector => (403, "AccessDeniedException"),
         Service::Ec2 => (403, "UnauthorizedOperation"),
         Service::Kms | Service::Ssm => (400, "AccessDeniedException"),
-        Service::S3 | Service::Sts => (403, "AccessDenied"),
+        Service::AutoScaling | Service::S3 | Service::Sts => (403, "AccessDenied"),
     };
     ServiceError::new(status, code, "You are not authorized to perform this operation (a fault that was asked for)")
 }
@@ -126,7 +127,7 @@ pub(super) fn failed(service: Service) -> ServiceError {
         Service::Ec2 | Service::S3 => "InternalError",
         Service::Kms => "KMSInternalException",
         Service::Ssm => "InternalServerError",
-        Service::Sts => "InternalFailure",
+        Service::AutoScaling | Service::Sts => "InternalFailure",
     };
     ServiceError::new(500, code, "An internal error has occurred (a fault that was asked for)")
 }

@@ -1,11 +1,13 @@
 //! The services that are served, and what they have of each.
 
 use super::wire::{Operation, ServiceError};
-use super::{compute, ec2, imagebuilder, kms, s3, ssm, sts};
+use super::{autoscaling, compute, ec2, imagebuilder, kms, s3, ssm, sts};
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
+    /// EC2 Auto Scaling: query protocol, XML answers of its own form.
+    AutoScaling,
     /// EC2: query protocol, XML answers.
     Ec2,
     /// Image Builder: rest-json.
@@ -24,8 +26,8 @@ pub(super) enum Service {
 
 impl Service {
     /// All of them, by name.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Ec2, Self::ImageBuilder, Self::Inspector, Self::Kms, Self::S3, Self::Ssm, Self::Sts];
+    pub(super) const ALL: [Self; 8] =
+        [Self::AutoScaling, Self::Ec2, Self::ImageBuilder, Self::Inspector, Self::Kms, Self::S3, Self::Ssm, Self::Sts];
 
     /// The service with that signing name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -35,6 +37,7 @@ impl Service {
     /// Its signing name.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::AutoScaling => "autoscaling",
             Self::Ec2 => "ec2",
             Self::ImageBuilder => "imagebuilder",
             Self::Inspector => "inspector2",
@@ -65,6 +68,7 @@ impl Service {
     /// What works on documents alone.
     const fn own(self) -> Table {
         match self {
+            Self::AutoScaling => autoscaling::OPERATIONS,
             Self::Ec2 => ec2::OPERATIONS,
             Self::ImageBuilder => imagebuilder::OPERATIONS,
             Self::Inspector => &[],
@@ -82,7 +86,7 @@ impl Service {
             Self::ImageBuilder => compute::IMAGEBUILDER,
             Self::Inspector => compute::INSPECTOR,
             Self::Ssm => compute::SSM,
-            Self::Kms | Self::S3 | Self::Sts => &[],
+            Self::AutoScaling | Self::Kms | Self::S3 | Self::Sts => &[],
         }
     }
 
@@ -95,7 +99,7 @@ impl Service {
     /// The code with which the service answers an operation that it does not have. None of them is retried by an SDK.
     const fn unknown_operation(self) -> &'static str {
         match self {
-            Self::Ec2 | Self::Sts => "InvalidAction",
+            Self::AutoScaling | Self::Ec2 | Self::Sts => "InvalidAction",
             Self::S3 => "NotImplemented",
             Self::ImageBuilder | Self::Inspector | Self::Kms | Self::Ssm => "UnknownOperationException",
         }

@@ -23,6 +23,7 @@ pub(crate) mod patching;
 mod pipeline;
 mod policy;
 mod recipe;
+mod refresh;
 pub mod schema;
 mod settings;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use policy::{
     CommandGate, Gates, HygieneGate, ImageGate, PackageGate, PackageRule, ParentGate, PatchGate, ProjectGates, Rating,
     Relation, Scanner, SizeGate, TestGate, TestName, VersionBound, VulnerabilityGate,
 };
+pub use refresh::Refresh;
 pub(crate) use settings::INSTANCE_PROFILE;
 pub use waivers::Waiver;
 pub use windows::{Freeze, Window};

@@ -305,6 +305,8 @@ pub struct Channel {
     pub override_forbidden: bool,
     /// A real instance is launched in proving, as this says.
     pub canary: Option<super::Canary>,
+    /// How Auto Scaling groups are refreshed, when that is asked for.
+    pub refresh: super::Refresh,
 }
 
 /// One recipe.

@@ -3,7 +3,7 @@
 use super::fields::{Fields, Findings, text};
 use super::{
     AwsConfig, Channel, Distribute, Distribution, EnvironmentConfig, EvidenceBucket, Freeze, LintConfig, LocalConfig,
-    Location, ProjectGates, Signing, Target, Window, canary, codes, gates, lint, names, windows,
+    Location, ProjectGates, Signing, Target, Window, canary, codes, gates, lint, names, refresh, windows,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Node};
@@ -467,6 +467,10 @@ fn channels(node: &Node, out: &mut Findings) -> Vec<Channel> {
         }
         read.canary = canary::read(&mut fields, out);
         read.override_forbidden = fields.choice("override", &OVERRIDES, out) == Some("forbidden");
+        let path = fields.path("refresh");
+        if let Some(node) = fields.take("refresh") {
+            read.refresh = refresh::read(node, &path, out);
+        }
         fields.finish(out);
         channels.push(read);
     }

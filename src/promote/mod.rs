@@ -20,6 +20,7 @@ mod names;
 mod older;
 mod perform;
 mod planner;
+mod refresh;
 mod releases;
 mod resume;
 mod revoke;
@@ -41,6 +42,11 @@ pub use model::{
     Promotion, Release, Supply, TemplateBefore, TemplateMove, TemplatePointer,
 };
 pub use planner::plan;
+pub use refresh::{
+    Outcome as RefreshOutcome, Preview as GroupPreview, RefreshError, Refreshed, Wanted,
+    exit_code as refresh_exit_code, preview as preview_groups, refresh as refresh_groups, resume_command,
+    survey as survey_groups,
+};
 pub use releases::{KnownRelease, Stay, releases};
 pub use resume::{Direction, Resumed, resume};
 pub use revoke::{

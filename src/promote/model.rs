@@ -351,6 +351,9 @@ pub struct Promotion {
     pub channel: String,
     /// What it points to now.
     pub release: Release,
+    /// What became of Auto Scaling groups, with `--refresh`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refreshes: Vec<super::refresh::Refreshed>,
 }
 
 impl Promotion {
@@ -367,7 +370,13 @@ impl Promotion {
     }
 
     pub(super) fn moved(release: Release) -> Self {
-        Self { schema: "amiforge.promotion/1", changed: true, channel: release.channel.clone(), release }
+        Self {
+            schema: "amiforge.promotion/1",
+            changed: true,
+            channel: release.channel.clone(),
+            release,
+            refreshes: vec![],
+        }
     }
 }
 

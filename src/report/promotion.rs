@@ -3,8 +3,8 @@
 use crate::event::human_duration;
 use crate::project::CanaryCheck;
 use crate::promote::{
-    Canary, Consent, Decision, Difference, How, LeftOut, Move, ParameterMove, ParameterPointer, Placed, Plan, Release,
-    TemplateMove, TemplatePointer,
+    Canary, Consent, Decision, Difference, GroupPreview, How, LeftOut, Move, ParameterMove, ParameterPointer, Placed,
+    Plan, Promotion, RefreshOutcome, Refreshed, Release, TemplateMove, TemplatePointer,
 };
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -29,6 +29,9 @@ pub struct Preview<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     canary: Option<&'a Canary>,
     left_out: &'a [LeftOut],
+    /// What would become of Auto Scaling groups, with `--refresh`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<GroupPreview>>,
 }
 
 /// What would be moved at one target.
@@ -91,7 +94,14 @@ impl<'a> Preview<'a> {
             moves,
             canary: None,
             left_out,
+            groups: None,
         }
+    }
+
+    /// The same with the groups that would be refreshed.
+    #[must_use]
+    pub fn with(self, groups: Option<Vec<GroupPreview>>) -> Self {
+        Self { groups, ..self }
     }
 
     /// For people.
@@ -99,7 +109,7 @@ impl<'a> Preview<'a> {
     pub fn text(&self) -> String {
         let (channel, ami) = (self.channel, self.ami);
         if !self.changes {
-            return format!("channel {channel} points already at {ami}, and every target too\n");
+            return format!("channel {channel} points already at {ami}, and every target too\n") + &self.group_lines();
         }
         let from = self.from.map_or_else(|| "is empty".to_owned(), |from| format!("points at {from}"));
         let version = self.image_version.map_or_else(String::new, |version| format!(" ({version})"));
@@ -122,6 +132,17 @@ impl<'a> Preview<'a> {
         for one in self.left_out {
             let _ = writeln!(text, "  {}/{}  is left out: {}", one.account, one.region, one.reason);
         }
+        text + &self.group_lines()
+    }
+
+    fn group_lines(&self) -> String {
+        let mut text = String::new();
+        for one in self.groups.iter().flatten() {
+            let GroupPreview { account, region, group, instances, launches, what, .. } = one;
+            let launches = if launches.is_empty() { "" } else { &format!(", launches {launches}") };
+            let _ =
+                writeln!(text, "  {account}/{region}  group {group} ({}{launches}) {what}", instances_of(*instances));
+        }
         text
     }
 }
@@ -136,6 +157,56 @@ fn launching(canary: &Canary, count: usize) -> String {
     };
     let most = human_duration(Duration::from_secs(canary.timeout));
     format!("{instances} launched before anything is moved, until {until}, at most {most}")
+}
+
+fn instances_of(count: usize) -> String {
+    if count == 1 { "1 instance".to_owned() } else { format!("{count} instances") }
+}
+
+/// A line per group that was to be refreshed, and what is left to do.
+pub(super) fn refreshes(promotion: &Promotion) -> String {
+    let mut text = String::new();
+    for one in &promotion.refreshes {
+        let _ = writeln!(text, "  {:<16} {}/{}: {} {}", "group", one.account, one.region, one.group, refreshed(one));
+    }
+    let release = &promotion.release;
+    let running = promotion.refreshes.iter().filter(|one| one.outcome == RefreshOutcome::TimedOut);
+    for one in running {
+        let (group, region) = (&one.group, &one.region);
+        let _ = writeln!(
+            text,
+            "look at it: aws autoscaling describe-instance-refreshes --auto-scaling-group-name {group} --region {region}"
+        );
+    }
+    if promotion.refreshes.iter().any(|one| !one.outcome.is_done() && one.outcome != RefreshOutcome::Cannot) {
+        let _ = writeln!(text, "the rest: {} (what runs already is joined)", crate::promote::resume_command(release));
+    }
+    text
+}
+
+fn refreshed(one: &Refreshed) -> String {
+    let mut text = one.outcome.word().to_owned();
+    if one.outcome == RefreshOutcome::TimedOut
+        && let Some(percent) = one.percent
+    {
+        let _ = write!(text, " ({percent} %)");
+    }
+    match (one.from, one.to) {
+        (Some(from), Some(to)) if from != to => {
+            let _ = write!(text, ", version {from} to {to}");
+        }
+        (_, Some(to)) => {
+            let _ = write!(text, ", version {to}");
+        }
+        (_, None) => {}
+    }
+    if let Some(launches) = &one.launches {
+        let _ = write!(text, ", launches {launches}");
+    }
+    if let Some(reason) = &one.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    text
 }
 
 fn moving<'a>(plan: &'a Plan, one: &'a Move) -> Moving<'a> {

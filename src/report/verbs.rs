@@ -159,16 +159,21 @@ pub fn promoted(promotion: &Promotion) -> String {
     for (name, value) in super::promotion::pointers(release) {
         let _ = writeln!(text, "  {name:<16} {value}");
     }
+    text.push_str(&super::promotion::refreshes(promotion));
+    let refresh = if promotion.refreshes.is_empty() { "" } else { " --refresh" };
     let (recipe, channel) = (&release.recipe, &promotion.channel);
     let _ = match (release.reason == promote::ROLLED_BACK, &release.previous) {
         (true, _) => {
-            writeln!(text, "forward again: amiforge promote {recipe} --channel {channel} (to the newest candidate)")
+            writeln!(
+                text,
+                "forward again: amiforge promote {recipe} --channel {channel}{refresh} (to the newest candidate)"
+            )
         }
         _ if !release.left_out.is_empty() => {
             writeln!(text, "the rest: amiforge promote {recipe} --channel {channel} (when they can be reached)")
         }
         (false, Some(previous)) => {
-            writeln!(text, "undo: amiforge rollback {recipe} --channel {channel} (to {})", previous.ami)
+            writeln!(text, "undo: amiforge rollback {recipe} --channel {channel}{refresh} (to {})", previous.ami)
         }
         (false, None) => Ok(()),
     };

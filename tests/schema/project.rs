@@ -46,6 +46,12 @@ const BEYOND: &[&str] = &[
     "is waived twice",
     "it ends before it begins",
     "the freeze ends before it begins",
+    "has to be at most 48h",
+    "has to be at most 14d",
+    "more than 100 apart",
+    "not in ascending order",
+    "is not 100, so instances",
+    "can never be kept",
 ];
 
 /// What it sees in some cases: that two are equal in all, but not that they only have the same name; that a name cannot be
@@ -202,6 +208,11 @@ fn full_project() -> Value {
             },
             "windows": ["Mon-Thu 08:00-16:00"], "override": "forbidden",
             "freezes": [{ "from": "2026-12-20", "to": "2027-01-03", "reason": "holidays" }],
+            "refresh": {
+                "min_healthy": 90, "max_healthy": 110, "warmup": "2m", "checkpoints": [10, 50, 100],
+                "checkpoint_delay": "15m", "bake": "30m", "alarms": ["errors"], "rollback": "none",
+                "skip_matching": false, "parallel": true, "deadline": "6h",
+            },
         } },
         "tags": { "owner": "platform" },
         "signing": { "kms": "alias/evidence", "trusted": ["keys/evidence.pub"], "trusted_kms": ["alias/evidence"] },

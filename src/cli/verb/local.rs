@@ -1,11 +1,13 @@
-//! `amiforge local serve`
+//! `amiforge local serve` and `amiforge local alarm`
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print};
-use crate::local;
+use crate::local::store::Scope;
+use crate::local::{self, Local, LocalError};
 use crate::report::ServedKeys;
 use clap::Subcommand;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Verbs of the local environment.
@@ -13,6 +15,24 @@ use tokio::net::TcpListener;
 pub enum LocalVerb {
     /// Serve the local environment on a loopback port, for the AWS CLI, boto3 or Terraform.
     Serve(ServeArgs),
+    /// Let an alarm ring, as CloudWatch would: instance refreshes that name it fail, and roll back if they are to.
+    Alarm(AlarmArgs),
+}
+
+/// Arguments of `local alarm`.
+#[derive(Debug, clap::Args)]
+pub struct AlarmArgs {
+    /// Name of the alarm.
+    pub name: String,
+    /// Let it be quiet again.
+    #[arg(long)]
+    pub ok: bool,
+    /// Account; that in which the project's verbs work when absent.
+    #[arg(long, value_name = "ID", value_parser = account, default_value = local::DEFAULT_ACCOUNT)]
+    pub account: String,
+    /// Region.
+    #[arg(long, default_value = local::DEFAULT_REGION)]
+    pub region: String,
 }
 
 /// Arguments of `local serve`.
@@ -41,14 +61,25 @@ fn account(text: &str) -> Result<String, String> {
 }
 
 pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Failure> {
-    let LocalVerb::Serve(args) = verb;
     let project = session.project()?;
     let cloud = session.cloud(&project).await?;
     let Some(environment) = cloud.local() else {
-        return Err(
-            Failure::new(Exit::Usage, "only the local environment can be served").next("leave --environment out")
-        );
+        return Err(Failure::new(Exit::Usage, "this is for the local environment only").next("leave --environment out"));
     };
+    match verb {
+        LocalVerb::Serve(args) => serve(environment, args).await,
+        LocalVerb::Alarm(args) => {
+            let AlarmArgs { name, ok, account, region } = args;
+            let scope = Scope { account, region };
+            environment.set_alarm(&scope, &name, !ok).map_err(LocalError::from)?;
+            let state = if ok { "quiet" } else { "in the state ALARM" };
+            print(&format!("{}/{}: alarm {name} is {state}\n", scope.account, scope.region))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn serve(environment: Arc<Local>, args: ServeArgs) -> Result<Exit, Failure> {
     environment.set_lag(args.lag);
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
         Failure::new(Exit::Unexpected, format!("127.0.0.1:{} cannot be listened on: {error}", args.port))

@@ -68,7 +68,7 @@ mod state;
 mod supervisor;
 
 pub(super) use image::scripted::settle;
-pub(super) use instance::{is_due, settle as settle_instances, spoil};
+pub(super) use instance::{fleet, is_due, settle as settle_instances, spoil};
 pub use parent::ParentSpec;
 pub use state::Compute;
 

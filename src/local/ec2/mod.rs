@@ -1,5 +1,6 @@
 //! EC2: AMIs, snapshots, launch templates, tags. Instances are in `compute`.
 
+mod chosen;
 mod copy;
 mod data;
 mod filters;
@@ -14,6 +15,7 @@ mod template_record;
 mod template_versions;
 mod templates;
 
+pub(super) use chosen::Chosen;
 pub(super) use filters::matches as fits;
 
 use super::Local;

@@ -162,6 +162,7 @@ fn channels() -> Value {
             ("freezes", freezes()),
             ("canary", canary()),
             ("override", described("What --override may do.", default("allowed", json!({ "enum": OVERRIDES })))),
+            ("refresh", super::refresh::refresh()),
         ],
     );
     channel["dependencies"] = json!({ "soak": ["after"] });

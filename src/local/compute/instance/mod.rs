@@ -1,6 +1,7 @@
 //! EC2 instances: their records, and the operations on them.
 
 mod describe;
+pub(in crate::local) mod fleet;
 mod launch;
 mod left;
 mod modelled;
@@ -61,6 +62,13 @@ pub(super) enum InstanceState {
     ShuttingDown,
     Terminated,
     Stopped,
+}
+
+impl InstanceRecord {
+    /// Whether it is a record of an Auto Scaling group's: no machine runs behind it.
+    pub(super) fn is_of_fleet(&self) -> bool {
+        self.tags.contains_key(fleet::GROUP)
+    }
 }
 
 impl InstanceState {
