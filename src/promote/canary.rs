@@ -99,6 +99,8 @@ impl Executor<'_> {
             }
             let why = match (came, &left) {
                 (Ok(()), None) => return Ok(()),
+                // It says nothing about the instance, but what is wrong with the call.
+                (Err(NotUp::Call(error)), None) => return Err(error.into()),
                 (Ok(()), Some(_)) => "it came up".to_owned(),
                 (Err(why), _) => told(why),
             };
