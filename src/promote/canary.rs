@@ -30,6 +30,9 @@ use std::time::Duration;
 
 /// How long EC2 may know nothing of an instance that was started.
 const UNSHOWN: Duration = Duration::from_mins(1);
+/// Time between two looks, where the environment does not ask for more: the first one is at once, and an instance that is not up
+/// then takes a while.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Instead of the launch template's user data.
 const USER_DATA: &str = "#cloud-config\n{}\n";
 /// The reason of an instance that somebody has ended.
@@ -53,6 +56,10 @@ impl From<CallError> for NotUp {
 }
 
 impl Executor<'_> {
+    fn look_every(&self) -> Duration {
+        self.cloud.poll().max(LOOK_EVERY)
+    }
+
     /// How long canaries may take: those of one place after each other, all places at the same time.
     pub(super) fn canaries_within(&self) -> Duration {
         let moves = self.plan.moves.iter().filter(|one| one.canary);
@@ -82,7 +89,7 @@ impl Executor<'_> {
             let id = instance.id().to_owned();
             let came = self.come_up(&instance, one, canary).await;
             let console = if came.is_err() { self.console(&one.location(), &id).await } else { vec![] };
-            let left = instance.end(Poller { every: self.cloud.poll(), deadline: UNSHOWN }.start()).await.err();
+            let left = instance.end(Poller { every: self.look_every(), deadline: UNSHOWN }.start()).await.err();
             if let Err(NotUp::Ended(shown)) = &came
                 && shown.reason.as_ref().is_some_and(|(code, _)| code == ENDED_BY_USER)
                 && let Some(holder) = again.take()
@@ -92,6 +99,8 @@ impl Executor<'_> {
             }
             let why = match (came, &left) {
                 (Ok(()), None) => return Ok(()),
+                // It says nothing about the instance, but what is wrong with the call.
+                (Err(NotUp::Call(error)), None) => return Err(error.into()),
                 (Ok(()), Some(_)) => "it came up".to_owned(),
                 (Err(why), _) => told(why),
             };
@@ -123,7 +132,7 @@ impl Executor<'_> {
         let token = crate::plan::token(&["canary", id, &place.account, &place.region, &pointer.name, attempt]);
         let order = self.order(&place, pointer).client_token(&token).set_subnet_id(canary.subnet.clone());
         let order = order.set_instance_type(kind.as_deref().map(InstanceType::from));
-        let looking = Poller { every: self.cloud.poll(), deadline: UNSHOWN }.start();
+        let looking = Poller { every: self.look_every(), deadline: UNSHOWN }.start();
         let launched = Temporary::launch((self.cloud.ec2(&place), place), order, &token, looking).await?;
         launched.ok_or_else(|| StepError::Refused("RunInstances named no instance".to_owned()))
     }
@@ -153,7 +162,7 @@ impl Executor<'_> {
     }
 
     async fn come_up(&self, instance: &Temporary, one: &Move, canary: &Canary) -> Result<(), NotUp> {
-        let mut waiting = Poller { every: self.cloud.poll(), deadline: Duration::from_secs(canary.timeout) }.start();
+        let mut waiting = Poller { every: self.look_every(), deadline: Duration::from_secs(canary.timeout) }.start();
         let (id, place) = (instance.id(), one.location());
         loop {
             let shown = instance.look().await?;
@@ -222,7 +231,7 @@ impl Executor<'_> {
         };
         let (place, mut undone) = (one.location(), Undone::default());
         let ec2 = self.cloud.ec2(&place);
-        let mut waiting = Poller { every: self.cloud.poll(), deadline: UNSHOWN }.start();
+        let mut waiting = Poller { every: self.look_every(), deadline: UNSHOWN }.start();
         loop {
             let found = match temporary::tagged(&ec2, &place, tags::PROMOTION, &self.plan.release.id).await {
                 Ok(found) => found,
