@@ -65,7 +65,7 @@
 //! * Launch templates and mixed instances policies only; of a policy, the first override is launched. No launch configurations,
 //!   load balancers, lifecycle hooks, warm pools, scaling policies, maintenance policies, health checks and root volume replacement:
 //!   a request with them is refused. Availability Zones are those of the request, subnets are names.
-//! * There is no CloudWatch: alarms ring when [`Local::set_alarm`] or `amiforge local alarm` says so, also ones that never were made.
+//! * There is no `CloudWatch`: alarms ring when [`Local::set_alarm`] or `amiforge local alarm` says so, also ones that never were made.
 //! * A refresh replaces instances in batches of as many as the healthy percentages allow: the new ones are launched, the old ones
 //!   end at once. There is no delay after the last checkpoint. An alarm that rings already when it begins makes it fail. It is not
 //!   certain which of these AWS does otherwise; nor in which words it refuses a rollback of `$Latest` and `$Default` at the start.

@@ -43,7 +43,7 @@ pub struct Refresh {
     pub checkpoint_delay: Option<Duration>,
     /// Time to wait at the end.
     pub bake: Option<Duration>,
-    /// Names of CloudWatch alarms that fail it.
+    /// Names of `CloudWatch` alarms that fail it.
     pub alarms: Vec<String>,
     /// Whether a refresh that fails is rolled back.
     pub rollback: bool,

@@ -74,8 +74,10 @@ impl Work<'_> {
         how: &Moving,
         events: &Events,
     ) -> Result<Promotion, RunError> {
-        let (order, promotion) =
-            moved.map(|(order, promotion)| (Some(order), Ok(promotion))).unwrap_or_else(|error| (None, Err(error)));
+        let (order, promotion) = match moved {
+            Ok((order, promotion)) => (Some(order), Ok(promotion)),
+            Err(error) => (None, Err(error)),
+        };
         let mut promotion = told(events, promotion)?;
         if let (Some(wanted), Some(order)) = (&how.refresh, order) {
             promotion.refreshes = promote::refresh_groups(self.cloud, &order, &promotion.release, wanted, events).await;

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 pub enum LocalVerb {
     /// Serve the local environment on a loopback port, for the AWS CLI, boto3 or Terraform.
     Serve(ServeArgs),
-    /// Let an alarm ring, as CloudWatch would: instance refreshes that name it fail, and roll back if they are to.
+    /// Let an alarm ring: instance refreshes that name it fail, and roll back if they are to.
     Alarm(AlarmArgs),
 }
 

@@ -1,4 +1,4 @@
-//! Alarms: what CloudWatch would tell a refresh. There is no CloudWatch here; whoever tries a rollback sets them.
+//! Alarms: what `CloudWatch` would tell a refresh. It is not here; whoever tries a rollback sets them.
 
 use super::super::Local;
 use super::super::store::{Scope, StoreError, Transaction};

@@ -198,6 +198,6 @@ impl Refresh {
 
     /// How much of it is done.
     pub(super) fn percent(&self) -> u32 {
-        if self.total == 0 { 100 } else { 100 * self.updated / self.total }
+        (100 * self.updated).checked_div(self.total).unwrap_or(100)
     }
 }

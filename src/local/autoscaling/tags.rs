@@ -96,8 +96,8 @@ pub(super) type Filters = Vec<(String, Vec<String>)>;
 pub(super) fn filters(input: &Input<'_>, names: &[&str]) -> Result<Filters, ServiceError> {
     let read = |filter: Input<'_>| {
         let name = filter.required("Name")?;
-        let fits = |one: &&str| *one == name || (one.ends_with(':') && name.starts_with(*one));
-        if !names.iter().any(|one| fits(&one)) {
+        let fits = |one: &str| one == name || (one.ends_with(':') && name.starts_with(one));
+        if !names.iter().any(|one| fits(one)) {
             return Err(refused(format!(
                 "Filter type {name} is not correct. Allowed Filter types are: {}",
                 names.join(" ")
