@@ -616,7 +616,8 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Restore => &[BOOKS, RESTORE],
         Verb::Drift => &[BOOKS, DRIFT],
         Verb::Resolve => &[BOOKS, RESOLVE],
-        Verb::Channels | Verb::Diff => &[BOOKS],
+        Verb::Channels => &[BOOKS],
+        Verb::Diff => &[BOOKS, FIND],
         Verb::Verify => &[BOOKS, TRUST, FIND],
         Verb::History | Verb::Releases => &[BOOKS, HISTORY],
         Verb::Run => &[

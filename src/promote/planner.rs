@@ -118,6 +118,7 @@ pub(super) fn emptying(order: &Order<'_>, state: &State, now: OffsetDateTime) ->
         from: Some(record.ami),
         supplies: vec![],
         moves: places.iter().map(|(place, pointers)| one_move(order, state, place, pointers, 0)).collect(),
+        canary: None,
         quorum: order.quorum,
         left_out,
         record_before,
