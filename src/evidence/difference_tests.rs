@@ -83,15 +83,18 @@ fn only_scanners_that_looked_at_both_are_compared() {
     old.vulnerabilities = vec![scan("inspector", &[("CVE-1", "openssl")]), scan("ec2", &[("CVE-9", "")])];
     new.vulnerabilities = vec![scan("inspector", &[])];
     let packages = inventory(&[("bash", "1")]);
-    let one = |evidence| Compared { channel: None, evidence, inventory: &packages };
-    let found = difference(one(&old), one(&new)).unwrap();
+    let compared = |old: &Evidence, new: &Evidence| {
+        let one = |evidence| Compared { channel: None, evidence, inventory: &packages };
+        difference(one(old), one(new)).unwrap()
+    };
+    let found = compared(&old, &new);
     let ids: Vec<String> = found.vulnerabilities.unwrap().fixed.into_iter().map(|one| one.id).collect();
     assert_eq!(ids, ["CVE-1"], "what EC2 found in the first is not fixed because nobody asked EC2 about the second");
     assert!(found.notes[0].contains("was not scanned by ec2"), "{:?}", found.notes);
 
     // A scan that failed says nothing.
     new.vulnerabilities[0].failed = Some("UNSUPPORTED_OS".into());
-    let found = difference(one(&old), one(&new)).unwrap();
+    let found = compared(&old, &new);
     assert_eq!(found.vulnerabilities, None);
     assert!(found.notes[0].contains("was not scanned for vulnerabilities"), "{:?}", found.notes);
 }

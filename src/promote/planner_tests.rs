@@ -492,7 +492,7 @@ fn a_channel_is_emptied_in_the_machines_order_and_its_record_says_what_was_in_it
     );
     assert_eq!(Step::RemoveParameter(0).undo(), Undo::ParameterAgain(0));
     assert!(plan.release.empty && plan.previous.is_none());
-    assert_eq!((plan.release.ami.as_str(), plan.moves[0].parameter_before.as_deref()), ("ami-1", Some("ami-1")));
+    assert_eq!((plan.release.ami.as_str(), plan.moves[0].parameters[0].before.as_deref()), ("ami-1", Some("ami-1")));
     let emptied = State { record: Some((plan.release.clone(), "text".into())), ..at("ami-1") };
     assert!(matches!(emptying(&order, &emptied, NOW), Err(PromoteError::NoEarlier { .. })));
     let filled = planned(go("candidate", &emptied, &approval()).unwrap());
