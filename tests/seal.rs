@@ -335,7 +335,6 @@ fn an_instance_elsewhere_is_ended_or_named_and_found_again() {
 
     let mut first = there();
     first.until("scanning i-");
-    assert_eq!(served.instances().len(), 1);
     first.signal(Signal::SIGTERM);
     let (code, said) = first.end();
     assert_eq!(code, Some(130), "{said}");
@@ -364,7 +363,7 @@ fn an_instance_elsewhere_is_ended_or_named_and_found_again() {
     let mut fourth = there();
     fourth.until(&format!("ended {left}, which an inspection that was cut off had left"));
     fourth.until("scanning i-");
-    assert!(!served.instances().contains(&left));
+    // Nothing is asked before: asking takes as long as the rest of the inspection.
     fourth.signal(Signal::SIGINT);
     assert_eq!(fourth.end().0, Some(130));
     assert_eq!(served.instances(), Vec::<String>::new());

@@ -83,7 +83,7 @@ class World:
         """Called by botocore with every answer before it reads it."""
         status = response_dict["status_code"]
         name = f"{operation_model.service_model.service_name}.{operation_model.name}"
-        (self.succeeded if status == 200 else self.refused).add(name)
+        (self.succeeded if status < 300 else self.refused).add(name)
         if not self.strict:
             return
         wrong = answers.check(

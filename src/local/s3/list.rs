@@ -55,7 +55,8 @@ pub(super) fn objects(local: &Local, caller: &Caller, request: &Value) -> Result
             Row::Prefix(prefix) => prefixes.push(json!({ "Prefix": shown(prefix) })),
             Row::Object(key, object) => contents.push(json!({
                 "Key": shown(key), "LastModified": xml_date(object.modified_at), "ETag": object.etag, "Size": object.size,
-                "StorageClass": "STANDARD",
+                "StorageClass": "STANDARD", "ChecksumAlgorithm": object.algorithm(),
+                "ChecksumType": object.algorithm().map(|_| "FULL_OBJECT"),
             })),
         }
     }

@@ -73,7 +73,9 @@ fn kept(
     let mut kept = BTreeMap::new();
     let behind = trailer.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let behind = behind.filter(|(name, _)| name.starts_with(checksum::PREFIX));
-    for (name, value) in asked.headers(checksum::PREFIX).chain(behind) {
+    // Words about checksums are none.
+    let sums = asked.headers(checksum::PREFIX).filter(|(name, _)| !checksum::WORDS.contains(name));
+    for (name, value) in sums.chain(behind) {
         checksum::check(name, value, body)?;
         kept.insert(name.to_owned(), value.to_owned());
     }

@@ -2,6 +2,7 @@
 
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
+use super::checksum::PREFIX;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,11 @@ impl Bucket {
 impl Object {
     pub(super) fn find(tx: &Transaction<'_>, bucket: &Bucket, key: &str) -> Result<Option<Self>, StoreError> {
         tx.get(&everywhere(), OBJECT, &bucket.id(key))
+    }
+
+    /// The algorithm of its checksum, if it came with one.
+    pub(super) fn algorithm(&self) -> Option<String> {
+        self.headers.keys().find_map(|name| Some(name.strip_prefix(PREFIX)?.to_ascii_uppercase()))
     }
 
     /// The object, and what is in it.
