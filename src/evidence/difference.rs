@@ -3,7 +3,7 @@
 use super::Evidence;
 use crate::patch::{DiffError, Inventory, PackageDiff, package_diff};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Schema of [`Difference`].
 pub const DIFFERENCE_SCHEMA: &str = "amiforge.release-diff/1";
@@ -19,7 +19,7 @@ pub struct Difference {
     pub after: Side,
     /// Packages.
     pub packages: PackageDiff,
-    /// Findings of vulnerability scans; absent when one of the two was not scanned, which says nothing about either.
+    /// Findings of the scanners that looked at both; absent when none did, which says nothing about either.
     pub vulnerabilities: Option<Vulnerabilities>,
     /// What patches are open: the CVEs that the package sources name for them.
     pub open_cves: OpenCves,
@@ -99,18 +99,7 @@ pub struct Compared<'a> {
 /// When their packages cannot be compared: never "nothing differs".
 pub fn difference(before: Compared<'_>, after: Compared<'_>) -> Result<Difference, DiffError> {
     let mut notes = Vec::new();
-    let scans = (&before.evidence.vulnerabilities, &after.evidence.vulnerabilities);
-    let vulnerabilities = match scans {
-        (Some(old), Some(new)) => Some(compare(found(&old.findings), found(&new.findings))),
-        (old, new) => {
-            for (side, scan) in [(before, old), (after, new)] {
-                if scan.is_none() {
-                    notes.push(format!("{} was not scanned for vulnerabilities", side.evidence.candidate.ami));
-                }
-            }
-            None
-        }
-    };
+    let vulnerabilities = vulnerabilities(before.evidence, after.evidence, &mut notes);
     let open = (open_cves(before.evidence), open_cves(after.evidence));
     for (side, scan) in [(before, &before.evidence.patches), (after, &after.evidence.patches)] {
         if scan.is_none() {
@@ -142,30 +131,52 @@ fn side(one: Compared<'_>) -> Side {
     }
 }
 
-/// By id and package: a scanner may tell the same of several versions.
-fn found(findings: &[super::Finding]) -> BTreeMap<(String, String), Vulnerability> {
-    let one = |finding: &super::Finding| {
-        let vulnerability = Vulnerability {
-            id: finding.id.clone(),
-            package: finding.package.clone(),
-            severity: finding.severity.clone(),
-            fixed_in: finding.fixed_in.clone(),
-        };
-        ((finding.id.clone(), finding.package.clone()), vulnerability)
+/// What the scanners say that looked at both images. What only one of them was looked at with says nothing about the other.
+fn vulnerabilities(before: &Evidence, after: &Evidence, notes: &mut Vec<String>) -> Option<Vulnerabilities> {
+    let sources = |evidence: &Evidence| -> BTreeSet<String> {
+        let done = evidence.vulnerabilities.iter().filter(|scan| scan.failed.is_none());
+        done.map(|scan| scan.source.clone()).collect()
     };
-    findings.iter().map(one).collect()
+    let (old, new) = (sources(before), sources(after));
+    let both: BTreeSet<&String> = old.intersection(&new).collect();
+    for (evidence, those, others) in [(before, &old, &new), (after, &new, &old)] {
+        let ami = &evidence.candidate.ami;
+        if those.is_empty() {
+            notes.push(format!("{ami} was not scanned for vulnerabilities"));
+        }
+        for missing in others.difference(those).filter(|_| !those.is_empty()) {
+            notes.push(format!(
+                "{ami} was not scanned by {missing}, so what that found in the other image does not count"
+            ));
+        }
+    }
+    let found = |evidence: &Evidence| -> Found {
+        let counted = evidence.vulnerabilities.iter().filter(|scan| both.contains(&scan.source));
+        counted.flat_map(|scan| scan.findings.iter().map(vulnerability)).collect()
+    };
+    (!both.is_empty()).then(|| compare(&found(before), &found(after)))
 }
 
-fn compare(
-    before: BTreeMap<(String, String), Vulnerability>,
-    after: BTreeMap<(String, String), Vulnerability>,
-) -> Vulnerabilities {
-    let both = before.keys().filter(|key| after.contains_key(*key)).count();
-    let only = |these: &BTreeMap<_, Vulnerability>, those: &BTreeMap<_, Vulnerability>| {
-        let alone = these.iter().filter(|(key, _)| !those.contains_key(*key));
-        alone.map(|(_, one): (&(String, String), _)| one.clone()).collect()
+/// By id and package: a scanner may tell the same of several versions, and several scanners of one.
+type Found = BTreeMap<(String, String), Vulnerability>;
+
+fn vulnerability(finding: &super::Finding) -> ((String, String), Vulnerability) {
+    let vulnerability = Vulnerability {
+        id: finding.id.clone(),
+        package: finding.package.clone(),
+        severity: finding.severity.clone(),
+        fixed_in: finding.fixed_in.clone(),
     };
-    Vulnerabilities { fixed: only(&before, &after), new: only(&after, &before), both }
+    ((finding.id.clone(), finding.package.clone()), vulnerability)
+}
+
+fn compare(before: &Found, after: &Found) -> Vulnerabilities {
+    let both = before.keys().filter(|key| after.contains_key(*key)).count();
+    let only = |these: &Found, those: &Found| {
+        let alone = these.iter().filter(|(key, _)| !those.contains_key(*key));
+        alone.map(|(_, one)| one.clone()).collect()
+    };
+    Vulnerabilities { fixed: only(before, after), new: only(after, before), both }
 }
 
 fn open_cves(evidence: &Evidence) -> Vec<String> {

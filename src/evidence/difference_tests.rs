@@ -13,17 +13,16 @@ fn inventory(packages: &[(&str, &str)]) -> Inventory {
     Inventory { os_id: "debian".into(), installed: packages.iter().map(package).collect(), ..Inventory::default() }
 }
 
-fn scan(found: &[(&str, &str)]) -> Option<VulnerabilityScan> {
+fn scan(source: &str, found: &[(&str, &str)]) -> VulnerabilityScan {
     let finding = |(id, package): &(&str, &str)| Finding {
         id: (*id).into(),
         severity: "high".into(),
         package: (*package).into(),
-        version: None,
         fixed_in: Some("2".into()),
-        first_seen: None,
+        ..Finding::default()
     };
-    let (scanned_at, source) = ("2026-11-23T11:00:00Z".into(), "inspector".into());
-    Some(VulnerabilityScan { scanned_at, source, findings: found.iter().map(finding).collect() })
+    let findings = found.iter().map(finding).collect();
+    VulnerabilityScan { source: source.into(), scanned_at: "2026-11-23T11:00:00Z".into(), failed: None, findings }
 }
 
 fn with_open(mut evidence: Evidence, cves: &[&str]) -> Evidence {
@@ -36,9 +35,9 @@ fn with_open(mut evidence: Evidence, cves: &[&str]) -> Evidence {
 #[test]
 fn packages_vulnerabilities_and_attributes_are_compared() {
     let mut old = with_open(evidence(), &["CVE-1", "CVE-2"]);
-    old.vulnerabilities = scan(&[("CVE-1", "openssl"), ("CVE-3", "bash")]);
+    old.vulnerabilities = vec![scan("inspector", &[("CVE-1", "openssl"), ("CVE-3", "bash")])];
     let mut new = with_open(evidence(), &["CVE-2", "CVE-4"]);
-    new.vulnerabilities = scan(&[("CVE-3", "bash"), ("CVE-3", "dash")]);
+    new.vulnerabilities = vec![scan("inspector", &[("CVE-3", "bash"), ("CVE-3", "dash")])];
     new.image.volumes[0].gib = Some(10);
     new.image.boot_mode = None;
     new.candidate.ami = "ami-2".into();
@@ -68,7 +67,7 @@ fn packages_vulnerabilities_and_attributes_are_compared() {
 #[test]
 fn an_image_that_was_not_scanned_is_not_one_without_vulnerabilities() {
     let (old, mut new) = (evidence(), evidence());
-    new.vulnerabilities = None;
+    new.vulnerabilities = vec![];
     let packages = inventory(&[("bash", "1")]);
     let one = |evidence| Compared { channel: None, evidence, inventory: &packages };
     let found = difference(one(&old), one(&new)).unwrap();
@@ -76,4 +75,26 @@ fn an_image_that_was_not_scanned_is_not_one_without_vulnerabilities() {
     assert!(found.notes[0].contains("was not scanned for vulnerabilities"), "{:?}", found.notes);
     let nothing = inventory(&[]);
     assert!(difference(one(&old), Compared { channel: None, evidence: &new, inventory: &nothing }).is_err());
+}
+
+#[test]
+fn only_scanners_that_looked_at_both_are_compared() {
+    let (mut old, mut new) = (evidence(), evidence());
+    old.vulnerabilities = vec![scan("inspector", &[("CVE-1", "openssl")]), scan("ec2", &[("CVE-9", "")])];
+    new.vulnerabilities = vec![scan("inspector", &[])];
+    let packages = inventory(&[("bash", "1")]);
+    let compared = |old: &Evidence, new: &Evidence| {
+        let one = |evidence| Compared { channel: None, evidence, inventory: &packages };
+        difference(one(old), one(new)).unwrap()
+    };
+    let found = compared(&old, &new);
+    let ids: Vec<String> = found.vulnerabilities.unwrap().fixed.into_iter().map(|one| one.id).collect();
+    assert_eq!(ids, ["CVE-1"], "what EC2 found in the first is not fixed because nobody asked EC2 about the second");
+    assert!(found.notes[0].contains("was not scanned by ec2"), "{:?}", found.notes);
+
+    // A scan that failed says nothing.
+    new.vulnerabilities[0].failed = Some("UNSUPPORTED_OS".into());
+    let found = compared(&old, &new);
+    assert_eq!(found.vulnerabilities, None);
+    assert!(found.notes[0].contains("was not scanned for vulnerabilities"), "{:?}", found.notes);
 }

@@ -3,8 +3,8 @@
 use super::error::PromoteError;
 use super::execute::execute;
 use super::image;
-use super::model::{Candidate, Decision, Order, Placed, Promotion, Release};
-use super::state::{LANES, observe, pointers, record};
+use super::model::{Candidate, Decision, Order, ParameterPointer, Placed, Promotion, Release, TemplatePointer};
+use super::state::{LANES, TemplateNow, observe, pointers, record};
 use super::{names, planner};
 use crate::aws::Cloud;
 use crate::event::Events;
@@ -58,25 +58,21 @@ async fn compare(cloud: &Cloud, placed: &Placed) -> Vec<Difference> {
         found,
     };
     let unseen = |error: &dyn std::fmt::Display| difference("target", "an answer".to_owned(), error.to_string());
-    let (template, parameter) = (&placed.launch_template, &placed.parameter);
-    let now = match pointers(cloud, &place, &template.name, &parameter.name).await {
+    let templates: Vec<&str> = placed.launch_templates.iter().map(|one| one.name.as_str()).collect();
+    let parameters: Vec<&str> = placed.parameters.iter().map(|one| one.name.as_str()).collect();
+    let now = match pointers(cloud, &place, &templates, &parameters).await {
         Ok(now) => now,
         Err(error) => return vec![unseen(&error)],
     };
     let mut all = Vec::new();
-    let wanted = (template.id.as_str(), template.version, Some(placed.ami.as_str()));
-    let there = now.template.as_ref().map(|one| (one.id.as_str(), one.default_version, now.template_ami.as_deref()));
-    if there != Some(wanted) {
-        let told = |(id, version, ami): (&str, i64, Option<&str>)| {
-            format!("{} {id} default version {version} with {}", template.name, ami.unwrap_or("no image"))
-        };
-        let found = there.map_or_else(|| format!("{} is not there", template.name), told);
-        all.push(difference("launch template", told(wanted), found));
+    let moved = placed.launch_templates.iter().zip(&now.templates);
+    for (expected, found) in moved.filter_map(|(wanted, now)| moved_template(wanted, &placed.ami, now)) {
+        all.push(difference("launch template", expected, found));
     }
-    if now.parameter.as_ref() != Some(&placed.ami) {
-        let found = now.parameter.map_or_else(|| "is not there".to_owned(), |value| format!("is {value}"));
-        let expected = format!("{} is {}", parameter.name, placed.ami);
-        all.push(difference("parameter", expected, format!("{} {found}", parameter.name)));
+    let moved = placed.parameters.iter().zip(&now.parameters);
+    for (ParameterPointer { name, .. }, now) in moved.filter(|(_, now)| now.as_ref() != Some(&placed.ami)) {
+        let found = now.as_ref().map_or_else(|| "is not there".to_owned(), |value| format!("is {value}"));
+        all.push(difference("parameter", format!("{name} is {}", placed.ami), format!("{name} {found}")));
     }
     match image::look(cloud, &place, &placed.ami).await {
         Ok(found) if found.state.as_deref() == Some("available") => {}
@@ -87,6 +83,17 @@ async fn compare(cloud: &Cloud, placed: &Placed) -> Vec<Difference> {
         Err(error) => all.push(unseen(&error)),
     }
     all
+}
+
+/// What a launch template should say and what it says, if they differ.
+fn moved_template(wanted: &TemplatePointer, ami: &str, now: &TemplateNow) -> Option<(String, String)> {
+    let expected = (wanted.id.as_str(), wanted.version, Some(ami));
+    let there = now.before.as_ref().map(|one| (one.id.as_str(), one.default_version, now.ami.as_deref()));
+    let told = |(id, version, ami): (&str, i64, Option<&str>)| {
+        format!("{} {id} default version {version} with {}", wanted.name, ami.unwrap_or("no image"))
+    };
+    let found = || there.map_or_else(|| format!("{} is not there", wanted.name), told);
+    (there != Some(expected)).then(|| (told(expected), found()))
 }
 
 /// What [`repair`] would do. Changes nothing.

@@ -5,6 +5,44 @@ use super::steps::Step;
 use crate::aws::CallError;
 use crate::aws::wait::TimedOut;
 
+/// An instance that was launched to prove that a release can be, and did not come up or did not go away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryFailure {
+    /// Instance id.
+    pub instance: String,
+    /// `account/Region`.
+    pub place: String,
+    /// Version and name of the launch template.
+    pub version: String,
+    /// What became of it.
+    pub why: String,
+    /// The last lines of its console, if there are any.
+    pub console: Vec<String>,
+    /// Why it could not be ended at once.
+    pub left: Option<String>,
+}
+
+impl std::fmt::Display for CanaryFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { instance, place, version, why, left, .. } = self;
+        write!(f, "canary {instance} in {place} from {version}: {why}")?;
+        left.as_ref().map_or(Ok(()), |left| write!(f, "; it could not be terminated at once: {left}"))
+    }
+}
+
+impl CanaryFailure {
+    /// What to do next.
+    fn next(&self) -> String {
+        if self.why.contains("Client.InternalError") {
+            return format!(
+                "EC2 gives this reason when the account may not use the KMS key of the image's snapshots: let it by a key policy or a grant ({})",
+                self.place
+            );
+        }
+        "mend the image or the launch template, and promote again".to_owned()
+    }
+}
+
 /// Why one step failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
@@ -22,6 +60,9 @@ pub enum StepError {
         /// How long it was waited.
         timed_out: TimedOut,
     },
+    /// An instance that was launched to prove the release did not do it.
+    #[error("{0}")]
+    Canary(Box<CanaryFailure>),
     /// Somebody else holds the lock.
     #[error("locked by {holder} since {since}")]
     Locked {
@@ -88,6 +129,20 @@ pub enum PromoteError {
     NoTargets {
         /// The environment.
         environment: String,
+    },
+    /// The recipe names neither a launch template nor a parameter.
+    #[error("recipe `{recipe}` names neither a launch template nor a parameter, so there is nothing to move")]
+    NoPointers {
+        /// The recipe.
+        recipe: String,
+    },
+    /// The channel asks for a canary, and there is nothing to launch one from.
+    #[error("channel `{channel}` asks for a canary, and {why}")]
+    NoCanary {
+        /// The channel.
+        channel: String,
+        /// Why there is none.
+        why: String,
     },
     /// Evidence or verdicts do not allow it.
     #[error("{ami} is not approved: {reason}")]
@@ -301,6 +356,7 @@ fn describe_failure(step: Step) -> &'static str {
         Step::Distribute(_) => "the image could not be brought to its target",
         Step::Stage(_) => "the launch template version could not be made",
         Step::Prove(_) => "the image could not be proven to be launchable",
+        Step::Canary(_) => "the image was launched and did not prove itself",
         Step::Hold => "the lock was lost",
         Step::FlipTemplate(_) => "the launch template's default could not be moved",
         Step::FlipParameter(_) => "the parameter could not be written",
@@ -315,15 +371,19 @@ impl PromoteError {
     /// What failed elsewhere at the same time, and what was put back: a line each.
     #[must_use]
     pub fn details(&self) -> Vec<String> {
-        let (others, restored): (&[Failure], &[String]) = match self {
-            Self::Failed { others, restored, .. } | Self::Stuck { others, restored, .. } => (others, restored),
+        let (cause, others, restored): (&StepError, &[Failure], &[String]) = match self {
+            Self::Failed { cause, others, restored, .. } | Self::Stuck { cause, others, restored, .. } => {
+                (cause, others, restored)
+            }
             Self::Unseen { left_out, .. } => {
                 return left_out.iter().map(|one| format!("{}/{}: {}", one.account, one.region, one.reason)).collect();
             }
             Self::WouldBeEmpty { passed_over, .. } => return passed_over.clone(),
             _ => return vec![],
         };
-        others.iter().map(ToString::to_string).chain(restored.iter().cloned()).collect()
+        let console: &[String] = if let StepError::Canary(failure) = cause { &failure.console } else { &[] };
+        let console = console.iter().map(|line| format!("its console: {line}"));
+        console.chain(others.iter().map(ToString::to_string)).chain(restored.iter().cloned()).collect()
     }
 
     /// What to do next.
@@ -362,8 +422,11 @@ impl PromoteError {
             ),
             Self::TakenOver { .. } => Some("look at it with `amiforge channels`".into()),
             Self::NoTargets { .. } => Some("add `targets` to the environment in amiforge.yaml".into()),
+            Self::NoPointers { .. } => Some("name one under `promote` of the recipe".into()),
             Self::Image { .. } => Some("build and validate a new image".into()),
             Self::Failed { cause: StepError::Call(call), .. } | Self::Call(call) => call.next(),
+            Self::Failed { cause: StepError::Canary(failure), .. } => Some(failure.next()),
+            Self::NoCanary { .. } => Some("change `canary` of the channel, or `promote` of the recipe".into()),
             Self::Failed { cause: StepError::Locked { .. } | StepError::Changed(_), .. } => {
                 Some("run the same command again".into())
             }
@@ -387,6 +450,8 @@ impl PromoteError {
         match self {
             Self::UnknownChannel { .. }
             | Self::NoTargets { .. }
+            | Self::NoPointers { .. }
+            | Self::NoCanary { .. }
             | Self::NoEarlier { .. }
             | Self::NeverThere { .. }
             | Self::NoReason
@@ -411,6 +476,8 @@ impl PromoteError {
             }
             Self::Failed { cause, .. } => match cause {
                 StepError::Call(call) => call.exit_code(),
+                // It is a test of the image, and the last one.
+                StepError::Canary(_) => 6,
                 StepError::Locked { .. } | StepError::Changed(_) => 11,
                 StepError::NotSeen { .. } | StepError::Refused(_) => 1,
             },

@@ -2,15 +2,15 @@
 
 use super::error::PromoteError;
 use super::model::{
-    Approval, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, Plan, RELEASE_SCHEMA, Release,
-    instance_type,
+    Approval, Canary, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, ParameterMove, Plan,
+    RELEASE_SCHEMA, Release, TemplateMove, instance_type,
 };
 use super::rules;
 use super::state::{Pointers, State, unseen};
 use super::supply::supplies;
 use crate::clock::rfc3339;
 use crate::plan::digest;
-use crate::project::{Channel, Location};
+use crate::project::{self, CanaryPlaces, Channel, Location};
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -31,6 +31,9 @@ pub fn plan(
     now: OffsetDateTime,
 ) -> Result<Decision, PromoteError> {
     let channel = find_channel(order)?;
+    if order.launch_templates.is_empty() && order.parameters.is_empty() {
+        return Err(PromoteError::NoPointers { recipe: order.recipe.to_owned() });
+    }
     let (places, left_out) = reached(order, state)?;
     check_free(order, state, now)?;
     check_standing(order, &candidate.ami, state)?;
@@ -51,14 +54,29 @@ pub fn plan(
     let (record, record_before) = before(state);
     let locations: Vec<_> = places.iter().map(|(place, _)| (*place).clone()).collect();
     let (supplies, indices) = supplies(&state.config, &state.home, ami, &locations, &state.copies);
-    let moves = places.iter().zip(indices);
+    // Going back is not held up by it, as by no other rule of the channel: what is gone back to has been there.
+    let canary = channel.canary.as_ref().filter(|_| approval.is_some());
+    let moves = places.iter().zip(indices).map(|((place, pointers), supply)| Move {
+        canary: canary.is_some_and(|canary| lands_in(canary, place, &state.home)),
+        ..one_move(order, state, place, pointers, supply)
+    });
+    let moves: Vec<Move> = moves.collect();
+    if canary.is_some() {
+        check_canary(order, &moves)?;
+    }
     Ok(Decision::Go(Box::new(Plan {
         schema: JOURNAL_SCHEMA.to_owned(),
         previous: record.map(|record| Release { previous: None, targets: vec![], ..record }),
         evidence_tag,
         from: record_in_use(state).map(|record| record.ami.clone()),
         supplies,
-        moves: moves.map(|((place, pointers), supply)| one_move(order, state, place, pointers, supply)).collect(),
+        moves,
+        canary: canary.map(|canary| Canary {
+            check: canary.check,
+            timeout: canary.timeout.as_secs(),
+            instance_type: canary.instance_type.clone(),
+            subnet: canary.subnet.clone(),
+        }),
         quorum: order.quorum,
         left_out,
         release,
@@ -100,6 +118,7 @@ pub(super) fn emptying(order: &Order<'_>, state: &State, now: OffsetDateTime) ->
         from: Some(record.ami),
         supplies: vec![],
         moves: places.iter().map(|(place, pointers)| one_move(order, state, place, pointers, 0)).collect(),
+        canary: None,
         quorum: order.quorum,
         left_out,
         record_before,
@@ -186,10 +205,11 @@ fn already_there(order: &Order<'_>, ami: &String, state: &State, places: &[Reach
         |place: &Location| record.targets.iter().find(|one| one.account == place.account && one.region == place.region);
     let agrees = |(place, pointers): &Reached<'_>| {
         at(place).is_some_and(|placed| {
-            pointers.template_ami.as_ref() == Some(&placed.ami)
-                && pointers.parameter.as_ref() == Some(&placed.ami)
-                && placed.launch_template.name == order.launch_template
-                && placed.parameter.name == order.parameter
+            let to = Some(&placed.ami);
+            pointers.templates.iter().all(|now| now.ami.as_ref() == to)
+                && pointers.parameters.iter().all(|now| now.as_ref() == to)
+                && placed.launch_templates.iter().map(|one| &one.name).eq(&order.launch_templates)
+                && placed.parameters.iter().map(|one| &one.name).eq(&order.parameters)
         })
     };
     let there = record.ami == *ami && places.len() == state.targets.len() && places.iter().all(agrees);
@@ -249,15 +269,39 @@ fn release(
 }
 
 fn one_move(order: &Order<'_>, state: &State, place: &Location, pointers: &Pointers, supply: usize) -> Move {
+    let templates = order.launch_templates.iter().zip(&pointers.templates);
+    let parameters = order.parameters.iter().zip(&pointers.parameters);
     Move {
         account: place.account.clone(),
         region: place.region.clone(),
         supply,
-        launch_template: order.launch_template.clone(),
-        template_before: pointers.template.clone(),
-        parameter: order.parameter.clone(),
-        parameter_before: pointers.parameter.clone(),
+        launch_templates: templates
+            .map(|(name, now)| TemplateMove { name: name.clone(), before: now.before.clone() })
+            .collect(),
+        parameters: parameters.map(|(name, now)| ParameterMove { name: name.clone(), before: now.clone() }).collect(),
         instance_type: instance_type(&state.config, order.arch),
+        canary: false,
+    }
+}
+
+/// A canary that is asked for is launched somewhere: nothing proven is no proof.
+fn check_canary(order: &Order<'_>, moves: &[Move]) -> Result<(), PromoteError> {
+    let why = if order.launch_templates.is_empty() {
+        format!("recipe `{}` moves no launch template to launch it from", order.recipe)
+    } else if !moves.iter().any(|one| one.canary) {
+        "none of the targets is among its places".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(PromoteError::NoCanary { channel: order.channel.to_owned(), why })
+}
+
+/// Whether a canary is launched in a place.
+fn lands_in(canary: &project::Canary, place: &Location, home: &Location) -> bool {
+    match &canary.places {
+        CanaryPlaces::All => true,
+        CanaryPlaces::Home => place == home,
+        CanaryPlaces::Regions(regions) => regions.contains(&place.region),
     }
 }
 

@@ -43,7 +43,7 @@ pub use fleet::{answered, images, images_failed, kept, status};
 pub use image::{Plans, change_line, channels, closing, plan, plans};
 #[cfg(feature = "aws")]
 pub use import::ImportReport;
-pub use judged::{verdicts, waiver_notes, word};
+pub use judged::{tests_junit, verdicts, waiver_notes, word};
 #[cfg(feature = "aws")]
 pub use promotion::{Drift, History, Preview, consent};
 #[cfg(feature = "aws")]

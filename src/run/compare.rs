@@ -39,22 +39,29 @@ impl Work<'_> {
         };
         let (folder, recipe) = (self.evidence_folder(), self.recipe.name.clone());
         let missing = || RunError::NoEvidence { ami: ami.clone(), recipe: recipe.clone() };
-        let found = evidence::file::load(&folder, &ami).map_err(EvidenceError::from)?.ok_or_else(missing)?;
-        let digest = evidence::digest(&found);
-        if approved_by.as_ref() != Some(&digest) {
-            let recorded = evidence::recorded_digest(self.cloud, self.cloud.home(), &ami).await?;
-            if recorded.as_ref() != Some(&digest) {
-                return Err(RunError::Digest { ami, recipe, digest, recorded });
-            }
-        }
+        let found = self.compared(&ami, approved_by.as_deref()).await?;
         let inventory = evidence::file::load_inventory(&folder, &ami).map_err(EvidenceError::from)?;
         Ok(Side { channel, evidence: found, inventory: inventory.ok_or_else(missing)? })
     }
 
+    /// The evidence about an image: that by which it was approved, or the one whose digest it carries.
+    async fn compared(&self, ami: &str, approved_by: Option<&str>) -> Result<Evidence, RunError> {
+        if let Some(digest) = approved_by {
+            let here = evidence::file::load(&self.evidence_folder(), ami).map_err(EvidenceError::from)?;
+            if let Some(here) = here.filter(|here| evidence::digest(here) == digest) {
+                return Ok(here);
+            }
+            if let Some(fetched) = self.fetched(ami, digest).await? {
+                return Ok(fetched);
+            }
+        }
+        Ok(self.evidence(ami).await?.0)
+    }
+
     fn nothing_in(&self, channel: &str) -> RunError {
         let (recipe, arch, channel) = (self.recipe.name.clone(), self.arch.name().to_owned(), channel.to_owned());
-        let parameter = crate::promote::record_name(&self.project.name, &recipe, &arch, &channel);
-        ConsumeError::Empty { recipe, arch, channel, parameter }.into()
+        let record = crate::promote::record_name(&self.project.name, &recipe, &arch, &channel);
+        ConsumeError::Empty { recipe, arch, channel, pointer: format!("parameter {record}") }.into()
     }
 }
 

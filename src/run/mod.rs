@@ -9,6 +9,7 @@ mod commands;
 mod compare;
 mod error;
 mod fleet;
+mod inspector;
 mod judge;
 mod planned;
 mod revoke;
@@ -17,6 +18,7 @@ pub mod schedule;
 mod select;
 mod settle;
 mod stages;
+mod stored;
 mod verify;
 
 pub use channel::Moving;
@@ -25,12 +27,13 @@ pub use error::RunError;
 pub use fleet::{
     Fleet, FleetOptions, FleetReport, ImageResult, ImageRow, StatusReport, StatusRow, after, builds_of, worst,
 };
+use inspector::{inspector, is_gone};
 pub use planned::{Planned, plans};
 pub use revoke::Withdrawing;
 pub use saved::publish_saved;
 pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
-pub use verify::{Verified, verify_file, verify_image};
+pub use verify::{Verified, asks_kms, verify_file, verify_image};
 
 use crate::build::Built;
 use crate::event::Events;

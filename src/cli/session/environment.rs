@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
 use crate::event::Stage;
+use crate::local::FaultRule;
 use crate::project::{EnvironmentConfig, Project};
 use crate::run::Work;
 use std::io::{IsTerminal as _, Write as _};
@@ -23,10 +24,18 @@ impl Session {
             .get_or_try_init(|| async {
                 let options = self.options(project)?;
                 let cloud = Cloud::connect(project, &self.global.environment, options).await?;
+                self.disturb(&cloud);
                 self.tell_of_kept(&cloud, &project.name).await;
                 Ok(cloud)
             })
             .await
+    }
+
+    /// Makes the calls go wrong that are to.
+    fn disturb(&self, cloud: &Cloud) {
+        if let Some(local) = cloud.local().filter(|_| !self.global.faults.is_empty()) {
+            local.set_faults(Some(FaultRule::plan(self.global.faults.clone())));
+        }
     }
 
     /// Says which instances failed builds have left: they cost money until somebody ends them, and nobody remembers them.
@@ -50,6 +59,11 @@ impl Session {
 
     /// What an environment is opened with.
     fn options(&self, project: &Project) -> Result<Options, Failure> {
+        if !self.global.faults.is_empty() && !self.is_local(project) {
+            return Err(Failure::new(Exit::Usage, "--fault is for the local environment only")
+                .why("calls of an AWS account are never made to fail")
+                .next("leave --environment or --fault out"));
+        }
         Ok(Options {
             clock: Clock::system(),
             events: self.events.clone(),

@@ -20,6 +20,8 @@ pub(super) struct Described {
     pub(super) created_at: String,
     /// The image that it was made from, where EC2 knows it, and the Region of that one.
     source: Option<(String, Option<String>)>,
+    /// When Amazon Inspector scanned it last.
+    pub(super) scanned: Option<OffsetDateTime>,
 }
 
 /// The attributes of an image that can be launched.
@@ -52,11 +54,12 @@ pub(super) async fn attributes(site: &Site, ami: &str) -> Result<Described, Evid
         },
         created_at: created_at(image.creation_date().unwrap_or_default()),
         source: source(&image),
+        scanned: image.scan_results().and_then(super::findings::date),
     })
 }
 
 /// The image; nothing when there is none that we may see.
-async fn describe(site: &Site, ami: &str) -> Result<Option<Image>, EvidenceError> {
+pub(super) async fn describe(site: &Site, ami: &str) -> Result<Option<Image>, EvidenceError> {
     let answer = site.ec2.describe_images().image_ids(ami).send().await;
     match answer.map_err(site.fault("DescribeImages")) {
         Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next()),

@@ -35,8 +35,8 @@ fn orders(world: &World) -> Vec<Order<'_>> {
     let order = world.order();
     let of = |(channel, template, parameter): &(&'static str, &str, &str)| Order {
         channel,
-        launch_template: (*template).to_owned(),
-        parameter: (*parameter).to_owned(),
+        launch_templates: vec![(*template).to_owned()],
+        parameters: vec![(*parameter).to_owned()],
         ..order.clone()
     };
     CHANNELS.iter().map(of).collect()

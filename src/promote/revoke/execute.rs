@@ -179,7 +179,7 @@ impl Run<'_> {
             revocation.progress = Progress::Done;
             record::write(self.cloud, &revocation).await.map_err(unrecorded)?;
         }
-        let own: BTreeSet<String> = self.order.orders.iter().map(|order| order.launch_template.clone()).collect();
+        let own: BTreeSet<String> = self.order.orders.iter().flat_map(|order| order.launch_templates.clone()).collect();
         let users = users::find(self.cloud, &copies.found, &own).await;
         let unseen = copies.unseen;
         Ok(Revoked { schema: "amiforge.revoked/1", changed: true, revocation, channels, images, users, unseen })

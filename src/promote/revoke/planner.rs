@@ -166,11 +166,12 @@ fn held_by(at: &Location, id: &str, seen: &Seen, home: &Location) -> Option<Stri
         let there = place(&look.place);
         match &look.seen {
             Ok(pointers) => {
-                let template = pointers.template_ami.as_deref() == Some(id) && seen.record.is_some();
-                let parameter = pointers.parameter.as_deref() == Some(id);
+                let template =
+                    seen.record.is_some() && pointers.templates.iter().any(|one| one.ami.as_deref() == Some(id));
+                let parameter = pointers.parameters.iter().flatten().any(|value| value == id);
                 match (template, parameter) {
-                    (true, _) => Some(format!("the launch template of channel {channel} in {there} names it")),
-                    (_, true) => Some(format!("the parameter of channel {channel} in {there} names it")),
+                    (true, _) => Some(format!("a launch template of channel {channel} in {there} names it")),
+                    (_, true) => Some(format!("a parameter of channel {channel} in {there} names it")),
                     _ => None,
                 }
             }

@@ -2,7 +2,7 @@ use super::super::Known;
 use super::super::copies::{Copies, Copy};
 use super::*;
 use crate::aws::{CallError, ServiceFault};
-use crate::promote::state::Pointers;
+use crate::promote::state::{Pointers, TemplateNow};
 
 fn release(ami: &str) -> Release {
     let value = serde_json::json!({
@@ -25,7 +25,8 @@ fn found(account: &str, region: &str, ami: &str) -> Found {
 
 fn pointing(account: &str, region: &str, template: &str, parameter: &str) -> Look {
     let some = |ami: &str| (!ami.is_empty()).then(|| ami.to_owned());
-    let seen = Pointers { template: None, template_ami: some(template), parameter: some(parameter) };
+    let templates = vec![TemplateNow { before: None, ami: some(template) }];
+    let seen = Pointers { templates, parameters: vec![some(parameter)] };
     Look { place: at(account, region), seen: Ok(seen) }
 }
 

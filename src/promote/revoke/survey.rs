@@ -73,7 +73,7 @@ pub(super) async fn survey(cloud: &Cloud, order: &Withdraw<'_>) -> Result<Survey
         channels.push(look(cloud, order, history, &release.ami).await?);
     }
     let copies = find_copies(cloud, &release, &histories).await;
-    let own: BTreeSet<String> = order.orders.iter().map(|order| order.launch_template.clone()).collect();
+    let own: BTreeSet<String> = order.orders.iter().flat_map(|order| order.launch_templates.clone()).collect();
     let users = users::find(cloud, &copies.found, &own).await;
     Ok(Survey { release, standing, channels, copies, users })
 }
@@ -170,7 +170,7 @@ pub(super) fn busy(cloud: &Cloud, books: &Books) -> Option<Busy> {
 pub(super) async fn looks(cloud: &Cloud, order: &Order<'_>) -> Vec<Look> {
     let places = cloud.targets().iter().map(|target| target.location.clone());
     let looks = places.map(|place| async move {
-        let seen = pointers(cloud, &place, &order.launch_template, &order.parameter).await;
+        let seen = pointers(cloud, &place, &order.launch_templates, &order.parameters).await;
         Look { place, seen }
     });
     stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await
