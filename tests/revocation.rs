@@ -72,6 +72,7 @@ fn normal(text: &str, names: &[(&str, &str)]) -> String {
         (r"i-[0-9a-f]{17}", "[instance]"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
         (r"sha256:[0-9a-f]{64}", "[digest]"),
+        (r"[0-9a-f]{64}", "[fingerprint]"),
     ];
     for (pattern, name) in patterns {
         let pattern = regex_lite::Regex::new(pattern).expect("a pattern");
@@ -135,7 +136,7 @@ fn a_release_is_revoked_in_every_account_and_restored() {
     let releases = run(&env, 0, "releases").stdout;
     insta::assert_snapshot!("releases", normal(&releases, &names));
     let empty = run(&env, 2, &format!("revoke {first} --recipe web --reason \"this too\" --yes")).stderr;
-    assert!(empty.contains("--allow-empty") && empty.contains("was revoked at"), "{empty}");
+    assert!(empty.contains("--allow-empty"), "{empty}");
 
     let restored = run(&env, 0, &format!("restore {second} --reason \"it was another key\" --yes")).stdout;
     insta::assert_snapshot!("restored", normal(&restored, &names));

@@ -173,9 +173,9 @@ pub fn restored(restored: &Restored) -> String {
     text.push_str("no channel was moved");
     for (index, channel) in one.channels.iter().enumerate() {
         let head = if index == 0 { "; it was in\n" } else { "" };
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "{head}  {channel:<16} amiforge rollback {} --channel {channel} --to {}\n",
+            "{head}  {channel:<16} amiforge rollback {} --channel {channel} --to {}",
             one.recipe, one.ami
         );
     }

@@ -108,12 +108,12 @@ async fn instances(cloud: &Cloud, place: &Location, of_images: Filter) -> Result
         let page = page.map_err(CallError::of("DescribeInstances", place))?;
         let reservations = page.reservations.unwrap_or_default().into_iter();
         let found = reservations.flat_map(|one| one.instances.unwrap_or_default());
-        all.extend(found.filter_map(|one| instance(place, one)));
+        all.extend(found.filter_map(|one| instance(place, &one)));
     }
     Ok(all)
 }
 
-fn instance(place: &Location, found: Instance) -> Option<RunningInstance> {
+fn instance(place: &Location, found: &Instance) -> Option<RunningInstance> {
     let tag = |key: &str| found.tags().iter().find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value());
     let launched_at =
         found.launch_time.as_ref().and_then(|time| time.fmt(aws_sdk_ec2::primitives::DateTimeFormat::DateTime).ok());
