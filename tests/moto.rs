@@ -30,8 +30,9 @@ use std::process::{Command, ExitCode};
 
 /// The word before what this program is to do as the product.
 const AS_PRODUCT: &str = "--as-product";
-const TEMPLATE: &str = "web-x86_64-candidate";
-const PARAMETER: &str = "/golden/web/x86_64/candidate";
+/// The second of each is the recipe's own.
+const TEMPLATES: [&str; 2] = ["web-x86_64-candidate", "web-x86_64-candidate-spot"];
+const PARAMETERS: [&str; 2] = ["/golden/web/x86_64/candidate", "/apps/web/candidate/image"];
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-south-1"];
 
 /// The account is moto's only one.
@@ -48,7 +49,14 @@ channels:
   candidate: {}
 ";
 
-const RECIPE: &str = "os: debian-12\nparent: { ssm: /own/parent }\nbuild: [patch-linux]\ntest: [boots]\n";
+const RECIPE: &str = r#"os: debian-12
+parent: { ssm: /own/parent }
+build: [patch-linux]
+test: [boots]
+promote:
+  launch_template: ["{{ name }}-{{ arch }}-{{ channel }}", "{{ name }}-{{ arch }}-{{ channel }}-spot"]
+  parameter: ["/golden/{{ name }}/{{ arch }}/{{ channel }}", "/apps/{{ name }}/{{ channel }}/image"]
+"#;
 
 /// A name, and what is to hold in a new world.
 type Test = (&'static str, fn(&Site));
@@ -126,16 +134,18 @@ impl Site {
     /// Every Region's pointers name the Region's own copy of an image, which carries the mark and that evidence.
     #[track_caller]
     fn points_to(&self, promotion: &Value, image: &Value) {
-        let found = self.world(&["pointers", TEMPLATE, PARAMETER]);
-        for region in REGIONS {
-            let placed = promotion["release"]["targets"].as_array().expect("targets");
-            let placed = placed.iter().find(|one| one["region"] == region).expect("a target of the Region");
-            let expected = json!({
-                "template": placed["ami"], "parameter": placed["ami"], "kind": "aws:ec2:image",
-                "approved": true, "evidence": image["digest"],
-            });
-            assert_eq!(found[region], expected, "{region}");
-            assert_eq!(placed["ami"] == image["ami"], region == "us-east-1", "{region} has a copy of its own");
+        for (template, parameter) in TEMPLATES.into_iter().zip(PARAMETERS) {
+            let found = self.world(&["pointers", template, parameter]);
+            for region in REGIONS {
+                let placed = promotion["release"]["targets"].as_array().expect("targets");
+                let placed = placed.iter().find(|one| one["region"] == region).expect("a target of the Region");
+                let expected = json!({
+                    "template": placed["ami"], "parameter": placed["ami"], "kind": "aws:ec2:image",
+                    "approved": true, "evidence": image["digest"],
+                });
+                assert_eq!(found[region], expected, "{region}: {template} {parameter}");
+                assert_eq!(placed["ami"] == image["ami"], region == "us-east-1", "{region} has a copy of its own");
+            }
         }
     }
 }
@@ -177,9 +187,10 @@ fn drift(site: &Site) {
     assert!(code == Some(0) && resolved.starts_with(home), "{code:?} {resolved}");
     let (code, said) = binary(site, &["drift"]);
     assert_eq!(code, Some(0), "{said}");
-    site.world(&["meddle", "eu-west-1", TEMPLATE, PARAMETER]);
+    site.world(&["meddle", "eu-west-1", TEMPLATES[1], PARAMETERS[1]]);
     let (code, said) = binary(site, &["drift"]);
     assert!(code == Some(10) && said.contains("eu-west-1"), "{code:?} {said}");
+    assert!(said.contains(TEMPLATES[1]) && said.contains(PARAMETERS[1]) && said.contains("2 differences"), "{said}");
     let (code, said) = binary(site, &["repair", "web", "--channel", "candidate", "--yes"]);
     assert_eq!(code, Some(0), "{said}");
     site.points_to(&promotion, &images[0]);
@@ -288,8 +299,8 @@ fn order(project: &Project) -> Order<'_> {
         recipe: "web",
         arch: "x86_64",
         channel: "candidate",
-        launch_template: TEMPLATE.to_owned(),
-        parameter: PARAMETER.to_owned(),
+        launch_templates: TEMPLATES.map(str::to_owned).to_vec(),
+        parameters: PARAMETERS.map(str::to_owned).to_vec(),
         reason: "a test".to_owned(),
         holder: format!("moto/{}", std::process::id()),
         quorum: None,

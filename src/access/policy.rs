@@ -121,7 +121,7 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
     let parameter = |name: &str| format!("arn:{p}:ssm:{region}:{account}:parameter{name}");
     let iam = |path: &str| format!("arn:{p}:iam::{account}:{path}");
     match on {
-        On::Anything | On::Named | On::NewBaseline => vec!["*".to_owned()],
+        On::Anything | On::Named | On::NewBaseline | On::Scans => vec!["*".to_owned()],
         On::Project => PROJECT_KINDS.map(|kind| builder(account, &format!("{kind}/{project}-*"))).to_vec(),
         On::Account => {
             ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline", "workflow"]
@@ -150,6 +150,9 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
         On::Amis => vec![format!("arn:{p}:ec2:{region}::image/*")],
         On::Releases => vec![format!("arn:{p}:ec2:*::image/*")],
         On::Copies => ["image", "snapshot"].map(|kind| format!("arn:{p}:ec2:*::{kind}/*")).to_vec(),
+        On::Groups => {
+            vec![format!("arn:{p}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*")]
+        }
         On::NewTags => {
             let mut all = ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec();
             all.push(format!("arn:{p}:ec2:{region}::image/*"));
@@ -226,6 +229,7 @@ fn condition(site: &Site, on: On) -> Option<Value> {
         On::Templates | On::Instances | On::Amis | On::Releases => tag("aws:ResourceTag"),
         On::NewTemplate | On::NewInstance | On::NewBaseline => tag("aws:RequestTag"),
         On::Commanded => tag("ssm:resourceTag"),
+        On::Scans => Some(json!({ "StringEquals": { "aws:RequestedRegion": site.home.region } })),
         On::NewTags => Some(
             json!({ "StringEquals": { "ec2:CreateAction": ["CopyImage", "CreateLaunchTemplate", "RunInstances"] } }),
         ),

@@ -75,7 +75,7 @@ impl Site {
             for arch in &recipe.architectures {
                 // A template that does not render was told when the project was read; all of its kind stands for it.
                 let fill = |text: &str| promote_name(text, recipe, *arch, "*").unwrap_or_else(|_| "/*".to_owned());
-                site.pointers.insert(fill(&recipe.promote.parameter));
+                site.pointers.extend(recipe.promote.parameters.iter().map(|one| fill(&one.text)));
                 if let ParentReference::Ssm(text) = &recipe.parent.reference {
                     site.parents.insert(fill(text));
                 }

@@ -234,6 +234,12 @@ impl Cloud {
         client!(aws_sdk_iam, self.0.identities, self.home())
     }
 
+    /// Amazon Inspector in an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn inspector(&self, place: &Location) -> aws_sdk_inspector2::Client {
+        client!(aws_sdk_inspector2, self.0.identities, place)
+    }
+
     /// Key Management Service in an account and Region; see [`Cloud::ec2`].
     #[must_use]
     pub fn kms(&self, place: &Location) -> aws_sdk_kms::Client {
@@ -244,6 +250,12 @@ impl Cloud {
     #[must_use]
     pub fn sts(&self, place: &Location) -> aws_sdk_sts::Client {
         client!(aws_sdk_sts, self.0.identities, place)
+    }
+
+    /// EC2 Auto Scaling in an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn autoscaling(&self, place: &Location) -> aws_sdk_autoscaling::Client {
+        client!(aws_sdk_autoscaling, self.0.identities, place)
     }
 
     fn clients(&self, place: &Location) -> Clients {

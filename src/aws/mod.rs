@@ -17,6 +17,7 @@ mod pace;
 mod parent;
 mod retry;
 pub mod tags;
+pub(crate) mod temporary;
 pub mod wait;
 
 #[cfg(test)]

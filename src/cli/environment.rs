@@ -8,6 +8,7 @@ use super::signal::Signals;
 use super::verb;
 use crate::aws::{Cloud, Left};
 use crate::build::{self, Cancelled};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -45,6 +46,11 @@ async fn drive(session: &Session, work: impl Future<Output = Result<Exit, Failur
             if !left.is_empty() {
                 session.shutdown().await;
                 return Err(left_behind(name, &left));
+            }
+            let refreshes = session.started.refreshes();
+            if !refreshes.is_empty() {
+                session.shutdown().await;
+                return Err(refreshing(name, &refreshes));
             }
             let started = session.started.arns();
             let terminal = std::io::stderr().is_terminal();
@@ -124,6 +130,20 @@ async fn interrupted(
     started.iter().fold(failure, |failure, arn| failure.next(format!("amiforge watch {arn}")))
 }
 
+/// Instance refreshes go on wherever they are, in the local environment too, where time does it.
+fn refreshing(signal: &str, refreshes: &BTreeMap<String, String>) -> Failure {
+    let count = if refreshes.len() == 1 {
+        "1 instance refresh goes".to_owned()
+    } else {
+        format!("{} instance refreshes go", refreshes.len())
+    };
+    let failure = Failure::new(Exit::Interrupted, format!("interrupted by {signal}; {count} on"))
+        .showing(refreshes.keys().cloned())
+        .why("the channel was moved; the groups launch from numbered versions until somebody follows them to the end");
+    let commands: BTreeSet<&String> = refreshes.values().collect();
+    commands.into_iter().fold(failure, |failure, command| failure.next(command.clone()))
+}
+
 async fn cancelled(cloud: &Cloud, signal: &str, started: &[String]) -> Failure {
     tell(&format!("{signal}: cancelling {} builds\n", started.len()));
     let ends = build::cancel_all(cloud, started, CANCELLED_WITHIN).await;
@@ -154,8 +174,11 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         // The futures of the long verbs are large; on the heap they move cheaply.
         EnvironmentVerb::Promote(args) => Box::pin(verb::promote::run(session, &args)).await,
         EnvironmentVerb::Rollback(args) => verb::rollback::run(session, &args).await,
+        EnvironmentVerb::Revoke(args) => Box::pin(verb::revoke::run(session, &args)).await,
+        EnvironmentVerb::Restore(args) => Box::pin(verb::revoke::restore(session, &args)).await,
         EnvironmentVerb::Resolve(args) => verb::resolve::run(session, &args).await,
         EnvironmentVerb::History(args) => verb::history::run(session, &args).await,
+        EnvironmentVerb::Releases(args) => verb::releases::run(session, &args).await,
         EnvironmentVerb::Drift(args) => Box::pin(verb::drift::run(session, &args)).await,
         EnvironmentVerb::Repair(args) => Box::pin(verb::drift::repair(session, &args)).await,
         EnvironmentVerb::Channels(args) => verb::channels::run(session, &args).await,

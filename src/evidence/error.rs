@@ -159,6 +159,24 @@ pub enum EvidenceError {
         /// Name of the baseline of the recipe.
         expected: String,
     },
+    /// What EC2 shows of a vulnerability scan cannot be believed.
+    #[error("the findings about {ami} cannot be believed: {reason}")]
+    Findings {
+        /// AMI id.
+        ami: String,
+        /// Why.
+        reason: String,
+    },
+    /// A vulnerability scan did not end in time.
+    #[error("scan {scan} of {ami} by Amazon Inspector did not end within {}", human_duration(*after))]
+    ImageScan {
+        /// AMI id.
+        ami: String,
+        /// Id of the scan.
+        scan: String,
+        /// How long it was waited.
+        after: Duration,
+    },
     /// The instance could not be terminated.
     #[error("instance {instance} could not be terminated and may still be running: {source}")]
     Terminate {
@@ -198,7 +216,9 @@ impl EvidenceError {
             Self::NoInstance { .. }
             | Self::NoScanResult { .. }
             | Self::CommandTimeout { .. }
+            | Self::Findings { .. }
             | Self::Transport { .. } => "run `amiforge validate` again",
+            Self::ImageScan { .. } => "run `amiforge validate` again: it joins the scan, or reads what it has found",
             Self::InstanceEnded { .. } => "look at the instance's console output; the image may not boot",
             Self::NotOnline { .. } => {
                 "check in this order: the instance profile allows AmazonSSMManagedInstanceCore; the subnet reaches the ssm, \
@@ -243,7 +263,10 @@ impl EvidenceError {
             | Self::Terminate { source: call, .. }
             | Self::Kms { source: call, .. }
             | Self::Bucket { source: call, .. } => call.exit_code(),
-            Self::NotOnline { .. } | Self::CommandTimeout { .. } | Self::NoScanResult { .. } => 13,
+            Self::NotOnline { .. }
+            | Self::CommandTimeout { .. }
+            | Self::NoScanResult { .. }
+            | Self::ImageScan { .. } => 13,
             Self::Internal(_) => 1,
             _ => 8,
         }

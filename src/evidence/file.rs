@@ -128,8 +128,16 @@ pub fn envelope_of(file: &Path) -> PathBuf {
 
 /// Writes the signed statement about the evidence in this file, or takes away an older one when there is none.
 pub fn save_envelope(file: &Path, envelope: Option<&str>) -> Result<(), FileError> {
-    let path = envelope_of(file);
-    match envelope {
+    keep_beside(envelope_of(file), envelope)
+}
+
+/// Writes the image's own tests (`JUnit`) beside the evidence in this file, or takes away older ones when there are none.
+pub fn save_tests(file: &Path, junit: Option<&str>) -> Result<(), FileError> {
+    keep_beside(file.with_extension("tests.xml"), junit)
+}
+
+fn keep_beside(path: PathBuf, text: Option<&str>) -> Result<(), FileError> {
+    match text {
         Some(text) => replace(path, text).map(drop),
         None => match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&path, error)),
@@ -314,7 +322,7 @@ mod tests {
         };
         assert!(matches!(after(""), FileError::Unreadable { .. }));
         assert!(matches!(after(&text[..text.len() / 2]), FileError::Unreadable { .. }));
-        assert!(matches!(after(&text.replace("evidence/3", "evidence/2")), FileError::Schema { .. }));
+        assert!(matches!(after(&text.replace("evidence/4", "evidence/3")), FileError::Schema { .. }));
         assert!(matches!(after("{}"), FileError::Schema { .. }));
         assert!(matches!(after(&text.replace("\"tests\"", "\"test\"")), FileError::Unreadable { .. }));
         assert!(matches!(after(&text.replace(&ami, "ami-other")), FileError::Misplaced { .. }));

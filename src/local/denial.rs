@@ -21,10 +21,10 @@ impl Denial {
     pub(super) fn error(&self, service: Service) -> ServiceError {
         match service {
             Service::Ec2 => self.of_ec2(),
-            Service::Sts => self.of_sts(),
+            Service::AutoScaling | Service::Sts => self.of_sts(),
             Service::S3 => self.of_s3(),
             Service::Kms | Service::Ssm => self.of_json(400),
-            Service::ImageBuilder => self.of_json(403),
+            Service::ImageBuilder | Service::Inspector => self.of_json(403),
         }
     }
 
@@ -74,8 +74,8 @@ impl Denial {
 /// How far from now a request may have been signed.
 fn patience(service: Service) -> Duration {
     match service {
-        Service::Ec2 | Service::S3 | Service::Sts => Duration::minutes(15),
-        Service::Kms | Service::Ssm | Service::ImageBuilder => Duration::minutes(5),
+        Service::AutoScaling | Service::Ec2 | Service::S3 | Service::Sts => Duration::minutes(15),
+        Service::Kms | Service::Ssm | Service::ImageBuilder | Service::Inspector => Duration::minutes(5),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The local environment: the AWS operations amiforge uses, served from this machine.
 //!
 //! An HTTP request goes in and an HTTP response comes out ([`Local::handle`]), in the services' own wire protocols: rest-json
-//! for Image Builder, the query protocol for EC2 and STS, awsJson 1.1 for Systems Manager and KMS, rest-xml for S3. The SDK's clients reach it in-process
-//! through an HTTP client of their own, other tools through [`serve()`]. State is one SQLite file that processes share.
+//! for Image Builder and Amazon Inspector, the query protocol for EC2, Auto Scaling and STS, awsJson 1.1 for Systems Manager and
+//! KMS, rest-xml for S3. The SDK's clients reach it in-process through an HTTP client of their own, other tools through
+//! [`serve()`]. State is one SQLite file that processes share.
 //!
 //! | part | what it has |
 //! |---|---|
@@ -15,7 +16,8 @@
 //! | `s3` | buckets and objects |
 //! | `kms` | keys that sign, aliases, key policies |
 //! | `imagebuilder` | components, recipes, configurations, pipelines, workflows |
-//! | [`compute`] | what runs: images, instances, commands, patch scans |
+//! | [`compute`] | what runs: images, instances, commands, patch scans, scans for vulnerabilities |
+//! | `autoscaling` | groups of instances and their refreshes |
 //! | `faults` | faults on demand, for tests of failure paths |
 //!
 //! # Differences from AWS
@@ -53,6 +55,20 @@
 //! * Launch template data is stored without checking it against instance types and the like; an AMI that does not
 //!   exist gives a warning, as on AWS. The version that was last is never used again after its deletion.
 //! * The owner `amazon` has no images.
+//! * `GetImageFindings` and `scanResults` show scans on demand; no image is scanned by itself. The filters `scan-result.*` are
+//!   refused.
+//!
+//! Auto Scaling:
+//! * Instances of groups are records: `DescribeInstances` shows them, and nothing runs in them. They are no managed nodes of Systems
+//!   Manager, and live until their group or somebody ends them. One that was ended is replaced when the group is looked at next.
+//! * With real builds they are in service at once; with scripted ones half a minute after their launch.
+//! * Launch templates and mixed instances policies only; of a policy, the first override is launched. No launch configurations,
+//!   load balancers, lifecycle hooks, warm pools, scaling policies, maintenance policies, health checks and root volume replacement:
+//!   a request with them is refused. Availability Zones are those of the request, subnets are names.
+//! * There is no `CloudWatch`: alarms ring when [`Local::set_alarm`] or `amiforge local alarm` says so, also ones that never were made.
+//! * A refresh replaces instances in batches of as many as the healthy percentages allow: the new ones are launched, the old ones
+//!   end at once. There is no delay after the last checkpoint. An alarm that rings already when it begins makes it fail. It is not
+//!   certain which of these AWS does otherwise; nor in which words it refuses a rollback of `$Latest` and `$Default` at the start.
 //!
 //! Systems Manager:
 //! * `PutParameter` with data type `aws:ec2:image` is checked when the lag is over; without a lag within the call. If the AMI does not
@@ -104,6 +120,7 @@
 //! * A recipe cannot be deleted while an image made from it or a pipeline with it exists; the configurations of a pipeline
 //!   cannot be deleted while it exists.
 
+mod autoscaling;
 mod builds;
 pub mod compute;
 mod credentials;

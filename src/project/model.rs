@@ -303,6 +303,10 @@ pub struct Channel {
     pub freezes: Vec<super::Freeze>,
     /// Whether `--override` is refused.
     pub override_forbidden: bool,
+    /// A real instance is launched in proving, as this says.
+    pub canary: Option<super::Canary>,
+    /// How Auto Scaling groups are refreshed, when that is asked for.
+    pub refresh: super::Refresh,
 }
 
 /// One recipe.
@@ -528,10 +532,26 @@ pub struct RootVolume {
     pub encrypted: bool,
 }
 
-/// What a promotion moves.
+/// What a promotion moves: in every place every launch template, then every parameter. There is at least one of both together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names say it")]
 pub struct Promote {
-    pub launch_template: String,
-    pub parameter: String,
+    /// Names of launch templates, in the recipe's order.
+    pub launch_templates: Vec<PointerName>,
+    /// Names of parameters, in the recipe's order. The first is what `resolve` reads.
+    pub parameters: Vec<PointerName>,
+}
+
+/// The name of a pointer as the recipe has it: a small template, such as `{{ name }}-{{ channel }}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointerName {
+    /// The template.
+    pub text: String,
+    /// Where it stands in the recipe's file; empty for the usual one, which stands nowhere.
+    pub span: Span,
+}
+
+impl From<&str> for PointerName {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), span: Span::default() }
+    }
 }

@@ -3,7 +3,7 @@
 use super::fields::{Fields, Findings, text};
 use super::{
     AwsConfig, Channel, Distribute, Distribution, EnvironmentConfig, EvidenceBucket, Freeze, LintConfig, LocalConfig,
-    Location, ProjectGates, Signing, Target, Window, codes, gates, lint, names, windows,
+    Location, ProjectGates, Signing, Target, Window, canary, codes, gates, lint, names, refresh, windows,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Node};
@@ -382,7 +382,7 @@ fn keys(node: &Node, path: &str, regions: &[String], out: &mut Findings) -> BTre
 }
 
 /// The items of a list that may not be empty.
-fn list<'a>(node: &'a Node, path: &str, out: &mut Findings) -> &'a [Node] {
+pub(super) fn list<'a>(node: &'a Node, path: &str, out: &mut Findings) -> &'a [Node] {
     match node.items() {
         Some([]) => {
             out.error(codes::MISSING, node.span, format!("`{path}` is empty"), "nothing in it");
@@ -410,7 +410,7 @@ pub(super) fn twelve_digits(text: String, span: Span, out: &mut Findings) -> Opt
     None
 }
 
-fn region(node: &Node, path: &str, out: &mut Findings) -> Option<String> {
+pub(super) fn region(node: &Node, path: &str, out: &mut Findings) -> Option<String> {
     let text = text(node, path, out)?;
     // `[a-z]{2,}(-[a-z]+)+-[0-9]+`, the pattern of the service's own models (image-builder.md 2.2).
     let parts: Vec<&str> = text.split('-').collect();
@@ -465,7 +465,12 @@ fn channels(node: &Node, out: &mut Findings) -> Vec<Channel> {
         for node in fields.list("freezes", out) {
             read.freezes.extend(freeze(node, &path, out));
         }
+        read.canary = canary::read(&mut fields, out);
         read.override_forbidden = fields.choice("override", &OVERRIDES, out) == Some("forbidden");
+        let path = fields.path("refresh");
+        if let Some(node) = fields.take("refresh") {
+            read.refresh = refresh::read(node, &path, out);
+        }
         fields.finish(out);
         channels.push(read);
     }

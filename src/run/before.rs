@@ -77,7 +77,7 @@ mod tests {
     fn release(ami: &str, previous: Option<Release>) -> Release {
         let text = |text: &str| text.to_owned();
         Release {
-            schema: text("amiforge.release/1"),
+            schema: text("amiforge.release/2"),
             id: text("id"),
             project: text("acme"),
             recipe: text("web"),
@@ -94,6 +94,7 @@ mod tests {
             caller: None,
             reason: text("promoted"),
             overridden: None,
+            empty: false,
             previous: previous.map(Box::new),
         }
     }

@@ -48,6 +48,8 @@ impl Work<'_> {
             evidence.commands = commands::run(&self.project.root, commands, &evidence, &file, clock, events).await;
             file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
         }
+        let tests = crate::report::tests_junit(&evidence);
+        evidence::file::save_tests(&file, tests.as_deref()).map_err(EvidenceError::from)?;
         let envelope = match signer {
             Some(signer) => {
                 let bytes = evidence::file::bytes(&file).map_err(EvidenceError::from)?;

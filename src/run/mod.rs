@@ -6,11 +6,13 @@
 mod before;
 mod channel;
 mod commands;
+mod compare;
 mod error;
 mod fleet;
 mod inspector;
 mod judge;
 mod planned;
+mod revoke;
 mod saved;
 pub mod schedule;
 mod select;
@@ -27,6 +29,7 @@ pub use fleet::{
 };
 use inspector::{inspector, is_gone};
 pub use planned::{Planned, plans};
+pub use revoke::Withdrawing;
 pub use saved::publish_saved;
 pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
@@ -82,6 +85,7 @@ pub async fn all(work: &Work<'_>, fresh: bool, over_quota: bool, events: &Events
     let rendered = work.check(events)?;
     let plan = work.plan(&rendered, fresh, events).await?.despite_quotas(over_quota);
     let image = work.build(&rendered, &plan, fresh, events).await?;
+    work.respect_revocation(&image.ami).await?;
     let judged = work.validate(&image, &plan.fingerprint, events).await?;
     let channel = work.first_channel()?;
     work.respect_rollback(&image, channel).await?;

@@ -1,6 +1,7 @@
 //! The schema of `amiforge.yaml`.
 
 use super::{default, described, duration, file, mapping, matching, name, or_nothing, text, texts};
+use crate::project::canary::{CHECKS, PLACES};
 use crate::project::settings::{
     APPROVALS, BUCKET, DISTRIBUTES, EVIDENCE_PREFIX, INSTANCE_PROFILE, KMS_KEY, LONGEST_TAG, OVERRIDES, PREFIX,
     RESERVED_TAGS,
@@ -159,7 +160,9 @@ fn channels() -> Value {
             ("approval", described("Whether a person must approve.", default("none", json!({ "enum": APPROVALS })))),
             ("windows", described("When it takes releases, in UTC.", texts(&matching(WINDOW)))),
             ("freezes", freezes()),
+            ("canary", canary()),
             ("override", described("What --override may do.", default("allowed", json!({ "enum": OVERRIDES })))),
+            ("refresh", super::refresh::refresh()),
         ],
     );
     channel["dependencies"] = json!({ "soak": ["after"] });
@@ -173,6 +176,27 @@ fn channels() -> Value {
             "propertyNames": { "pattern": name(false) },
             "additionalProperties": or_nothing(channel),
         }),
+    )
+}
+
+fn canary() -> Value {
+    let regions = json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": region() });
+    let places = json!({ "anyOf": [{ "enum": PLACES }, regions] });
+    let mut schema = mapping(
+        &[],
+        [
+            ("places", described("Where: `all`, `home`, or a list of Regions.", default("all", places))),
+            ("check", described("What is waited for.", default("running", json!({ "enum": CHECKS })))),
+            ("timeout", described("How long.", default("10m", duration()))),
+            ("instance_type", described("Instead of the launch template's.", text())),
+            ("subnet", described("Instead of the launch template's; needs `places: home`.", text())),
+        ],
+    );
+    schema["if"] = json!({ "required": ["subnet"] });
+    schema["then"] = json!({ "required": ["places"], "properties": { "places": { "const": "home" } } });
+    described(
+        "Whether a real instance of the staged launch template version is launched before anything is moved.",
+        json!({ "anyOf": [{ "type": "boolean" }, schema] }),
     )
 }
 
