@@ -169,8 +169,8 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         EnvironmentVerb::Status(args) => Box::pin(verb::status::run(session, &args)).await,
         EnvironmentVerb::Watch(args) => Box::pin(verb::watch::run(session, &args)).await,
         EnvironmentVerb::Approve(args) => Box::pin(verb::approve::run(session, &args)).await,
-        EnvironmentVerb::Validate(args) => verb::validate::run(session, &args).await,
-        EnvironmentVerb::Verify(args) => verb::verify::run(session, &args).await,
+        EnvironmentVerb::Validate(args) => Box::pin(verb::validate::run(session, &args)).await,
+        EnvironmentVerb::Verify(args) => Box::pin(verb::verify::run(session, &args)).await,
         // The futures of the long verbs are large; on the heap they move cheaply.
         EnvironmentVerb::Promote(args) => Box::pin(verb::promote::run(session, &args)).await,
         EnvironmentVerb::Rollback(args) => verb::rollback::run(session, &args).await,

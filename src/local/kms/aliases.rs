@@ -96,9 +96,9 @@ pub(super) fn update(local: &Local, caller: &Caller, request: &Value) -> Result<
 pub(super) fn delete(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let input = input(request);
     let name = input.required("AliasName")?;
-    local.store.write(|tx| match tx.delete(&caller.scope, ALIAS, name)? {
-        true => Ok(()),
-        false => Err(missing(&caller.scope, name)),
+    local.store.write(|tx| {
+        let deleted = tx.delete(&caller.scope, ALIAS, name)?;
+        if deleted { Ok(()) } else { Err(missing(&caller.scope, name)) }
     })?;
     Ok(json!({}))
 }

@@ -47,9 +47,10 @@ impl Reference {
     /// The error when there is none.
     fn missing(&self) -> ServiceError {
         let arn = arn(&self.scope, &self.resource);
-        let text = match self.resource.starts_with("alias/") {
-            true => format!("Alias {arn} is not found."),
-            false => format!("Key '{arn}' does not exist"),
+        let text = if self.resource.starts_with("alias/") {
+            format!("Alias {arn} is not found.")
+        } else {
+            format!("Key '{arn}' does not exist")
         };
         ServiceError::client("NotFoundException", text)
     }

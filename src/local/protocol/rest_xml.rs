@@ -39,10 +39,8 @@ pub(super) fn parse(request: &Request<Bytes>) -> Result<Call, ServiceError> {
     let query = percent::pairs(request.uri().query().unwrap_or_default()).ok_or_else(not_utf8)?;
     let headers = request.headers();
     let operation = operation(request.method(), (!bucket.is_empty(), !key.is_empty()), &query);
-    let operation = match headers.contains_key("x-amz-copy-source") && operation == "PutObject" {
-        true => "CopyObject".to_owned(),
-        false => operation,
-    };
+    let copies = headers.contains_key("x-amz-copy-source") && operation == "PutObject";
+    let operation = if copies { "CopyObject".to_owned() } else { operation };
     let text = |(name, value): (&HeaderName, &HeaderValue)| Some((name.to_string(), json!(value.to_str().ok()?)));
     Ok(Call {
         operation,

@@ -108,9 +108,8 @@ fn may_replace(asked: Asked<'_>, present: Option<&Object>) -> Result<(), Service
         Err(ServiceError::new(412, "PreconditionFailed", text))
     };
     match asked.header("if-none-match") {
-        None => {}
         Some("*") if present.is_some() => return failed(),
-        Some("*") => {}
+        None | Some("*") => {}
         Some(_) => return Err(lacks("`If-None-Match` with anything but `*`")),
     }
     match (asked.header("if-match"), present) {
