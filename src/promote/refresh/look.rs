@@ -20,18 +20,24 @@ pub(super) async fn groups(
     (id, name): (Option<&str>, &str),
     wanted: &Wanted,
 ) -> Result<Vec<Group>, CallError> {
+    let mut groups = every_group(cloud, place).await?;
+    let named = matches!(wanted, Wanted::Named(_));
+    groups.retain(|group| wanted.has(&group.name) && (named || uses(group, (id, name))));
+    Ok(groups)
+}
+
+/// Whether a group launches from the template.
+pub(super) fn uses(group: &Group, (id, name): (Option<&str>, &str)) -> bool {
+    !group.launch.spots_of(id, name).is_empty()
+}
+
+/// All groups of an account and Region, by name.
+pub(super) async fn every_group(cloud: &Cloud, place: &Location) -> Result<Vec<Group>, CallError> {
     let mut pages = cloud.autoscaling(place).describe_auto_scaling_groups().into_paginator().send();
     let mut groups = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("DescribeAutoScalingGroups", place))?;
-        for one in page.auto_scaling_groups.unwrap_or_default() {
-            let Some(group) = of(&one) else { continue };
-            let uses = !group.launch.spots_of(id, name).is_empty();
-            let named = matches!(wanted, Wanted::Named(_));
-            if wanted.has(&group.name) && (uses || named) {
-                groups.push(group);
-            }
-        }
+        groups.extend(page.auto_scaling_groups.unwrap_or_default().iter().filter_map(of));
     }
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(groups)
