@@ -28,21 +28,25 @@ pub(super) async fn groups(
     templates: &[Known],
     wanted: &Wanted,
 ) -> Result<Vec<(usize, Group)>, CallError> {
+    let groups = every_group(cloud, place).await?.into_iter().filter(|group| wanted.has(&group.name));
+    let named = matches!(wanted, Wanted::Named(_));
+    Ok(groups.filter_map(|group| Some((used(&group, templates).or(named.then_some(0))?, group))).collect())
+}
+
+/// The number of the first of these templates that a group launches from.
+pub(super) fn used(group: &Group, templates: &[Known]) -> Option<usize> {
+    templates.iter().position(|one| !group.launch.spots_of(one.id.as_deref(), &one.name).is_empty())
+}
+
+/// All groups of an account and Region, by name.
+pub(super) async fn every_group(cloud: &Cloud, place: &Location) -> Result<Vec<Group>, CallError> {
     let mut pages = cloud.autoscaling(place).describe_auto_scaling_groups().into_paginator().send();
     let mut groups = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CallError::of("DescribeAutoScalingGroups", place))?;
-        for one in page.auto_scaling_groups.unwrap_or_default() {
-            let Some(group) = of(&one) else { continue };
-            let uses = |one: &Known| !group.launch.spots_of(one.id.as_deref(), &one.name).is_empty();
-            let used = templates.iter().position(uses);
-            let named = matches!(wanted, Wanted::Named(_));
-            if let Some(template) = used.or(named.then_some(0)).filter(|_| wanted.has(&group.name)) {
-                groups.push((template, group));
-            }
-        }
+        groups.extend(page.auto_scaling_groups.unwrap_or_default().iter().filter_map(of));
     }
-    groups.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(groups)
 }
 

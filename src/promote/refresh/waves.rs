@@ -12,53 +12,44 @@ use crate::promote::ROLLED_BACK;
 use crate::promote::model::{Decision, Order, Placed, Plan, Release, place};
 use crate::promote::state::LANES;
 use futures_util::{StreamExt as _, stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What stands for the groups of a target that could not be looked at.
 const ALL: &str = "*";
 
-/// The groups that would be refreshed, by target, before anything is moved: whoever asks for refreshes where there is nothing to
-/// refresh, or may not look, learns it now.
+/// Looks before anything is moved: whoever asks for refreshes where there is nothing to refresh, or may not look, learns it now.
 ///
 /// # Errors
 /// When there is no group at all, or not the one that was named; or a target cannot be looked at, unless it may be left out.
-pub async fn survey(
-    cloud: &Cloud,
-    order: &Order<'_>,
-    wanted: &Wanted,
-) -> Result<BTreeMap<String, Vec<String>>, RefreshError> {
+pub async fn survey(cloud: &Cloud, order: &Order<'_>, wanted: &Wanted) -> Result<(), RefreshError> {
     let places: Vec<Location> = cloud.targets().iter().map(|target| target.location.clone()).collect();
     let looks = places.iter().map(|place| async move {
         let points = points(cloud, place, &order.launch_templates, None).await?;
-        look::groups(cloud, place, &known(&points), wanted).await
+        let (templates, groups) = (known(&points), look::every_group(cloud, place).await?.into_iter());
+        let seen = groups.map(|group| (look::used(&group, &templates).is_some(), group.name));
+        Ok::<_, CallError>(seen.collect::<Vec<_>>())
     });
-    let seen: Vec<Result<Vec<(usize, Group)>, CallError>> =
-        stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
-    let mut names = BTreeMap::new();
-    for (location, groups) in places.iter().zip(seen) {
+    let seen: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
+    let mut all = BTreeSet::new();
+    for groups in seen {
         match groups {
-            Ok(groups) => {
-                names.insert(place(location), groups.into_iter().map(|(_, group)| group.name).collect::<Vec<_>>());
-            }
+            Ok(groups) => all.extend(groups),
             Err(_) if order.quorum.is_some() => {}
             Err(error) => return Err(error.into()),
         }
     }
-    check(&names, order, wanted)?;
-    Ok(names)
+    check(&all, order, wanted)
 }
 
-fn check(names: &BTreeMap<String, Vec<String>>, order: &Order<'_>, wanted: &Wanted) -> Result<(), RefreshError> {
-    let there: Vec<&String> = names.values().flatten().collect();
+/// Whether what is wanted is among the groups, of which each says whether it uses the template.
+fn check(all: &BTreeSet<(bool, String)>, order: &Order<'_>, wanted: &Wanted) -> Result<(), RefreshError> {
+    let known: Vec<String> = all.iter().filter(|(uses, _)| *uses).map(|(_, name)| name.clone()).collect();
     match wanted {
-        Wanted::All if there.is_empty() => Err(RefreshError::NoGroups { template: order.launch_templates.join(", ") }),
+        Wanted::All if known.is_empty() => Err(RefreshError::NoGroups { template: order.launch_templates.join(", ") }),
         Wanted::All => Ok(()),
-        Wanted::Named(all) => match all.iter().find(|name| !there.contains(name)) {
+        Wanted::Named(names) => match names.iter().find(|name| !all.iter().any(|(_, one)| one == *name)) {
             None => Ok(()),
-            Some(missing) => {
-                let known = there.into_iter().cloned().collect();
-                Err(RefreshError::NoSuchGroup { name: missing.clone(), known })
-            }
+            Some(missing) => Err(RefreshError::NoSuchGroup { name: missing.clone(), known }),
         },
     }
 }
