@@ -68,7 +68,30 @@ impl World {
     /// Its instances are records whose states follow the clock, which goes on.
     pub(super) fn scripted(distribute: Distribute) -> Self {
         let builds = crate::local::Builds::scripted(|_| crate::local::Script::default());
-        Self::of(&Clock::with_tokio(START), distribute, builds)
+        let world = Self::of(&Clock::with_tokio(START), distribute, builds);
+        // Copies are there already: thousands of looks at those under way are not what is tried.
+        for (number, ami) in AMIS.into_iter().enumerate() {
+            for (index, region) in REGIONS.into_iter().enumerate().skip(1) {
+                world.copy(ami, &format!("ami-{:017x}", 0xc0 + number * 16 + index), region);
+            }
+        }
+        world
+    }
+
+    /// A copy of an image in another Region of the home account.
+    fn copy(&self, source: &str, id: &str, region: &str) {
+        let home = Scope { account: DEFAULT_ACCOUNT.into(), region: DEFAULT_REGION.into() };
+        let there = Scope { account: DEFAULT_ACCOUNT.into(), region: region.into() };
+        let done: Result<(), StoreError> = self.local.store.write(|tx| {
+            let ami: Option<Ami> = tx.get(&home, AMI, source)?;
+            let mut ami = ami.unwrap();
+            ami.id = id.to_owned();
+            ami.name = format!("copy {id}");
+            ami.snapshot = format!("snap-{}", &id[4..]);
+            ami.tags.insert(tags::SOURCE.to_owned(), source.to_owned());
+            tx.put(&there, AMI, id, &ami)
+        });
+        done.unwrap();
     }
 
     fn of(clock: &Clock, distribute: Distribute, builds: crate::local::Builds) -> Self {
