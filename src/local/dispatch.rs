@@ -46,10 +46,9 @@ impl Local {
             }
         };
         let Some(service) = Service::named(&authorization.service) else {
-            let text = format!(
-                "The service `{}` is not in the local environment; it has autoscaling, ec2, imagebuilder, ssm and sts.",
-                authorization.service
-            );
+            let known: Vec<&str> = Service::ALL.into_iter().map(Service::name).collect();
+            let (asked, known) = (&authorization.service, known.join(", "));
+            let text = format!("The service `{asked}` is not in the local environment; it has: {known}.");
             return Service::guess(request).fault(&ServiceError::new(400, "UnknownOperationException", text), &id);
         };
         let now = self.config.clock.now();
@@ -70,6 +69,10 @@ impl Local {
             Ok(answer) => service.success(&call.operation, &answer, id),
             Err(error) => service.fault(&error, id),
         };
+        // What a head would be without its body: S3 asks for nothing else.
+        if *request.method() == http::Method::HEAD {
+            *response.body_mut() = Bytes::new();
+        }
         if let Some(Fault::Delay(time)) = fault {
             response.extensions_mut().insert(Delay(time));
         }
@@ -100,6 +103,13 @@ impl Local {
                 }
                 Ok(answer)
             }
+            Some(kill @ (Fault::Kill | Fault::KillAfter)) => {
+                if kill == Fault::KillAfter {
+                    let _ = work();
+                }
+                faults::end_process();
+                Err(faults::failed(service))
+            }
             Some(Fault::Throttle) => Err(faults::throttled(service)),
             Some(Fault::Deny) => Err(faults::denied(service)),
             Some(Fault::Fail | Fault::Stop) => Err(faults::failed(service)),
@@ -114,9 +124,15 @@ impl Local {
     /// Ends what takes its time and is due. Looked for in one transaction, because every call does.
     fn settle(&self, now: OffsetDateTime) -> Result<(), ServiceError> {
         let due = |tx: &Transaction<'_>| {
-            Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)? || autoscaling::is_due(tx, now)?)
+            Ok::<_, ServiceError>(
+                ec2::is_due(tx, now)?
+                    || ssm::is_due(tx, now)?
+                    || compute::is_due(tx, now)?
+                    || autoscaling::is_due(tx, now)?,
+            )
         };
         if self.store.read(due)? {
+            compute::settle_instances(self, now)?;
             autoscaling::settle(self, now)?;
             ec2::settle(self, now)?;
             ssm::settle(self, now)?;

@@ -12,6 +12,8 @@ pub(super) enum Dialect {
     AutoScaling,
     /// EC2: every value arrives as text.
     Ec2,
+    /// Key Management Service.
+    Kms,
     /// Systems Manager.
     Ssm,
     /// Image Builder.
@@ -65,7 +67,7 @@ impl<'a> Input<'a> {
                 let text = format!("Value ({shown}) for parameter {path} is invalid. {why}");
                 ServiceError::new(400, "InvalidParameterValue", text)
             }
-            Dialect::Ssm => {
+            Dialect::Kms | Dialect::Ssm => {
                 ServiceError::new(400, "ValidationException", format!("Value at '{path}' is not valid: {why}"))
             }
             Dialect::ImageBuilder => ServiceError::new(
@@ -89,7 +91,7 @@ impl<'a> Input<'a> {
             Dialect::Ec2 => {
                 ServiceError::new(400, "MissingParameter", format!("The request must contain the parameter {path}"))
             }
-            Dialect::Ssm => ServiceError::new(
+            Dialect::Kms | Dialect::Ssm => ServiceError::new(
                 400,
                 "ValidationException",
                 format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"),
@@ -185,6 +187,7 @@ impl<'a> Input<'a> {
     pub(super) fn page_token(&self) -> Result<Option<&'a str>, ServiceError> {
         self.text(match self.dialect {
             Dialect::AutoScaling | Dialect::Ec2 | Dialect::Ssm => "NextToken",
+            Dialect::Kms => "Marker",
             Dialect::ImageBuilder => "nextToken",
         })
     }
@@ -196,6 +199,7 @@ impl<'a> Input<'a> {
             Dialect::AutoScaling | Dialect::Ec2 => {
                 ServiceError::client("InvalidNextToken", format!("The token is not valid: {why}."))
             }
+            Dialect::Kms => ServiceError::client("InvalidMarkerException", format!("The marker is not valid: {why}.")),
             Dialect::Ssm => {
                 ServiceError::client("InvalidNextToken", format!("The specified token isn't valid: {why}."))
             }
@@ -228,7 +232,7 @@ impl<'a> Input<'a> {
             let at = match self.dialect {
                 Dialect::AutoScaling => format!("{path}.member.{}", index + 1),
                 Dialect::Ec2 => format!("{path}.{}", index + 1),
-                Dialect::Ssm | Dialect::ImageBuilder => format!("{path}[{index}]"),
+                Dialect::Kms | Dialect::Ssm | Dialect::ImageBuilder => format!("{path}[{index}]"),
             };
             value.is_object().then_some(Self { dialect: self.dialect, value, at })
         };

@@ -1,8 +1,9 @@
 //! The local environment: the AWS operations amiforge uses, served from this machine.
 //!
 //! An HTTP request goes in and an HTTP response comes out ([`Local::handle`]), in the services' own wire protocols: rest-json
-//! for Image Builder, the query protocol for EC2, Auto Scaling and STS, awsJson 1.1 for Systems Manager. The SDK's clients reach it in-process
-//! through an HTTP client of their own, other tools through [`serve()`]. State is one SQLite file that processes share.
+//! for Image Builder and Amazon Inspector, the query protocol for EC2, Auto Scaling and STS, awsJson 1.1 for Systems Manager and
+//! KMS, rest-xml for S3. The SDK's clients reach it in-process through an HTTP client of their own, other tools through
+//! [`serve()`]. State is one SQLite file that processes share.
 //!
 //! | part | what it has |
 //! |---|---|
@@ -12,8 +13,10 @@
 //! | `input`, `paging`, `tokens` | what all operations share: parameters, pages, client tokens |
 //! | `ec2` | AMIs, snapshots, launch templates, tags |
 //! | `ssm` | parameters, patch baselines, patch groups |
+//! | `s3` | buckets and objects |
+//! | `kms` | keys that sign, aliases, key policies |
 //! | `imagebuilder` | components, recipes, configurations, pipelines, workflows |
-//! | [`compute`] | what runs: images, instances, commands, patch scans |
+//! | [`compute`] | what runs: images, instances, commands, patch scans, scans for vulnerabilities |
 //! | `autoscaling` | groups of instances and their refreshes |
 //! | `faults` | faults on demand, for tests of failure paths |
 //!
@@ -52,6 +55,8 @@
 //! * Launch template data is stored without checking it against instance types and the like; an AMI that does not
 //!   exist gives a warning, as on AWS. The version that was last is never used again after its deletion.
 //! * The owner `amazon` has no images.
+//! * `GetImageFindings` and `scanResults` show scans on demand; no image is scanned by itself. The filters `scan-result.*` are
+//!   refused.
 //!
 //! Auto Scaling:
 //! * Instances of groups are records: `DescribeInstances` shows them, and nothing runs in them. They are no managed nodes of Systems
@@ -75,6 +80,20 @@
 //!   parent images have been made for. Standard values count 4096 bytes.
 //! * The AWS-owned patch baselines have their us-east-1 ids and owner in every Region.
 //! * A patch group without a baseline of its own is answered with the account's default, which AWS's documentation leaves open.
+//!
+//! S3:
+//! * Path style only (`/bucket/key`): there are no names of hosts for buckets. No versions, parts, copies, policies, lists of access or
+//!   website; a bucket is its account's, and the Region that is asked has to be its own.
+//! * Every object is as good as encrypted with AES256 unless another way is named; keys are names. Bodies of `local serve` have at most
+//!   one MiB, as all requests.
+//!
+//! KMS:
+//! * Keys of `ECC_NIST_P256` and `ECC_NIST_EDWARDS25519` really sign; those of `SYMMETRIC_DEFAULT` are records that others refer
+//!   to and encrypt nothing. Of other specs, of other origins, or in more than one Region there are none.
+//! * `Sign` and `Verify` take messages only. A digest (`MessageType: DIGEST`) is refused.
+//! * An account's own calls are checked against the key's policy, too. Conditions of a policy are not looked at: with them a
+//!   statement allows nothing, and denies all the same.
+//! * A key whose waiting time is over is not found any more. AWS's own keys and aliases (`alias/aws/…`) are not here.
 //!
 //! Image Builder:
 //! * With [`Builds::Scripted`] nothing is built: states and steps follow a script by the clock, images have no files and
@@ -112,6 +131,7 @@ mod fault_rule;
 mod faults;
 mod imagebuilder;
 mod input;
+mod kms;
 mod lag;
 mod open;
 mod paging;
@@ -119,6 +139,7 @@ mod past;
 mod protocol;
 mod random;
 pub mod records;
+mod s3;
 mod serve;
 mod service;
 mod sigv4;

@@ -1,7 +1,7 @@
 //! The services that are served, and what they have of each.
 
 use super::wire::{Operation, ServiceError};
-use super::{autoscaling, compute, ec2, imagebuilder, ssm, sts};
+use super::{autoscaling, compute, ec2, imagebuilder, kms, s3, ssm, sts};
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,12 @@ pub(super) enum Service {
     Ec2,
     /// Image Builder: rest-json.
     ImageBuilder,
+    /// Amazon Inspector: rest-json with paths of its own.
+    Inspector,
+    /// Key Management Service: awsJson 1.1.
+    Kms,
+    /// Simple Storage Service: rest-xml.
+    S3,
     /// Systems Manager: awsJson 1.1.
     Ssm,
     /// Security Token Service: query protocol, XML answers of its own form.
@@ -20,7 +26,8 @@ pub(super) enum Service {
 
 impl Service {
     /// All of them, by name.
-    const ALL: [Self; 5] = [Self::AutoScaling, Self::Ec2, Self::ImageBuilder, Self::Ssm, Self::Sts];
+    pub(super) const ALL: [Self; 8] =
+        [Self::AutoScaling, Self::Ec2, Self::ImageBuilder, Self::Inspector, Self::Kms, Self::S3, Self::Ssm, Self::Sts];
 
     /// The service with that signing name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -33,6 +40,9 @@ impl Service {
             Self::AutoScaling => "autoscaling",
             Self::Ec2 => "ec2",
             Self::ImageBuilder => "imagebuilder",
+            Self::Inspector => "inspector2",
+            Self::Kms => "kms",
+            Self::S3 => "s3",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
         }
@@ -61,6 +71,9 @@ impl Service {
             Self::AutoScaling => autoscaling::OPERATIONS,
             Self::Ec2 => ec2::OPERATIONS,
             Self::ImageBuilder => imagebuilder::OPERATIONS,
+            Self::Inspector => &[],
+            Self::Kms => kms::OPERATIONS,
+            Self::S3 => s3::OPERATIONS,
             Self::Ssm => ssm::OPERATIONS,
             Self::Sts => sts::OPERATIONS,
         }
@@ -71,8 +84,9 @@ impl Service {
         match self {
             Self::Ec2 => compute::EC2,
             Self::ImageBuilder => compute::IMAGEBUILDER,
+            Self::Inspector => compute::INSPECTOR,
             Self::Ssm => compute::SSM,
-            Self::AutoScaling | Self::Sts => &[],
+            Self::AutoScaling | Self::Kms | Self::S3 | Self::Sts => &[],
         }
     }
 
@@ -86,7 +100,8 @@ impl Service {
     const fn unknown_operation(self) -> &'static str {
         match self {
             Self::AutoScaling | Self::Ec2 | Self::Sts => "InvalidAction",
-            Self::ImageBuilder | Self::Ssm => "UnknownOperationException",
+            Self::S3 => "NotImplemented",
+            Self::ImageBuilder | Self::Inspector | Self::Kms | Self::Ssm => "UnknownOperationException",
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What promotions print: before, when they are done, and what channels held.
 
+use crate::event::human_duration;
+use crate::project::CanaryCheck;
 use crate::promote::{
-    Consent, Decision, Difference, GroupPreview, How, LeftOut, Move, Placed, Plan, Promotion, RefreshOutcome,
-    Refreshed, Release,
+    Canary, Consent, Decision, Difference, GroupPreview, How, LeftOut, Move, ParameterMove, ParameterPointer, Placed,
+    Plan, Promotion, RefreshOutcome, Refreshed, Release, TemplateMove, TemplatePointer,
 };
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// What `promote --plan` and `rollback --plan` print.
 #[derive(Debug, Serialize)]
@@ -22,6 +25,9 @@ pub struct Preview<'a> {
     /// Where the channel points now.
     from: Option<&'a str>,
     moves: Vec<Moving<'a>>,
+    /// How instances are launched to prove it, where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary: Option<&'a Canary>,
     left_out: &'a [LeftOut],
     /// What would become of Auto Scaling groups, with `--refresh`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,10 +41,22 @@ struct Moving<'a> {
     region: &'a str,
     /// The image there; absent when it has to be copied first.
     ami: Option<&'a str>,
-    launch_template: &'a str,
+    launch_templates: Vec<MovingTemplate<'a>>,
+    parameters: Vec<MovingParameter<'a>>,
+    /// Whether instances are launched from the launch templates.
+    canary: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct MovingTemplate<'a> {
+    name: &'a str,
     /// Absent when there is no such launch template.
     default_version: Option<i64>,
-    parameter: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct MovingParameter<'a> {
+    name: &'a str,
     /// Absent when there is no such parameter.
     value: Option<&'a str>,
 }
@@ -51,7 +69,8 @@ impl<'a> Preview<'a> {
             Decision::Nothing(release) => Self::of(release, Some(&release.ami), vec![], &[], false),
             Decision::Go(plan) => {
                 let moves = plan.moves.iter().map(|one| moving(plan, one)).collect();
-                Self::of(&plan.release, plan.from.as_deref(), moves, &plan.left_out, true)
+                let canary = plan.canary.as_ref();
+                Self { canary, ..Self::of(&plan.release, plan.from.as_deref(), moves, &plan.left_out, true) }
             }
         }
     }
@@ -64,7 +83,7 @@ impl<'a> Preview<'a> {
         changes: bool,
     ) -> Self {
         Self {
-            schema: "amiforge.promotion-plan/1",
+            schema: "amiforge.promotion-plan/2",
             changes,
             channel: &release.channel,
             recipe: &release.recipe,
@@ -73,6 +92,7 @@ impl<'a> Preview<'a> {
             image_version: release.image_version.as_deref(),
             from,
             moves,
+            canary: None,
             left_out,
             groups: None,
         }
@@ -97,10 +117,17 @@ impl<'a> Preview<'a> {
         for one in &self.moves {
             let image = one.ami.unwrap_or("a copy, to be made");
             let _ = writeln!(text, "  {}/{}  {image}", one.account, one.region);
-            let template = one.default_version.map_or_else(|| "is made".to_owned(), |now| format!("default is {now}"));
-            let value = one.value.map_or_else(|| "is made".to_owned(), |now| format!("is {now}"));
-            let _ = writeln!(text, "    launch template  {} {template}", one.launch_template);
-            let _ = writeln!(text, "    parameter        {} {value}", one.parameter);
+            for MovingTemplate { name, default_version } in &one.launch_templates {
+                let now = default_version.map_or_else(|| "is made".to_owned(), |now| format!("default is {now}"));
+                let _ = writeln!(text, "    launch template  {name} {now}");
+            }
+            for MovingParameter { name, value } in &one.parameters {
+                let now = value.map_or_else(|| "is made".to_owned(), |now| format!("is {now}"));
+                let _ = writeln!(text, "    parameter        {name} {now}");
+            }
+            if let (true, Some(canary)) = (one.canary, self.canary) {
+                let _ = writeln!(text, "    canary           {}", launching(canary, one.launch_templates.len()));
+            }
         }
         for one in self.left_out {
             let _ = writeln!(text, "  {}/{}  is left out: {}", one.account, one.region, one.reason);
@@ -118,6 +145,18 @@ impl<'a> Preview<'a> {
         }
         text
     }
+}
+
+/// What a canary costs in time and instances.
+fn launching(canary: &Canary, count: usize) -> String {
+    let instances = if count == 1 { "an instance is".to_owned() } else { format!("{count} instances are") };
+    let until = match canary.check {
+        CanaryCheck::Running => "it runs",
+        CanaryCheck::Status => "its status checks are ok",
+        CanaryCheck::Ssm => "Systems Manager reaches it",
+    };
+    let most = human_duration(Duration::from_secs(canary.timeout));
+    format!("{instances} launched before anything is moved, until {until}, at most {most}")
 }
 
 fn instances_of(count: usize) -> String {
@@ -178,14 +217,22 @@ fn moving<'a>(plan: &'a Plan, one: &'a Move) -> Moving<'a> {
         ami: supply
             .filter(|supply| supply.how != How::Copied || supply.ami.is_some())
             .and_then(|one| one.ami.as_deref()),
-        launch_template: &one.launch_template,
-        default_version: one.template_before.as_ref().map(|before| before.default_version),
-        parameter: &one.parameter,
-        value: one.parameter_before.as_deref(),
+        launch_templates: one.launch_templates.iter().map(moving_template).collect(),
+        parameters: one.parameters.iter().map(moving_parameter).collect(),
+        canary: one.canary,
     }
 }
 
-/// The launch template and the parameter of every target, the image where there is more than one, and what was left out.
+fn moving_template(one: &TemplateMove) -> MovingTemplate<'_> {
+    let default_version = one.before.as_ref().map(|before| before.default_version);
+    MovingTemplate { name: &one.name, default_version }
+}
+
+fn moving_parameter(one: &ParameterMove) -> MovingParameter<'_> {
+    MovingParameter { name: &one.name, value: one.before.as_deref() }
+}
+
+/// The launch templates and parameters of every target, the image where there is more than one, and what was left out.
 pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
     let mut accounts: Vec<&str> = release.targets.iter().map(|one| one.account.as_str()).collect();
     accounts.dedup();
@@ -194,16 +241,18 @@ pub(super) fn pointers(release: &Release) -> Vec<(&'static str, String)> {
         if accounts.len() > 1 { format!("{account}/{region}") } else { region.to_owned() }
     };
     let target = |placed: &Placed| {
-        let (template, parameter) = (&placed.launch_template, &placed.parameter);
         let at = place(&placed.account, &placed.region);
-        let image = many.then(|| ("image", format!("{at}: {}", placed.ami)));
-        image.into_iter().chain([
-            (
-                "launch template",
-                format!("{at}: {} {} default version {}", template.name, template.id, template.version),
-            ),
-            ("parameter", format!("{at}: {} (version {})", parameter.name, parameter.version)),
-        ])
+        let mut lines = vec![];
+        if many {
+            lines.push(("image", format!("{at}: {}", placed.ami)));
+        }
+        for TemplatePointer { name, id, version, .. } in &placed.launch_templates {
+            lines.push(("launch template", format!("{at}: {name} {id} default version {version}")));
+        }
+        for ParameterPointer { name, version } in &placed.parameters {
+            lines.push(("parameter", format!("{at}: {name} (version {version})")));
+        }
+        lines
     };
     let out = |one: &LeftOut| ("left out", format!("{}/{}: {}", one.account, one.region, one.reason));
     release.targets.iter().flat_map(target).chain(release.left_out.iter().map(out)).collect()
@@ -243,7 +292,8 @@ impl<'a> History<'a> {
         for one in self.releases {
             let version = one.image_version.as_deref().unwrap_or("-");
             let who = one.caller.as_ref().unwrap_or(&one.by);
-            let _ = writeln!(text, "  {}  {}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
+            let without = if one.empty { "empty, without " } else { "" };
+            let _ = writeln!(text, "  {}  {without}{}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
             if let Some(why) = &one.overridden {
                 let _ = writeln!(text, "    rules were passed over: {why}");
             }

@@ -7,7 +7,7 @@ use crate::build::Built;
 use crate::consume;
 use crate::event::{Ending, Events, Stage};
 use crate::gate;
-use crate::project::Channel;
+use crate::project::{Channel, PointerName};
 use crate::promote::{
     self, Approval, Candidate, Consent, Decision, Difference, Direction, GroupPreview, Order, PromoteError, Promotion,
     Release, Resumed, Wanted,
@@ -105,6 +105,7 @@ impl Work<'_> {
 
     /// Writes down that a person approves an image for a channel. Only what has passing evidence can be approved.
     pub async fn approve(&self, channel: &Channel, ami: &str, reason: &str) -> Result<Consent, RunError> {
+        self.respect_revocation(ami).await?;
         let judged = self.approved(ami).await?;
         Ok(promote::approve(self.cloud, &self.order(channel, reason)?, ami, &judged.digest).await?)
     }
@@ -199,9 +200,9 @@ impl Work<'_> {
         self.refreshed(moved.await, how, events).await
     }
 
-    fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
-        let name = |template: &str| {
-            render::promote_name(template, self.recipe, self.arch, &channel.name)
+    pub(super) fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
+        let names = |templates: &[PointerName]| {
+            render::promote_names(templates, self.recipe, self.arch, &channel.name)
                 .map_err(|error| RunError::Files(vec![error]))
         };
         Ok(Order {
@@ -209,8 +210,8 @@ impl Work<'_> {
             recipe: &self.recipe.name,
             arch: self.arch.name(),
             channel: &channel.name,
-            launch_template: name(&self.recipe.promote.launch_template)?,
-            parameter: name(&self.recipe.promote.parameter)?,
+            launch_templates: names(&self.recipe.promote.launch_templates)?,
+            parameters: names(&self.recipe.promote.parameters)?,
             reason: reason.to_owned(),
             holder: holder(),
             quorum: None,

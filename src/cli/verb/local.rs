@@ -4,7 +4,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print};
 use crate::local::store::Scope;
-use crate::local::{self, FaultRule, Local, LocalError};
+use crate::local::{self, Local, LocalError};
 use crate::report::ServedKeys;
 use clap::Subcommand;
 use std::sync::Arc;
@@ -41,17 +41,6 @@ pub struct ServeArgs {
     /// Port on 127.0.0.1; 0 lets the system choose.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-
-    /// Makes calls go wrong, to try how a client takes it; may be given several times, and the first that concerns a call
-    /// decides.
-    ///
-    /// SERVICE is autoscaling, ec2, imagebuilder, ssm, sts or *; OPERATION is the name of one, or *. KIND is throttle, fail (the
-    /// service fails and nothing is done), lose-response (it is done, and the answer is a failure), delay=DURATION (answered
-    /// that much later, such as 1500ms), spoil (it is done, and what it has begun fails in the end: the copy of an image, an instance
-    /// refresh), stop (it and every later call fail) or stop-after (the same, but it is done). With
-    /// @N only the Nth such call is concerned.
-    #[arg(long = "fault", value_name = "SERVICE:OPERATION:KIND[@N]")]
-    pub faults: Vec<FaultRule>,
 
     /// Makes EC2 eventually consistent, as it is on AWS: for so long after a change clients see what was before it, and what was
     /// made a moment ago does not exist yet. Systems Manager takes as long to check parameters that name an image.
@@ -91,9 +80,6 @@ pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Fail
 }
 
 async fn serve(environment: Arc<Local>, args: ServeArgs) -> Result<Exit, Failure> {
-    if !args.faults.is_empty() {
-        environment.set_faults(Some(FaultRule::plan(args.faults)));
-    }
     environment.set_lag(args.lag);
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
         Failure::new(Exit::Unexpected, format!("127.0.0.1:{} cannot be listened on: {error}", args.port))

@@ -1,9 +1,11 @@
 //! The wire protocols: HTTP requests in, an operation's name and JSON parameters out; and the way back.
 
+mod inspector;
 mod json11;
 mod percent;
 mod query;
 mod rest_json;
+mod rest_xml;
 mod xml;
 
 use super::service::Service;
@@ -28,7 +30,10 @@ impl Service {
             Self::AutoScaling => query::parse_members(request),
             Self::Ec2 | Self::Sts => query::parse(request),
             Self::ImageBuilder => rest_json::parse(request),
-            Self::Ssm => json11::parse(request),
+            Self::Inspector => inspector::parse(request),
+            Self::S3 => rest_xml::parse(request),
+            Self::Kms => json11::parse(request, "TrentService"),
+            Self::Ssm => json11::parse(request, "AmazonSSM"),
         }
     }
 
@@ -39,7 +44,9 @@ impl Service {
             Self::Ec2 => query::ec2_success(operation, answer, id),
             Self::Sts => query::success(query::STS, operation, answer, id),
             Self::ImageBuilder => rest_json::success(operation, answer, id),
-            Self::Ssm => json11::success(answer, id),
+            Self::Inspector => inspector::success(operation, answer, id),
+            Self::S3 => rest_xml::success(answer, id),
+            Self::Kms | Self::Ssm => json11::success(answer, id),
         }
     }
 
@@ -50,7 +57,9 @@ impl Service {
             Self::Ec2 => query::ec2_fault(error, id),
             Self::Sts => query::fault(query::STS, error, id),
             Self::ImageBuilder => rest_json::fault(error, id),
-            Self::Ssm => json11::fault(error, id),
+            Self::Inspector => inspector::fault(error, id),
+            Self::S3 => rest_xml::fault(error, id),
+            Self::Kms | Self::Ssm => json11::fault(error, id),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The local environment through its front door: HTTP requests made by hand, and the SDK's clients.
 
 mod baselines;
+mod buckets;
 mod concurrency;
 mod copies;
 mod faults;
@@ -8,6 +9,8 @@ mod followed;
 mod groups;
 mod imagebuilder;
 mod images;
+mod instances;
+mod keys;
 mod lagging;
 mod parameters;
 mod pipelines;

@@ -62,6 +62,16 @@ impl World {
     }
 
     pub(super) fn by(clock: &Clock, distribute: Distribute) -> Self {
+        Self::of(clock, distribute, crate::local::Builds::Real)
+    }
+
+    /// Its instances are records whose states follow the clock, which goes on.
+    pub(super) fn scripted(distribute: Distribute) -> Self {
+        let builds = crate::local::Builds::scripted(|_| crate::local::Script::default());
+        Self::of(&Clock::with_tokio(START), distribute, builds)
+    }
+
+    fn of(clock: &Clock, distribute: Distribute, builds: crate::local::Builds) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::open(Config {
             state: folder.path().join("state"),
@@ -71,7 +81,7 @@ impl World {
             mirror: None,
             bind: vec![],
             beyond: crate::local::Beyond::default(),
-            builds: crate::local::Builds::Real,
+            builds,
         })
         .unwrap();
         let served = Arc::clone(&local);
@@ -113,8 +123,8 @@ impl World {
             recipe: "debian-12",
             arch: "x86_64",
             channel: "candidate",
-            launch_template: TEMPLATE.into(),
-            parameter: PARAMETER.into(),
+            launch_templates: vec![TEMPLATE.into()],
+            parameters: vec![PARAMETER.into()],
             reason: "test".into(),
             holder: format!("host/{}", self.promotions.fetch_add(1, Ordering::SeqCst)),
             quorum: None,
@@ -146,6 +156,16 @@ impl World {
     pub(super) fn calm(&self) {
         self.local.set_faults(None);
     }
+}
+
+/// Takes away from everybody the permission to launch an image of the home account and Region.
+pub(super) fn unshare(local: &Local, id: &str) {
+    let scope = Scope { account: DEFAULT_ACCOUNT.into(), region: DEFAULT_REGION.into() };
+    let done: Result<(), StoreError> = local.store.write(|tx| {
+        let ami: Option<Ami> = tx.get(&scope, AMI, id)?;
+        tx.put(&scope, AMI, id, &Ami { launch_permissions: vec![], ..ami.unwrap() })
+    });
+    done.unwrap();
 }
 
 /// What is promoted, and where it begins.

@@ -12,23 +12,30 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Versions that one call is asked for.
 const VERSIONS_AT_ONCE: usize = 50;
 
-/// The groups of an account and Region that use a launch template, and those of them that were named although they do not.
-/// Refreshes are not looked at.
+/// A launch template of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) name: String,
+    /// Absent: there is none of that name.
+    pub(super) id: Option<String>,
+}
+
+/// The groups of an account and Region that use one of these launch templates, and those of them that were named although they do
+/// not; each with the number of its template: the first that it uses. Refreshes are not looked at.
 pub(super) async fn groups(
     cloud: &Cloud,
     place: &Location,
-    (id, name): (Option<&str>, &str),
+    templates: &[Known],
     wanted: &Wanted,
-) -> Result<Vec<Group>, CallError> {
-    let mut groups = every_group(cloud, place).await?;
+) -> Result<Vec<(usize, Group)>, CallError> {
+    let groups = every_group(cloud, place).await?.into_iter().filter(|group| wanted.has(&group.name));
     let named = matches!(wanted, Wanted::Named(_));
-    groups.retain(|group| wanted.has(&group.name) && (named || uses(group, (id, name))));
-    Ok(groups)
+    Ok(groups.filter_map(|group| Some((used(&group, templates).or(named.then_some(0))?, group))).collect())
 }
 
-/// Whether a group launches from the template.
-pub(super) fn uses(group: &Group, (id, name): (Option<&str>, &str)) -> bool {
-    !group.launch.spots_of(id, name).is_empty()
+/// The number of the first of these templates that a group launches from.
+pub(super) fn used(group: &Group, templates: &[Known]) -> Option<usize> {
+    templates.iter().position(|one| !group.launch.spots_of(one.id.as_deref(), &one.name).is_empty())
 }
 
 /// All groups of an account and Region, by name.

@@ -2,7 +2,7 @@
 
 use super::error::RefreshError;
 use super::group::Job;
-use super::look;
+use super::look::{self, Known};
 use super::model::{Group, Outcome, Point, Preview, Refreshed, Wanted};
 use super::plan;
 use crate::aws::{CallError, Cloud};
@@ -24,10 +24,10 @@ const ALL: &str = "*";
 pub async fn survey(cloud: &Cloud, order: &Order<'_>, wanted: &Wanted) -> Result<(), RefreshError> {
     let places: Vec<Location> = cloud.targets().iter().map(|target| target.location.clone()).collect();
     let looks = places.iter().map(|place| async move {
-        let id = look::default_version(cloud, place, &order.launch_template).await?.map(|(id, _)| id);
-        let groups = look::every_group(cloud, place).await?.into_iter();
-        let template = (id.as_deref(), &*order.launch_template);
-        Ok::<_, CallError>(groups.map(|group| (look::uses(&group, template), group.name)).collect::<Vec<_>>())
+        let points = points(cloud, place, &order.launch_templates, None).await?;
+        let (templates, groups) = (known(&points), look::every_group(cloud, place).await?.into_iter());
+        let seen = groups.map(|group| (look::used(&group, &templates).is_some(), group.name));
+        Ok::<_, CallError>(seen.collect::<Vec<_>>())
     });
     let seen: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
     let mut all = BTreeSet::new();
@@ -45,7 +45,7 @@ pub async fn survey(cloud: &Cloud, order: &Order<'_>, wanted: &Wanted) -> Result
 fn check(all: &BTreeSet<(bool, String)>, order: &Order<'_>, wanted: &Wanted) -> Result<(), RefreshError> {
     let known: Vec<String> = all.iter().filter(|(uses, _)| *uses).map(|(_, name)| name.clone()).collect();
     match wanted {
-        Wanted::All if known.is_empty() => Err(RefreshError::NoGroups { template: order.launch_template.clone() }),
+        Wanted::All if known.is_empty() => Err(RefreshError::NoGroups { template: order.launch_templates.join(", ") }),
         Wanted::All => Ok(()),
         Wanted::Named(names) => match names.iter().find(|name| !all.iter().any(|(_, one)| one == *name)) {
             None => Ok(()),
@@ -72,15 +72,16 @@ pub async fn preview(
             Decision::Nothing(release) => placed(release, &target.location),
             Decision::Go(_) => None,
         };
-        let point = match point(cloud, &target.location, &order.launch_template, there).await {
+        let points = match points(cloud, &target.location, &order.launch_templates, there).await {
             Err(_) if order.quorum.is_some() => continue,
-            point => point?,
+            points => points?,
         };
-        let (mut point, groups) = fill(cloud, point, wanted).await?;
-        if let Decision::Go(plan) = decision {
-            point.ami = planned_image(plan, &target.location);
+        for (mut point, groups) in fill(cloud, points, wanted).await? {
+            if let Decision::Go(plan) = decision {
+                point.ami = planned_image(plan, &target.location);
+            }
+            all.extend(groups.iter().map(|group| plan::preview(&point, &plan::plan(&point, group, &settings))));
         }
-        all.extend(groups.iter().map(|group| plan::preview(&point, &plan::plan(&point, group, &settings))));
     }
     Ok(all)
 }
@@ -100,34 +101,49 @@ fn settings(order: &Order<'_>) -> Refresh {
     channel.map(|channel| channel.refresh.clone()).unwrap_or_default()
 }
 
-/// The launch template of a target. With a release its default version is what groups are brought to.
-async fn point(cloud: &Cloud, place: &Location, template: &str, placed: Option<&Placed>) -> Result<Point, CallError> {
-    let found = look::default_version(cloud, place, template).await?;
-    let (id, default) = found.unzip();
-    let previous = match placed {
-        Some(placed) => placed.launch_template.previous,
-        None => default,
-    };
-    Ok(Point {
-        place: place.clone(),
-        template: template.to_owned(),
-        template_id: id,
-        to: placed.and(default),
-        ami: placed.map(|placed| placed.ami.clone()),
-        previous,
-        versions: BTreeMap::new(),
-    })
+/// The launch templates of a target. With a release their default versions are what groups are brought to.
+async fn points(
+    cloud: &Cloud,
+    place: &Location,
+    templates: &[String],
+    placed: Option<&Placed>,
+) -> Result<Vec<Point>, CallError> {
+    let mut points = Vec::new();
+    for template in templates {
+        let (id, default) = look::default_version(cloud, place, template).await?.unzip();
+        let pointer = placed.and_then(|placed| placed.launch_templates.iter().find(|one| one.name == *template));
+        points.push(Point {
+            place: place.clone(),
+            template: template.clone(),
+            template_id: id,
+            to: placed.and(default),
+            ami: placed.map(|placed| placed.ami.clone()),
+            previous: if placed.is_some() { pointer.and_then(|pointer| pointer.previous) } else { default },
+            versions: BTreeMap::new(),
+        });
+    }
+    Ok(points)
 }
 
-/// The groups of a target as they are, and what their versions are.
-async fn fill(cloud: &Cloud, mut point: Point, wanted: &Wanted) -> Result<(Point, Vec<Group>), CallError> {
-    let id = point.template_id.clone();
-    let mut groups = look::groups(cloud, &point.place, (id.as_deref(), &point.template), wanted).await?;
-    for group in &mut groups {
-        group.active = look::active(cloud, &point.place, &group.name).await?;
+fn known(points: &[Point]) -> Vec<Known> {
+    points.iter().map(|point| Known { name: point.template.clone(), id: point.template_id.clone() }).collect()
+}
+
+/// The groups of a target as they are, by launch template, and what their versions are.
+async fn fill(cloud: &Cloud, points: Vec<Point>, wanted: &Wanted) -> Result<Vec<(Point, Vec<Group>)>, CallError> {
+    let Some(place) = points.first().map(|point| point.place.clone()) else { return Ok(vec![]) };
+    let groups = look::groups(cloud, &place, &known(&points), wanted).await?;
+    let mut filled: Vec<(Point, Vec<Group>)> = points.into_iter().map(|point| (point, vec![])).collect();
+    for (template, mut group) in groups {
+        group.active = look::active(cloud, &place, &group.name).await?;
+        if let Some((_, groups)) = filled.get_mut(template) {
+            groups.push(group);
+        }
     }
-    look::versions(cloud, &mut point, &groups).await?;
-    Ok((point, groups))
+    for (point, groups) in &mut filled {
+        look::versions(cloud, point, groups).await?;
+    }
+    Ok(filled)
 }
 
 /// Brings the groups of every target to a release that the channel is at. What fails is told, and is no error: the promotion has
@@ -180,33 +196,48 @@ impl Wave<'_> {
     async fn target(&self, placed: &Placed) -> Vec<Refreshed> {
         let location = Location { account: placed.account.clone(), region: placed.region.clone() };
         self.events.progress(Stage::Promote, format!("{}: looking for groups", place(&location)));
-        let (point, to, groups) = match self.prepare(placed, &location).await {
-            Ok(prepared) => prepared,
+        let filled = match self.look(placed, &location).await {
+            Ok(filled) => filled,
             Err(failed) => return vec![failed],
         };
         let (cloud, settings, events, resume) = (self.cloud, self.settings, self.events, self.resume);
-        let job = Job { cloud, point: &point, to, settings, events, resume };
-        let works = groups.iter().map(|group| {
-            let planned = plan::plan(&point, group, settings);
-            async move { Box::pin(job.run(&planned)).await }
-        });
-        stream::iter(works.collect::<Vec<_>>()).buffered(LANES).collect().await
+        let (mut done, mut works) = (Vec::new(), Vec::new());
+        for (point, groups) in filled.iter().filter(|(_, groups)| !groups.is_empty()) {
+            let to = match self.still(placed, &location, point) {
+                Ok(to) => to,
+                Err(moved) => {
+                    done.push(moved);
+                    continue;
+                }
+            };
+            let job = Job { cloud, point, to, settings, events, resume };
+            works.extend(groups.iter().map(|group| {
+                let planned = plan::plan(point, group, settings);
+                async move { Box::pin(job.run(&planned)).await }
+            }));
+        }
+        done.extend(stream::iter(works).buffered(LANES).collect::<Vec<_>>().await);
+        done
     }
 
     /// Looks at a target, just before its groups are refreshed: since the promotion hours may have passed.
-    async fn prepare(&self, placed: &Placed, location: &Location) -> Result<(Point, i64, Vec<Group>), Refreshed> {
+    async fn look(&self, placed: &Placed, location: &Location) -> Result<Vec<(Point, Vec<Group>)>, Refreshed> {
         let failed = |error: CallError| Refreshed {
             denied: error.fault.denied,
             ..Refreshed::new(location, ALL, Outcome::Failed).because(error.to_string())
         };
-        let template = &placed.launch_template.name;
-        let point = point(self.cloud, location, template, Some(placed)).await.map_err(failed)?;
-        let (point, groups) = fill(self.cloud, point, self.wanted).await.map_err(failed)?;
+        let names: Vec<String> = placed.launch_templates.iter().map(|one| one.name.clone()).collect();
+        let points = points(self.cloud, location, &names, Some(placed)).await.map_err(failed)?;
+        fill(self.cloud, points, self.wanted).await.map_err(failed)
+    }
+
+    /// The version that groups are brought to, if the launch template still is where the release has put it.
+    fn still(&self, placed: &Placed, location: &Location, point: &Point) -> Result<i64, Refreshed> {
         let image = point.to.and_then(|to| point.versions.get(&to)).and_then(|version| version.image.as_ref());
         match point.to {
-            Some(to) if image == Some(&placed.ami) => Ok((point, to, groups)),
+            Some(to) if image == Some(&placed.ami) => Ok(to),
             _ => {
-                let channel = &self.release.channel;
+                let (template, channel) = (&point.template, &self.release.channel);
                 let why = format!(
                     "the default version of {template} does not have {} any more: channel {channel} was moved since",
                     placed.ami
@@ -219,10 +250,12 @@ impl Wave<'_> {
     /// The groups of a target that are not begun.
     async fn left_alone(&self, placed: &Placed) -> Vec<Refreshed> {
         let location = Location { account: placed.account.clone(), region: placed.region.clone() };
-        let template = &placed.launch_template;
-        let names = look::groups(self.cloud, &location, (Some(&template.id), &template.name), self.wanted).await;
+        let templates = placed.launch_templates.iter();
+        let templates: Vec<Known> =
+            templates.map(|one| Known { name: one.name.clone(), id: Some(one.id.clone()) }).collect();
+        let names = look::groups(self.cloud, &location, &templates, self.wanted).await;
         let names =
-            names.map_or_else(|_| vec![ALL.to_owned()], |groups| groups.into_iter().map(|one| one.name).collect());
+            names.map_or_else(|_| vec![ALL.to_owned()], |groups| groups.into_iter().map(|(_, one)| one.name).collect());
         let why = "a target before it failed";
         names.iter().map(|name| Refreshed::new(&location, name, Outcome::LeftAlone).because(why)).collect()
     }

@@ -4,12 +4,14 @@ mod describe;
 pub(in crate::local) mod fleet;
 mod launch;
 mod left;
+mod modelled;
 mod run;
 mod terminate;
 
-pub(super) use describe::{describe_instance_status, describe_instances};
+pub(super) use describe::{describe_instance_status, describe_instances, get_console_output};
 pub(super) use launch::{Order, launch};
 pub(super) use left::{leave, shelve};
+pub(in crate::local) use modelled::{is_due, settle, spoil};
 pub(super) use run::run_instances;
 pub(super) use terminate::{discard, record_terminated, terminate, terminate_instances};
 
