@@ -356,7 +356,7 @@ fn describe_failure(step: Step) -> &'static str {
         Step::Distribute(_) => "the image could not be brought to its target",
         Step::Stage(_) => "the launch template version could not be made",
         Step::Prove(_) => "the image could not be proven to be launchable",
-        Step::Canary(_) => "the image was launched and did not prove itself",
+        Step::Canary(_) => "the image did not prove itself in a launch",
         Step::Hold => "the lock was lost",
         Step::FlipTemplate(_) => "the launch template's default could not be moved",
         Step::FlipParameter(_) => "the parameter could not be written",
