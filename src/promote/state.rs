@@ -188,14 +188,10 @@ pub(super) async fn pointers(
     launch_template: &str,
     parameter: &str,
 ) -> Result<Pointers, CallError> {
-    let found = template::find(cloud, place, launch_template).await?;
-    let template_ami = match &found {
-        Some(found) => template::default_ami(cloud, place, &found.id).await?,
-        None => None,
-    };
+    let (found, template_ami) = template::in_use(cloud, place, launch_template).await?.unzip();
     Ok(Pointers {
         template: found.map(|found| TemplateBefore { id: found.id, default_version: found.default_version }),
-        template_ami,
+        template_ami: template_ami.flatten(),
         parameter: store::get(cloud, place, parameter).await?.map(|stored| stored.value),
     })
 }

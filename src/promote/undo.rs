@@ -35,6 +35,16 @@ impl Executor<'_> {
         Ok(taken.then(|| format!("{}/{}: {ami} is not marked as approved any more", place.account, place.region)))
     }
 
+    /// Id and version of what this promotion has staged: as it was answered, or as it is found when another process has done it
+    /// or the answer was lost.
+    async fn staged(&self, target: usize) -> Result<Option<(String, i64)>, StepError> {
+        if let Some(known) = self.templates.get(&target) {
+            return Ok(Some((known.id.clone(), known.version)));
+        }
+        let found = template::staged(self.cloud, self.plan, self.target(target)?).await?;
+        Ok(found.map(|staged| (staged.id, staged.version)))
+    }
+
     /// The staged version is removed, because users of `$Latest` would see it; with it the template, when it was made
     /// for this promotion and has nothing else in it.
     async fn remove_staged(&self, target: usize) -> Result<Option<String>, StepError> {
@@ -44,18 +54,18 @@ impl Executor<'_> {
             return Ok(None);
         }
         let place = one.location();
-        let Some(staged) = template::staged(self.cloud, self.plan, one).await? else { return Ok(None) };
+        let Some((id, version)) = self.staged(target).await? else { return Ok(None) };
         if one.template_before.is_none() {
-            template::remove(self.cloud, &place, &staged.id).await?;
+            template::remove(self.cloud, &place, &id).await?;
             return Ok(Some(format!("{}: launch template {} is removed again", one.place(), one.launch_template)));
         }
         let current = template::find(self.cloud, &place, &one.launch_template).await?;
-        if current.is_some_and(|current| current.default_version == staged.version) {
-            let text = format!("version {} of {} is in use and cannot be removed", staged.version, one.launch_template);
+        if current.is_some_and(|current| current.default_version == version) {
+            let text = format!("version {version} of {} is in use and cannot be removed", one.launch_template);
             return Err(StepError::Refused(text));
         }
-        template::remove_version(self.cloud, &place, &staged.id, staged.version).await?;
-        let (version, name) = (staged.version, &one.launch_template);
+        template::remove_version(self.cloud, &place, &id, version).await?;
+        let name = &one.launch_template;
         Ok(Some(format!("{}: version {version} of launch template {name} is removed again", one.place())))
     }
 
@@ -66,9 +76,9 @@ impl Executor<'_> {
         if self.image(one.supply).is_none() {
             return Ok(None);
         }
-        let Some(staged) = template::staged(self.cloud, self.plan, one).await? else { return Ok(None) };
+        let Some((_, staged)) = self.staged(target).await? else { return Ok(None) };
         let current = template::find(self.cloud, &one.location(), &one.launch_template).await?;
-        if current.is_none_or(|current| current.default_version != staged.version) {
+        if current.is_none_or(|current| current.default_version != staged) {
             return Ok(None);
         }
         self.set_default(target, &before.id, before.default_version).await?;
@@ -108,9 +118,8 @@ impl Executor<'_> {
                 None => store::delete(self.cloud, self.cloud.home(), &name).await?,
             }
         }
-        let text = super::perform::json(&self.release())?;
-        let parts = document::pack(&release.id, &text).parts.len();
-        document::remove_parts(self.cloud, &name, &release.id, parts).await?;
+        // They are written before the record, and by whoever was cut off then: this process need not know what stood in them.
+        document::remove_all_parts(self.cloud, &name, &release.id).await?;
         Ok(ours.then(|| format!("the record of channel {channel} is as before")))
     }
 }
