@@ -1,5 +1,7 @@
 //! A deed stopped before and after every call, and disturbed at every call.
 
+#![allow(clippy::cast_possible_truncation, reason = "numbers of calls")]
+
 use super::super::*;
 use super::case::{Case, DOER, Leg, Passed, Solo};
 use super::deed::Deed;

@@ -20,8 +20,8 @@ struct Given {
     released: bool,
     /// Which of the launch templates and parameters of that somebody has removed.
     removed: Vec<(bool, bool)>,
-    /// How far the promotion comes: a share of its steps.
-    far: f64,
+    /// How far the promotion comes.
+    far: prop::sample::Index,
 }
 
 prop_compose! {
@@ -31,7 +31,7 @@ prop_compose! {
         copies in any::<bool>(),
         released in prop::bool::weighted(0.7),
         removed in prop::collection::vec((prop::bool::weighted(0.2), prop::bool::weighted(0.2)), 9),
-        far in 0.0..=1.0_f64,
+        far in any::<prop::sample::Index>(),
     ) -> Given {
         let distribute = if copies { Distribute::Copy } else { Distribute::Share };
         Given { accounts, regions, distribute, released, removed, far }
@@ -72,7 +72,7 @@ impl Given {
         let Decision::Go(plan) = decision else { return Err(TestCaseError::fail("there is nothing to do")) };
         // From the record on it has happened.
         let steps: Vec<Step> = plan.steps().into_iter().filter(|step| step.undo() != Undo::Finish).collect();
-        let far = (self.far * steps.len() as f64).round() as usize;
+        let far = self.far.index(steps.len() + 1);
         let events = Events::none();
         let mut executor = Executor::new(&world.cloud, &plan, &events);
         let (mut begun, watch) = (BTreeSet::new(), Watch { places: self.places(), ..Watch::from(&start) });
