@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         ("install_patches_what_is_missing", instances::install),
         ("images_are_validated_while_ec2_is_behind", lagging::validated),
         ("dnf_system_is_scanned_and_patched", rpm::scanned_and_installed),
+        ("dnf_system_is_scanned_on_demand", rpm::scanned_on_demand),
     ]);
     fixture::remove();
     code

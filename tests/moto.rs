@@ -17,6 +17,8 @@ mod programs;
 use amiforge::aws::{Cloud, Options};
 use amiforge::clock::Clock;
 use amiforge::event::Events;
+use amiforge::evidence::sign::Unsigned;
+use amiforge::evidence::sign::kms::{KmsKey, KmsSigner};
 use amiforge::gate::{Verdict, VerdictStatus};
 use amiforge::project::{self, Project};
 use amiforge::promote::{self, Approval, Candidate, Order, Promotion};
@@ -28,8 +30,9 @@ use std::process::{Command, ExitCode};
 
 /// The word before what this program is to do as the product.
 const AS_PRODUCT: &str = "--as-product";
-const TEMPLATE: &str = "web-x86_64-candidate";
-const PARAMETER: &str = "/golden/web/x86_64/candidate";
+/// The second of each is the recipe's own.
+const TEMPLATES: [&str; 2] = ["web-x86_64-candidate", "web-x86_64-candidate-spot"];
+const PARAMETERS: [&str; 2] = ["/golden/web/x86_64/candidate", "/apps/web/candidate/image"];
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-south-1"];
 
 /// The account is moto's only one.
@@ -46,7 +49,14 @@ channels:
   candidate: {}
 ";
 
-const RECIPE: &str = "os: debian-12\nparent: { ssm: /own/parent }\nbuild: [patch-linux]\ntest: [boots]\n";
+const RECIPE: &str = r#"os: debian-12
+parent: { ssm: /own/parent }
+build: [patch-linux]
+test: [boots]
+promote:
+  launch_template: ["{{ name }}-{{ arch }}-{{ channel }}", "{{ name }}-{{ arch }}-{{ channel }}-spot"]
+  parameter: ["/golden/{{ name }}/{{ arch }}/{{ channel }}", "/apps/{{ name }}/{{ channel }}/image"]
+"#;
 
 /// A name, and what is to hold in a new world.
 type Test = (&'static str, fn(&Site));
@@ -57,8 +67,11 @@ fn main() -> ExitCode {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         return runtime.block_on(as_product(rest));
     }
-    let tests: [Test; 2] =
-        [("pointers_move_in_every_region_and_back", pointers), ("what_somebody_moved_is_seen_and_moved_back", drift)];
+    let tests: [Test; 3] = [
+        ("pointers_move_in_every_region_and_back", pointers),
+        ("what_somebody_moved_is_seen_and_moved_back", drift),
+        ("a_key_of_another_kms_signs_evidence", sealed),
+    ];
     if arguments.iter().any(|word| word == "--list") {
         for (name, _) in tests {
             println!("{name}: test");
@@ -121,16 +134,18 @@ impl Site {
     /// Every Region's pointers name the Region's own copy of an image, which carries the mark and that evidence.
     #[track_caller]
     fn points_to(&self, promotion: &Value, image: &Value) {
-        let found = self.world(&["pointers", TEMPLATE, PARAMETER]);
-        for region in REGIONS {
-            let placed = promotion["release"]["targets"].as_array().expect("targets");
-            let placed = placed.iter().find(|one| one["region"] == region).expect("a target of the Region");
-            let expected = json!({
-                "template": placed["ami"], "parameter": placed["ami"], "kind": "aws:ec2:image",
-                "approved": true, "evidence": image["digest"],
-            });
-            assert_eq!(found[region], expected, "{region}");
-            assert_eq!(placed["ami"] == image["ami"], region == "us-east-1", "{region} has a copy of its own");
+        for (template, parameter) in TEMPLATES.into_iter().zip(PARAMETERS) {
+            let found = self.world(&["pointers", template, parameter]);
+            for region in REGIONS {
+                let placed = promotion["release"]["targets"].as_array().expect("targets");
+                let placed = placed.iter().find(|one| one["region"] == region).expect("a target of the Region");
+                let expected = json!({
+                    "template": placed["ami"], "parameter": placed["ami"], "kind": "aws:ec2:image",
+                    "approved": true, "evidence": image["digest"],
+                });
+                assert_eq!(found[region], expected, "{region}: {template} {parameter}");
+                assert_eq!(placed["ami"] == image["ami"], region == "us-east-1", "{region} has a copy of its own");
+            }
         }
     }
 }
@@ -172,9 +187,10 @@ fn drift(site: &Site) {
     assert!(code == Some(0) && resolved.starts_with(home), "{code:?} {resolved}");
     let (code, said) = binary(site, &["drift"]);
     assert_eq!(code, Some(0), "{said}");
-    site.world(&["meddle", "eu-west-1", TEMPLATE, PARAMETER]);
+    site.world(&["meddle", "eu-west-1", TEMPLATES[1], PARAMETERS[1]]);
     let (code, said) = binary(site, &["drift"]);
     assert!(code == Some(10) && said.contains("eu-west-1"), "{code:?} {said}");
+    assert!(said.contains(TEMPLATES[1]) && said.contains(PARAMETERS[1]) && said.contains("2 differences"), "{said}");
     let (code, said) = binary(site, &["repair", "web", "--channel", "candidate", "--yes"]);
     assert_eq!(code, Some(0), "{said}");
     site.points_to(&promotion, &images[0]);
@@ -182,6 +198,51 @@ fn drift(site: &Site) {
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = binary(site, &["history", "web", "--channel", "candidate"]);
     assert!(code == Some(0) && said.contains(home), "{code:?} {said}");
+}
+
+/// Evidence as small as it can be.
+fn evidence(ami: &str) -> String {
+    let image = json!({
+        "name": "web", "state": "available", "owner": "123456789012", "imds_v2": true, "encrypted": true, "public": false,
+        "architecture": "x86_64", "ena": true, "root_device": "/dev/xvda", "volumes": [],
+    });
+    let document = json!({
+        "schema": amiforge::evidence::SCHEMA,
+        "candidate": {
+            "project": "acme", "recipe": "web", "arch": "x86_64", "account": "123456789012", "region": "us-east-1", "ami": ami,
+            "image_arn": null, "image_version": null, "fingerprint": null, "created_at": "2026-11-23T10:00:00Z",
+        },
+        "collected_at": "2026-11-23T11:00:00Z", "packages": [], "changes": null, "patches": null, "tests": null,
+        "image": image, "vulnerabilities": null,
+    });
+    format!("{document:#}\n")
+}
+
+/// A key that moto has signs; amiforge verifies it with what moto says of the key, and Python's cryptography does as well.
+fn sealed(site: &Site) {
+    let (key, other) = (site.world(&["key"]), site.world(&["key"]));
+    let arn = |key: &Value| key["arn"].as_str().expect("an ARN").to_owned();
+    let trusting = |key: &Value| {
+        let signing = format!("signing: {{ kms: \"{0}\", trusted_kms: [\"{0}\"] }}\n", arn(key));
+        site.env.write("amiforge.yaml", &format!("{SETTINGS}{signing}"));
+    };
+    trusting(&key);
+    let file = ".amiforge/evidence/web/x86_64/ami-12345678.json";
+    site.env.write(file, &evidence("ami-12345678"));
+    site.product(&["sign", file, &arn(&key)]);
+    let (code, said) = binary(site, &["verify", file]);
+    assert!(code == Some(0) && said.contains("signed by"), "{code:?} {said}");
+    let envelope = site.env.project().join(".amiforge/evidence/web/x86_64/ami-12345678.dsse.json");
+    let path = envelope.display().to_string();
+    assert_eq!(site.world(&["signed", &path, &arn(&key)]), json!(true));
+    assert_eq!(site.world(&["signed", &path, &arn(&other)]), json!(false));
+    trusting(&other);
+    let (code, said) = binary(site, &["verify", file]);
+    assert!(code == Some(8) && said.contains("not signed by any of the 1 trusted keys"), "{code:?} {said}");
+    trusting(&key);
+    site.env.write(file, &evidence("ami-12345678").replace("10:00", "10:01"));
+    let (code, said) = binary(site, &["verify", file]);
+    assert!(code == Some(8) && said.contains("signed for something else"), "{code:?} {said}");
 }
 
 /// What the product does: the words after the project's folder are a verb and its arguments.
@@ -198,6 +259,17 @@ async fn as_product(words: &[String]) -> ExitCode {
     let cloud = Cloud::connect(&project, "moto", options).await.expect("a cloud");
     let order = order(&project);
     let done = match verb {
+        ["sign", file, key] => {
+            let path = Path::new(folder).join(file);
+            let (document, bytes) =
+                (amiforge::evidence::file::read(&path).expect("evidence"), std::fs::read(&path).expect("a file"));
+            let signer = KmsSigner::open(KmsKey::of(&cloud, key)).await.expect("a key");
+            let envelope =
+                signer.sign(&Unsigned::about(&document, &bytes, "ami-12345678.json")).await.expect("a signature");
+            amiforge::evidence::file::save_envelope(&path, Some(&envelope)).expect("a file beside it");
+            println!("null");
+            return ExitCode::SUCCESS;
+        }
         ["promote", ami, digest] => {
             let candidate = Candidate { ami: (*ami).to_owned(), image_arn: None, image_version: None };
             let verdict = Verdict {
@@ -227,8 +299,8 @@ fn order(project: &Project) -> Order<'_> {
         recipe: "web",
         arch: "x86_64",
         channel: "candidate",
-        launch_template: TEMPLATE.to_owned(),
-        parameter: PARAMETER.to_owned(),
+        launch_templates: TEMPLATES.map(str::to_owned).to_vec(),
+        parameters: PARAMETERS.map(str::to_owned).to_vec(),
         reason: "a test".to_owned(),
         holder: format!("moto/{}", std::process::id()),
         quorum: None,

@@ -72,7 +72,7 @@ fn a_release_moves_through_channels_over_accounts_and_regions_and_back() {
 
     let json = run(0, "promote web --channel candidate --plan --format json").stdout;
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!((&json["schema"], &json["changes"]), (&"amiforge.promotion-plan/1".into(), &false.into()));
+    assert_eq!((&json["schema"], &json["changes"]), (&"amiforge.promotion-plan/2".into(), &false.into()));
     run(2, "rollback web --channel production --yes");
     run(2, "rollback web --channel production --to ami-0 --yes");
 
@@ -91,5 +91,51 @@ fn a_release_moves_through_channels_over_accounts_and_regions_and_back() {
     let history: serde_json::Value = serde_json::from_str(&history).expect("JSON");
     let held: Vec<_> = history["releases"].as_array().expect("a list").iter().map(|one| &one["ami"]).collect();
     assert_eq!(held, [&second, &ami, &second, &ami]);
+    run(0, "drift web");
+}
+
+/// A failure after the first pointers were moved puts them back; a process that is killed in between leaves what
+/// `--resume` and `--abort` need.
+#[test]
+fn a_failed_promotion_is_undone_and_a_killed_one_resumed() {
+    let env = project("share");
+    let run = |code: i32, command: &str| {
+        let arguments: Vec<&str> = command.split_whitespace().collect();
+        let output = env.expect(code, &arguments);
+        show(command, &format!("{}{}", output.stdout, output.stderr));
+        output
+    };
+    let resolve = || run(0, "resolve web --channel candidate").stdout.trim().to_owned();
+    run(0, "run web");
+    let first = resolve();
+    env.write("components/motd.yaml", &include_str!("strangers/motd.yaml").replace("hello", "hello again"));
+    run(0, "build web");
+    run(0, "validate web");
+
+    let settings = env.read("amiforge.yaml");
+    let home = "{ account: \"111122223333\", region: us-east-1 }";
+    let network = "{ instance_profile: p, subnet: subnet-0123456789abcdef0, security_groups: [sg-0123456789abcdef0] }";
+    let real = format!("environments:\n  real:\n    home: {home}\n    infrastructure: {network}\n");
+    env.write("amiforge.yaml", &settings.replace("environments:\n", &real));
+    let refused = run(2, "drift web -e real --fault ec2:*:fail").stderr;
+    assert!(refused.contains("--fault is for the local environment only"), "{refused}");
+    env.write("amiforge.yaml", &settings);
+
+    // The third template of four may not be moved.
+    let failed = run(12, "promote web --channel candidate --fault ec2:ModifyLaunchTemplate:deny@3");
+    assert!(failed.stderr.contains("default of launch template web-x86_64-candidate is 1 again"), "{}", failed.stderr);
+    assert_eq!(resolve(), first);
+    run(0, "drift web");
+
+    let killed = run(-1, "promote web --channel candidate --fault ec2:ModifyLaunchTemplate:kill-after@2");
+    assert_eq!(killed.stdout, "");
+    run(11, "promote web --channel candidate");
+    run(10, "drift web");
+    run(0, "promote web --channel candidate --abort");
+    assert_eq!(resolve(), first);
+    run(0, "drift web");
+    run(-1, "promote web --channel candidate --fault ssm:PutParameter:kill@5");
+    run(0, "promote web --channel candidate --resume");
+    assert_ne!(resolve(), first);
     run(0, "drift web");
 }

@@ -4,7 +4,7 @@ use super::document::{Policy, Statement};
 use super::roles::SERVICE_ROLE;
 use super::scope::Site;
 use super::table::{At, Need, On, Verb, needs};
-use crate::project::Location;
+use crate::project::{EvidenceBucket, Location};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ pub fn caller_notes(site: &Site) -> Vec<String> {
              statement Assumed, and the role does not need that one"
         ));
     }
-    if site.log_bucket.is_none() {
+    if site.log_bucket.is_none() && site.evidence.is_none() {
         notes.push("no `log_bucket` in the environment: nothing is allowed in S3".to_owned());
     }
     notes
@@ -121,7 +121,7 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
     let parameter = |name: &str| format!("arn:{p}:ssm:{region}:{account}:parameter{name}");
     let iam = |path: &str| format!("arn:{p}:iam::{account}:{path}");
     match on {
-        On::Anything | On::Named | On::NewBaseline => vec!["*".to_owned()],
+        On::Anything | On::Named | On::NewBaseline | On::Scans => vec!["*".to_owned()],
         On::Project => PROJECT_KINDS.map(|kind| builder(account, &format!("{kind}/{project}-*"))).to_vec(),
         On::Account => {
             ["image-recipe", "infrastructure-configuration", "distribution-configuration", "image-pipeline", "workflow"]
@@ -150,6 +150,9 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
         On::Amis => vec![format!("arn:{p}:ec2:{region}::image/*")],
         On::Releases => vec![format!("arn:{p}:ec2:*::image/*")],
         On::Copies => ["image", "snapshot"].map(|kind| format!("arn:{p}:ec2:*::{kind}/*")).to_vec(),
+        On::Groups => {
+            vec![format!("arn:{p}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*")]
+        }
         On::NewTags => {
             let mut all = ["instance/*", "volume/*", "launch-template/*"].map(ec2).to_vec();
             all.push(format!("arn:{p}:ec2:{region}::image/*"));
@@ -170,7 +173,31 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
         On::Roles => vec![iam("role/*"), iam("user/*")],
         On::ServiceRole => vec![iam(&format!("role/aws-service-role/imagebuilder.amazonaws.com/{SERVICE_ROLE}"))],
         On::Assumed => site.assumed(),
+        On::EvidenceBucket => site.evidence.iter().map(|at| format!("arn:{p}:s3:::{}", at.bucket)).collect(),
+        On::EvidenceObjects => {
+            site.evidence.iter().map(|at| format!("arn:{p}:s3:::{}/{}/{project}/*", at.bucket, at.prefix)).collect()
+        }
+        On::EvidenceKey => site.evidence.iter().filter_map(|at| evidence_key(p, place, at)).collect(),
+        On::SigningKey => site.signing_key.iter().map(|name| kms_key(p, place, name)).collect(),
+        On::TrustedKeys => site.trusted_keys.iter().map(|name| kms_key(p, place, name)).collect(),
         On::Baselines => vec![format!("arn:{p}:ssm:{region}:*:patchbaseline/*")],
+    }
+}
+
+/// The key that evidence is encrypted with, in the Region of its bucket.
+fn evidence_key(partition: &str, home: &Location, at: &EvidenceBucket) -> Option<String> {
+    let region = at.region.clone().unwrap_or_else(|| home.region.clone());
+    Some(kms_key(partition, &Location { region, ..home.clone() }, at.kms_key.as_ref()?))
+}
+
+/// A key in KMS. What is done with a key is allowed on the key, never on its alias (general knowledge of AWS).
+fn kms_key(partition: &str, Location { account, region }: &Location, name: &str) -> String {
+    let alias = name.contains("alias/");
+    match name.split_once(":alias/") {
+        _ if name.starts_with("arn:") && !alias => name.to_owned(),
+        Some((place, _)) => format!("{place}:key/*"),
+        None if alias => format!("arn:{partition}:kms:{region}:{account}:key/*"),
+        None => format!("arn:{partition}:kms:{region}:{account}:key/{name}"),
     }
 }
 
@@ -202,6 +229,7 @@ fn condition(site: &Site, on: On) -> Option<Value> {
         On::Templates | On::Instances | On::Amis | On::Releases => tag("aws:ResourceTag"),
         On::NewTemplate | On::NewInstance | On::NewBaseline => tag("aws:RequestTag"),
         On::Commanded => tag("ssm:resourceTag"),
+        On::Scans => Some(json!({ "StringEquals": { "aws:RequestedRegion": site.home.region } })),
         On::NewTags => Some(
             json!({ "StringEquals": { "ec2:CreateAction": ["CopyImage", "CreateLaunchTemplate", "RunInstances"] } }),
         ),
@@ -209,11 +237,19 @@ fn condition(site: &Site, on: On) -> Option<Value> {
             let templates = format!("arn:{}:ec2:*:*:launch-template/*", site.partition());
             Some(json!({ "ArnLike": { "ec2:LaunchTemplate": templates } }))
         }
+        On::SigningKey => called(site.signing_key.as_deref()?),
+        On::EvidenceKey => called(site.evidence.as_ref()?.kms_key.as_deref()?),
         On::InstanceRole => Some(json!({ "StringEquals": { "iam:PassedToService": ec2_principal(site) } })),
         On::WorkflowRole => Some(json!({ "StringEquals": { "iam:PassedToService": "imagebuilder.amazonaws.com" } })),
         On::ServiceRole => Some(json!({ "StringEquals": { "iam:AWSServiceName": "imagebuilder.amazonaws.com" } })),
         _ => None,
     }
+}
+
+/// The condition that a key has an alias, when it is named by one.
+fn called(key: &str) -> Option<Value> {
+    let (_, alias) = key.split_once("alias/")?;
+    Some(json!({ "ForAnyValue:StringEquals": { "kms:ResourceAliases": format!("alias/{alias}") } }))
 }
 
 /// EC2 as a principal; in China it has a name of its own (general knowledge of AWS).

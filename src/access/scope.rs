@@ -1,6 +1,6 @@
 //! What a policy is narrowed to: the project, the account, the Region, and the names that the project's files hold.
 
-use crate::project::{AwsConfig, INSTANCE_PROFILE, Location, ParentReference, Project, Target};
+use crate::project::{AwsConfig, EvidenceBucket, INSTANCE_PROFILE, Location, ParentReference, Project, Target};
 use crate::render::promote_name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,12 @@ pub struct Site {
     pub pointers: BTreeSet<String>,
     /// Names of parameters that hold parent images.
     pub parents: BTreeSet<String>,
+    /// Key in KMS that signs evidence, as the project names it.
+    pub signing_key: Option<String>,
+    /// Keys in KMS that are trusted, as the project names them.
+    pub trusted_keys: Vec<String>,
+    /// Where evidence is kept.
+    pub evidence: Option<EvidenceBucket>,
     /// Objects (`bucket/key`) that builds fetch: install override lists.
     pub objects: BTreeSet<String>,
 }
@@ -58,6 +64,9 @@ impl Site {
             network,
             pointers: BTreeSet::new(),
             parents: BTreeSet::new(),
+            evidence: config.evidence.clone(),
+            signing_key: project.signing.kms.clone(),
+            trusted_keys: project.signing.trusted_kms.clone(),
             objects: BTreeSet::new(),
         };
         for recipe in project.recipes.values() {
@@ -66,7 +75,7 @@ impl Site {
             for arch in &recipe.architectures {
                 // A template that does not render was told when the project was read; all of its kind stands for it.
                 let fill = |text: &str| promote_name(text, recipe, *arch, "*").unwrap_or_else(|_| "/*".to_owned());
-                site.pointers.insert(fill(&recipe.promote.parameter));
+                site.pointers.extend(recipe.promote.parameters.iter().map(|one| fill(&one.text)));
                 if let ParentReference::Ssm(text) = &recipe.parent.reference {
                     site.parents.insert(fill(text));
                 }

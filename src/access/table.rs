@@ -14,9 +14,13 @@ pub enum Verb {
     Verify,
     Promote,
     Rollback,
+    Revoke,
+    Restore,
     Resolve,
     Channels,
     History,
+    Releases,
+    Diff,
     Drift,
     Repair,
     Run,
@@ -34,7 +38,7 @@ pub enum Verb {
 
 impl Verb {
     /// Those that work in an environment: what a policy covers when no verb is named.
-    pub const ENVIRONMENT: [Self; 21] = [
+    pub const ENVIRONMENT: [Self; 25] = [
         Self::Plan,
         Self::Publish,
         Self::Build,
@@ -42,9 +46,13 @@ impl Verb {
         Self::Verify,
         Self::Promote,
         Self::Rollback,
+        Self::Revoke,
+        Self::Restore,
         Self::Resolve,
         Self::Channels,
         Self::History,
+        Self::Releases,
+        Self::Diff,
         Self::Drift,
         Self::Repair,
         Self::Run,
@@ -69,9 +77,13 @@ impl Verb {
             Self::Verify => "verify",
             Self::Promote => "promote",
             Self::Rollback => "rollback",
+            Self::Revoke => "revoke",
+            Self::Restore => "restore",
             Self::Resolve => "resolve",
             Self::Channels => "channels",
             Self::History => "history",
+            Self::Releases => "releases",
+            Self::Diff => "diff",
             Self::Drift => "drift",
             Self::Repair => "repair",
             Self::Run => "run",
@@ -142,6 +154,8 @@ pub enum On {
     Releases,
     /// Images and snapshots of every Region, as the source and the outcome of copying (general knowledge of AWS).
     Copies,
+    /// Auto Scaling groups of the account (general knowledge of AWS).
+    Groups,
     /// Tags that a creating call of EC2 sets.
     NewTags,
     /// Documents of the project in the bucket for long ones.
@@ -164,6 +178,18 @@ pub enum On {
     ServiceRole,
     /// Roles that are assumed.
     Assumed,
+    /// The key in KMS that signs evidence.
+    SigningKey,
+    /// Keys in KMS that are trusted.
+    TrustedKeys,
+    /// The bucket of evidence.
+    EvidenceBucket,
+    /// What is in it of the project.
+    EvidenceObjects,
+    /// The key that it is encrypted with.
+    EvidenceKey,
+    /// Scans of AMIs, in the home Region: on which resources they work is not certain (UNCONFIRMED).
+    Scans,
     /// Patch baselines.
     Baselines,
     /// A patch baseline that is created with the project's tag: until then it has no ARN (general knowledge of AWS).
@@ -205,6 +231,8 @@ const PARENT: &[Need] = &[
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
     // A parent that is another recipe's release on a channel.
     home("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
+    // A parent that is another recipe's image must not be revoked.
+    home("ssm.GetParameter", "ssm:GetParameter", On::Books),
 ];
 
 /// `plan/observe`.
@@ -337,6 +365,13 @@ const EVIDENCE: &[Need] = &[
     home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
     home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
     home("imagebuilder.ListImageScanFindings", "imagebuilder:ListImageScanFindings", On::Anything),
+    // What became of each step of the tests.
+    home("s3.ListObjectsV2", "s3:ListBucket", On::LogBucket),
+    home("s3.GetObject", "s3:GetObject", On::LogObjects),
+    home("ec2.GetImageFindings", "ec2:GetImageFindings", On::Anything),
+    home("inspector2.StartOnDemandScan", "inspector2:StartOnDemandScan", On::Scans),
+    home("inspector2.GetOnDemandScanStatus", "inspector2:GetOnDemandScanStatus", On::Scans),
+    home("inspector2.ListOnDemandScans", "inspector2:ListOnDemandScans", On::Scans),
     home("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     home("ec2.RunInstances", "ec2:RunInstances", On::Launch),
     home("ec2.RunInstances", "ec2:RunInstances", On::NewInstance),
@@ -354,11 +389,39 @@ const EVIDENCE: &[Need] = &[
     implied("iam:PassRole", On::InstanceRole, At::Home),
 ];
 
+/// `evidence/store`: what is found of evidence. Who may not list a bucket is refused what is not there (general knowledge of AWS),
+/// and S3 encrypts and decrypts for the caller.
+const FIND: &[Need] = &[
+    home("s3.GetObject", "s3:GetObject", On::EvidenceObjects),
+    implied("s3:ListBucket", On::EvidenceBucket, At::Home),
+    implied("kms:Decrypt", On::EvidenceKey, At::Home),
+];
+
+/// The same, written.
+const STORE: &[Need] = &[
+    home("s3.PutObject", "s3:PutObject", On::EvidenceObjects),
+    implied("kms:GenerateDataKey", On::EvidenceKey, At::Home),
+];
+
+/// `evidence/sign`: a key in KMS signs.
+const SIGN: &[Need] =
+    &[home("kms.GetPublicKey", "kms:GetPublicKey", On::SigningKey), home("kms.Sign", "kms:Sign", On::SigningKey)];
+
+/// `run/verify`: keys in KMS are trusted.
+const TRUST: &[Need] = &[home("kms.GetPublicKey", "kms:GetPublicKey", On::TrustedKeys)];
+
 /// `promote/store`, read only, and `promote/state`.
 const BOOKS: &[Need] = &[
     home("ssm.GetParameter", "ssm:GetParameter", On::Books),
     home("ssm.GetParameters", "ssm:GetParameters", On::Books),
     home("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+];
+
+/// `resolve`: the pointer that users of a channel read.
+const RESOLVE: &[Need] = &[
+    home("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
+    home("ec2.DescribeLaunchTemplates", "ec2:DescribeLaunchTemplates", On::Anything),
+    home("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
 ];
 
 /// `approve` of an image for a channel.
@@ -403,11 +466,60 @@ const PROMOTE: &[Need] = &[
     target("ec2.DeleteLaunchTemplate", "ec2:DeleteLaunchTemplate", On::Templates),
     target("ec2.DeleteLaunchTemplateVersions", "ec2:DeleteLaunchTemplateVersions", On::Templates),
     target("ec2.RunInstances", "ec2:RunInstances", On::TemplateLaunch),
+    // Canaries, where a channel asks for them.
+    target("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    target("ec2.DescribeInstanceStatus", "ec2:DescribeInstanceStatus", On::Anything),
+    target("ec2.GetConsoleOutput", "ec2:GetConsoleOutput", On::Instances),
+    target("ec2.TerminateInstances", "ec2:TerminateInstances", On::Instances),
+    target("ssm.DescribeInstanceInformation", "ssm:DescribeInstanceInformation", On::Anything),
     target("ssm.GetParameter", "ssm:GetParameter", On::Pointers),
     target("ssm.PutParameter", "ssm:PutParameter", On::Pointers),
     target("ssm.DeleteParameter", "ssm:DeleteParameter", On::Pointers),
     implied("ec2:CreateTags", On::NewTags, At::Targets),
     implied("sts:AssumeRole", On::Assumed, At::Home),
+];
+
+/// `promote/revoke`: every image in every account and Region, and who uses it. Channels are moved by [`PROMOTE`].
+const REVOKE: &[Need] = &[
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+    home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    home("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    home("ec2.DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", On::Anything),
+    home("ec2.DisableImage", "ec2:DisableImage", On::Releases),
+    target("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    target("ec2.DescribeInstances", "ec2:DescribeInstances", On::Anything),
+    target("ec2.DisableImage", "ec2:DisableImage", On::Amis),
+];
+
+/// The same, back: the mark of approval needs evidence, and channels are not moved.
+const RESTORE: &[Need] = &[
+    home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
+    home("ssm.GetParameterHistory", "ssm:GetParameterHistory", On::Books),
+    home("ssm.PutParameter", "ssm:PutParameter", On::Books),
+    home("ssm.DeleteParameter", "ssm:DeleteParameter", On::Books),
+    home("imagebuilder.GetImage", "imagebuilder:GetImage", On::Images),
+    home("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    home("ec2.EnableImage", "ec2:EnableImage", On::Releases),
+    home("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Releases),
+    home("ec2.CreateTags", "ec2:CreateTags", On::Releases),
+    home("ec2.DeleteTags", "ec2:DeleteTags", On::Releases),
+    target("ec2.DescribeImages", "ec2:DescribeImages", On::Anything),
+    target("ec2.DescribeImageAttribute", "ec2:DescribeImageAttribute", On::Anything),
+    target("ec2.EnableImage", "ec2:EnableImage", On::Amis),
+    target("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Amis),
+    target("ec2.CreateTags", "ec2:CreateTags", On::Amis),
+    target("ec2.DeleteTags", "ec2:DeleteTags", On::Amis),
+    implied("sts:AssumeRole", On::Assumed, At::Home),
+];
+
+/// `promote/refresh`: groups of anybody that use the launch template.
+const REFRESH: &[Need] = &[
+    target("autoscaling.DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingGroups", On::Anything),
+    target("autoscaling.DescribeInstanceRefreshes", "autoscaling:DescribeInstanceRefreshes", On::Anything),
+    target("autoscaling.CreateOrUpdateTags", "autoscaling:CreateOrUpdateTags", On::Groups),
+    target("autoscaling.DeleteTags", "autoscaling:DeleteTags", On::Groups),
+    target("autoscaling.StartInstanceRefresh", "autoscaling:StartInstanceRefresh", On::Groups),
+    target("autoscaling.UpdateAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup", On::Groups),
 ];
 
 /// `baseline`. Home and targets get the same baselines.
@@ -441,6 +553,9 @@ const DOCTOR: &[Need] = &[
     home("ec2.DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypeOfferings", On::Anything),
     home("ec2.DescribeRegions", "ec2:DescribeRegions", On::Anything),
     home("s3.HeadBucket", "s3:ListBucket", On::LogBucket),
+    home("s3.HeadBucket", "s3:ListBucket", On::EvidenceBucket),
+    home("kms.GetPublicKey", "kms:GetPublicKey", On::SigningKey),
+    home("kms.GetPublicKey", "kms:GetPublicKey", On::TrustedKeys),
     home("imagebuilder.ListComponents", "imagebuilder:ListComponents", On::Anything),
     home("imagebuilder.ListImageRecipes", "imagebuilder:ListImageRecipes", On::Anything),
     home(
@@ -492,14 +607,22 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Build => &[PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, WAITING, MARK, REAP],
         Verb::Watch => &[PARENT, OBSERVE, FOLLOW, COLLECT, WAITING, CANCEL, MARK],
         Verb::Status => &[PARENT, OBSERVE, FOLLOW, WAITING, MARK, REAP],
-        Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT],
-        Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS],
-        Verb::Promote | Verb::Rollback | Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Approve => &[COLLECT, WAITING, APPROVE, BOOKS, CONSENT, FIND, TRUST],
+        Verb::Validate => &[PARENT, OBSERVE, FOLLOW, EVIDENCE, BOOKS, SIGN, TRUST, STORE, FIND],
+        Verb::Promote => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE, TRUST, FIND, REFRESH],
+        Verb::Rollback => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE, REFRESH],
+        Verb::Repair => &[PARENT, OBSERVE, FOLLOW, BOOKS, PROMOTE],
+        Verb::Revoke => &[BOOKS, PROMOTE, REVOKE],
+        Verb::Restore => &[BOOKS, RESTORE],
         Verb::Drift => &[BOOKS, DRIFT],
-        Verb::Resolve | Verb::Channels | Verb::Verify => &[BOOKS],
-        Verb::History => &[BOOKS, HISTORY],
+        Verb::Resolve => &[BOOKS, RESOLVE],
+        Verb::Channels => &[BOOKS],
+        Verb::Diff => &[BOOKS, FIND],
+        Verb::Verify => &[BOOKS, TRUST, FIND],
+        Verb::History | Verb::Releases => &[BOOKS, HISTORY],
         Verb::Run => &[
-            PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING, MARK,
+            PARENT, OBSERVE, JUDGED_BY, PUBLISH, JUDGE, BUILD, FOLLOW, COLLECT, EVIDENCE, BOOKS, PROMOTE, WAITING,
+            MARK, SIGN, TRUST, STORE, FIND,
         ],
         Verb::Logs | Verb::Why => &[COLLECT],
         Verb::Baseline => &[BASELINE],

@@ -1,5 +1,5 @@
 use super::*;
-use crate::project::{AwsConfig, Location, Target};
+use crate::project::{AwsConfig, EvidenceBucket, Location, Target};
 use std::collections::BTreeSet;
 
 fn place(account: &str, region: &str) -> Location {
@@ -25,6 +25,14 @@ fn site() -> Site {
         network: Some(("subnet-1".into(), vec!["sg-1".into()])),
         pointers: BTreeSet::from(["/golden/web/x86_64/*".to_owned()]),
         parents: BTreeSet::from(["/aws/service/debian/x".to_owned(), "/own/parent".to_owned()]),
+        evidence: Some(EvidenceBucket {
+            bucket: "acme-evidence".into(),
+            prefix: "images".into(),
+            region: Some("eu-west-1".into()),
+            kms_key: Some("alias/evidence".into()),
+        }),
+        signing_key: Some("alias/evidence".into()),
+        trusted_keys: vec!["arn:aws:kms:eu-west-1:111122223333:key/k".into(), "1-2".into()],
         objects: BTreeSet::new(),
     }
 }
@@ -74,6 +82,35 @@ fn resources_are_narrowed_to_the_project() {
 }
 
 #[test]
+fn keys_are_allowed_by_their_arn_or_by_what_they_are_called() {
+    let policy = caller(&site(), &[Verb::Validate]);
+    let signs = statement(&policy, "SigningKey");
+    assert_eq!(signs.action, ["kms:GetPublicKey", "kms:Sign"]);
+    assert_eq!(signs.resource, ["arn:aws:kms:eu-central-1:111122223333:key/*"]);
+    let alias = &signs.condition.as_ref().unwrap()["ForAnyValue:StringEquals"]["kms:ResourceAliases"];
+    assert_eq!(alias, "alias/evidence");
+    let trusted = statement(&policy, "TrustedKeys");
+    assert_eq!(trusted.action, ["kms:GetPublicKey"]);
+    let expected = ["arn:aws:kms:eu-central-1:111122223333:key/1-2", "arn:aws:kms:eu-west-1:111122223333:key/k"];
+    assert_eq!((trusted.resource.as_slice(), &trusted.condition), (&expected.map(String::from)[..], &None));
+    assert!(!caller(&site(), &[Verb::Verify]).json().contains("kms:Sign"));
+}
+
+#[test]
+fn evidence_is_written_by_who_collects_it_and_read_by_who_promotes() {
+    let policy = caller(&site(), &[Verb::Validate]);
+    let objects = statement(&policy, "EvidenceObjects");
+    assert_eq!(objects.resource, ["arn:aws:s3:::acme-evidence/images/acme/*"]);
+    assert_eq!(objects.action, ["s3:GetObject", "s3:PutObject"]);
+    let key = statement(&policy, "EvidenceKey");
+    assert_eq!(key.resource, ["arn:aws:kms:eu-west-1:111122223333:key/*"]);
+    assert_eq!(key.action, ["kms:Decrypt", "kms:GenerateDataKey"]);
+    let policy = caller(&site(), &[Verb::Promote]);
+    assert_eq!(statement(&policy, "EvidenceObjects").action, ["s3:GetObject"]);
+    assert_eq!(statement(&policy, "EvidenceBucket").action, ["s3:ListBucket"]);
+}
+
+#[test]
 fn a_target_of_another_account_is_the_business_of_its_role() {
     let site = site();
     let policy = caller(&site, &[Verb::Promote]);
@@ -112,7 +149,7 @@ fn the_instance_role_writes_logs_and_reads_its_lists_and_no_more() {
     assert_eq!(role.managed_policies, INSTANCE_POLICIES);
     assert_eq!(statement(&role.policy, "OverrideLists").resource, ["arn:aws:s3:::acme-lists/web.yaml"]);
     assert_eq!(statement(&role.policy, "BuildLogs").resource, ["arn:aws:s3:::acme-logs/acme-aws/*"]);
-    (site.log_bucket, site.document_bucket) = (None, None);
+    (site.log_bucket, site.document_bucket, site.evidence) = (None, None, None);
     site.objects.clear();
     assert_eq!(instance(&site).policy.statement, []);
     assert!(!caller(&site, &Verb::ENVIRONMENT).json().contains(":s3:"));

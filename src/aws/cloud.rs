@@ -1,6 +1,7 @@
 //! One environment, connected: SDK clients per account and Region.
 
 use super::connector;
+use super::duty::Duties;
 use super::error::AwsError;
 use super::identity::{ATTEMPT_TIMEOUT, Identities, client};
 use super::local::Embedded;
@@ -69,6 +70,7 @@ struct Inner {
     /// Whether calls to EC2 and Systems Manager keep a pace, each account and Region its own.
     paces_targets: bool,
     clients: Mutex<BTreeMap<Location, Clients>>,
+    duties: Duties,
     embedded: Option<Embedded>,
 }
 
@@ -182,6 +184,7 @@ impl Cloud {
             paces_targets: pace.is_some(),
             looks: Looks::new(pace),
             clients: Mutex::default(),
+            duties: Duties::default(),
             embedded,
         }))
     }
@@ -210,10 +213,23 @@ impl Cloud {
         self.clients(place).ssm
     }
 
-    /// S3 in the home account and Region, for what builds leave in their log bucket. The local environment has none.
+    /// S3 in the home account and Region, for what builds leave in their log bucket.
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        client!(aws_sdk_s3, self.0.identities, self.home())
+        self.s3_in(&self.home().region)
+    }
+
+    /// S3 in a Region, as the home account.
+    #[must_use]
+    pub fn s3_in(&self, region: &str) -> aws_sdk_s3::Client {
+        let (identities, home) = (&self.0.identities, self.home());
+        let place = Location { account: home.account.clone(), region: region.to_owned() };
+        let settings = identities.settings(&place);
+        let mut builder = aws_sdk_s3::config::Builder::from(&settings);
+        // Neither the local environment nor what stands in for AWS under one address has names of hosts for buckets.
+        builder.set_force_path_style((self.is_local() || settings.endpoint_url().is_some()).then_some(true));
+        builder.set_retry_partition(identities.retries());
+        aws_sdk_s3::Client::from_conf(builder.retry_classifier(super::identity::rate_limit()).build())
     }
 
     /// Identity and Access Management of the home account, for what `doctor` asks of it. The local environment has none.
@@ -222,10 +238,28 @@ impl Cloud {
         client!(aws_sdk_iam, self.0.identities, self.home())
     }
 
+    /// Amazon Inspector in an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn inspector(&self, place: &Location) -> aws_sdk_inspector2::Client {
+        client!(aws_sdk_inspector2, self.0.identities, place)
+    }
+
+    /// Key Management Service in an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn kms(&self, place: &Location) -> aws_sdk_kms::Client {
+        client!(aws_sdk_kms, self.0.identities, place)
+    }
+
     /// The token service as seen from an account and Region; see [`Cloud::ec2`].
     #[must_use]
     pub fn sts(&self, place: &Location) -> aws_sdk_sts::Client {
         client!(aws_sdk_sts, self.0.identities, place)
+    }
+
+    /// EC2 Auto Scaling in an account and Region; see [`Cloud::ec2`].
+    #[must_use]
+    pub fn autoscaling(&self, place: &Location) -> aws_sdk_autoscaling::Client {
+        client!(aws_sdk_autoscaling, self.0.identities, place)
     }
 
     fn clients(&self, place: &Location) -> Clients {
@@ -245,6 +279,12 @@ impl Cloud {
         };
         clients.insert(place.clone(), made.clone());
         made
+    }
+
+    /// What this process has started and has to end.
+    #[must_use]
+    pub fn duties(&self) -> &Duties {
+        &self.0.duties
     }
 
     /// Where images are built.

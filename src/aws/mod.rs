@@ -6,6 +6,7 @@
 
 mod cloud;
 mod connector;
+mod duty;
 mod error;
 mod fault;
 mod identity;
@@ -16,6 +17,7 @@ mod pace;
 mod parent;
 mod retry;
 pub mod tags;
+pub(crate) mod temporary;
 pub mod wait;
 
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub(crate) use cloud::testing;
 #[cfg(test)]
 pub(crate) const ATTEMPTS: u64 = identity::ATTEMPTS as u64;
 pub use cloud::{Cloud, Options};
+pub use duty::{Duties, Duty, Left};
 pub use error::{AwsError, CallError};
 pub use fault::{ServiceFault, describe};
 pub(crate) use looks::{Follow, Glance};

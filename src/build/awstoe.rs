@@ -1,7 +1,7 @@
 //! What the component runner left in the outputs of a workflow step.
 
 use super::why;
-use crate::evidence::NotReal;
+use crate::evidence::{NotReal, TestOutcome, TestStep};
 use crate::runner::StepFailure;
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,6 +28,65 @@ pub(super) struct Summary {
     pub(super) not_real: Vec<NotReal>,
     pub(super) failure_message: String,
     pub(super) failure: Option<StepFailure>,
+    /// What became of each step. Only our own local environment says so here.
+    pub(super) steps: Option<Vec<StepEnd>>,
+}
+
+/// What became of a step of a component.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct StepEnd {
+    document: String,
+    phase: String,
+    step: String,
+    status: String,
+    message: String,
+}
+
+impl From<StepEnd> for TestStep {
+    fn from(end: StepEnd) -> Self {
+        let StepEnd { document, phase, step, status, message } = end;
+        let name = document.split_once(":component/").and_then(|(_, path)| path.split('/').next());
+        Self {
+            component: name.map_or_else(|| document.clone(), str::to_owned),
+            phase,
+            step,
+            outcome: outcome(&status),
+            message,
+        }
+    }
+}
+
+/// By the status in a result tree. Of them only `success` has been seen in real files, so the others are read by what they
+/// have in common (component-documents.md 11.1).
+fn outcome(status: &str) -> TestOutcome {
+    let word = status.to_ascii_lowercase().replace(['_', ' '], "");
+    match word.as_str() {
+        "success" | "succeeded" => TestOutcome::Passed,
+        "skipped" => TestOutcome::Skipped,
+        word if word.contains("fail") || word.contains("timedout") => TestOutcome::Failed,
+        _ => TestOutcome::Unknown,
+    }
+}
+
+/// What became of each step, by the tree of results (`detailedoutput.json`); nothing when it cannot be read.
+pub(super) fn steps(json: &str) -> Option<Vec<TestStep>> {
+    let tree: Value = serde_json::from_str(json).ok()?;
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut ends = vec![];
+    for document in tree.get("documents")?.as_array()? {
+        for phase in list(document, "phases") {
+            ends.extend(list(&phase, "steps").iter().map(|step| StepEnd {
+                document: text(document, "name"),
+                phase: text(&phase, "name"),
+                step: text(step, "name"),
+                status: text(step, "status"),
+                message: text(step, "failureMessage"),
+            }));
+        }
+    }
+    Some(ends.into_iter().map(TestStep::from).collect())
 }
 
 /// Reads the `outputs` text of a step. What cannot be read is absent: this only serves to explain.
@@ -37,12 +96,14 @@ pub(super) fn outputs(text: &str) -> Outputs {
     Outputs { command, summary: why::summary(text).and_then(lenient) }
 }
 
-/// A `failure` in a form this version does not know must not hide the counts.
+/// A `failure` or `steps` in a form this version does not know must not hide the counts.
 fn lenient(mut value: Value) -> Option<Summary> {
     if let Ok(summary) = serde_json::from_value(value.clone()) {
         return Some(summary);
     }
-    value.as_object_mut()?.remove("failure");
+    let members = value.as_object_mut()?;
+    members.remove("failure");
+    members.remove("steps");
     serde_json::from_value(value).ok()
 }
 
@@ -82,6 +143,35 @@ mod tests {
     fn an_unknown_form_of_failure_does_not_hide_the_counts() {
         let text = json!({"output": r#"{"status":"failed","executedStepCount":2,"failure":{"new":true}}"#});
         assert_eq!(outputs(&text.to_string()).summary.unwrap().executed_step_count, 2);
+    }
+
+    #[test]
+    fn what_became_of_each_step_is_read_from_outputs_and_trees() {
+        let arn = "arn:aws:imagebuilder:us-east-1:1:component/acme-boots/1.0.0/1";
+        let end =
+            |status: &str| json!({"document": arn, "phase": "test", "step": "S", "status": status, "message": "m"});
+        let read = |status: &str| {
+            let output = json!({"status": "success", "steps": [end(status)]}).to_string();
+            let summary = outputs(&json!({ "output": output }).to_string()).summary.unwrap();
+            TestStep::from(summary.steps.unwrap().remove(0))
+        };
+        assert_eq!((read("success").component.as_str(), read("success").outcome), ("acme-boots", TestOutcome::Passed));
+        for (status, outcome) in [
+            ("failed", TestOutcome::Failed),
+            ("IgnoredFailure", TestOutcome::Failed),
+            ("timedOut", TestOutcome::Failed),
+            ("Skipped", TestOutcome::Skipped),
+            ("interrupted", TestOutcome::Unknown),
+            ("", TestOutcome::Unknown),
+        ] {
+            assert_eq!(read(status).outcome, outcome, "{status}");
+        }
+        let step = |name: &str, status: &str| json!({"name": name, "status": status, "failureMessage": ""});
+        let tree = json!({"documents": [{"name": "boots", "phases": [
+            {"name": "test", "steps": [step("A", "success"), step("B", "skipped")]}]}]});
+        let found = steps(&tree.to_string()).unwrap();
+        assert_eq!((found.len(), found[1].component.as_str(), found[1].outcome), (2, "boots", TestOutcome::Skipped));
+        assert_eq!((steps("{}"), steps("nonsense")), (None, None));
     }
 
     #[test]

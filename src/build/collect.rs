@@ -1,6 +1,6 @@
 //! Everything an environment knows of a build, as a [`Record`].
 
-mod logs;
+pub(super) mod logs;
 mod read;
 
 use super::error::BuildError;

@@ -90,15 +90,3 @@ async fn the_images_own_context_is_used_when_the_workflow_cannot_be_read() {
     assert_eq!((found.step.as_deref(), found.message.as_str()), (Some("S"), "why"));
     assert!(found.last_lines[0].contains("AccessDeniedException"), "{:?}", found.last_lines);
 }
-
-#[tokio::test]
-async fn tests_are_counted_over_the_test_workflows() {
-    let summary = |failed: u32, status: &str| json!({"output": json!({"status": status, "executedStepCount": 5, "failedStepCount": failed}).to_string()});
-    let passed = tests(&cloud("TEST", "COMPLETED", summary(0, "success")), ARN).await.unwrap().unwrap();
-    assert_eq!((passed.passed, passed.executed_steps, passed.failed_steps), (true, 5, 0));
-    let broken = tests(&cloud("TEST", "COMPLETED", summary(1, "failed")), ARN).await.unwrap().unwrap();
-    assert!(!broken.passed);
-    let unfinished = tests(&cloud("TEST", "ROLLBACK_COMPLETED", summary(0, "success")), ARN).await.unwrap().unwrap();
-    assert!(!unfinished.passed);
-    assert_eq!(tests(&cloud("BUILD", "COMPLETED", summary(0, "success")), ARN).await.unwrap(), None);
-}

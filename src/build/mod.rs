@@ -30,6 +30,8 @@ mod start;
 mod status;
 #[cfg(feature = "aws")]
 mod steps;
+#[cfg(feature = "aws")]
+mod tested;
 pub mod why;
 
 #[cfg(feature = "aws")]
@@ -51,3 +53,5 @@ pub use phase::Phase;
 pub use start::{Begun, BuildOptions, Built, begin, ensure, find, finish};
 #[cfg(feature = "aws")]
 pub use status::{BuildNow, BuildPast, Standing, in_flight, newest, standing};
+#[cfg(feature = "aws")]
+pub use tested::add_steps;

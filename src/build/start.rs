@@ -214,7 +214,7 @@ async fn reuse(cloud: &Cloud, arn: &str) -> Result<Option<Built>, BuildError> {
 }
 
 async fn done(cloud: &Cloud, ended: Ended) -> Result<Built, BuildError> {
-    let tests = super::explain::tests(cloud, &ended.arn).await?;
+    let tests = super::tested::tests(cloud, &ended.arn).await?;
     let ami = ended.ami.ok_or(BuildError::Answer { operation: "GetImage", what: "an AMI in the home Region" })?;
     Ok(Built { image_arn: ended.arn, image_version: ended.version, ami, tests, reused: false })
 }

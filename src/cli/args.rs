@@ -39,6 +39,17 @@ pub struct Global {
     /// Where parent roots are cached; $`XDG_CACHE_HOME/amiforge` or ~/.cache/amiforge when absent.
     #[arg(long, global = true, value_name = "DIR", env = "AMIFORGE_CACHE")]
     pub cache: Option<PathBuf>,
+    /// Makes calls of the local environment go wrong, to try what happens then; may be given several times, and the first that
+    /// concerns a call decides.
+    ///
+    /// SERVICE is autoscaling, ec2, imagebuilder, kms, s3, ssm, sts or *; OPERATION is the name of one, or *. KIND is throttle, fail (the
+    /// service fails and nothing is done), deny, lose-response (it is done, and the answer is a failure), delay=DURATION
+    /// (answered that much later, such as 1500ms), spoil (it is done, and what it has begun fails in the end: the copy of an
+    /// image), stop (it and every later call fail), stop-after (the same, but it is done), kill (amiforge itself is killed
+    /// before it is done) or kill-after (when it is done). With @N only the Nth such call is concerned.
+    #[cfg(feature = "aws")]
+    #[arg(long = "fault", global = true, value_name = "SERVICE:OPERATION:KIND[@N]", hide_short_help = true)]
+    pub faults: Vec<crate::local::FaultRule>,
 }
 
 /// How progress is shown.
@@ -184,10 +195,17 @@ pub enum EnvironmentVerb {
     Promote(verb::promote::PromoteArgs),
     /// Move a channel back to its previous release.
     Rollback(verb::rollback::RollbackArgs),
+    /// Withdraw a release: channels leave it, every image of it loses its mark and is disabled, and who still runs it is
+    /// listed.
+    Revoke(verb::revoke::RevokeArgs),
+    /// Take a revocation back. Channels stay where they are.
+    Restore(verb::revoke::RestoreArgs),
     /// Print the AMI id a channel points at, and nothing else.
     Resolve(verb::resolve::ResolveArgs),
     /// List what a channel has held, when, by whom and why.
     History(verb::history::HistoryArgs),
+    /// List every release: where it is and was, by whom, and whether it was revoked.
+    Releases(verb::releases::ReleasesArgs),
     /// Say where pointers do not say what the release of their channel says.
     Drift(verb::drift::DriftArgs),
     /// Make the pointers of a channel say again what its release says.

@@ -64,7 +64,8 @@ pub const ENTRIES: &[Entry] = &[
         "no usable evidence",
         "Exit code 8. A promotion needs evidence whose digest stands on the AMI (tag amiforge:evidence) and whose gates pass now,\n\
          and a resolve needs a channel that points at an image that exists. `amiforge validate RECIPE` makes evidence,\n\
-         `amiforge promote RECIPE` moves the channel.",
+         `amiforge promote RECIPE` moves the channel. A release that was revoked is refused with the same code, by every verb\n\
+         that would use it, until `amiforge restore RELEASE --reason TEXT` takes that back.",
     ),
     entry(
         "A009",
@@ -72,7 +73,8 @@ pub const ENTRIES: &[Entry] = &[
         "Exit code 9. A promotion stopped in the middle and could not be put back by itself, or an earlier one was cut off: its\n\
          journal is there and no lock holds it any more. `amiforge promote RECIPE --channel NAME --resume` finishes it or undoes\n\
          it. A `baseline publish` that failed in some accounts or\n\
-         Regions has done the others; the same command finishes it.",
+         Regions has done the others; the same command finishes it. Of `revoke` and `restore`: a channel could not be moved, or an\n\
+         image not be changed; until the same command has finished it, nothing promotes the release.",
     ),
     entry(
         "A010",

@@ -6,8 +6,9 @@ use super::failure::Failure;
 use super::session::{Session, tell};
 use super::signal::Signals;
 use super::verb;
-use crate::aws::Cloud;
+use crate::aws::{Cloud, Left};
 use crate::build::{self, Cancelled};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ use std::time::Duration;
 const SECOND_CTRL_C: Duration = Duration::from_secs(3);
 /// Time in which cancelled builds have to end. The service ends their instances first, which takes minutes.
 const CANCELLED_WITHIN: Duration = Duration::from_mins(10);
+
+/// Time in which what was started for an inspection has to end once the work is over. EC2 takes an order to end within seconds; a
+/// new instance may be unknown to it for a moment.
+const RELEASED_WITHIN: Duration = Duration::from_mins(2);
 
 /// Runs the verb.
 pub(super) fn run(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Failure> {
@@ -36,6 +41,17 @@ async fn drive(session: &Session, work: impl Future<Output = Result<Exit, Failur
     let outcome = tokio::select! {
         outcome = work => outcome,
         name = signals.next() => {
+            // What the work was doing has been dropped by now, and what it had started is being ended.
+            let left = released(session.opened(), Some(name), &mut signals, RELEASED_WITHIN).await;
+            if !left.is_empty() {
+                session.shutdown().await;
+                return Err(left_behind(name, &left));
+            }
+            let refreshes = session.started.refreshes();
+            if !refreshes.is_empty() {
+                session.shutdown().await;
+                return Err(refreshing(name, &refreshes));
+            }
             let started = session.started.arns();
             let terminal = std::io::stderr().is_terminal();
             let again = async {
@@ -45,8 +61,43 @@ async fn drive(session: &Session, work: impl Future<Output = Result<Exit, Failur
             Err(interrupted(session.opened(), name, &started, session.started.cancel(), terminal, again).await)
         }
     };
+    // What could not be ended is tried once more in the background.
+    for left in released(session.opened(), None, &mut signals, RELEASED_WITHIN).await {
+        tell(&format!(
+            "{} may still run{}\n",
+            left.what,
+            left.undo.map_or_else(String::new, |undo| format!("; {undo}"))
+        ));
+    }
     session.shutdown().await;
     outcome
+}
+
+/// Waits until what this process has started for itself is ended, for a while and until the user interrupts (again); what is
+/// left.
+async fn released(cloud: Option<&Cloud>, signal: Option<&str>, signals: &mut Signals, within: Duration) -> Vec<Left> {
+    let Some(duties) = cloud.map(Cloud::duties) else { return vec![] };
+    let open: Vec<String> = duties.left().into_iter().filter(|left| !left.given_up).map(|left| left.what).collect();
+    if open.is_empty() {
+        return duties.left();
+    }
+    let why = signal.map_or_else(String::new, |signal| format!("{signal}: "));
+    tell(&format!("{why}ending {}; Ctrl-C once more leaves that to you\n", open.join(", ")));
+    tokio::select! {
+        () = duties.settled() => {}
+        () = tokio::time::sleep(within) => {}
+        _ = signals.next() => {}
+    }
+    duties.left()
+}
+
+/// What an interruption comes to that leaves something behind.
+fn left_behind(signal: &str, left: &[Left]) -> Failure {
+    let what: Vec<&str> = left.iter().map(|left| left.what.as_str()).collect();
+    let failure =
+        Failure::new(Exit::Interrupted, format!("interrupted by {signal}; {} may still run", what.join(", ")))
+            .why("it was not seen to end; the next `amiforge validate` ends what processes that are gone have left");
+    left.iter().filter_map(|left| left.undo.clone()).fold(failure, Failure::next)
 }
 
 /// What an interruption comes to. In AWS the builds that this process has started go on, unless they are to be cancelled: from the
@@ -79,6 +130,20 @@ async fn interrupted(
     started.iter().fold(failure, |failure, arn| failure.next(format!("amiforge watch {arn}")))
 }
 
+/// Instance refreshes go on wherever they are, in the local environment too, where time does it.
+fn refreshing(signal: &str, refreshes: &BTreeMap<String, String>) -> Failure {
+    let count = if refreshes.len() == 1 {
+        "1 instance refresh goes".to_owned()
+    } else {
+        format!("{} instance refreshes go", refreshes.len())
+    };
+    let failure = Failure::new(Exit::Interrupted, format!("interrupted by {signal}; {count} on"))
+        .showing(refreshes.keys().cloned())
+        .why("the channel was moved; the groups launch from numbered versions until somebody follows them to the end");
+    let commands: BTreeSet<&String> = refreshes.values().collect();
+    commands.into_iter().fold(failure, |failure, command| failure.next(command.clone()))
+}
+
 async fn cancelled(cloud: &Cloud, signal: &str, started: &[String]) -> Failure {
     tell(&format!("{signal}: cancelling {} builds\n", started.len()));
     let ends = build::cancel_all(cloud, started, CANCELLED_WITHIN).await;
@@ -109,8 +174,11 @@ async fn dispatch(session: &Session, verb: EnvironmentVerb) -> Result<Exit, Fail
         // The futures of the long verbs are large; on the heap they move cheaply.
         EnvironmentVerb::Promote(args) => Box::pin(verb::promote::run(session, &args)).await,
         EnvironmentVerb::Rollback(args) => verb::rollback::run(session, &args).await,
+        EnvironmentVerb::Revoke(args) => Box::pin(verb::revoke::run(session, &args)).await,
+        EnvironmentVerb::Restore(args) => Box::pin(verb::revoke::restore(session, &args)).await,
         EnvironmentVerb::Resolve(args) => verb::resolve::run(session, &args).await,
         EnvironmentVerb::History(args) => verb::history::run(session, &args).await,
+        EnvironmentVerb::Releases(args) => verb::releases::run(session, &args).await,
         EnvironmentVerb::Drift(args) => Box::pin(verb::drift::run(session, &args)).await,
         EnvironmentVerb::Repair(args) => Box::pin(verb::drift::repair(session, &args)).await,
         EnvironmentVerb::Channels(args) => verb::channels::run(session, &args).await,

@@ -72,3 +72,17 @@ async fn where_nothing_was_started_nothing_is_cancelled() {
     assert!(failure.message.ends_with("nothing is left running or mounted"), "{}", failure.message);
     assert!(log.lock().unwrap().is_empty());
 }
+
+#[test]
+fn refreshes_go_on_and_are_told_with_the_command_that_follows_them() {
+    let groups = ["1/r a", "1/r b"].map(|group| (group.to_owned(), "amiforge promote web --refresh".to_owned()));
+    let failure = refreshing("Ctrl-C", &groups.into());
+    assert_eq!(
+        (failure.exit, &*failure.message),
+        (Exit::Interrupted, "interrupted by Ctrl-C; 2 instance refreshes go on")
+    );
+    assert_eq!(
+        (failure.evidence, failure.next),
+        (vec!["1/r a".into(), "1/r b".into()], vec!["amiforge promote web --refresh".into()])
+    );
+}

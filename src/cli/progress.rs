@@ -67,7 +67,7 @@ impl Lines {
                 return Some(line);
             }
             // Of works that go on at the same time the lines would be a jumble; what failed is told with its last ones.
-            Event::LaneOutput { .. } | Event::BuildStarted { .. } => return None,
+            Event::LaneOutput { .. } | Event::BuildStarted { .. } | Event::Refresh { .. } => return None,
             Event::LaneFinished { lane, ending, message } => {
                 self.lanes.remove(&lane);
                 return Some(lane_line(&lane, mark(ending), &message));
@@ -145,7 +145,7 @@ impl Bars {
             }
             Event::LaneProgress { lane, message } => set(self.lanes.get(&lane), &message),
             // The step that runs is worth more on the one line there is than what it writes.
-            Event::LaneOutput { .. } | Event::BuildStarted { .. } => {}
+            Event::LaneOutput { .. } | Event::BuildStarted { .. } | Event::Refresh { .. } => {}
             Event::LaneFinished { lane, ending, message } => {
                 if let Some(bar) = self.lanes.remove(&lane) {
                     bar.finish_and_clear();

@@ -14,7 +14,7 @@ mod environment;
 mod started;
 mod world;
 #[cfg(feature = "aws")]
-pub use environment::{confirm, work};
+pub use environment::{confirm, of_release, work};
 
 /// One invocation of the program.
 #[derive(Debug)]

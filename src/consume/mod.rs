@@ -2,9 +2,9 @@
 
 use crate::aws::{CallError, Cloud};
 use crate::diagnostic::Diagnostic;
-use crate::project::{Arch, Project, Recipe};
-use crate::promote::{PromoteError, Release, get_parameter, get_parameters, read_release, record_name};
-use crate::render::promote_name;
+use crate::project::{Arch, PointerName, Project, Recipe};
+use crate::promote::{PromoteError, Release, default_image, get_parameter, get_parameters, read_release, record_name};
+use crate::render::promote_names;
 use aws_sdk_ec2::types::ImageState;
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub enum ConsumeError {
         known: Vec<String>,
     },
     /// Nothing was promoted there yet.
-    #[error("nothing is promoted to channel `{channel}` of {recipe} ({arch}) yet: there is no parameter {parameter}")]
+    #[error("nothing is promoted to channel `{channel}` of {recipe} ({arch}) yet: there is no {pointer}")]
     Empty {
         /// Recipe.
         recipe: String,
@@ -29,14 +29,14 @@ pub enum ConsumeError {
         arch: String,
         /// Channel.
         channel: String,
-        /// The pointer's name.
-        parameter: String,
+        /// What the pointer is, and its name.
+        pointer: String,
     },
     /// The pointer points to an AMI that cannot be launched.
-    #[error("parameter {parameter} points to {ami}, which {state}")]
+    #[error("{pointer} points to {ami}, which {state}")]
     Dangling {
-        /// The pointer's name.
-        parameter: String,
+        /// What the pointer is, and its name.
+        pointer: String,
         /// What it holds.
         ami: String,
         /// What is wrong with it.
@@ -97,21 +97,41 @@ pub async fn resolve(
         let known = project.channels.iter().map(|known| known.name.clone()).collect();
         return Err(ConsumeError::UnknownChannel { channel: channel.to_owned(), known });
     }
-    let parameter = promote_name(&recipe.promote.parameter, recipe, arch, channel);
-    let parameter = parameter.map_err(|diagnostic| ConsumeError::Name(Box::new(diagnostic)))?;
-    let Some(stored) = get_parameter(cloud, cloud.home(), &parameter).await? else {
+    let (pointer, value) = pointer(cloud, recipe, arch, channel).await?;
+    let Some(value) = value else {
         return Err(ConsumeError::Empty {
             recipe: recipe.name.clone(),
             arch: arch.name().to_owned(),
             channel: channel.to_owned(),
-            parameter,
+            pointer,
         });
     };
-    check(cloud, parameter, stored.value).await
+    check(cloud, pointer, value).await
 }
 
-async fn check(cloud: &Cloud, parameter: String, ami: String) -> Result<String, ConsumeError> {
-    let dangling = |ami: String, state: &str| ConsumeError::Dangling { parameter, ami, state: state.to_owned() };
+/// What users of the channel read, and what it says: the first parameter, or the default version of the first launch
+/// template of a recipe that moves no parameter. What the others say, `drift` compares.
+async fn pointer(
+    cloud: &Cloud,
+    recipe: &Recipe,
+    arch: Arch,
+    channel: &str,
+) -> Result<(String, Option<String>), ConsumeError> {
+    let names = |templates: &[PointerName]| {
+        let names = promote_names(templates, recipe, arch, channel);
+        names.map_err(|diagnostic| ConsumeError::Name(Box::new(diagnostic)))
+    };
+    if let Some(name) = names(&recipe.promote.parameters)?.into_iter().next() {
+        let stored = get_parameter(cloud, cloud.home(), &name).await?;
+        return Ok((format!("parameter {name}"), stored.map(|stored| stored.value)));
+    }
+    let name = names(&recipe.promote.launch_templates)?.into_iter().next().unwrap_or_default();
+    let ami = default_image(cloud, cloud.home(), &name).await?;
+    Ok((format!("launch template {name}"), ami))
+}
+
+async fn check(cloud: &Cloud, pointer: String, ami: String) -> Result<String, ConsumeError> {
+    let dangling = |ami: String, state: &str| ConsumeError::Dangling { pointer, ami, state: state.to_owned() };
     if !ami.starts_with("ami-") {
         return Err(dangling(ami, "is not an AMI id"));
     }
@@ -140,7 +160,7 @@ pub struct ChannelEntry {
     pub arch: String,
     /// Channel name.
     pub channel: String,
-    /// What it points to; absent when nothing was promoted yet.
+    /// What it points to; absent when nothing was promoted yet, or a revocation has left it empty.
     pub release: Option<Release>,
 }
 
@@ -181,7 +201,7 @@ pub async fn channels(cloud: &Cloud, project: &Project, only: Option<&Recipe>) -
     let mut channels = Vec::new();
     for (parameter, entry) in entries {
         let release = match found.get(&parameter) {
-            Some(text) => Some(read_release(cloud, &parameter, text).await?),
+            Some(text) => Some(read_release(cloud, &parameter, text).await?).filter(|release| !release.empty),
             None => None,
         };
         channels.push(ChannelEntry { release, ..entry });

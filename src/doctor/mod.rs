@@ -11,6 +11,7 @@
 //! | `roles` | `instance-profile`, `service-role` |
 //! | `network`, `endpoints` | `network`, `security-groups`, `instance-types` |
 //! | `stock` | `log-bucket`, `quotas`, `parents` |
+//! | `sealed` | `evidence` |
 //! | `machine` | of the local environment: `namespaces`, `limits`, `room`, `programs`, `sources`, `state` |
 
 mod endpoints;
@@ -20,6 +21,7 @@ mod model;
 mod network;
 mod permission;
 mod roles;
+mod sealed;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -112,6 +114,13 @@ macro_rules! here {
     };
 }
 
+/// The same wherever images are.
+const EVIDENCE: Check = Check {
+    id: "evidence",
+    title: "the bucket of evidence, and keys in KMS",
+    run: |context| Box::pin(async move { sealed::looked(&context).await }),
+};
+
 const IN_AWS: &[Check] = &[
     Check {
         id: "credentials",
@@ -129,6 +138,7 @@ const IN_AWS: &[Check] = &[
     in_aws!("security-groups", "security groups of build instances", network::groups),
     in_aws!("instance-types", "instance types where they are needed", network::types),
     in_aws!("log-bucket", "the bucket of build logs", stock::bucket),
+    EVIDENCE,
     in_aws!("quotas", "quotas of Image Builder", stock::quotas),
     in_aws!("parents", "parent images of the recipes", stock::parents),
 ];
@@ -139,6 +149,7 @@ const HERE: &[Check] = &[
     here!("room", "room on the disk, and memory", machine::room),
     here!("programs", "programs that make roots", machine::programs),
     here!("sources", "files and folders that roots are made of", machine::sources),
+    EVIDENCE,
     Check {
         id: "state",
         title: "the state of the local environment",

@@ -77,6 +77,8 @@ pub enum Event {
     StageFinished { stage: Stage, ending: Ending, message: String },
     /// A build was started, or one that was under way is joined. Notes say the same to people.
     BuildStarted { stage: Stage, image_arn: String, joined: bool },
+    /// An instance refresh was started or joined, or has ended. Lanes say the same to people.
+    Refresh { stage: Stage, place: String, group: String, refresh: String, running: bool, resume: String },
     /// The step of a build's workflow that runs now, whenever it is looked at. Expectations are medians of earlier builds.
     Step { stage: Stage, step: StepNow },
     /// One of several works that go on at the same time began.

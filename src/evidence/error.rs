@@ -19,6 +19,30 @@ pub enum EvidenceError {
     /// The signature of the evidence, or the key to sign it with.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// A key in KMS.
+    #[error("the KMS key {key} did not do what was asked of it: {source}")]
+    Kms {
+        /// As it is named in the project.
+        key: String,
+        /// The call.
+        source: CallError,
+    },
+    /// The bucket of evidence.
+    #[error("{address}: {source}")]
+    Bucket {
+        /// The object.
+        address: String,
+        /// The call.
+        source: CallError,
+    },
+    /// An object in it.
+    #[error("{address} is not what its name says: {reason}")]
+    Object {
+        /// The object.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The AMI is not there.
     #[error("there is no image {ami} in {place}")]
     NoImage {
@@ -135,6 +159,24 @@ pub enum EvidenceError {
         /// Name of the baseline of the recipe.
         expected: String,
     },
+    /// What EC2 shows of a vulnerability scan cannot be believed.
+    #[error("the findings about {ami} cannot be believed: {reason}")]
+    Findings {
+        /// AMI id.
+        ami: String,
+        /// Why.
+        reason: String,
+    },
+    /// A vulnerability scan did not end in time.
+    #[error("scan {scan} of {ami} by Amazon Inspector did not end within {}", human_duration(*after))]
+    ImageScan {
+        /// AMI id.
+        ami: String,
+        /// Id of the scan.
+        scan: String,
+        /// How long it was waited.
+        after: Duration,
+    },
     /// The instance could not be terminated.
     #[error("instance {instance} could not be terminated and may still be running: {source}")]
     Terminate {
@@ -160,12 +202,23 @@ impl EvidenceError {
             Self::Call(call) => return call.next(),
             Self::File(error) => return error.next(),
             Self::Sign(error) => return error.next(),
+            Self::Kms { source, .. } => {
+                return source.next().or_else(|| Some("look at the key: aws kms describe-key --key-id KEY".to_owned()));
+            }
+            Self::Bucket { source, .. } => {
+                return source
+                    .next()
+                    .or_else(|| Some("look at the bucket: amiforge doctor --only evidence".to_owned()));
+            }
+            Self::Object { .. } => "find out who has written it; `amiforge validate` collects evidence anew",
             Self::NoImage { .. } => "build the image again, or check account and Region",
             Self::ImageState { .. } => "wait until it is available and run `amiforge validate` again",
             Self::NoInstance { .. }
             | Self::NoScanResult { .. }
             | Self::CommandTimeout { .. }
+            | Self::Findings { .. }
             | Self::Transport { .. } => "run `amiforge validate` again",
+            Self::ImageScan { .. } => "run `amiforge validate` again: it joins the scan, or reads what it has found",
             Self::InstanceEnded { .. } => "look at the instance's console output; the image may not boot",
             Self::NotOnline { .. } => {
                 "check in this order: the instance profile allows AmazonSSMManagedInstanceCore; the subnet reaches the ssm, \
@@ -200,8 +253,20 @@ impl EvidenceError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Call(call) | Self::Terminate { source: call, .. } => call.exit_code(),
-            Self::NotOnline { .. } | Self::CommandTimeout { .. } | Self::NoScanResult { .. } => 13,
+            // A key that is disabled, gone or another one is evidence that does not count.
+            Self::Kms { source, .. }
+                if source.fault.status.is_some_and(|status| status < 500) && !source.fault.denied =>
+            {
+                8
+            }
+            Self::Call(call)
+            | Self::Terminate { source: call, .. }
+            | Self::Kms { source: call, .. }
+            | Self::Bucket { source: call, .. } => call.exit_code(),
+            Self::NotOnline { .. }
+            | Self::CommandTimeout { .. }
+            | Self::NoScanResult { .. }
+            | Self::ImageScan { .. } => 13,
             Self::Internal(_) => 1,
             _ => 8,
         }

@@ -92,6 +92,34 @@ pub fn save_inventory(dir: &Path, evidence: &Evidence, json: &str) -> Result<Pat
     replace(place(dir, &evidence.candidate, "inventory.json")?, json)
 }
 
+/// Where the inventory that the evidence in this file is about lies: beside it.
+#[must_use]
+pub fn inventory_of(file: &Path) -> PathBuf {
+    file.with_extension("inventory.json")
+}
+
+/// Writes a document that is there already, with what belongs to it, byte for byte: itself last, so that whoever finds it finds
+/// the rest.
+pub(super) fn adopt(
+    dir: &Path,
+    evidence: &Evidence,
+    document: &str,
+    inventory: Option<&str>,
+    envelope: Option<&str>,
+) -> Result<PathBuf, FileError> {
+    let path = place(dir, &evidence.candidate, "json")?;
+    if let Some(inventory) = inventory {
+        replace(inventory_of(&path), inventory)?;
+    }
+    save_envelope(&path, envelope)?;
+    replace(path, document)
+}
+
+/// Whether an inventory is the one that the evidence is about.
+pub(super) fn is_inventory_of(evidence: &Evidence, text: &str) -> bool {
+    evidence.inventory.as_deref() == Some(sha256(text).as_str())
+}
+
 /// Where the signed statement about the evidence in this file lies: beside it.
 #[must_use]
 pub fn envelope_of(file: &Path) -> PathBuf {
@@ -100,8 +128,16 @@ pub fn envelope_of(file: &Path) -> PathBuf {
 
 /// Writes the signed statement about the evidence in this file, or takes away an older one when there is none.
 pub fn save_envelope(file: &Path, envelope: Option<&str>) -> Result<(), FileError> {
-    let path = envelope_of(file);
-    match envelope {
+    keep_beside(envelope_of(file), envelope)
+}
+
+/// Writes the image's own tests (`JUnit`) beside the evidence in this file, or takes away older ones when there are none.
+pub fn save_tests(file: &Path, junit: Option<&str>) -> Result<(), FileError> {
+    keep_beside(file.with_extension("tests.xml"), junit)
+}
+
+fn keep_beside(path: PathBuf, text: Option<&str>) -> Result<(), FileError> {
+    match text {
         Some(text) => replace(path, text).map(drop),
         None => match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&path, error)),
@@ -185,9 +221,13 @@ pub fn find(dir: &Path, ami: &str) -> Result<Option<PathBuf>, FileError> {
 
 /// Reads one document.
 pub fn read(path: &Path) -> Result<Evidence, FileError> {
+    parse(path, &fs::read_to_string(path).map_err(|source| io_error(path, source))?)
+}
+
+/// The document that a file of that name would be.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Evidence, FileError> {
     let unreadable = |reason: String| FileError::Unreadable { path: path.to_owned(), reason };
-    let text = fs::read_to_string(path).map_err(|source| io_error(path, source))?;
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     let schema = value.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
     if schema != SCHEMA {
         return Err(FileError::Schema { path: path.to_owned(), found: schema.to_owned() });
@@ -282,7 +322,7 @@ mod tests {
         };
         assert!(matches!(after(""), FileError::Unreadable { .. }));
         assert!(matches!(after(&text[..text.len() / 2]), FileError::Unreadable { .. }));
-        assert!(matches!(after(&text.replace("evidence/3", "evidence/2")), FileError::Schema { .. }));
+        assert!(matches!(after(&text.replace("evidence/4", "evidence/3")), FileError::Schema { .. }));
         assert!(matches!(after("{}"), FileError::Schema { .. }));
         assert!(matches!(after(&text.replace("\"tests\"", "\"test\"")), FileError::Unreadable { .. }));
         assert!(matches!(after(&text.replace(&ami, "ami-other")), FileError::Misplaced { .. }));

@@ -8,23 +8,32 @@
 mod canonical;
 #[cfg(feature = "aws")]
 mod collect;
+pub mod difference;
 #[cfg(feature = "aws")]
 mod error;
 pub mod file;
+pub mod hygiene;
 mod model;
 mod schema;
 pub mod sign;
+#[cfg(feature = "aws")]
+mod store;
 
 pub use canonical::digest;
 #[cfg(feature = "aws")]
-pub use collect::{CollectRequest, Collected, baseline_digest, collect, inventory, record_digest, recorded_digest};
+pub use collect::{
+    CollectRequest, Collected, ScansWanted, baseline_digest, collect, inventory, record_digest, recorded_digest, sweep,
+};
 #[cfg(feature = "aws")]
 pub use error::EvidenceError;
 pub use model::{
-    Ancestor, Ancestry, Candidate, CommandOutcome, Evidence, Finding, ImageAttributes, InstalledPackage, NotReal,
-    OwnEvaluation, PatchNotice, PatchScan, SCHEMA, System, TestCase, TestResult, Volume, VulnerabilityScan,
+    Ancestor, Ancestry, Candidate, CommandOutcome, Evidence, FailedRule, Finding, Fix, Hygiene, HygieneFinding,
+    ImageAttributes, InstalledPackage, NotReal, OwnEvaluation, PatchNotice, PatchScan, SCHEMA, System, TestCase,
+    TestOutcome, TestResult, TestStep, Volume, VulnerabilityScan,
 };
 pub use schema::schema;
+#[cfg(feature = "aws")]
+pub use store::{Store, Wanted};
 
 #[cfg(test)]
 pub(crate) use model::tests as testing;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The schema this program writes and reads.
-pub const SCHEMA: &str = "amiforge.evidence/3";
+pub const SCHEMA: &str = "amiforge.evidence/4";
 
 /// Everything known about one candidate. The digest is the SHA-256 of its canonical JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,8 +43,12 @@ pub struct Evidence {
     /// What its files take on a fresh instance, in KiB; absent when that was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_kib: Option<u64>,
-    /// Vulnerability scan; absent when none was made.
-    pub vulnerabilities: Option<VulnerabilityScan>,
+    /// Vulnerability scans, one for each scanner; none when the image was not scanned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vulnerabilities: Vec<VulnerabilityScan>,
+    /// What the image carries that it should not; absent when nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hygiene: Option<Hygiene>,
     /// What became of the project's own commands, in the order in which they were run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandOutcome>,
@@ -180,6 +184,40 @@ pub struct TestCase {
     pub failed_steps: u32,
     pub skipped_steps: u32,
     pub message: String,
+    /// What became of each step of the components; absent when that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<TestStep>>,
+}
+
+/// A step of a test component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestStep {
+    /// The component, by its name in the project where it is one of the project's.
+    pub component: String,
+    /// Phase of the component's document.
+    pub phase: String,
+    /// Name of the step.
+    pub step: String,
+    /// What became of it.
+    pub outcome: TestOutcome,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// What became of a test step. Only the first is a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TestOutcome {
+    /// It ran and succeeded.
+    Passed,
+    /// It failed, whether that was ignored or not, or ran out of time.
+    Failed,
+    /// It was not run: its condition was false, or there was nothing real to look at.
+    Skipped,
+    /// It did not come to an end, or to one that is not known.
+    Unknown,
 }
 
 /// Something that was not a machine's own where tests ran.
@@ -300,40 +338,118 @@ pub struct CommandOutcome {
     pub ended_at: String,
 }
 
-/// Findings of a vulnerability scan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What one scanner says of the image.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VulnerabilityScan {
-    /// When it ended (RFC 3339).
-    pub scanned_at: String,
-    /// Who scanned, for example `inspector`.
+    /// The scanner, in the word that a policy names it by: `image-builder`, `ec2` or `inspector`.
     pub source: String,
+    /// When it ended (RFC 3339); empty when it failed.
+    pub scanned_at: String,
+    /// Why it came to nothing. Then it says nothing about the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// What was found.
     pub findings: Vec<Finding>,
 }
 
-/// One vulnerability in one package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One vulnerability, in one package where the scanner names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// CVE id, or that of the scanner.
     pub id: String,
     /// Severity in the scanner's word.
     pub severity: String,
-    /// Name of the package.
+    /// What else the scanner calls it, where that says more than the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Name of the package; empty when the scanner does not name it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub package: String,
     /// Version that is installed; absent when the scanner does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// First version without it; absent when there is none.
+    /// Whether there is a version without it.
+    #[serde(default)]
+    pub fix: Fix,
+    /// First version without it, where the scanner names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_in: Option<String>,
+    /// Files that it is in, as far as the scanner names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// When the scanner saw it first (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<String>,
 }
 
+impl Finding {
+    /// Whether it can be mended, as far as is known: what is not known counts against the image.
+    #[must_use]
+    pub fn may_be_fixed(&self) -> bool {
+        self.fixed_in.is_some() || self.fix != Fix::None
+    }
+}
+
+/// Whether there is a version without a vulnerability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fix {
+    /// The scanner does not say.
+    #[default]
+    Unknown,
+    /// There is none yet.
+    None,
+    /// There is one, named or not.
+    Available,
+}
+
+/// What an image carries that it should not: shared identities, secrets, open doors, leftovers. Looked for on a fresh instance,
+/// before anything else was done there; what the instance made of itself when it booted does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hygiene {
+    /// Version of the rules.
+    pub version: u32,
+    /// When it was looked (RFC 3339).
+    pub looked_at: String,
+    /// The rules that were looked at to their end.
+    pub rules: Vec<String>,
+    /// Those that were not, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedRule>,
+    /// What was found.
+    pub findings: Vec<HygieneFinding>,
+}
+
+/// A rule of hygiene that could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailedRule {
+    /// Its name.
+    pub rule: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Something that an image should not carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HygieneFinding {
+    /// Name of the rule.
+    pub rule: String,
+    /// `high`, `medium` or `low`.
+    pub severity: String,
+    /// What it is about: a file or folder, or a user.
+    pub path: String,
+    /// Why it should not be there.
+    pub why: String,
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::hygiene;
     use super::*;
     use crate::patch::State;
 
@@ -409,10 +525,16 @@ pub(crate) mod tests {
                 }],
             }),
             used_kib: Some(1_000_000),
-            vulnerabilities: Some(VulnerabilityScan {
+            vulnerabilities: vec![VulnerabilityScan {
                 scanned_at: "2026-11-23T11:00:00Z".into(),
                 source: "inspector".into(),
-                findings: vec![],
+                ..VulnerabilityScan::default()
+            }],
+            hygiene: Some(Hygiene {
+                version: hygiene::VERSION,
+                looked_at: "2026-11-23T11:00:00Z".into(),
+                rules: hygiene::RULES.iter().map(|rule| rule.name.to_owned()).collect(),
+                ..Hygiene::default()
             }),
             commands: vec![],
         }

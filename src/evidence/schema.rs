@@ -4,7 +4,7 @@ use super::SCHEMA;
 use crate::component::DIALECT;
 use serde_json::{Map, Value, json};
 
-/// The schema of `amiforge.evidence/3`.
+/// The schema of `amiforge.evidence/4`.
 #[must_use]
 pub fn schema() -> Value {
     let mut schema = object(
@@ -23,7 +23,8 @@ pub fn schema() -> Value {
             ("image", image()),
             ("ancestry", or_null(ancestry())),
             ("used_kib", said("What the files take, in KiB.", json!({ "type": ["integer", "null"], "minimum": 0 }))),
-            ("vulnerabilities", or_null(vulnerabilities())),
+            ("vulnerabilities", said("What scanners have found, one after the other.", list(&vulnerabilities()))),
+            ("hygiene", or_null(hygiene())),
             ("commands", said("What became of the project's own commands.", list(&command()))),
         ],
     );
@@ -191,6 +192,7 @@ fn tests() -> Value {
             ("failed_steps", count()),
             ("skipped_steps", count()),
             ("message", text()),
+            ("steps", said("What became of each step.", json!({ "type": ["array", "null"], "items": test_step() }))),
         ],
     );
     let schema = object(
@@ -206,6 +208,19 @@ fn tests() -> Value {
         ],
     );
     said("What the test phase said.", schema)
+}
+
+fn test_step() -> Value {
+    object(
+        &["component", "phase", "step", "outcome"],
+        [
+            ("component", text()),
+            ("phase", text()),
+            ("step", text()),
+            ("outcome", json!({ "enum": ["passed", "failed", "skipped", "unknown"] })),
+            ("message", text()),
+        ],
+    )
 }
 
 fn image() -> Value {
@@ -255,22 +270,50 @@ fn ancestry() -> Value {
 }
 
 fn vulnerabilities() -> Value {
+    let fix = said("Whether there is a version without it.", json!({ "enum": ["unknown", "none", "available"] }));
     let finding = object(
-        &["id", "severity", "package"],
+        &["id", "severity"],
         [
             ("id", text()),
             ("severity", text()),
+            ("title", said("What else the scanner calls it.", maybe_text())),
             ("package", text()),
             ("version", maybe_text()),
+            ("fix", fix),
             ("fixed_in", maybe_text()),
+            ("paths", list(&text())),
             ("first_seen", maybe_text()),
         ],
     );
     let schema = object(
         &["scanned_at", "source", "findings"],
-        [("scanned_at", time()), ("source", text()), ("findings", list(&finding))],
+        [
+            ("scanned_at", time()),
+            ("source", said("image-builder, ec2 or inspector.", text())),
+            ("failed", said("Why the scan came to nothing.", maybe_text())),
+            ("findings", list(&finding)),
+        ],
     );
-    said("Findings of a vulnerability scan.", schema)
+    said("Findings of one scanner.", schema)
+}
+
+fn hygiene() -> Value {
+    let failed = object(&["rule", "why"], [("rule", text()), ("why", text())]);
+    let finding = object(
+        &["rule", "severity", "path", "why"],
+        [("rule", text()), ("severity", text()), ("path", text()), ("why", text())],
+    );
+    let schema = object(
+        &["version", "looked_at", "rules", "findings"],
+        [
+            ("version", said("Version of the rules.", count())),
+            ("looked_at", time()),
+            ("rules", said("Rules that were looked at to their end.", list(&text()))),
+            ("failed", said("Rules that were not.", list(&failed))),
+            ("findings", list(&finding)),
+        ],
+    );
+    said("What the image carries that it should not.", schema)
 }
 
 fn command() -> Value {

@@ -1,10 +1,10 @@
-//! The gates on the image's attributes, its tests and its age.
+//! The gates on the image's attributes and its age.
 
 use super::case::{Case, Outcome};
 use super::times;
 use super::verdict::{Found, Verdict};
 use crate::evidence::{Evidence, ImageAttributes};
-use crate::project::{ImageGate, TestGate};
+use crate::project::ImageGate;
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -103,58 +103,6 @@ fn volumes(gate: &ImageGate, image: &ImageAttributes) -> Result<Vec<Found>, Stri
         }
     }
     Ok(wrong)
-}
-
-/// Tests ran and passed, and what has to be real was.
-pub(super) fn tests<'a>(gate: &'a TestGate, evidence: &'a Evidence, now: OffsetDateTime) -> Outcome<'a> {
-    const GATE: &str = "tests";
-    let Some(tests) = &evidence.tests else {
-        let verdict = Verdict::error(GATE, "nothing was tested");
-        return Err(verdict.detail(if evidence.candidate.image_arn.is_some() {
-            "name components under `test:` in the recipe and build again"
-        } else {
-            "this image was not built from the recipe, so the recipe's tests have not run on it"
-        }));
-    };
-    times::age("the evidence's time", &evidence.collected_at, now).map_err(|why| Verdict::error(GATE, why))?;
-    if tests.executed_steps == 0 {
-        let why = match tests.skipped_steps {
-            0 => "nothing was tested: not one test step was executed".to_owned(),
-            skipped => format!("nothing was tested: all {skipped} test steps were skipped"),
-        };
-        return Err(Verdict::error(GATE, why).detail(tests.message.clone()));
-    }
-    let mut wrong = vec![];
-    if !tests.passed || tests.failed_steps > 0 {
-        let steps = format!("{} of {} test steps failed", tests.failed_steps, tests.executed_steps);
-        wrong.push(Found::new("failed", steps));
-    }
-    if let Some(most) = gate.max_skipped.filter(|most| tests.skipped_steps > *most) {
-        let what = format!("{} test steps were skipped, which is not passed; {most} allowed", tests.skipped_steps);
-        wrong.push(Found::new("max_skipped", what));
-    }
-    for fact in tests.not_real.iter().filter(|fact| gate.real.contains(&fact.name)) {
-        wrong.push(Found::new(&fact.name, format!("{}: {}", fact.name, fact.why)));
-    }
-    let good = match tests.skipped_steps {
-        0 => format!("{} test steps passed", tests.executed_steps),
-        skipped => format!("{} test steps passed, {skipped} skipped", tests.executed_steps),
-    };
-    let words: Vec<(String, String)> = wrong.iter().map(|found| (found.id.clone(), found.what.clone())).collect();
-    let limit = move |open: &[usize]| {
-        let open: Vec<&(String, String)> = open.iter().filter_map(|at| words.get(*at)).collect();
-        let (rules, unreal): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|(id, _)| matches!(id.as_str(), "failed" | "max_skipped"));
-        let mut why: Vec<String> = rules.into_iter().map(|(_, what)| what.clone()).collect();
-        if !unreal.is_empty() {
-            let names: Vec<&str> = unreal.into_iter().map(|(id, _)| id.as_str()).collect();
-            why.push(format!("not real where the tests ran: {}", names.join(", ")));
-        }
-        (!why.is_empty()).then(|| why.join("; "))
-    };
-    let mut case = Case::limited(GATE, wrong, good, limit);
-    case.looked_at.extend(Some(tests.message.clone()).filter(|message| !message.is_empty()));
-    Ok(case)
 }
 
 /// The image is at most `max` old.

@@ -7,10 +7,12 @@
 mod case;
 mod checks;
 mod commands;
+mod hygiene;
 mod origin;
 mod packages;
 mod patches;
 mod size;
+mod tested;
 mod times;
 mod verdict;
 mod vulnerabilities;
@@ -94,15 +96,16 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(gates: &Gates, evidence: &Evidence, context: &Context<'_>) -> Judgement {
     let now = context.now;
-    let outcomes: [Option<Outcome<'_>>; 9] = [
+    let outcomes: [Option<Outcome<'_>>; 10] = [
         gates.patches.as_ref().map(|gate| patches::check(gate, evidence, context)),
         gates.vulnerabilities.as_ref().map(|gate| vulnerabilities::check(gate, evidence, context)),
         gates.image.as_ref().map(|gate| checks::image(gate, evidence, now)),
-        gates.tests.as_ref().map(|gate| checks::tests(gate, evidence, now)),
+        gates.tests.as_ref().map(|gate| tested::check(gate, evidence, now)),
         gates.packages.as_ref().map(|gate| packages::check(gate, evidence)),
         gates.size.as_ref().map(|gate| size::check(gate, evidence, context)),
         gates.max_age.map(|max| checks::age(max, evidence, now)),
         gates.parent.as_ref().map(|gate| origin::check(gate, evidence, now)),
+        gates.hygiene.as_ref().map(|gate| hygiene::check(gate, evidence, now)),
         Some(&gates.commands).filter(|all| !all.is_empty()).map(|all| commands::check(all, evidence)),
     ];
     let unusable = unusable(evidence, context);

@@ -3,11 +3,14 @@
 use super::tests::{NOW, finding, policy};
 use super::*;
 use crate::evidence::testing::{evidence, item};
-use crate::evidence::{Ancestor, CommandOutcome, InstalledPackage, NotReal, PatchNotice};
+use crate::evidence::{
+    Ancestor, CommandOutcome, FailedRule, Finding, Fix, HygieneFinding, InstalledPackage, NotReal, PatchNotice,
+    TestCase, TestOutcome, TestStep, VulnerabilityScan, hygiene,
+};
 use crate::patch::State;
 use crate::project::{
-    CommandGate, PackageGate, PackageRule, ParentGate, PatchGate, Rating, Relation, SizeGate, TestGate, VersionBound,
-    VulnerabilityGate,
+    CommandGate, HygieneGate, PackageGate, PackageRule, ParentGate, PatchGate, Rating, Relation, Scanner, SizeGate,
+    TestGate, TestName, VersionBound, VulnerabilityGate,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -33,8 +36,18 @@ fn some_policy() -> impl Strategy<Value = Gates> {
     let patches = (0_u32..4, 0_u32..2, ratings(0_u32..4), ratings(days));
     let words = prop::sample::select(vec!["none", "low", "medium", "high"]);
     let flags = any::<[bool; 6]>();
-    (patches, words, flags, 0_u32..3, 0_u32..40).prop_map(
-        |((missing, rejected, levels, grace), max_severity, [fix, new, imds, real, private, own], skipped, growth)| {
+    let scanners = prop::sample::subsequence(vec![Scanner::Ec2, Scanner::Inspector], 0..=2);
+    let required = prop::sample::subsequence(vec!["boots", "patched/Scan", "hygiene"], 0..=3);
+    let allow = prop::sample::subsequence(hygiene::RULES.map(|rule| rule.name.to_owned()).to_vec(), 0..=3);
+    (patches, words, flags, 0_u32..3, 0_u32..40, (scanners, required, allow)).prop_map(
+        |(
+            (missing, rejected, levels, grace),
+            max_severity,
+            [fix, new, imds, real, private, own],
+            skipped,
+            growth,
+            (scanned_by, required, allow),
+        )| {
             let mut gates = policy();
             gates.patches = Some(PatchGate { missing, rejected, levels, grace, scanned_within: DAY });
             gates.vulnerabilities = Some(VulnerabilityGate {
@@ -42,14 +55,17 @@ fn some_policy() -> impl Strategy<Value = Gates> {
                 with_fix_only: fix,
                 only_new: new,
                 scanned_within: DAY,
+                scanned_by,
             });
+            gates.hygiene = Some(HygieneGate { allow });
             let image = gates.image.as_mut().unwrap();
             image.imds_v2 = imds;
             image.accounts = private.then(Vec::new);
             (image.max_root_gib, image.max_volumes) = (Some(8), Some(2));
             image.boot_modes = vec!["uefi".into()];
             let real = if real { vec!["kernel".into()] } else { vec![] };
-            gates.tests = Some(TestGate { real, max_skipped: Some(skipped) });
+            let required = required.iter().map(|name| TestName::read(name)).collect();
+            gates.tests = Some(TestGate { real, max_skipped: Some(skipped), required });
             let below = VersionBound { relation: Relation::GreaterOrEqual, version: "5".into() };
             gates.packages = Some(PackageGate {
                 must_have: vec![PackageRule { name: "bash".into(), versions: vec![below] }],
@@ -70,9 +86,13 @@ enum Harm {
     Patch { state: State, level: usize, days: Option<u8> },
     OlderPatch,
     WorsePatch,
-    Vulnerability { severity: usize, fixed: bool, id: u8 },
+    Vulnerability { severity: usize, fix: Fix, id: u8, scan: u8 },
     WorseVulnerability,
-    Fix,
+    Fix(bool),
+    Scan(usize),
+    Carries { rule: usize, path: u8 },
+    Unseen(usize),
+    Step { at: u8, outcome: TestOutcome },
     Image(usize),
     Tests(usize),
     Package(bool),
@@ -85,6 +105,8 @@ enum Harm {
 
 fn some_harm() -> impl Strategy<Value = Harm> {
     let state = prop::sample::select(State::OPEN.to_vec());
+    let fix = prop::sample::select(vec![Fix::None, Fix::Unknown, Fix::Available]);
+    let outcome = prop::sample::select(vec![TestOutcome::Failed, TestOutcome::Skipped, TestOutcome::Unknown]);
     prop_oneof![
         (state, 0..LEVELS.len(), prop::option::of(0_u8..20)).prop_map(|(state, level, days)| Harm::Patch {
             state,
@@ -93,13 +115,18 @@ fn some_harm() -> impl Strategy<Value = Harm> {
         }),
         Just(Harm::OlderPatch),
         Just(Harm::WorsePatch),
-        (0..LEVELS.len(), any::<bool>(), 0_u8..4).prop_map(|(severity, fixed, id)| Harm::Vulnerability {
+        (0..LEVELS.len(), fix, 0_u8..4, 0_u8..3).prop_map(|(severity, fix, id, scan)| Harm::Vulnerability {
             severity,
-            fixed,
-            id
+            fix,
+            id,
+            scan
         }),
         Just(Harm::WorseVulnerability),
-        Just(Harm::Fix),
+        any::<bool>().prop_map(Harm::Fix),
+        (0_usize..4).prop_map(Harm::Scan),
+        (0..hygiene::RULES.len(), 0_u8..3).prop_map(|(rule, path)| Harm::Carries { rule, path }),
+        (0..hygiene::RULES.len()).prop_map(Harm::Unseen),
+        (0_u8..8, outcome).prop_map(|(at, outcome)| Harm::Step { at, outcome }),
         (0_usize..8).prop_map(Harm::Image),
         (0_usize..4).prop_map(Harm::Tests),
         any::<bool>().prop_map(Harm::Package),
@@ -112,9 +139,17 @@ fn some_harm() -> impl Strategy<Value = Harm> {
 }
 
 /// Ways to know less.
-const LESS: [fn(&mut Evidence); 15] = [
+const LESS: [fn(&mut Evidence); 23] = [
     |e| e.patches = None,
-    |e| e.vulnerabilities = None,
+    |e| e.vulnerabilities.clear(),
+    |e| drop(e.vulnerabilities.pop()),
+    |e| e.vulnerabilities.iter_mut().for_each(|scan| scan.scanned_at.clear()),
+    |e| e.vulnerabilities.iter_mut().for_each(|scan| scan.source.push('x')),
+    |e| e.hygiene = None,
+    |e| e.hygiene.iter_mut().for_each(|hygiene| hygiene.version += 1),
+    |e| e.hygiene.iter_mut().for_each(|hygiene| hygiene.looked_at.clear()),
+    |e| e.tests.iter_mut().for_each(|tests| tests.cases.clear()),
+    |e| e.tests.iter_mut().flat_map(|tests| &mut tests.cases).for_each(|case| case.steps = None),
     |e| e.tests = None,
     |e| e.candidate.created_at.clear(),
     |e| e.collected_at.clear(),
@@ -160,19 +195,37 @@ fn harm(evidence: &mut Evidence, harm: &Harm, number: usize) {
             let Some(scan) = &mut evidence.patches else { return };
             scan.notices.values_mut().for_each(|notice| notice.level = notice.level.as_deref().map(worse));
         }
-        Harm::Vulnerability { severity, fixed, id } => {
-            let Some(scan) = &mut evidence.vulnerabilities else { return };
-            let mut found = finding(&format!("CVE-2026-{id}"), LEVELS[*severity]);
-            found.fixed_in = fixed.then(|| "9".into());
-            scan.findings.push(found);
+        Harm::Vulnerability { severity, fix, id, scan } => {
+            let Some(scan) = evidence.vulnerabilities.get_mut(usize::from(*scan)) else { return };
+            let found = finding(&format!("CVE-2026-{id}"), LEVELS[*severity]);
+            scan.findings.push(Finding { fix: *fix, fixed_in: None, ..found });
         }
         Harm::WorseVulnerability => {
-            let Some(scan) = &mut evidence.vulnerabilities else { return };
-            scan.findings.iter_mut().for_each(|finding| finding.severity = worse(&finding.severity));
+            vulnerabilities(evidence).for_each(|finding| finding.severity = worse(&finding.severity));
         }
-        Harm::Fix => {
-            let Some(scan) = &mut evidence.vulnerabilities else { return };
-            scan.findings.iter_mut().for_each(|finding| finding.fixed_in = Some("9".into()));
+        Harm::Fix(named) => vulnerabilities(evidence).for_each(|finding| {
+            finding.fix = Fix::Available;
+            finding.fixed_in = named.then(|| "9".into());
+        }),
+        Harm::Scan(which) => scan(evidence, *which),
+        Harm::Carries { rule, path } => {
+            let Some(hygiene) = &mut evidence.hygiene else { return };
+            let (rule, path) = (hygiene::RULES[*rule], format!("/{path}"));
+            let (name, severity, why) = (rule.name.into(), rule.severity.into(), rule.why.into());
+            hygiene.findings.push(HygieneFinding { rule: name, severity, path, why });
+        }
+        Harm::Unseen(rule) => {
+            let Some(hygiene) = &mut evidence.hygiene else { return };
+            let name = hygiene::RULES[*rule].name;
+            hygiene.rules.retain(|known| known != name);
+            if number % 2 == 0 {
+                hygiene.failed.push(FailedRule { rule: name.into(), why: "no awk".into() });
+            }
+        }
+        Harm::Step { at, outcome } => {
+            let cases = evidence.tests.iter_mut().flat_map(|tests| &mut tests.cases);
+            let mut steps = cases.flat_map(|case| case.steps.iter_mut().flatten());
+            steps.nth(usize::from(*at)).into_iter().for_each(|step| step.outcome = *outcome);
         }
         Harm::Image(which) => image(evidence, *which),
         Harm::Tests(which) => tests(evidence, *which),
@@ -191,6 +244,25 @@ fn harm(evidence: &mut Evidence, harm: &Harm, number: usize) {
         }
         Harm::Command => evidence.commands.iter_mut().for_each(|outcome| outcome.exit = Some(1)),
         Harm::Less(which) => LESS[*which](evidence),
+    }
+}
+
+fn vulnerabilities(evidence: &mut Evidence) -> impl Iterator<Item = &mut Finding> {
+    evidence.vulnerabilities.iter_mut().flat_map(|scan| &mut scan.findings)
+}
+
+/// What can be wrong with a scan, and one more that has something to say.
+fn scan(evidence: &mut Evidence, which: usize) {
+    let good = VulnerabilityScan { source: "ec2".into(), scanned_at: ago(0), failed: None, findings: vec![] };
+    match which {
+        0 => evidence.vulnerabilities.iter_mut().for_each(|scan| scan.failed = Some("UNSUPPORTED_OS".into())),
+        1 => evidence.vulnerabilities.iter_mut().for_each(|scan| scan.scanned_at = ago(3).min(scan.scanned_at.clone())),
+        2 => evidence.vulnerabilities.push(VulnerabilityScan { failed: Some("no".into()), ..good }),
+        _ => {
+            // By a scanner that nobody asks for: it can only do harm.
+            let findings = vec![finding("CVE-2026-1", "HIGH")];
+            evidence.vulnerabilities.push(VulnerabilityScan { source: "other".into(), findings, ..good });
+        }
     }
 }
 
@@ -221,6 +293,24 @@ fn tests(evidence: &mut Evidence, which: usize) {
 /// Evidence that passes the mildest policies.
 fn good() -> Evidence {
     let mut evidence = evidence();
+    evidence.vulnerabilities.push(VulnerabilityScan { source: "ec2".into(), ..evidence.vulnerabilities[0].clone() });
+    let step = |component: &str, step: &str| TestStep {
+        component: component.into(),
+        phase: "test".into(),
+        step: step.into(),
+        outcome: TestOutcome::Passed,
+        message: String::new(),
+    };
+    let steps = [("boots", "Ready"), ("boots", "Time"), ("patched", "Scan"), ("hygiene", "Keys")];
+    evidence.tests.as_mut().unwrap().cases.push(TestCase {
+        name: "ApplyTestComponents".into(),
+        passed: true,
+        executed_steps: 4,
+        failed_steps: 0,
+        skipped_steps: 0,
+        message: String::new(),
+        steps: Some(steps.iter().map(|(component, name)| step(component, name)).collect()),
+    });
     evidence.commands.push(CommandOutcome {
         name: "check".into(),
         digest: command().digest(),
@@ -234,7 +324,14 @@ fn good() -> Evidence {
 }
 
 fn waivers(count: usize) -> Vec<Waiver> {
-    let all = [("vulnerabilities", "CVE-2026-1"), ("patches", "p0"), ("image", "encrypted"), ("tests", "failed")];
+    let all = [
+        ("vulnerabilities", "CVE-2026-1"),
+        ("patches", "p0"),
+        ("image", "encrypted"),
+        ("tests", "failed"),
+        ("hygiene", "swap:/0"),
+        ("tests", "boots"),
+    ];
     let waiver = |(gate, finding): &(&str, &str)| Waiver {
         gate: (*gate).into(),
         finding: (*finding).into(),
@@ -251,7 +348,7 @@ fn waivers(count: usize) -> Vec<Waiver> {
 
 fn statuses(gates: &Gates, evidence: &Evidence, waivers: &[Waiver]) -> Vec<(String, VerdictStatus)> {
     let mut promoted = self::evidence();
-    promoted.vulnerabilities.as_mut().unwrap().findings = vec![finding("CVE-2026-2", "MEDIUM")];
+    promoted.vulnerabilities[0].findings = vec![finding("CVE-2026-2", "MEDIUM")];
     let context = Context { promoted: Promoted::Known(&promoted), waivers, ..Context::at(NOW) };
     judge(gates, evidence, &context).verdicts.into_iter().map(|verdict| (verdict.gate, verdict.status)).collect()
 }
@@ -268,7 +365,7 @@ proptest! {
         gates in some_policy(),
         before in prop::collection::vec(some_harm(), 0..6),
         more in some_harm(),
-        count in 0_usize..5,
+        count in 0_usize..7,
     ) {
         let (mut evidence, waivers) = (good(), waivers(count));
         for (number, one) in before.iter().enumerate() {
@@ -285,7 +382,7 @@ proptest! {
     /// A waiver more never turns a pass into something else, and a waiver less never makes one.
     #[test]
     fn waivers_only_help(
-        gates in some_policy(), harms in prop::collection::vec(some_harm(), 0..6), count in 0_usize..4,
+        gates in some_policy(), harms in prop::collection::vec(some_harm(), 0..6), count in 0_usize..6,
     ) {
         let mut evidence = good();
         for (number, one) in harms.iter().enumerate() {
@@ -318,5 +415,32 @@ proptest! {
         for verdict in verdicts {
             prop_assert_eq!(verdict.status, VerdictStatus::Error);
         }
+    }
+
+    /// A scan by another baseline than today's, by one that has changed since, or by one of which that is not known, passes no
+    /// gate on patches, whatever waivers accept.
+    #[test]
+    fn a_scan_by_an_old_baseline_never_passes(
+        gates in some_policy(), harms in prop::collection::vec(some_harm(), 0..4), count in 0_usize..7, which in 0_usize..3,
+    ) {
+        let mut evidence = good();
+        for (number, one) in harms.iter().enumerate() {
+            harm(&mut evidence, one, number);
+        }
+        let waivers = waivers(count);
+        let mut today = BaselineNow { name: "AWS-DebianDefaultPatchBaseline", digest: Some("sha256:1".into()) };
+        let scanned_by = match which {
+            0 => Some("sha256:0"),
+            1 => None,
+            _ => {
+                today.name = "own";
+                Some("sha256:1")
+            }
+        };
+        evidence.patches.iter_mut().for_each(|scan| scan.baseline_digest = scanned_by.map(str::to_owned));
+        let context = Context { baseline: Some(today), waivers: &waivers, ..Context::at(NOW) };
+        let verdicts = judge(&gates, &evidence, &context).verdicts;
+        let patches = verdicts.iter().find(|verdict| verdict.gate == "patches").unwrap();
+        prop_assert!(!patches.status.approves(), "{:?}", patches);
     }
 }

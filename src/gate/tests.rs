@@ -1,6 +1,6 @@
 use super::*;
 use crate::evidence::testing::{evidence, item};
-use crate::evidence::{Finding, NotReal, PatchScan, TestResult};
+use crate::evidence::{Finding, Fix, NotReal, PatchScan, TestResult};
 use crate::patch::{PatchItem, State};
 use crate::project::{ImageGate, PatchGate, Rating, TestGate, VulnerabilityGate};
 use std::time::Duration;
@@ -34,6 +34,7 @@ pub(super) fn policy() -> Gates {
             with_fix_only: true,
             only_new: false,
             scanned_within: HOUR * 24,
+            scanned_by: vec![],
         }),
         image: Some(image_gate()),
         tests: Some(TestGate::default()),
@@ -59,8 +60,9 @@ pub(super) fn finding(id: &str, severity: &str) -> Finding {
         severity: severity.into(),
         package: "openssl".into(),
         version: Some("3.0.11".into()),
+        fix: Fix::Available,
         fixed_in: Some("3.0.12".into()),
-        first_seen: None,
+        ..Finding::default()
     }
 }
 
@@ -68,7 +70,7 @@ pub(super) fn finding(id: &str, severity: &str) -> Finding {
 pub(super) fn vulnerable() -> (Gates, Evidence) {
     let gate = VulnerabilityGate { max_severity: "low".into(), ..policy().vulnerabilities.unwrap() };
     let mut evidence = evidence();
-    let scan = evidence.vulnerabilities.as_mut().unwrap();
+    let scan = &mut evidence.vulnerabilities[0];
     scan.findings = vec![finding("CVE-2026-1", "HIGH"), finding("CVE-2026-2", "MEDIUM")];
     (Gates { vulnerabilities: Some(gate), ..Gates::default() }, evidence)
 }
@@ -168,7 +170,7 @@ fn an_old_scan_is_stale_and_one_at_the_limit_is_not() {
     assert_eq!(stale.status, VerdictStatus::Stale);
     assert_eq!(stale.summary, "the patch scan is 24 hours old, at most 24 hours are allowed");
     let vulnerabilities = verdict("vulnerabilities", |e| {
-        e.vulnerabilities.as_mut().unwrap().scanned_at = "2026-11-01T00:00:00Z".into();
+        e.vulnerabilities[0].scanned_at = "2026-11-01T00:00:00Z".into();
     });
     assert_eq!(vulnerabilities.status, VerdictStatus::Stale);
 }
@@ -179,11 +181,11 @@ fn findings(gate: &VulnerabilityGate, findings: &[(&str, Option<&str>)]) -> Verd
         id: format!("CVE-2026-{index}"),
         severity: (*severity).into(),
         package: "openssl".into(),
-        version: None,
+        fix: fix.map_or(Fix::None, |_| Fix::Available),
         fixed_in: fix.map(str::to_owned),
-        first_seen: None,
+        ..Finding::default()
     };
-    evidence.vulnerabilities.as_mut().unwrap().findings = findings.iter().enumerate().map(finding).collect();
+    evidence.vulnerabilities[0].findings = findings.iter().enumerate().map(finding).collect();
     let gates = Gates { vulnerabilities: Some(gate.clone()), ..Gates::default() };
     evaluate(&gates, &evidence, NOW).remove(0)
 }
@@ -195,6 +197,7 @@ fn findings_above_the_severity_fail_and_unrated_ones_are_above_every_severity() 
         with_fix_only,
         only_new: false,
         scanned_within: HOUR,
+        scanned_by: vec![],
     };
     let fixed = Some("2");
     let status = |max: &str, severity: &str| findings(&gate(max, false), &[(severity, fixed)]).status;
@@ -252,7 +255,7 @@ fn what_has_to_be_real_was_real() {
     tests.skipped_steps = 2;
     let verdict = |real: &[&str]| {
         let real = real.iter().map(|name| (*name).to_owned()).collect();
-        let gates = Gates { tests: Some(TestGate { real, max_skipped: None }), ..Gates::default() };
+        let gates = Gates { tests: Some(TestGate { real, ..TestGate::default() }), ..Gates::default() };
         evaluate(&gates, &evidence, NOW).remove(0)
     };
     assert_eq!(verdict(&[]).summary, "4 test steps passed, 2 skipped");
@@ -379,7 +382,7 @@ fn only_what_the_promoted_image_has_not_counts() {
     let gates = Gates { vulnerabilities: Some(gate), ..Gates::default() };
     let with = |findings: Vec<Finding>| {
         let mut evidence = evidence();
-        evidence.vulnerabilities.as_mut().unwrap().findings = findings;
+        evidence.vulnerabilities[0].findings = findings;
         evidence
     };
     let known = with(vec![finding("CVE-2026-1", "MEDIUM")]);
@@ -397,7 +400,7 @@ fn only_what_the_promoted_image_has_not_counts() {
     for (promoted, why) in [
         (Promoted::Nothing, "nothing is promoted yet"),
         (Promoted::Unknown("its file is gone".into()), "its file is gone"),
-        (Promoted::Known(&Evidence { vulnerabilities: None, ..known.clone() }), "was not scanned"),
+        (Promoted::Known(&Evidence { vulnerabilities: vec![], ..known.clone() }), "was not scanned"),
     ] {
         let verdict = judged(&same, promoted);
         assert_eq!(verdict.status, VerdictStatus::Fail);
@@ -446,7 +449,7 @@ fn the_image_gate_looks_at_permissions_boot_mode_and_volumes() {
 #[test]
 fn what_was_skipped_has_not_passed() {
     let with = |max_skipped, executed, skipped| {
-        let gate = TestGate { real: vec![], max_skipped };
+        let gate = TestGate { max_skipped, ..TestGate::default() };
         one(&Gates { tests: Some(gate), ..Gates::default() }, NOW, |evidence| {
             let tests = evidence.tests.as_mut().unwrap();
             (tests.executed_steps, tests.skipped_steps) = (executed, skipped);

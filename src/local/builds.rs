@@ -53,6 +53,16 @@ impl Builds {
         }
     }
 
+    /// How long an instance of an Auto Scaling group is pending, and a refresh before it begins. Nothing at all where builds are
+    /// real: there is no machine behind it to wait for.
+    #[must_use]
+    pub fn launching(&self) -> Duration {
+        match self {
+            Self::Real => Duration::ZERO,
+            Self::Scripted(_) => Duration::from_secs(30),
+        }
+    }
+
     /// Whether nothing is really built.
     #[must_use]
     pub fn are_scripted(&self) -> bool {

@@ -21,9 +21,10 @@ impl Denial {
     pub(super) fn error(&self, service: Service) -> ServiceError {
         match service {
             Service::Ec2 => self.of_ec2(),
-            Service::Sts => self.of_sts(),
-            Service::Ssm => self.of_json(400),
-            Service::ImageBuilder => self.of_json(403),
+            Service::AutoScaling | Service::Sts => self.of_sts(),
+            Service::S3 => self.of_s3(),
+            Service::Kms | Service::Ssm => self.of_json(400),
+            Service::ImageBuilder | Service::Inspector => self.of_json(403),
         }
     }
 
@@ -47,6 +48,17 @@ impl Denial {
         }
     }
 
+    fn of_s3(&self) -> ServiceError {
+        match self {
+            Self::Missing => ServiceError::new(403, "AccessDenied", "Access Denied"),
+            Self::Incomplete(text) => ServiceError::new(400, "AuthorizationHeaderMalformed", text),
+            Self::Unknown => ServiceError::new(403, "InvalidAccessKeyId", UNKNOWN),
+            Self::Mismatch => ServiceError::new(403, "SignatureDoesNotMatch", MISMATCH),
+            Self::Stale(text) => ServiceError::new(403, "RequestTimeTooSkewed", text),
+            Self::Expired => ServiceError::new(400, "ExpiredToken", EXPIRED),
+        }
+    }
+
     fn of_json(&self, status: u16) -> ServiceError {
         match self {
             Self::Missing => ServiceError::new(status, "MissingAuthenticationTokenException", MISSING),
@@ -62,8 +74,8 @@ impl Denial {
 /// How far from now a request may have been signed.
 fn patience(service: Service) -> Duration {
     match service {
-        Service::Ec2 | Service::Sts => Duration::minutes(15),
-        Service::Ssm | Service::ImageBuilder => Duration::minutes(5),
+        Service::AutoScaling | Service::Ec2 | Service::S3 | Service::Sts => Duration::minutes(15),
+        Service::Kms | Service::Ssm | Service::ImageBuilder | Service::Inspector => Duration::minutes(5),
     }
 }
 

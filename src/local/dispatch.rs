@@ -1,6 +1,7 @@
 //! From an HTTP request to an operation and back.
 
 use super::Local;
+use super::autoscaling;
 use super::compute;
 use super::credentials::Denial;
 use super::denial;
@@ -11,6 +12,7 @@ use super::random;
 use super::service::Service;
 use super::sigv4::Authorization;
 use super::ssm;
+use super::store::Transaction;
 use super::wire::{Caller, ServiceError};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -44,10 +46,9 @@ impl Local {
             }
         };
         let Some(service) = Service::named(&authorization.service) else {
-            let text = format!(
-                "The service `{}` is not in the local environment; it has ec2, imagebuilder, ssm and sts.",
-                authorization.service
-            );
+            let known: Vec<&str> = Service::ALL.into_iter().map(Service::name).collect();
+            let (asked, known) = (&authorization.service, known.join(", "));
+            let text = format!("The service `{asked}` is not in the local environment; it has: {known}.");
             return Service::guess(request).fault(&ServiceError::new(400, "UnknownOperationException", text), &id);
         };
         let now = self.config.clock.now();
@@ -68,6 +69,10 @@ impl Local {
             Ok(answer) => service.success(&call.operation, &answer, id),
             Err(error) => service.fault(&error, id),
         };
+        // What a head would be without its body: S3 asks for nothing else.
+        if *request.method() == http::Method::HEAD {
+            *response.body_mut() = Bytes::new();
+        }
         if let Some(Fault::Delay(time)) = fault {
             response.extensions_mut().insert(Delay(time));
         }
@@ -91,10 +96,19 @@ impl Local {
             None | Some(Fault::Delay(_)) => work(),
             Some(Fault::Spoil) => {
                 let answer = work()?;
-                if service == Service::Ec2 {
-                    ec2::spoil(self, &answer)?;
+                match service {
+                    Service::AutoScaling => autoscaling::spoil(self, caller, &answer)?,
+                    Service::Ec2 => ec2::spoil(self, &answer)?,
+                    _ => {}
                 }
                 Ok(answer)
+            }
+            Some(kill @ (Fault::Kill | Fault::KillAfter)) => {
+                if kill == Fault::KillAfter {
+                    let _ = work();
+                }
+                faults::end_process();
+                Err(faults::failed(service))
             }
             Some(Fault::Throttle) => Err(faults::throttled(service)),
             Some(Fault::Deny) => Err(faults::denied(service)),
@@ -109,7 +123,17 @@ impl Local {
 
     /// Ends what takes its time and is due. Looked for in one transaction, because every call does.
     fn settle(&self, now: OffsetDateTime) -> Result<(), ServiceError> {
-        if self.store.read(|tx| Ok::<_, ServiceError>(ec2::is_due(tx, now)? || ssm::is_due(tx, now)?))? {
+        let due = |tx: &Transaction<'_>| {
+            Ok::<_, ServiceError>(
+                ec2::is_due(tx, now)?
+                    || ssm::is_due(tx, now)?
+                    || compute::is_due(tx, now)?
+                    || autoscaling::is_due(tx, now)?,
+            )
+        };
+        if self.store.read(due)? {
+            compute::settle_instances(self, now)?;
+            autoscaling::settle(self, now)?;
             ec2::settle(self, now)?;
             ssm::settle(self, now)?;
         }

@@ -34,7 +34,8 @@ pub enum FaultRuleError {
     },
     /// The kind is none.
     #[error(
-        "`{0}` is no kind of fault: throttle, fail, deny, lose-response, spoil, stop, stop-after and delay=DURATION are"
+        "`{0}` is no kind of fault: throttle, fail, deny, lose-response, spoil, stop, stop-after, kill, kill-after and \
+         delay=DURATION are"
     )]
     Kind(String),
     /// The number is none.
@@ -76,6 +77,8 @@ fn fault(kind: &str) -> Option<Fault> {
         "spoil" => Fault::Spoil,
         "stop" => Fault::Stop,
         "stop-after" => Fault::StopAfter,
+        "kill" => Fault::Kill,
+        "kill-after" => Fault::KillAfter,
         _ => return None,
     })
 }
@@ -119,6 +122,8 @@ mod tests {
             ("deny", Fault::Deny),
             ("stop", Fault::Stop),
             ("stop-after", Fault::StopAfter),
+            ("kill", Fault::Kill),
+            ("kill-after", Fault::KillAfter),
         ] {
             let rule: FaultRule = format!("*:*:{kind}").parse().unwrap();
             assert_eq!((rule.fault, rule.nth), (fault, None));
@@ -130,7 +135,7 @@ mod tests {
         for (text, said) in [
             ("ec2:DescribeImages", "is not SERVICE:OPERATION:KIND"),
             ("ec2:DescribeImage:fail", "no operation DescribeImage of ec2"),
-            ("s3:*:fail", "no operation * of s3"),
+            ("sns:*:fail", "no operation * of sns"),
             ("ec2:*:explode", "`explode` is no kind of fault"),
             ("ec2:*:delay=soon", "`delay=soon` is no kind of fault"),
             ("ec2:*:fail@0", "`0` is not the number of a call"),

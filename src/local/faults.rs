@@ -20,13 +20,25 @@ pub enum Fault {
     LoseResponse,
     /// It is done, and answered that much later.
     Delay(Duration),
-    /// It is done, and what it has begun fails in the end: the copy of an AMI. For what begins nothing it is no fault.
+    /// It is done, and what it has begun fails in the end: the copy of an AMI, the start of an instance, an instance refresh.
+    /// For what begins nothing it is no fault.
     Spoil,
     /// It is not done, and neither is any later call: the client's process might as well have ended before it.
     Stop,
     /// It is done and its answer lost, and no later call is done: the client's process might as well have ended
     /// right after it.
     StopAfter,
+    /// This very process ends, as by SIGKILL, before it is done.
+    Kill,
+    /// It is done, and this very process ends before the answer is there.
+    KillAfter,
+}
+
+/// Ends this process without letting it clean anything up.
+pub(super) fn end_process() {
+    use nix::sys::signal::{Signal, kill};
+    // It cannot fail: a process may always signal itself.
+    let _ = kill(nix::unistd::Pid::this(), Signal::SIGKILL);
 }
 
 /// In the extensions of a response: how much later it is to be handed on. Whoever called [`Local::handle`] waits, because
@@ -36,7 +48,7 @@ pub enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Delay(pub(crate) Duration);
 
-/// Decides about a call from service (`ec2`, `imagebuilder`, `ssm`, `sts`), operation, and its number counted from 1
+/// Decides about a call from service (`autoscaling`, `ec2`, `imagebuilder`, `ssm`, `sts`), operation, and its number counted from 1
 /// since the plan was set. Repetitions by the SDK are calls of their own.
 pub type FaultPlan = Box<dyn Fn(&str, &str, u64) -> Option<Fault> + Send + Sync>;
 
@@ -87,9 +99,11 @@ impl Faults {
 pub(super) fn throttled(service: Service) -> ServiceError {
     let (status, code) = match service {
         Service::ImageBuilder => (429, "CallRateLimitExceededException"),
+        Service::Inspector => (429, "ThrottlingException"),
         Service::Ec2 => (503, "RequestLimitExceeded"),
-        Service::Ssm => (400, "ThrottlingException"),
-        Service::Sts => (400, "Throttling"),
+        Service::S3 => (503, "SlowDown"),
+        Service::Kms | Service::Ssm => (400, "ThrottlingException"),
+        Service::AutoScaling | Service::Sts => (400, "Throttling"),
     };
     ServiceError::new(status, code, "Rate exceeded (a fault that was asked for)")
 }
@@ -97,10 +111,10 @@ pub(super) fn throttled(service: Service) -> ServiceError {
 /// The error with which `service` says that the caller may not do it.
 pub(super) fn denied(service: Service) -> ServiceError {
     let (status, code) = match service {
-        Service::ImageBuilder => (403, "AccessDeniedException"),
+        Service::ImageBuilder | Service::Inspector => (403, "AccessDeniedException"),
         Service::Ec2 => (403, "UnauthorizedOperation"),
-        Service::Ssm => (400, "AccessDeniedException"),
-        Service::Sts => (403, "AccessDenied"),
+        Service::Kms | Service::Ssm => (400, "AccessDeniedException"),
+        Service::AutoScaling | Service::S3 | Service::Sts => (403, "AccessDenied"),
     };
     ServiceError::new(status, code, "You are not authorized to perform this operation (a fault that was asked for)")
 }
@@ -109,9 +123,11 @@ pub(super) fn denied(service: Service) -> ServiceError {
 pub(super) fn failed(service: Service) -> ServiceError {
     let code = match service {
         Service::ImageBuilder => "ServiceException",
-        Service::Ec2 => "InternalError",
+        Service::Inspector => "InternalServerException",
+        Service::Ec2 | Service::S3 => "InternalError",
+        Service::Kms => "KMSInternalException",
         Service::Ssm => "InternalServerError",
-        Service::Sts => "InternalFailure",
+        Service::AutoScaling | Service::Sts => "InternalFailure",
     };
     ServiceError::new(500, code, "An internal error has occurred (a fault that was asked for)")
 }

@@ -8,8 +8,12 @@ use std::ops::RangeInclusive;
 /// Which service's words an error uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
+    /// Auto Scaling: every value arrives as text.
+    AutoScaling,
     /// EC2: every value arrives as text.
     Ec2,
+    /// Key Management Service.
+    Kms,
     /// Systems Manager.
     Ssm,
     /// Image Builder.
@@ -22,6 +26,13 @@ pub(super) struct Input<'a> {
     dialect: Dialect,
     value: &'a Value,
     at: String,
+}
+
+impl Dialect {
+    /// Whether numbers and booleans arrive as text.
+    const fn is_text(self) -> bool {
+        matches!(self, Self::AutoScaling | Self::Ec2)
+    }
 }
 
 impl<'a> Input<'a> {
@@ -38,7 +49,7 @@ impl<'a> Input<'a> {
     /// The value of a member; null counts as absent, and in EC2's protocol so does empty text.
     pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
-        let empty = self.dialect == Dialect::Ec2 && value.as_str().is_some_and(str::is_empty);
+        let empty = self.dialect.is_text() && value.as_str().is_some_and(str::is_empty);
         (!empty).then_some(value)
     }
 
@@ -46,12 +57,17 @@ impl<'a> Input<'a> {
     pub(super) fn invalid(&self, name: &str, why: &str) -> ServiceError {
         let path = self.path(name);
         match self.dialect {
+            Dialect::AutoScaling => {
+                let shown = self.get(name).map_or_else(String::new, plain);
+                let text = format!("1 validation error detected: Value '{shown}' at '{path}' is not valid. {why}");
+                ServiceError::client("ValidationError", text)
+            }
             Dialect::Ec2 => {
                 let shown = self.get(name).map_or_else(String::new, plain);
                 let text = format!("Value ({shown}) for parameter {path} is invalid. {why}");
                 ServiceError::new(400, "InvalidParameterValue", text)
             }
-            Dialect::Ssm => {
+            Dialect::Kms | Dialect::Ssm => {
                 ServiceError::new(400, "ValidationException", format!("Value at '{path}' is not valid: {why}"))
             }
             Dialect::ImageBuilder => ServiceError::new(
@@ -66,10 +82,16 @@ impl<'a> Input<'a> {
     pub(super) fn missing(&self, name: &str) -> ServiceError {
         let path = self.path(name);
         match self.dialect {
+            Dialect::AutoScaling => ServiceError::client(
+                "ValidationError",
+                format!(
+                    "1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"
+                ),
+            ),
             Dialect::Ec2 => {
                 ServiceError::new(400, "MissingParameter", format!("The request must contain the parameter {path}"))
             }
-            Dialect::Ssm => ServiceError::new(
+            Dialect::Kms | Dialect::Ssm => ServiceError::new(
                 400,
                 "ValidationException",
                 format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"),
@@ -123,8 +145,8 @@ impl<'a> Input<'a> {
         self.get(name)
             .map(|value| match (value, self.dialect) {
                 (Value::Bool(value), _) => Ok(*value),
-                (Value::String(text), Dialect::Ec2) if text.eq_ignore_ascii_case("true") => Ok(true),
-                (Value::String(text), Dialect::Ec2) if text.eq_ignore_ascii_case("false") => Ok(false),
+                (Value::String(text), dialect) if dialect.is_text() && text.eq_ignore_ascii_case("true") => Ok(true),
+                (Value::String(text), dialect) if dialect.is_text() && text.eq_ignore_ascii_case("false") => Ok(false),
                 _ => Err(self.invalid(name, "It must be true or false.")),
             })
             .transpose()
@@ -133,7 +155,7 @@ impl<'a> Input<'a> {
     /// An integer member.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, ServiceError> {
         let parsed = |value: &Value| match (value, self.dialect) {
-            (Value::String(text), Dialect::Ec2) => text.parse().ok(),
+            (Value::String(text), dialect) if dialect.is_text() => text.parse().ok(),
             _ => value.as_i64(),
         };
         self.get(name)
@@ -164,7 +186,8 @@ impl<'a> Input<'a> {
     /// The token of the page asked for; the first page has none.
     pub(super) fn page_token(&self) -> Result<Option<&'a str>, ServiceError> {
         self.text(match self.dialect {
-            Dialect::Ec2 | Dialect::Ssm => "NextToken",
+            Dialect::AutoScaling | Dialect::Ec2 | Dialect::Ssm => "NextToken",
+            Dialect::Kms => "Marker",
             Dialect::ImageBuilder => "nextToken",
         })
     }
@@ -173,7 +196,10 @@ impl<'a> Input<'a> {
     pub(super) fn bad_page_token(&self) -> ServiceError {
         let why = "this call with these parameters has not given it out";
         match self.dialect {
-            Dialect::Ec2 => ServiceError::client("InvalidNextToken", format!("The token is not valid: {why}.")),
+            Dialect::AutoScaling | Dialect::Ec2 => {
+                ServiceError::client("InvalidNextToken", format!("The token is not valid: {why}."))
+            }
+            Dialect::Kms => ServiceError::client("InvalidMarkerException", format!("The marker is not valid: {why}.")),
             Dialect::Ssm => {
                 ServiceError::client("InvalidNextToken", format!("The specified token isn't valid: {why}."))
             }
@@ -204,8 +230,9 @@ impl<'a> Input<'a> {
         let path = self.path(name);
         let wrap = |(index, value): (usize, &'a Value)| {
             let at = match self.dialect {
+                Dialect::AutoScaling => format!("{path}.member.{}", index + 1),
                 Dialect::Ec2 => format!("{path}.{}", index + 1),
-                Dialect::Ssm | Dialect::ImageBuilder => format!("{path}[{index}]"),
+                Dialect::Kms | Dialect::Ssm | Dialect::ImageBuilder => format!("{path}[{index}]"),
             };
             value.is_object().then_some(Self { dialect: self.dialect, value, at })
         };

@@ -1,8 +1,9 @@
 //! The local environment: the AWS operations amiforge uses, served from this machine.
 //!
 //! An HTTP request goes in and an HTTP response comes out ([`Local::handle`]), in the services' own wire protocols: rest-json
-//! for Image Builder, the query protocol for EC2 and STS, awsJson 1.1 for Systems Manager. The SDK's clients reach it in-process
-//! through an HTTP client of their own, other tools through [`serve()`]. State is one SQLite file that processes share.
+//! for Image Builder and Amazon Inspector, the query protocol for EC2, Auto Scaling and STS, awsJson 1.1 for Systems Manager and
+//! KMS, rest-xml for S3. The SDK's clients reach it in-process through an HTTP client of their own, other tools through
+//! [`serve()`]. State is one SQLite file that processes share.
 //!
 //! | part | what it has |
 //! |---|---|
@@ -12,8 +13,11 @@
 //! | `input`, `paging`, `tokens` | what all operations share: parameters, pages, client tokens |
 //! | `ec2` | AMIs, snapshots, launch templates, tags |
 //! | `ssm` | parameters, patch baselines, patch groups |
+//! | `s3` | buckets and objects |
+//! | `kms` | keys that sign, aliases, key policies |
 //! | `imagebuilder` | components, recipes, configurations, pipelines, workflows |
-//! | [`compute`] | what runs: images, instances, commands, patch scans |
+//! | [`compute`] | what runs: images, instances, commands, patch scans, scans for vulnerabilities |
+//! | `autoscaling` | groups of instances and their refreshes |
 //! | `faults` | faults on demand, for tests of failure paths |
 //!
 //! # Differences from AWS
@@ -51,6 +55,20 @@
 //! * Launch template data is stored without checking it against instance types and the like; an AMI that does not
 //!   exist gives a warning, as on AWS. The version that was last is never used again after its deletion.
 //! * The owner `amazon` has no images.
+//! * `GetImageFindings` and `scanResults` show scans on demand; no image is scanned by itself. The filters `scan-result.*` are
+//!   refused.
+//!
+//! Auto Scaling:
+//! * Instances of groups are records: `DescribeInstances` shows them, and nothing runs in them. They are no managed nodes of Systems
+//!   Manager, and live until their group or somebody ends them. One that was ended is replaced when the group is looked at next.
+//! * With real builds they are in service at once; with scripted ones half a minute after their launch.
+//! * Launch templates and mixed instances policies only; of a policy, the first override is launched. No launch configurations,
+//!   load balancers, lifecycle hooks, warm pools, scaling policies, maintenance policies, health checks and root volume replacement:
+//!   a request with them is refused. Availability Zones are those of the request, subnets are names.
+//! * There is no `CloudWatch`: alarms ring when [`Local::set_alarm`] or `amiforge local alarm` says so, also ones that never were made.
+//! * A refresh replaces instances in batches of as many as the healthy percentages allow: the new ones are launched, the old ones
+//!   end at once. There is no delay after the last checkpoint. An alarm that rings already when it begins makes it fail. It is not
+//!   certain which of these AWS does otherwise; nor in which words it refuses a rollback of `$Latest` and `$Default` at the start.
 //!
 //! Systems Manager:
 //! * `PutParameter` with data type `aws:ec2:image` is checked when the lag is over; without a lag within the call. If the AMI does not
@@ -62,6 +80,20 @@
 //!   parent images have been made for. Standard values count 4096 bytes.
 //! * The AWS-owned patch baselines have their us-east-1 ids and owner in every Region.
 //! * A patch group without a baseline of its own is answered with the account's default, which AWS's documentation leaves open.
+//!
+//! S3:
+//! * Path style only (`/bucket/key`): there are no names of hosts for buckets. No versions, parts, copies, policies, lists of access or
+//!   website; a bucket is its account's, and the Region that is asked has to be its own.
+//! * Every object is as good as encrypted with AES256 unless another way is named; keys are names. Bodies of `local serve` have at most
+//!   one MiB, as all requests.
+//!
+//! KMS:
+//! * Keys of `ECC_NIST_P256` and `ECC_NIST_EDWARDS25519` really sign; those of `SYMMETRIC_DEFAULT` are records that others refer
+//!   to and encrypt nothing. Of other specs, of other origins, or in more than one Region there are none.
+//! * `Sign` and `Verify` take messages only. A digest (`MessageType: DIGEST`) is refused.
+//! * An account's own calls are checked against the key's policy, too. Conditions of a policy are not looked at: with them a
+//!   statement allows nothing, and denies all the same.
+//! * A key whose waiting time is over is not found any more. AWS's own keys and aliases (`alias/aws/…`) are not here.
 //!
 //! Image Builder:
 //! * With [`Builds::Scripted`] nothing is built: states and steps follow a script by the clock, images have no files and
@@ -88,6 +120,7 @@
 //! * A recipe cannot be deleted while an image made from it or a pipeline with it exists; the configurations of a pipeline
 //!   cannot be deleted while it exists.
 
+mod autoscaling;
 mod builds;
 pub mod compute;
 mod credentials;
@@ -98,6 +131,7 @@ mod fault_rule;
 mod faults;
 mod imagebuilder;
 mod input;
+mod kms;
 mod lag;
 mod open;
 mod paging;
@@ -107,6 +141,7 @@ pub(crate) mod picture;
 mod protocol;
 mod random;
 pub mod records;
+mod s3;
 mod serve;
 mod service;
 mod sigv4;

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Parameters that differ from page to page and do not make another list.
-const PAGE_PARAMETERS: [&str; 4] = ["NextToken", "nextToken", "MaxResults", "maxResults"];
+const PAGE_PARAMETERS: [&str; 7] =
+    ["NextToken", "nextToken", "MaxRecords", "MaxResults", "maxResults", "Marker", "Limit"];
 
 /// One page of `rows`, which are sorted by their keys, and the token of the next page if there is one. `input` is the
 /// whole request and says which page.

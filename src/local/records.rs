@@ -193,3 +193,29 @@ pub struct WorkflowRecord {
     pub created_at: String,
     pub tags: BTreeMap<String, String>,
 }
+
+/// Kind of [`ImageScan`] documents; the id is the AMI id.
+pub const IMAGE_SCAN: &str = "ec2-image-scan";
+
+/// The newest scan of an AMI by Amazon Inspector, as EC2 shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageScan {
+    /// RFC 3339.
+    pub scanned_at: String,
+    /// What was found.
+    pub findings: Vec<ImageFinding>,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are GetImageFindings' own")]
+pub struct ImageFinding {
+    pub title: String,
+    /// `informational`, `low`, `medium`, `high` or `critical`.
+    pub severity: String,
+    pub fix_available: bool,
+    /// RFC 3339.
+    pub first_observed_at: String,
+    /// RFC 3339.
+    pub updated_at: String,
+}

@@ -1,15 +1,23 @@
 //! The services that are served, and what they have of each.
 
 use super::wire::{Operation, ServiceError};
-use super::{compute, ec2, imagebuilder, ssm, sts};
+use super::{autoscaling, compute, ec2, imagebuilder, kms, s3, ssm, sts};
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
+    /// EC2 Auto Scaling: query protocol, XML answers of its own form.
+    AutoScaling,
     /// EC2: query protocol, XML answers.
     Ec2,
     /// Image Builder: rest-json.
     ImageBuilder,
+    /// Amazon Inspector: rest-json with paths of its own.
+    Inspector,
+    /// Key Management Service: awsJson 1.1.
+    Kms,
+    /// Simple Storage Service: rest-xml.
+    S3,
     /// Systems Manager: awsJson 1.1.
     Ssm,
     /// Security Token Service: query protocol, XML answers of its own form.
@@ -18,7 +26,8 @@ pub(super) enum Service {
 
 impl Service {
     /// All of them, by name.
-    const ALL: [Self; 4] = [Self::Ec2, Self::ImageBuilder, Self::Ssm, Self::Sts];
+    pub(super) const ALL: [Self; 8] =
+        [Self::AutoScaling, Self::Ec2, Self::ImageBuilder, Self::Inspector, Self::Kms, Self::S3, Self::Ssm, Self::Sts];
 
     /// The service with that signing name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -28,8 +37,12 @@ impl Service {
     /// Its signing name.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::AutoScaling => "autoscaling",
             Self::Ec2 => "ec2",
             Self::ImageBuilder => "imagebuilder",
+            Self::Inspector => "inspector2",
+            Self::Kms => "kms",
+            Self::S3 => "s3",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
         }
@@ -55,8 +68,12 @@ impl Service {
     /// What works on documents alone.
     const fn own(self) -> Table {
         match self {
+            Self::AutoScaling => autoscaling::OPERATIONS,
             Self::Ec2 => ec2::OPERATIONS,
             Self::ImageBuilder => imagebuilder::OPERATIONS,
+            Self::Inspector => &[],
+            Self::Kms => kms::OPERATIONS,
+            Self::S3 => s3::OPERATIONS,
             Self::Ssm => ssm::OPERATIONS,
             Self::Sts => sts::OPERATIONS,
         }
@@ -67,8 +84,9 @@ impl Service {
         match self {
             Self::Ec2 => compute::EC2,
             Self::ImageBuilder => compute::IMAGEBUILDER,
+            Self::Inspector => compute::INSPECTOR,
             Self::Ssm => compute::SSM,
-            Self::Sts => &[],
+            Self::AutoScaling | Self::Kms | Self::S3 | Self::Sts => &[],
         }
     }
 
@@ -81,8 +99,9 @@ impl Service {
     /// The code with which the service answers an operation that it does not have. None of them is retried by an SDK.
     const fn unknown_operation(self) -> &'static str {
         match self {
-            Self::Ec2 | Self::Sts => "InvalidAction",
-            Self::ImageBuilder | Self::Ssm => "UnknownOperationException",
+            Self::AutoScaling | Self::Ec2 | Self::Sts => "InvalidAction",
+            Self::S3 => "NotImplemented",
+            Self::ImageBuilder | Self::Inspector | Self::Kms | Self::Ssm => "UnknownOperationException",
         }
     }
 }

@@ -13,6 +13,10 @@ use time::macros::format_description;
 
 /// The only algorithm.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The service whose paths are signed as they are, and which takes bodies that nobody has signed.
+const S3: &str = "s3";
+/// How such bodies are announced in place of their hash.
+const UNSIGNED: [&str; 2] = ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"];
 /// Behind the path of a credential scope.
 const TERMINATOR: &str = "aws4_request";
 
@@ -105,12 +109,15 @@ impl Authorization {
     pub(super) fn verify<B: AsRef<[u8]>>(&self, request: &Request<B>, secret: &str) -> Result<(), Flaw> {
         self.time(request)?;
         self.covers(request.headers())?;
-        let hash = hex_of(&Sha256::digest(request.body().as_ref()));
-        let said = request.headers().get("x-amz-content-sha256").map(|said| said.as_bytes() == hash.as_bytes());
-        if said == Some(false) {
+        let said = request.headers().get("x-amz-content-sha256").and_then(|said| said.to_str().ok());
+        let hash = match said.filter(|said| self.service == S3 && UNSIGNED.contains(said)) {
+            Some(said) => said.to_owned(),
+            None => hex_of(&Sha256::digest(request.body().as_ref())),
+        };
+        if request.headers().contains_key("x-amz-content-sha256") && said != Some(hash.as_str()) {
             return Err(Flaw::Mismatch);
         }
-        let canonical = canonical(request, &self.headers, &hash).ok_or(Flaw::Mismatch)?;
+        let canonical = canonical(request, &self.headers, &hash, self.service == S3).ok_or(Flaw::Mismatch)?;
         let at = request.headers().get("x-amz-date").and_then(|date| date.to_str().ok()).unwrap_or_default();
         let mac = self.mac(secret, at, &canonical);
         mac.verify_slice(&self.signature).map_err(|_| Flaw::Mismatch)
@@ -173,8 +180,9 @@ pub(super) fn bytes_of(digits: &str) -> Option<Vec<u8>> {
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
 }
 
-/// The request in the one form that is signed; nothing when a signed header is not there or no text.
-fn canonical<B>(request: &Request<B>, signed: &[String], payload: &str) -> Option<String> {
+/// The request in the one form that is signed; nothing when a signed header is not there or no text. Most services encode the path
+/// of the address once more, S3 takes it as it is (`once`).
+fn canonical<B>(request: &Request<B>, signed: &[String], payload: &str, once: bool) -> Option<String> {
     let mut headers = String::new();
     for name in signed {
         let mut values: Vec<&str> =
@@ -192,7 +200,11 @@ fn canonical<B>(request: &Request<B>, signed: &[String], payload: &str) -> Optio
         let _ = writeln!(headers, "{}:{}", name.to_ascii_lowercase(), values.join(","));
     }
     let path = request.uri().path();
-    let path = if path.is_empty() { "/".to_owned() } else { encoded(path.as_bytes(), true) };
+    let path = match path {
+        "" => "/".to_owned(),
+        path if once => encoded(&decoded(path), true),
+        path => encoded(path.as_bytes(), true),
+    };
     let query = query(request.uri().query().unwrap_or_default());
     Some(format!("{}\n{path}\n{query}\n{headers}\n{}\n{payload}", request.method(), signed.join(";")))
 }
@@ -264,8 +276,10 @@ pub(super) fn sign<B: AsRef<[u8]>>(
         headers,
         signature: Vec::new(),
     };
-    let hash = hex_of(&Sha256::digest(request.body().as_ref()));
-    let canonical = canonical(request, &authorization.headers, &hash).unwrap();
+    let said = request.headers().get("x-amz-content-sha256").and_then(|said| said.to_str().ok());
+    let said = said.filter(|said| service == S3 && UNSIGNED.contains(said)).map(str::to_owned);
+    let hash = said.unwrap_or_else(|| hex_of(&Sha256::digest(request.body().as_ref())));
+    let canonical = canonical(request, &authorization.headers, &hash, service == S3).unwrap();
     authorization.signature = authorization.mac(secret, &at, &canonical).finalize().into_bytes().to_vec();
     let Authorization { date, headers, signature, .. } = &authorization;
     let text = format!(

@@ -168,7 +168,7 @@ pub(super) mod tests {
             gates: Gates::default(),
             workflows: vec![],
             pipeline: None,
-            promote: Promote { launch_template: "lt".into(), parameter: "/golden".into() },
+            promote: Promote { launch_templates: vec!["lt".into()], parameters: vec!["/golden".into()] },
             source: source.clone(),
             span: Span::default(),
         };

@@ -246,7 +246,10 @@ pub const ENTRIES: &[Entry] = &[
         code: SIGNING,
         title: "the signing of evidence is not well described",
         explanation: "`signing.key` is the file with the Ed25519 private key that evidence is signed with (PKCS#8, PEM, as \
-                      `openssl genpkey -algorithm ed25519` writes it), `signing.trusted` the files with public keys: with them \
-                      evidence counts only when one of these keys has signed it. Paths are relative to the project.",
+                      `openssl genpkey -algorithm ed25519` writes it), `signing.kms` a key in KMS that signs instead: of the spec \
+                      ECC_NIST_P256 or ECC_NIST_EDWARDS25519, by its id, its ARN or an alias. `signing.trusted` are files with public \
+                      keys, `signing.trusted_kms` keys in KMS: with them evidence counts only when one of these keys has signed it. \
+                      Paths are relative to the project. Who may move an alias decides who is trusted by it; an ARN is one key \
+                      for ever.",
     },
 ];

@@ -5,6 +5,7 @@
 //! passed over. Files that come with amiforge are in [`builtin`]; components of the project take their place by name.
 
 pub mod builtin;
+mod canary;
 pub(crate) mod check;
 mod codes;
 mod duration;
@@ -22,6 +23,7 @@ pub(crate) mod patching;
 mod pipeline;
 mod policy;
 mod recipe;
+mod refresh;
 pub mod schema;
 mod settings;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod waivers;
 mod windows;
 mod workflows;
 
+pub use canary::{Canary, CanaryCheck, CanaryPlaces};
 pub use codes::ENTRIES;
 pub use init::{InitError, InitReport, init};
 pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};
@@ -38,9 +41,10 @@ pub use os::Family;
 #[cfg(feature = "aws")]
 pub(crate) use pipeline::is_schedule;
 pub use policy::{
-    CommandGate, Gates, ImageGate, PackageGate, PackageRule, ParentGate, PatchGate, ProjectGates, Rating, Relation,
-    SizeGate, TestGate, VersionBound, VulnerabilityGate,
+    CommandGate, Gates, HygieneGate, ImageGate, PackageGate, PackageRule, ParentGate, PatchGate, ProjectGates, Rating,
+    Relation, Scanner, SizeGate, TestGate, TestName, VersionBound, VulnerabilityGate,
 };
+pub use refresh::Refresh;
 pub(crate) use settings::INSTANCE_PROFILE;
 pub use waivers::Waiver;
 pub use windows::{Freeze, Window};

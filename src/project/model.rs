@@ -82,8 +82,20 @@ impl Default for LintConfig {
 pub struct Signing {
     /// File with the Ed25519 private key.
     pub key: Option<PathBuf>,
-    /// Files with public keys; not empty: evidence counts only with a signature of one of them.
+    /// Key in KMS that signs instead: an id, an ARN or an alias.
+    pub kms: Option<String>,
+    /// Files with public keys; when they or `trusted_kms` are not empty, evidence counts only with a signature of one of them.
     pub trusted: Vec<PathBuf>,
+    /// Keys in KMS, whose public halves are trusted as KMS has them.
+    pub trusted_kms: Vec<String>,
+}
+
+impl Signing {
+    /// Whether evidence has to be signed.
+    #[must_use]
+    pub fn is_demanded(&self) -> bool {
+        !(self.trusted.is_empty() && self.trusted_kms.is_empty())
+    }
 }
 
 /// Where work runs.
@@ -108,6 +120,21 @@ pub struct LocalConfig {
     pub targets: Vec<Target>,
     /// How targets come by an image.
     pub distribute: Distribute,
+    /// Where evidence is kept besides the project.
+    pub evidence: Option<EvidenceBucket>,
+}
+
+/// Where in S3 evidence is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceBucket {
+    /// The bucket.
+    pub bucket: String,
+    /// What keys begin with, without a slash at its end.
+    pub prefix: String,
+    /// The bucket's Region; the home Region when absent.
+    pub region: Option<String>,
+    /// Key in KMS that objects are encrypted with; the bucket's default when absent.
+    pub kms_key: Option<String>,
 }
 
 /// A named set of AWS accounts and Regions.
@@ -139,6 +166,8 @@ pub struct AwsConfig {
     pub distribute: Distribute,
     /// What an hour of a build instance costs, in whatever currency: amiforge knows no prices.
     pub hourly_cost: Option<f64>,
+    /// Where evidence is kept besides the project.
+    pub evidence: Option<EvidenceBucket>,
 }
 
 impl AwsConfig {
@@ -159,6 +188,7 @@ impl AwsConfig {
             distribution: None,
             distribute: Distribute::Share,
             hourly_cost: None,
+            evidence: None,
         }
     }
 }
@@ -180,6 +210,15 @@ impl EnvironmentConfig {
         match self {
             Self::Local(local) => local.distribute,
             Self::Aws(aws) => aws.distribute,
+        }
+    }
+
+    /// Where evidence is kept besides the project, if anywhere.
+    #[must_use]
+    pub fn evidence(&self) -> Option<&EvidenceBucket> {
+        match self {
+            Self::Local(local) => local.evidence.as_ref(),
+            Self::Aws(aws) => aws.evidence.as_ref(),
         }
     }
 
@@ -264,6 +303,10 @@ pub struct Channel {
     pub freezes: Vec<super::Freeze>,
     /// Whether `--override` is refused.
     pub override_forbidden: bool,
+    /// A real instance is launched in proving, as this says.
+    pub canary: Option<super::Canary>,
+    /// How Auto Scaling groups are refreshed, when that is asked for.
+    pub refresh: super::Refresh,
 }
 
 /// One recipe.
@@ -489,10 +532,26 @@ pub struct RootVolume {
     pub encrypted: bool,
 }
 
-/// What a promotion moves.
+/// What a promotion moves: in every place every launch template, then every parameter. There is at least one of both together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "names say it")]
 pub struct Promote {
-    pub launch_template: String,
-    pub parameter: String,
+    /// Names of launch templates, in the recipe's order.
+    pub launch_templates: Vec<PointerName>,
+    /// Names of parameters, in the recipe's order. The first is what `resolve` reads.
+    pub parameters: Vec<PointerName>,
+}
+
+/// The name of a pointer as the recipe has it: a small template, such as `{{ name }}-{{ channel }}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointerName {
+    /// The template.
+    pub text: String,
+    /// Where it stands in the recipe's file; empty for the usual one, which stands nowhere.
+    pub span: Span,
+}
+
+impl From<&str> for PointerName {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), span: Span::default() }
+    }
 }

@@ -22,6 +22,8 @@ pub struct Gates {
     pub max_age: Option<Duration>,
     /// Where the image comes from.
     pub parent: Option<ParentGate>,
+    /// What the image must not carry.
+    pub hygiene: Option<HygieneGate>,
     /// Commands of the project's own, by name.
     pub commands: BTreeMap<String, CommandGate>,
     /// Gates whose findings no waiver accepts.
@@ -107,6 +109,37 @@ pub struct TestGate {
     pub real: Vec<String>,
     /// How many steps may have been skipped, since what was skipped has not passed; any number when absent.
     pub max_skipped: Option<u32>,
+    /// Test components that must have run and passed, in whole or one step of them.
+    pub required: Vec<TestName>,
+}
+
+/// A test component, or one of its steps, as a policy names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestName {
+    /// Name of the component.
+    pub component: String,
+    /// Name of the step; all of them when absent.
+    pub step: Option<String>,
+}
+
+impl TestName {
+    /// `component` or `component/step`.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        match text.split_once('/') {
+            Some((component, step)) => Self { component: component.to_owned(), step: Some(step.to_owned()) },
+            None => Self { component: text.to_owned(), step: None },
+        }
+    }
+}
+
+impl std::fmt::Display for TestName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.step {
+            Some(step) => write!(f, "{}/{step}", self.component),
+            None => f.write_str(&self.component),
+        }
+    }
 }
 
 /// Limits on vulnerabilities.
@@ -120,6 +153,47 @@ pub struct VulnerabilityGate {
     pub only_new: bool,
     /// The scan is at most this old.
     pub scanned_within: Duration,
+    /// Each of these scanners must have looked; when none is named, one that has is enough.
+    pub scanned_by: Vec<Scanner>,
+}
+
+/// Who looks for vulnerabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scanner {
+    /// Image Builder, which has Amazon Inspector look at its test instance.
+    ImageBuilder,
+    /// What EC2 shows of Amazon Inspector's newest scan of the AMI, whoever asked for it.
+    Ec2,
+    /// A scan of the AMI by Amazon Inspector, which `validate` asks for when there is none that is new enough. It costs money.
+    Inspector,
+}
+
+impl Scanner {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ImageBuilder, Self::Ec2, Self::Inspector];
+
+    /// The word in policies and evidence.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ImageBuilder => "image-builder",
+            Self::Ec2 => "ec2",
+            Self::Inspector => "inspector",
+        }
+    }
+
+    /// By its word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scanner| scanner.word() == word)
+    }
+}
+
+/// What the image must not carry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HygieneGate {
+    /// Rules whose findings are accepted.
+    pub allow: Vec<String>,
 }
 
 /// Required image attributes.

@@ -4,8 +4,8 @@
 use super::fields::{Fields, Findings, scalar, text};
 use super::settings::check_name;
 use super::{
-    Arch, ComponentUse, Gates, Os, ProjectGates, Promote, Recipe, RootVolume, codes, gates, parent, patching, pipeline,
-    workflows,
+    Arch, ComponentUse, Gates, Os, PointerName, ProjectGates, Promote, Recipe, RootVolume, codes, gates, parent,
+    patching, pipeline, workflows,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Kind, Node, Style};
@@ -20,6 +20,9 @@ pub(super) const LARGEST_VERSION: u32 = (1 << 30) - 1;
 pub(super) const VOLUME_TYPES: [&str; 5] = ["gp3", "gp2", "io2", "io1", "standard"];
 /// Limits of `volumeSize` in GiB (image-builder.md 6).
 pub(super) const VOLUME_SIZES: (u32, u32) = (1, 16_000);
+/// Names of what a promotion moves, when the recipe does not say.
+pub(super) const USUAL_TEMPLATE: &str = "{{ name }}-{{ arch }}-{{ channel }}";
+pub(super) const USUAL_PARAMETER: &str = "/golden/{{ name }}/{{ arch }}/{{ channel }}";
 /// Limits of a parameter value and of all values of a recipe, in characters and bytes (component-documents.md 13).
 pub(super) const LONGEST_VALUE: usize = 1_024;
 const MOST_VALUES: usize = 25_000;
@@ -39,7 +42,7 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, policy: &ProjectGates, 
     let patch_overrides = patching::read(&mut fields, os, &mut build, out);
     check_uses(&build, &test, out);
     let root_volume = fields.take("root_volume").map_or_else(|| volume_default(os), |node| volume(node, os, out));
-    let gates = gates(&mut fields, test.is_empty(), span, policy, out);
+    let gates = gates(&mut fields, &test, span, policy, out);
     let workflows = workflows::read(&mut fields, out);
     let pipeline = fields.take("pipeline").and_then(|node| pipeline::read(node, out));
     let promote = fields.take("promote").map_or_else(promote_default, |node| promote(node, out));
@@ -67,7 +70,14 @@ pub(super) fn read(source: &Arc<SourceFile>, stem: &str, policy: &ProjectGates, 
 }
 
 /// The gates, which without the key are the project's, or the usual ones.
-fn gates(fields: &mut Fields<'_>, untested: bool, span: Span, policy: &ProjectGates, out: &mut Findings) -> Gates {
+fn gates(
+    fields: &mut Fields<'_>,
+    test: &[ComponentUse],
+    span: Span,
+    policy: &ProjectGates,
+    out: &mut Findings,
+) -> Gates {
+    let untested = test.is_empty();
     let named = fields.take("gates");
     let gates = named.map_or_else(|| gates::of_project(policy), |node| gates::read(node, !untested, policy, out));
     let said = named.is_some_and(|node| node.get("tests").is_some());
@@ -76,6 +86,13 @@ fn gates(fields: &mut Fields<'_>, untested: bool, span: Span, policy: &ProjectGa
         let message = format!("the recipe names no test, and the {whose} require one");
         let found = out.error(codes::NO_GATE, span, message, "cannot pass");
         found.help.push("add `test: [boots]`, or `gates` without `tests`".to_owned());
+    }
+    let required = gates.tests.iter().flat_map(|gate| &gate.required);
+    for name in required.filter(|name| !test.iter().any(|used| used.name == name.component)) {
+        let message = format!("the test `{name}` is required, and the recipe does not name `{}`", name.component);
+        let place = named.and_then(|node| Some(node.get("tests")?.entry("required")?.0.span)).unwrap_or(span);
+        let found = out.error(codes::NO_GATE, place, message, "cannot pass");
+        found.help.push(format!("add `{}` under `test`", name.component));
     }
     gates
 }
@@ -257,19 +274,41 @@ fn volume(node: &Node, os: Option<Os>, out: &mut Findings) -> RootVolume {
 }
 
 pub(super) fn promote_default() -> Promote {
-    Promote {
-        launch_template: "{{ name }}-{{ arch }}-{{ channel }}".to_owned(),
-        parameter: "/golden/{{ name }}/{{ arch }}/{{ channel }}".to_owned(),
-    }
+    Promote { launch_templates: vec![USUAL_TEMPLATE.into()], parameters: vec![USUAL_PARAMETER.into()] }
 }
 
 fn promote(node: &Node, out: &mut Findings) -> Promote {
     let default = promote_default();
     let Some(mut fields) = Fields::new(node, "promote", true, out) else { return default };
     let promote = Promote {
-        launch_template: fields.text("launch_template", out).unwrap_or(default.launch_template),
-        parameter: fields.text("parameter", out).unwrap_or(default.parameter),
+        launch_templates: pointers(&mut fields, "launch_template", out).unwrap_or(default.launch_templates),
+        parameters: pointers(&mut fields, "parameter", out).unwrap_or(default.parameters),
     };
+    let span = fields.span();
     fields.finish(out);
+    let none = |key| node.get(key).and_then(Node::items).is_some_and(<[_]>::is_empty);
+    if none("launch_template") && none("parameter") {
+        let message = "`promote` names neither a launch template nor a parameter";
+        let found = out.error(codes::NOT_ALLOWED, span, message, "would move nothing");
+        found.help.push("leave one of the two out for its usual name, or name one".to_owned());
+    }
     promote
+}
+
+/// Names of pointers: one, or a list of them. Nothing when the key is absent.
+fn pointers(fields: &mut Fields<'_>, key: &'static str, out: &mut Findings) -> Option<Vec<PointerName>> {
+    let node = fields.take(key)?;
+    let path = fields.path(key);
+    let items = node.items().unwrap_or_else(|| std::slice::from_ref(node));
+    let mut names: Vec<PointerName> = Vec::new();
+    for item in items {
+        let Some(text) = text(item, &path, out) else { continue };
+        if names.iter().any(|other| other.text == text) {
+            let message = format!("`{path}` names `{text}` twice");
+            out.error(codes::TWICE, item.span, message, "named a second time");
+            continue;
+        }
+        names.push(PointerName { text, span: item.span });
+    }
+    Some(names)
 }

@@ -7,6 +7,7 @@
 
 mod gates;
 mod recipe;
+mod refresh;
 mod settings;
 mod waivers;
 

@@ -2,11 +2,12 @@
 
 use super::fields::{Fields, Findings, text};
 use super::{
-    AwsConfig, Channel, Distribute, Distribution, EnvironmentConfig, Freeze, LintConfig, LocalConfig, Location,
-    ProjectGates, Signing, Target, Window, codes, gates, lint, names, windows,
+    AwsConfig, Channel, Distribute, Distribution, EnvironmentConfig, EvidenceBucket, Freeze, LintConfig, LocalConfig,
+    Location, ProjectGates, Signing, Target, Window, canary, codes, gates, lint, names, refresh, windows,
 };
 use crate::diagnostic::{SourceFile, Span};
 use crate::yaml::{self, Node};
+use regex_lite::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,14 +90,40 @@ fn signing(node: &Node, out: &mut Findings) -> Signing {
     let mut signing = Signing::default();
     let Some(mut fields) = Fields::new(node, "signing", true, out) else { return signing };
     signing.key = fields.text("key", out).map(PathBuf::from);
+    let kms = fields.text("kms", out).zip(node.get("kms").map(|node| node.span));
+    signing.kms = kms.and_then(|(key, span)| kms_key(key, span, "signing.kms", out));
+    if let (Some(_), Some((key, _))) = (&signing.key, node.entry("kms")) {
+        let found = out.error(codes::SIGNING, key.span, "`signing` has both `key` and `kms`", "one signs");
+        found.help.push("leave one of them out; several keys can be trusted".to_owned());
+    }
     let trusted = fields.texts("trusted", out);
-    if node.get("trusted").and_then(Node::items).is_some_and(<[_]>::is_empty) {
-        let found = out.error(codes::SIGNING, fields.span(), "`signing.trusted` is empty", "nobody could sign");
-        found.help.push("name files with public keys, or leave it out".to_owned());
+    let trusted_kms = fields.texts("trusted_kms", out);
+    for (name, what) in [("trusted", "files with public keys"), ("trusted_kms", "keys in KMS")] {
+        if node.get(name).and_then(Node::items).is_some_and(<[_]>::is_empty) {
+            let message = format!("`signing.{name}` is empty");
+            let found = out.error(codes::SIGNING, fields.span(), message, "nobody could sign");
+            found.help.push(format!("name {what}, or leave it out"));
+        }
     }
     signing.trusted = trusted.into_iter().map(|(path, _)| PathBuf::from(path)).collect();
+    let kms = trusted_kms.into_iter().filter_map(|(key, span)| kms_key(key, span, "signing.trusted_kms", out));
+    signing.trusted_kms = kms.collect();
     fields.finish(out);
     signing
+}
+
+/// How a key in KMS is named: an alias, the id of a key, or the ARN of either.
+pub(super) const KMS_KEY: &str = "^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)|alias/[A-Za-z0-9/_-]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$";
+
+/// The name of a key in KMS.
+pub(super) fn kms_key(key: String, span: Span, what: &str, out: &mut Findings) -> Option<String> {
+    if Regex::new(KMS_KEY).is_ok_and(|form| form.is_match(&key)) {
+        return Some(key);
+    }
+    let found =
+        out.error(codes::SIGNING, span, format!("`{key}` cannot be `{what}`: it names no key in KMS"), "no key");
+    found.help.push("write alias/NAME, the id of a key, or its ARN".to_owned());
+    None
 }
 
 /// A name that becomes part of resource names.
@@ -139,6 +166,7 @@ fn local(node: &Node, out: &mut Findings) -> Option<LocalConfig> {
         bind: fields.texts("bind", out).into_iter().map(|(path, _)| PathBuf::from(path)).collect(),
         targets: vec![],
         distribute: distribute(&mut fields, out),
+        evidence: evidence(&mut fields, out),
     };
     let path = fields.path("targets");
     if let Some(node) = fields.take("targets") {
@@ -159,6 +187,7 @@ fn aws(name: &str, node: &Node, out: &mut Findings) -> Option<AwsConfig> {
         instance_profile: Some(INSTANCE_PROFILE.to_owned()),
         targets: home.iter().map(|home| Target { location: home.clone(), role: role.clone() }).collect(),
         distribute: distribute(&mut fields, out),
+        evidence: evidence(&mut fields, out),
         ..AwsConfig::at(home.clone().unwrap_or(Location { account: String::new(), region: String::new() }))
     };
     if let Some(node) = fields.take("infrastructure") {
@@ -181,6 +210,42 @@ fn distribute(fields: &mut Fields<'_>, out: &mut Findings) -> Distribute {
         Some("copy") => Distribute::Copy,
         _ => Distribute::Share,
     }
+}
+
+/// What keys of evidence begin with when nothing else is said.
+pub(super) const EVIDENCE_PREFIX: &str = "amiforge/evidence";
+/// Names of buckets.
+pub(super) const BUCKET: &str = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$";
+/// What keys can begin with: parts of a path that need no encoding.
+pub(super) const PREFIX: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$";
+
+/// Where evidence is kept besides the project.
+fn evidence(fields: &mut Fields<'_>, out: &mut Findings) -> Option<EvidenceBucket> {
+    let path = fields.path("evidence");
+    let node = fields.take("evidence")?;
+    let mut fields = Fields::new(node, &path, false, out)?;
+    let shaped = |node: &Node, name: &str, form: &str, example: &str, out: &mut Findings| {
+        let text = text(node, name, out)?;
+        if Regex::new(form).is_ok_and(|form| form.is_match(&text)) {
+            return Some(text);
+        }
+        let found = out.error(codes::NOT_ALLOWED, node.span, format!("`{name}` cannot be `{text}`"), "not such a name");
+        found.help.push(format!("for example {example}"));
+        None
+    };
+    let (bucket_path, prefix_path) = (fields.path("bucket"), fields.path("prefix"));
+    let (region_path, key_path) = (fields.path("region"), fields.path("kms_key"));
+    let bucket =
+        fields.required("bucket", out).and_then(|node| shaped(node, &bucket_path, BUCKET, "acme-evidence", out));
+    let prefix = match fields.take("prefix") {
+        Some(node) => shaped(node, &prefix_path, PREFIX, EVIDENCE_PREFIX, out),
+        None => Some(EVIDENCE_PREFIX.to_owned()),
+    };
+    let region = fields.take("region").and_then(|node| region(node, &region_path, out));
+    let key = fields.take("kms_key").and_then(|node| Some((text(node, &key_path, out)?, node.span)));
+    let key = key.and_then(|(key, span)| kms_key(key, span, &key_path, out));
+    fields.finish(out);
+    Some(EvidenceBucket { bucket: bucket?, prefix: prefix?, region, kms_key: key })
 }
 
 fn read_home(node: &Node, path: &str, out: &mut Findings) -> (Option<Location>, Option<String>) {
@@ -317,7 +382,7 @@ fn keys(node: &Node, path: &str, regions: &[String], out: &mut Findings) -> BTre
 }
 
 /// The items of a list that may not be empty.
-fn list<'a>(node: &'a Node, path: &str, out: &mut Findings) -> &'a [Node] {
+pub(super) fn list<'a>(node: &'a Node, path: &str, out: &mut Findings) -> &'a [Node] {
     match node.items() {
         Some([]) => {
             out.error(codes::MISSING, node.span, format!("`{path}` is empty"), "nothing in it");
@@ -345,7 +410,7 @@ pub(super) fn twelve_digits(text: String, span: Span, out: &mut Findings) -> Opt
     None
 }
 
-fn region(node: &Node, path: &str, out: &mut Findings) -> Option<String> {
+pub(super) fn region(node: &Node, path: &str, out: &mut Findings) -> Option<String> {
     let text = text(node, path, out)?;
     // `[a-z]{2,}(-[a-z]+)+-[0-9]+`, the pattern of the service's own models (image-builder.md 2.2).
     let parts: Vec<&str> = text.split('-').collect();
@@ -400,7 +465,12 @@ fn channels(node: &Node, out: &mut Findings) -> Vec<Channel> {
         for node in fields.list("freezes", out) {
             read.freezes.extend(freeze(node, &path, out));
         }
+        read.canary = canary::read(&mut fields, out);
         read.override_forbidden = fields.choice("override", &OVERRIDES, out) == Some("forbidden");
+        let path = fields.path("refresh");
+        if let Some(node) = fields.take("refresh") {
+            read.refresh = refresh::read(node, &path, out);
+        }
         fields.finish(out);
         channels.push(read);
     }

@@ -96,8 +96,36 @@ fn everything_has_a_default_worth_having() {
     assert!(recipe.gates.tests.is_some());
     assert_eq!(recipe.gates.max_age, Some(14 * day));
     assert_eq!((recipe.gates.image.as_ref(), recipe.gates.vulnerabilities.as_ref()), (None, None));
-    assert_eq!(recipe.promote.launch_template, "{{ name }}-{{ arch }}-{{ channel }}");
-    assert_eq!(recipe.promote.parameter, "/golden/{{ name }}/{{ arch }}/{{ channel }}");
+    assert_eq!(recipe.promote.launch_templates, ["{{ name }}-{{ arch }}-{{ channel }}".into()]);
+    assert_eq!(recipe.promote.parameters, ["/golden/{{ name }}/{{ arch }}/{{ channel }}".into()]);
+}
+
+#[test]
+fn a_recipe_names_one_pointer_of_a_kind_or_many_but_not_none_of_both() {
+    let recipe = |promote: &str| {
+        let text = format!("os: debian-12\nparent: {{ ssm: /p }}\ntest: [boots]\npromote: {promote}\n");
+        let folder = write(&[("amiforge.yaml", "project: acme\n"), ("recipes/web.yaml", &text)]);
+        load(folder.path()).map(|project| project.recipes["web"].promote.clone())
+    };
+    let texts = |names: &[PointerName]| names.iter().map(|name| name.text.clone()).collect::<Vec<_>>();
+    let many = recipe("{ launch_template: [a-b, c-d], parameter: /p/q }").unwrap();
+    assert_eq!(
+        (texts(&many.launch_templates), texts(&many.parameters)),
+        (vec!["a-b".into(), "c-d".into()], vec!["/p/q".into()])
+    );
+    let one = recipe("{ launch_template: [] }").unwrap();
+    assert_eq!((one.launch_templates.len(), one.parameters.len()), (0, 1), "the parameter has its usual name");
+    for (promote, code, place, says) in [
+        ("{ launch_template: [], parameter: [] }", "P005", "recipes/web.yaml:4:12", "names neither"),
+        ("{ parameter: [/a, /b, /a] }", "P009", "recipes/web.yaml:4:32", "`promote.parameter` names `/a` twice"),
+        ("{ parameter: [/a, 12] }", "P003", "recipes/web.yaml:4:28", "has to be text"),
+        ("{ parameter: { a: /a } }", "P003", "recipes/web.yaml:4:23", "has to be text"),
+    ] {
+        let found = recipe(promote).unwrap_err();
+        let first = &found[0];
+        assert_eq!((found.len(), first.code, first.place().as_deref()), (1, code, Some(place)), "{promote}");
+        assert!(first.message.contains(says), "{}", first.message);
+    }
 }
 
 #[test]

@@ -188,6 +188,15 @@ async fn remove_parts(cloud: &Cloud, name: &str, id: &str, parts: usize) -> Resu
     Ok(())
 }
 
+/// Removes the parts of the document whose parameter holds, or held, `text`.
+pub(super) async fn remove_parts_of(cloud: &Cloud, name: &str, text: &str) -> Result<(), CallError> {
+    // What cannot be read has no parts that anybody could find.
+    match head(name, text) {
+        Ok(Some(head)) => remove_parts(cloud, name, &head.id, head.parts).await,
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,8 +3,8 @@
 use super::error::PromoteError;
 use super::execute::execute;
 use super::image;
-use super::model::{Candidate, Decision, Order, Placed, Promotion, Release};
-use super::state::{LANES, observe, pointers, record};
+use super::model::{Candidate, Decision, Order, ParameterPointer, Placed, Promotion, Release, TemplatePointer};
+use super::state::{LANES, TemplateNow, observe, pointers, record};
 use super::{names, planner};
 use crate::aws::Cloud;
 use crate::event::Events;
@@ -27,14 +27,14 @@ pub struct Difference {
     pub found: String,
 }
 
-/// Compares every target with the release of the channel: nothing when nothing was promoted yet. A target that cannot be
+/// Compares every target with the release of the channel: nothing when nothing was promoted yet, or it was emptied. A target that cannot be
 /// looked at is a difference, and so is one that the release does not know.
 ///
 /// # Errors
 /// When the channel's record cannot be read.
 pub async fn drift(cloud: &Cloud, order: &Order<'_>) -> Result<Option<(Release, Vec<Difference>)>, PromoteError> {
     let found = record(cloud, &order.project.name, order.recipe, order.arch, order.channel).await?;
-    let Some((release, _)) = found else { return Ok(None) };
+    let Some((release, _)) = found.filter(|(release, _)| !release.empty) else { return Ok(None) };
     let looks = release.targets.iter().map(|placed| compare(cloud, placed)).collect::<Vec<_>>();
     let looks: Vec<_> = stream::iter(looks).buffered(LANES).collect().await;
     let mut differences: Vec<Difference> = looks.into_iter().flatten().collect();
@@ -58,25 +58,21 @@ async fn compare(cloud: &Cloud, placed: &Placed) -> Vec<Difference> {
         found,
     };
     let unseen = |error: &dyn std::fmt::Display| difference("target", "an answer".to_owned(), error.to_string());
-    let (template, parameter) = (&placed.launch_template, &placed.parameter);
-    let now = match pointers(cloud, &place, &template.name, &parameter.name).await {
+    let templates: Vec<&str> = placed.launch_templates.iter().map(|one| one.name.as_str()).collect();
+    let parameters: Vec<&str> = placed.parameters.iter().map(|one| one.name.as_str()).collect();
+    let now = match pointers(cloud, &place, &templates, &parameters).await {
         Ok(now) => now,
         Err(error) => return vec![unseen(&error)],
     };
     let mut all = Vec::new();
-    let wanted = (template.id.as_str(), template.version, Some(placed.ami.as_str()));
-    let there = now.template.as_ref().map(|one| (one.id.as_str(), one.default_version, now.template_ami.as_deref()));
-    if there != Some(wanted) {
-        let told = |(id, version, ami): (&str, i64, Option<&str>)| {
-            format!("{} {id} default version {version} with {}", template.name, ami.unwrap_or("no image"))
-        };
-        let found = there.map_or_else(|| format!("{} is not there", template.name), told);
-        all.push(difference("launch template", told(wanted), found));
+    let moved = placed.launch_templates.iter().zip(&now.templates);
+    for (expected, found) in moved.filter_map(|(wanted, now)| moved_template(wanted, &placed.ami, now)) {
+        all.push(difference("launch template", expected, found));
     }
-    if now.parameter.as_ref() != Some(&placed.ami) {
-        let found = now.parameter.map_or_else(|| "is not there".to_owned(), |value| format!("is {value}"));
-        let expected = format!("{} is {}", parameter.name, placed.ami);
-        all.push(difference("parameter", expected, format!("{} {found}", parameter.name)));
+    let moved = placed.parameters.iter().zip(&now.parameters);
+    for (ParameterPointer { name, .. }, now) in moved.filter(|(_, now)| now.as_ref() != Some(&placed.ami)) {
+        let found = now.as_ref().map_or_else(|| "is not there".to_owned(), |value| format!("is {value}"));
+        all.push(difference("parameter", format!("{name} is {}", placed.ami), format!("{name} {found}")));
     }
     match image::look(cloud, &place, &placed.ami).await {
         Ok(found) if found.state.as_deref() == Some("available") => {}
@@ -89,6 +85,17 @@ async fn compare(cloud: &Cloud, placed: &Placed) -> Vec<Difference> {
     all
 }
 
+/// What a launch template should say and what it says, if they differ.
+fn moved_template(wanted: &TemplatePointer, ami: &str, now: &TemplateNow) -> Option<(String, String)> {
+    let expected = (wanted.id.as_str(), wanted.version, Some(ami));
+    let there = now.before.as_ref().map(|one| (one.id.as_str(), one.default_version, now.ami.as_deref()));
+    let told = |(id, version, ami): (&str, i64, Option<&str>)| {
+        format!("{} {id} default version {version} with {}", wanted.name, ami.unwrap_or("no image"))
+    };
+    let found = || there.map_or_else(|| format!("{} is not there", wanted.name), told);
+    (there != Some(expected)).then(|| (told(expected), found()))
+}
+
 /// What [`repair`] would do. Changes nothing.
 ///
 /// # Errors
@@ -96,7 +103,7 @@ async fn compare(cloud: &Cloud, placed: &Placed) -> Vec<Difference> {
 pub async fn prepare_repair(cloud: &Cloud, order: &Order<'_>) -> Result<Decision, PromoteError> {
     planner::find_channel(order)?;
     let found = record(cloud, &order.project.name, order.recipe, order.arch, order.channel).await?;
-    let Some((release, _)) = found else {
+    let Some((release, _)) = found.filter(|(release, _)| !release.empty) else {
         let parameter = names::record(&order.project.name, order.recipe, order.arch, order.channel);
         return Err(PromoteError::NothingThere { channel: order.channel.to_owned(), parameter });
     };

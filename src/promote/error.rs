@@ -5,6 +5,44 @@ use super::steps::Step;
 use crate::aws::CallError;
 use crate::aws::wait::TimedOut;
 
+/// An instance that was launched to prove that a release can be, and did not come up or did not go away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryFailure {
+    /// Instance id.
+    pub instance: String,
+    /// `account/Region`.
+    pub place: String,
+    /// Version and name of the launch template.
+    pub version: String,
+    /// What became of it.
+    pub why: String,
+    /// The last lines of its console, if there are any.
+    pub console: Vec<String>,
+    /// Why it could not be ended at once.
+    pub left: Option<String>,
+}
+
+impl std::fmt::Display for CanaryFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { instance, place, version, why, left, .. } = self;
+        write!(f, "canary {instance} in {place} from {version}: {why}")?;
+        left.as_ref().map_or(Ok(()), |left| write!(f, "; it could not be terminated at once: {left}"))
+    }
+}
+
+impl CanaryFailure {
+    /// What to do next.
+    fn next(&self) -> String {
+        if self.why.contains("Client.InternalError") {
+            return format!(
+                "EC2 gives this reason when the account may not use the KMS key of the image's snapshots: let it by a key policy or a grant ({})",
+                self.place
+            );
+        }
+        "mend the image or the launch template, and promote again".to_owned()
+    }
+}
+
 /// Why one step failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
@@ -22,6 +60,9 @@ pub enum StepError {
         /// How long it was waited.
         timed_out: TimedOut,
     },
+    /// An instance that was launched to prove the release did not do it.
+    #[error("{0}")]
+    Canary(Box<CanaryFailure>),
     /// Somebody else holds the lock.
     #[error("locked by {holder} since {since}")]
     Locked {
@@ -89,6 +130,20 @@ pub enum PromoteError {
         /// The environment.
         environment: String,
     },
+    /// The recipe names neither a launch template nor a parameter.
+    #[error("recipe `{recipe}` names neither a launch template nor a parameter, so there is nothing to move")]
+    NoPointers {
+        /// The recipe.
+        recipe: String,
+    },
+    /// The channel asks for a canary, and there is nothing to launch one from.
+    #[error("channel `{channel}` asks for a canary, and {why}")]
+    NoCanary {
+        /// The channel.
+        channel: String,
+        /// Why there is none.
+        why: String,
+    },
     /// Evidence or verdicts do not allow it.
     #[error("{ami} is not approved: {reason}")]
     NotApproved {
@@ -108,6 +163,72 @@ pub enum PromoteError {
         ami: String,
         /// What is missing.
         missing: String,
+    },
+    /// The release was revoked.
+    #[error("{ami} was revoked at {at} by {by}: {reason}")]
+    Revoked {
+        /// The image.
+        ami: String,
+        /// Its recipe.
+        recipe: String,
+        /// RFC 3339.
+        at: String,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing is known of a release of that name.
+    #[error("no channel of {recipe} ({arch}) ever held the release {release}")]
+    UnknownRelease {
+        /// As asked for.
+        release: String,
+        /// Its recipe.
+        recipe: String,
+        /// Its architecture.
+        arch: String,
+    },
+    /// More than one image has that name.
+    #[error("{release} is the name of more than one release: {}", amis.join(", "))]
+    Ambiguous {
+        /// As asked for.
+        release: String,
+        /// Which.
+        amis: Vec<String>,
+    },
+    /// Nothing is there to be restored.
+    #[error("{ami} is not revoked")]
+    NotRevoked {
+        /// The image.
+        ami: String,
+    },
+    /// A reason that is too long to be kept.
+    #[error("the reason has {bytes} bytes; there is room for {most}")]
+    LongReason {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// Without the release a channel would have nothing to point at.
+    #[error("without {ami} there is nothing to point at for channel {}", channels.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "))]
+    WouldBeEmpty {
+        /// The image.
+        ami: String,
+        /// Which.
+        channels: Vec<String>,
+        /// Why earlier releases do not come into question, a line each.
+        passed_over: Vec<String>,
+    },
+    /// Somebody else revokes or restores a release of the recipe.
+    #[error("a release of {recipe} is being revoked or restored by {holder} since {since}")]
+    Revoking {
+        /// The recipe.
+        recipe: String,
+        /// Host and process.
+        holder: String,
+        /// RFC 3339.
+        since: String,
     },
     /// The AMI is gone or cannot be used.
     #[error("{ami} cannot be used: {reason}")]
@@ -237,9 +358,11 @@ fn describe_failure(step: Step) -> &'static str {
         Step::Distribute(_) => "the image could not be brought to its target",
         Step::Stage(_) => "the launch template version could not be made",
         Step::Prove(_) => "the image could not be proven to be launchable",
+        Step::Canary(_) => "the image was launched and did not prove itself",
         Step::Hold => "the lock was lost",
         Step::FlipTemplate(_) => "the launch template's default could not be moved",
         Step::FlipParameter(_) => "the parameter could not be written",
+        Step::RemoveParameter(_) => "the parameter could not be removed",
         Step::Record => "the release could not be recorded",
         Step::Clear => "the journal could not be removed",
         Step::Unlock => "the lock could not be removed",
@@ -250,14 +373,19 @@ impl PromoteError {
     /// What failed elsewhere at the same time, and what was put back: a line each.
     #[must_use]
     pub fn details(&self) -> Vec<String> {
-        let (others, restored): (&[Failure], &[String]) = match self {
-            Self::Failed { others, restored, .. } | Self::Stuck { others, restored, .. } => (others, restored),
+        let (cause, others, restored): (&StepError, &[Failure], &[String]) = match self {
+            Self::Failed { cause, others, restored, .. } | Self::Stuck { cause, others, restored, .. } => {
+                (cause, others, restored)
+            }
             Self::Unseen { left_out, .. } => {
                 return left_out.iter().map(|one| format!("{}/{}: {}", one.account, one.region, one.reason)).collect();
             }
+            Self::WouldBeEmpty { passed_over, .. } => return passed_over.clone(),
             _ => return vec![],
         };
-        others.iter().map(ToString::to_string).chain(restored.iter().cloned()).collect()
+        let console: &[String] = if let StepError::Canary(failure) = cause { &failure.console } else { &[] };
+        let console = console.iter().map(|line| format!("its console: {line}"));
+        console.chain(others.iter().map(ToString::to_string)).chain(restored.iter().cloned()).collect()
     }
 
     /// What to do next.
@@ -281,10 +409,26 @@ impl PromoteError {
             Self::NeverThere { channel, .. } => {
                 Some(format!("`amiforge history RECIPE --channel {channel}` says what it held"))
             }
+            Self::Revoked { ami, recipe, .. } => Some(format!(
+                "a new image: amiforge run {recipe} --fresh; or take the revocation back: amiforge restore {ami} --recipe {recipe} --reason TEXT; a promotion to it that was cut off ends with `amiforge promote --abort`"
+            )),
+            Self::UnknownRelease { .. } => {
+                Some("`amiforge releases` lists AMI ids, image versions and promotion ids".into())
+            }
+            Self::Ambiguous { .. } => Some("name it by its AMI id".into()),
+            Self::WouldBeEmpty { .. } => Some(
+                "promote a good release first; or --allow-empty: the parameters are removed, and launches fail until something is promoted".into(),
+            ),
+            Self::Revoking { .. } => Some(
+                "wait until it is done; only when the process that began it is gone, run the same command with --resume".into(),
+            ),
             Self::TakenOver { .. } => Some("look at it with `amiforge channels`".into()),
             Self::NoTargets { .. } => Some("add `targets` to the environment in amiforge.yaml".into()),
+            Self::NoPointers { .. } => Some("name one under `promote` of the recipe".into()),
             Self::Image { .. } => Some("build and validate a new image".into()),
             Self::Failed { cause: StepError::Call(call), .. } | Self::Call(call) => call.next(),
+            Self::Failed { cause: StepError::Canary(failure), .. } => Some(failure.next()),
+            Self::NoCanary { .. } => Some("change `canary` of the channel, or `promote` of the recipe".into()),
             Self::Failed { cause: StepError::Locked { .. } | StepError::Changed(_), .. } => {
                 Some("run the same command again".into())
             }
@@ -296,6 +440,8 @@ impl PromoteError {
             | Self::Rule { .. }
             | Self::NoEarlier { .. }
             | Self::NothingToResume { .. }
+            | Self::NotRevoked { .. }
+            | Self::LongReason { .. }
             | Self::Failed { .. } => None,
         }
     }
@@ -306,16 +452,23 @@ impl PromoteError {
         match self {
             Self::UnknownChannel { .. }
             | Self::NoTargets { .. }
+            | Self::NoPointers { .. }
+            | Self::NoCanary { .. }
             | Self::NoEarlier { .. }
             | Self::NeverThere { .. }
             | Self::NoReason
             | Self::NothingThere { .. }
             | Self::OverrideForbidden { .. }
+            | Self::UnknownRelease { .. }
+            | Self::Ambiguous { .. }
+            | Self::LongReason { .. }
+            | Self::NotRevoked { .. }
+            | Self::WouldBeEmpty { .. }
             | Self::NothingToResume { .. } => 2,
-            Self::NotApproved { .. } | Self::Rule { .. } => 8,
+            Self::NotApproved { .. } | Self::Rule { .. } | Self::Revoked { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
             Self::Image { .. } => 10,
-            Self::Locked { .. } | Self::TakenOver { .. } => 11,
+            Self::Locked { .. } | Self::TakenOver { .. } | Self::Revoking { .. } => 11,
             Self::Unseen { denied, .. } => {
                 if *denied {
                     12
@@ -325,6 +478,8 @@ impl PromoteError {
             }
             Self::Failed { cause, .. } => match cause {
                 StepError::Call(call) => call.exit_code(),
+                // It is a test of the image, and the last one.
+                StepError::Canary(_) => 6,
                 StepError::Locked { .. } | StepError::Changed(_) => 11,
                 StepError::NotSeen { .. } | StepError::Refused(_) => 1,
             },

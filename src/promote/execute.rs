@@ -4,6 +4,7 @@ use super::error::{Failure, PromoteError, StepError};
 use super::model::{LeftOut, Move, ParameterPointer, Placed, Plan, Promotion, Release, Supply, TemplatePointer};
 use super::state::LANES;
 use super::steps::{Step, Undo};
+use super::undo::Undone;
 use super::{document, names};
 use crate::aws::Cloud;
 use crate::aws::wait::Poller;
@@ -33,8 +34,8 @@ pub async fn execute(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Prom
 pub(super) enum Done {
     Nothing,
     Image(String),
-    Template(TemplatePointer),
-    Parameter(ParameterPointer),
+    Templates(Vec<TemplatePointer>),
+    Parameters(Vec<ParameterPointer>),
 }
 
 /// A promotion being carried out.
@@ -46,11 +47,12 @@ pub(super) struct Executor<'a> {
     pub(super) holder: String,
     /// Nobody has done any of it before, so nothing has to be looked for.
     pub(super) fresh: bool,
-    events: &'a Events,
+    pub(super) events: &'a Events,
     /// AMI ids by supply.
     pub(super) images: BTreeMap<usize, String>,
-    pub(super) templates: BTreeMap<usize, TemplatePointer>,
-    pub(super) parameters: BTreeMap<usize, ParameterPointer>,
+    /// What is staged, by target; in the order of its launch templates.
+    pub(super) templates: BTreeMap<usize, Vec<TemplatePointer>>,
+    pub(super) parameters: BTreeMap<usize, Vec<ParameterPointer>>,
     /// Targets that failed before anything was flipped, with a quorum: why.
     pub(super) left_out: BTreeMap<usize, String>,
 }
@@ -127,8 +129,8 @@ impl<'a> Executor<'a> {
     fn remember(&mut self, step: Step, done: Done) {
         match (step, done) {
             (Step::Distribute(supply), Done::Image(ami)) => drop(self.images.insert(supply, ami)),
-            (Step::Stage(target), Done::Template(pointer)) => drop(self.templates.insert(target, pointer)),
-            (Step::FlipParameter(target), Done::Parameter(pointer)) => drop(self.parameters.insert(target, pointer)),
+            (Step::Stage(target), Done::Templates(pointers)) => drop(self.templates.insert(target, pointers)),
+            (Step::FlipParameter(target), Done::Parameters(pointers)) => drop(self.parameters.insert(target, pointers)),
             _ => {}
         }
     }
@@ -157,7 +159,9 @@ impl<'a> Executor<'a> {
                     let users = self.plan.moves.iter().enumerate().filter(|(_, one)| one.supply == *supply);
                     out.extend(users.map(|(target, _)| (target, cause.to_string())));
                 }
-                Step::Stage(target) | Step::Prove(target) => drop(out.insert(*target, cause.to_string())),
+                Step::Stage(target) | Step::Prove(target) | Step::Canary(target) => {
+                    drop(out.insert(*target, cause.to_string()))
+                }
                 _ => return false,
             }
         }
@@ -170,9 +174,14 @@ impl<'a> Executor<'a> {
         }
         self.left_out = out;
         let staged = failures.iter().filter_map(|failure| failure.step.target());
-        let stages: Vec<Step> = staged.map(Step::Stage).collect();
-        // What cannot be removed there is a version that nothing points at.
-        let _ = self.undo_all(&stages).await;
+        let (stages, canaries): (Vec<Step>, Vec<Step>) =
+            staged.map(|target| (Step::Stage(target), Step::Canary(target))).unzip();
+        let canaries = canaries.into_iter().filter(|_| self.plan.canary.is_some());
+        let begun: Vec<Step> = stages.into_iter().chain(canaries).collect();
+        // What cannot be removed there is a version that nothing points at, or an instance that costs money.
+        if let Err((error, _)) = self.undo_all(&begun).await {
+            self.events.note(Stage::Promote, error.to_string());
+        }
         true
     }
 
@@ -197,11 +206,25 @@ impl<'a> Executor<'a> {
             }
             _ => {}
         }
-        let in_doubt = !self.fresh || is_in_doubt(&cause) || others.iter().any(|failure| is_in_doubt(&failure.cause));
+        let in_doubt = !self.fresh
+            || is_in_doubt(&cause)
+            || others.iter().any(|failure| is_in_doubt(&failure.cause))
+            || std::iter::once(step)
+                .chain(others.iter().map(|failure| failure.step))
+                .any(|step| self.is_half_known(step));
         let begun: Vec<Step> = begun.iter().copied().collect();
         match self.put_back(&begun, in_doubt).await {
             Ok(restored) => PromoteError::Failed { step, cause, others, restored },
             Err((undo, restored)) => PromoteError::Stuck { step, cause, others, undo, restored },
+        }
+    }
+
+    /// Whether a step that failed may have made something that nobody remembers: versions of the launch templates before the one
+    /// that failed.
+    fn is_half_known(&self, step: Step) -> bool {
+        match step {
+            Step::Stage(target) => self.plan.moves.get(target).is_some_and(|one| one.launch_templates.len() > 1),
+            _ => false,
         }
     }
 
@@ -248,17 +271,14 @@ impl<'a> Executor<'a> {
             }
             let works = group.iter().map(|step| async move { (*step, Box::pin(self.undo(step.undo())).await) });
             let results: Vec<_> = stream::iter(works.collect::<Vec<_>>()).buffered(LANES).collect().await;
-            for (step, result) in results {
-                match result {
-                    Ok(Some(line)) => {
-                        self.events.note(Stage::Promote, line.clone());
-                        restored.push(line);
-                    }
-                    Ok(None) => {}
-                    Err(error) => {
-                        failed.insert(step.place(self.plan));
-                        first.get_or_insert(error);
-                    }
+            for (step, Undone { lines, failed: why }) in results {
+                for line in lines {
+                    self.events.note(Stage::Promote, line.clone());
+                    restored.push(line);
+                }
+                if let Some(error) = why {
+                    failed.insert(step.place(self.plan));
+                    first.get_or_insert(error);
                 }
             }
             if first.is_some() && alone {
@@ -338,12 +358,16 @@ impl<'a> Executor<'a> {
     /// The release as it goes into the record.
     pub(super) fn release(&self) -> Release {
         let placed = |(target, one): (usize, &Move)| {
+            let templates =
+                if one.launch_templates.is_empty() { Some(vec![]) } else { self.templates.get(&target).cloned() };
+            let parameters =
+                if one.parameters.is_empty() { Some(vec![]) } else { self.parameters.get(&target).cloned() };
             Some(Placed {
                 account: one.account.clone(),
                 region: one.region.clone(),
                 ami: self.image(one.supply)?.to_owned(),
-                launch_template: self.templates.get(&target)?.clone(),
-                parameter: self.parameters.get(&target)?.clone(),
+                launch_templates: templates?,
+                parameters: parameters?,
             })
         };
         let out = self.left_out.iter().map(|(target, reason)| {

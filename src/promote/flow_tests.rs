@@ -101,8 +101,8 @@ impl House {
             recipe: "debian-12",
             arch: "x86_64",
             channel: "candidate",
-            launch_template: "debian-12-x86_64".into(),
-            parameter: "/golden/debian-12/x86_64/candidate".into(),
+            launch_templates: vec!["debian-12-x86_64".into()],
+            parameters: vec!["/golden/debian-12/x86_64/candidate".into()],
             reason: "test".into(),
             holder: format!("host/{}", self.promotions.load(Ordering::SeqCst)),
             quorum: None,
@@ -138,7 +138,7 @@ impl House {
         let order = self.order();
         let state = observe(&self.cloud, &order, &candidate(AMIS[0])).await.unwrap();
         let pointers = state.seen[0].clone().unwrap();
-        let versions = match &pointers.template {
+        let versions = match &pointers.templates[0].before {
             Some(template) => {
                 let cloud = &self.cloud;
                 let request = cloud.ec2(cloud.home()).describe_launch_template_versions();
@@ -148,8 +148,8 @@ impl House {
             None => 0,
         };
         Seen {
-            template: pointers.template_ami,
-            parameter: pointers.parameter,
+            template: pointers.templates[0].ami.clone(),
+            parameter: pointers.parameters[0].clone(),
             record: state.record.map(|(release, _)| release.ami),
             versions,
             journal: state.journal.is_some(),
@@ -196,7 +196,7 @@ async fn a_promotion_moves_both_pointers_and_a_second_one_nothing() {
     let first = house.promote(AMIS[0]).await.unwrap();
     assert!(first.changed);
     let placed = &first.release.targets[0];
-    assert_eq!((placed.launch_template.version, placed.launch_template.previous), (1, None));
+    assert_eq!((placed.launch_templates[0].version, placed.launch_templates[0].previous), (1, None));
     assert_eq!(house.seen().await, Seen::at(AMIS[0], 1));
     let again = house.promote(AMIS[0]).await.unwrap();
     assert!(!again.changed);
@@ -205,7 +205,7 @@ async fn a_promotion_moves_both_pointers_and_a_second_one_nothing() {
     let second = house.promote(AMIS[1]).await.unwrap();
     let placed = &second.release.targets[0];
     assert_eq!(
-        (placed.launch_template.version, placed.launch_template.previous, placed.parameter.version),
+        (placed.launch_templates[0].version, placed.launch_templates[0].previous, placed.parameters[0].version),
         (2, Some(1), 2)
     );
     assert_eq!(second.release.previous.unwrap().ami, AMIS[0]);

@@ -29,14 +29,18 @@ pub(super) struct Image {
     pub(super) evidence: Option<String>,
     /// The tag with the mark of approval.
     pub(super) approved: Option<String>,
+    /// The tag that says that it was revoked.
+    pub(super) revoked: Option<String>,
+    /// The tag with the recipe that it was built by.
+    pub(super) recipe: Option<String>,
     pub(super) name: String,
     pub(super) encrypted: bool,
     pub(super) snapshots: Vec<String>,
 }
 
-/// The AMI as the account sees it.
+/// The AMI as the account sees it; also one that its owner has disabled.
 pub(super) async fn look(cloud: &Cloud, place: &Location, ami: &str) -> Result<Image, CallError> {
-    let answer = cloud.ec2(place).describe_images().image_ids(ami).send().await;
+    let answer = cloud.ec2(place).describe_images().image_ids(ami).include_disabled(true).send().await;
     let answer = answer.map_err(CallError::of("DescribeImages", place));
     if answer.as_ref().is_err_and(|error| error.fault.is(&ABSENT)) {
         return Ok(Image::default());
@@ -44,7 +48,7 @@ pub(super) async fn look(cloud: &Cloud, place: &Location, ami: &str) -> Result<I
     Ok(answer?.images.unwrap_or_default().into_iter().next().map(of).unwrap_or_default())
 }
 
-fn of(found: aws_sdk_ec2::types::Image) -> Image {
+pub(super) fn of(found: aws_sdk_ec2::types::Image) -> Image {
     let state = found.state.map_or_else(|| "unknown".to_owned(), |state| state.as_str().to_owned());
     let tags = found.tags.unwrap_or_default().into_iter();
     let mut tags: BTreeMap<String, String> = tags.filter_map(|tag| Some((tag.key?, tag.value?))).collect();
@@ -54,6 +58,8 @@ fn of(found: aws_sdk_ec2::types::Image) -> Image {
         state: Some(state),
         evidence: tags.remove(tags::EVIDENCE),
         approved: tags.remove(tags::APPROVED),
+        revoked: tags.remove(tags::REVOKED),
+        recipe: tags.remove(tags::RECIPE),
         name: found.name.unwrap_or_default(),
         encrypted: disks.iter().any(|disk| disk.encrypted == Some(true)),
         snapshots: disks.into_iter().filter_map(|disk| disk.snapshot_id).collect(),
@@ -74,9 +80,18 @@ pub(super) async fn find_copy(cloud: &Cloud, place: &Location, source: &str) -> 
 
 /// The images that Image Builder has distributed by itself, as the build says. A build that cannot be asked has none.
 pub(super) async fn distributed(cloud: &Cloud, candidate: &Candidate) -> Vec<(Location, String)> {
-    let Some(arn) = &candidate.image_arn else { return vec![] };
-    let request = cloud.imagebuilder().get_image().image_build_version_arn(arn);
-    let Ok(answer) = request.send().await else { return vec![] };
+    outputs(cloud, candidate.image_arn.as_deref()).await.unwrap_or_default()
+}
+
+/// The same for who must know of every one. A build that is not there any more has none.
+pub(super) async fn outputs(cloud: &Cloud, image_arn: Option<&str>) -> Result<Vec<(Location, String)>, CallError> {
+    let Some(arn) = image_arn else { return Ok(vec![]) };
+    let answer = cloud.imagebuilder().get_image().image_build_version_arn(arn).send().await;
+    let answer = answer.map_err(CallError::of("GetImage", cloud.home()));
+    if answer.as_ref().is_err_and(|error| error.fault.is(&["ResourceNotFoundException"])) {
+        return Ok(vec![]);
+    }
+    let answer = answer?;
     let amis = answer.image.and_then(|image| image.output_resources).and_then(|output| output.amis);
     let home = cloud.home();
     let place = |account: Option<String>, region: String| Location {
@@ -84,9 +99,10 @@ pub(super) async fn distributed(cloud: &Cloud, candidate: &Candidate) -> Vec<(Lo
         region,
     };
     let all = amis.unwrap_or_default().into_iter();
-    all.filter_map(|one| Some((place(one.account_id, one.region?), one.image?)))
+    Ok(all
+        .filter_map(|one| Some((place(one.account_id, one.region?), one.image?)))
         .filter(|(place, _)| place != home)
-        .collect()
+        .collect())
 }
 
 /// Begins to copy the AMI of the home account and Region. The mark of approval is on the copy from its beginning.

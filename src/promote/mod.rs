@@ -1,4 +1,4 @@
-//! Channels, releases, promotion, rollback.
+//! Channels, releases, promotion, rollback, revocation.
 //!
 //! A promotion moves one channel to one release. What it will do is a value first: [`plan`] is a pure function from
 //! what is wanted and what is there to a [`Plan`], whose [`steps`](Plan::steps) stand in DESIGN section 8's order, each
@@ -9,6 +9,7 @@
 //! written, the promotion has happened and only cleaning up is left.
 
 mod approve;
+mod canary;
 mod document;
 mod drift;
 mod error;
@@ -16,9 +17,13 @@ mod execute;
 mod image;
 mod model;
 mod names;
+mod older;
 mod perform;
 mod planner;
+mod refresh;
+mod releases;
 mod resume;
+mod revoke;
 mod rollback;
 mod rules;
 mod state;
@@ -30,19 +35,31 @@ mod undo;
 
 pub use approve::{Consent, approve, caller};
 pub use drift::{Difference, drift, prepare_repair, repair};
-pub use error::{Failure, PromoteError, StepError};
+pub use error::{CanaryFailure, Failure, PromoteError, StepError};
 pub use execute::execute;
 pub use model::{
-    Approval, Candidate, Decision, How, LeftOut, Move, Order, ParameterPointer, Placed, Plan, Promotion, Release,
-    Supply, TemplateBefore, TemplatePointer,
+    Approval, Canary, Candidate, Decision, How, LeftOut, Move, Order, ParameterMove, ParameterPointer, Placed, Plan,
+    Promotion, Release, Supply, TemplateBefore, TemplateMove, TemplatePointer,
 };
 pub use planner::plan;
+pub use refresh::{
+    Outcome as RefreshOutcome, Preview as GroupPreview, RefreshError, Refreshed, Wanted,
+    exit_code as refresh_exit_code, preview as preview_groups, refresh as refresh_groups, resume_command,
+    survey as survey_groups,
+};
+pub use releases::{KnownRelease, Stay, releases};
 pub use resume::{Direction, Resumed, resume};
+pub use revoke::{
+    ChannelEnd, ChannelMove, ImageEnd, ImageNow, NamingTemplate, Progress, Restored, RestoredImage, Revocation,
+    Revoked, RunningInstance, Users, Withdraw, Withdrawal, prepare as prepare_revocation, restore, revoke, standing,
+    standings,
+};
 pub use rollback::{history, prepare as prepare_rollback, rollback};
 pub use state::{State, observe};
 pub use steps::{Step, Undo};
 
 pub(crate) use names::record as record_name;
+pub(crate) use state::default_image;
 pub(crate) use store::{get as get_parameter, get_many as get_parameters, release as read_release};
 
 use crate::aws::Cloud;

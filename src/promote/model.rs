@@ -1,13 +1,13 @@
 //! Releases, and what a promotion is made of.
 
 use crate::gate::Verdict;
-use crate::project::{AwsConfig, EnvironmentConfig, Location, Project};
+use crate::project::{AwsConfig, CanaryCheck, EnvironmentConfig, Location, Project};
 use serde::{Deserialize, Serialize};
 
 /// Schema of [`Release`].
-pub(super) const RELEASE_SCHEMA: &str = "amiforge.release/1";
+pub(super) const RELEASE_SCHEMA: &str = "amiforge.release/2";
 /// Schema of [`Plan`] as journal.
-pub(super) const JOURNAL_SCHEMA: &str = "amiforge.journal/2";
+pub(super) const JOURNAL_SCHEMA: &str = "amiforge.journal/3";
 /// Schema of [`Lock`].
 pub(super) const LOCK_SCHEMA: &str = "amiforge.lock/1";
 
@@ -16,7 +16,7 @@ pub(super) const LOCK_SCHEMA: &str = "amiforge.lock/1";
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the words of DESIGN section 2")]
 pub struct Release {
-    /// Always `amiforge.release/1`.
+    /// Always `amiforge.release/2`; what an older version wrote is read as that.
     pub schema: String,
     /// The promotion that made it.
     pub id: String,
@@ -49,9 +49,26 @@ pub struct Release {
     /// Why rules of the channel were passed over, and which did not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<String>,
+    /// The channel is empty since then: this release was taken out of it, and nothing came in its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
     /// The release before this one, without those before it: they are in the parameter's history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Box<Release>>,
+}
+
+impl Release {
+    /// Whether it is called so: by its AMI id at home, its image version or the promotion's id.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.ami == name || self.id == name || self.image_version.as_deref() == Some(name)
+    }
+
+    /// Who: the caller as AWS knows it, else host and process.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        self.caller.as_deref().unwrap_or(&self.by)
+    }
 }
 
 /// A release at one target.
@@ -63,8 +80,10 @@ pub struct Placed {
     pub region: String,
     /// AMI id there.
     pub ami: String,
-    pub launch_template: TemplatePointer,
-    pub parameter: ParameterPointer,
+    /// In the recipe's order.
+    pub launch_templates: Vec<TemplatePointer>,
+    /// In the recipe's order.
+    pub parameters: Vec<ParameterPointer>,
 }
 
 /// A target that a promotion did without: its pointers are where they were.
@@ -112,10 +131,10 @@ pub struct Order<'a> {
     pub arch: &'a str,
     /// Channel name.
     pub channel: &'a str,
-    /// Name of the launch template, filled in.
-    pub launch_template: String,
-    /// Name of the parameter, filled in.
-    pub parameter: String,
+    /// Names of the launch templates, filled in: every place has all of them.
+    pub launch_templates: Vec<String>,
+    /// Names of the parameters, filled in: every place has all of them.
+    pub parameters: Vec<String>,
     /// Why, for the record.
     pub reason: String,
     /// Who: host and process id, as text. Must differ between processes.
@@ -191,7 +210,24 @@ impl Supply {
     }
 }
 
-/// One target's part of a promotion, with everything needed to undo it.
+/// How an instance is launched that proves that a release can be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// What is waited for.
+    pub check: CanaryCheck,
+    /// How long, in seconds.
+    pub timeout: u64,
+    /// Instead of the launch template's instance type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// Instead of the launch template's subnet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<String>,
+}
+
+/// One place's part of a promotion, with everything needed to undo it: one account and Region, with all pointers in it. They
+/// go to the same image, and what is to be proven of it is proven once, so they are one target and are left out together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "names say it")]
@@ -200,14 +236,35 @@ pub struct Move {
     pub region: String,
     /// Its image: an index into [`Plan::supplies`].
     pub supply: usize,
-    pub launch_template: String,
-    /// Absent: there is no such launch template yet.
-    pub template_before: Option<TemplateBefore>,
-    pub parameter: String,
-    /// Absent: there is no such parameter yet.
-    pub parameter_before: Option<String>,
+    pub launch_templates: Vec<TemplateMove>,
+    pub parameters: Vec<ParameterMove>,
     /// Instance type to prove launchability with when the launch template names none.
     pub instance_type: String,
+    /// Whether instances are really launched here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub canary: bool,
+}
+
+/// A launch template whose default is to be moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct TemplateMove {
+    pub name: String,
+    /// Absent: there is no such launch template yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<TemplateBefore>,
+}
+
+/// A parameter that is to be written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "names say it")]
+pub struct ParameterMove {
+    pub name: String,
+    /// Its value; absent: there is no such parameter yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 impl Move {
@@ -243,7 +300,7 @@ pub struct TemplateBefore {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Always `amiforge.journal/1`.
+    /// Always `amiforge.journal/3`; what an older version wrote is read as that.
     pub schema: String,
     /// The release to be, without targets and previous release.
     pub release: Release,
@@ -256,6 +313,9 @@ pub struct Plan {
     pub supplies: Vec<Supply>,
     /// One per target.
     pub moves: Vec<Move>,
+    /// How instances are launched in proving, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
     /// As in the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quorum: Option<usize>,
@@ -291,6 +351,9 @@ pub struct Promotion {
     pub channel: String,
     /// What it points to now.
     pub release: Release,
+    /// What became of Auto Scaling groups, with `--refresh`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refreshes: Vec<super::refresh::Refreshed>,
 }
 
 impl Promotion {
@@ -307,7 +370,13 @@ impl Promotion {
     }
 
     pub(super) fn moved(release: Release) -> Self {
-        Self { schema: "amiforge.promotion/1", changed: true, channel: release.channel.clone(), release }
+        Self {
+            schema: "amiforge.promotion/1",
+            changed: true,
+            channel: release.channel.clone(),
+            release,
+            refreshes: vec![],
+        }
     }
 }
 

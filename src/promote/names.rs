@@ -15,6 +15,21 @@ pub(super) fn approval(project: &str, recipe: &str, arch: &str, channel: &str, a
     format!("/amiforge/{project}/approvals/{recipe}/{arch}/{channel}/{ami}")
 }
 
+/// That a release was revoked, by its AMI at home.
+pub(super) fn revocation(project: &str, recipe: &str, arch: &str, ami: &str) -> String {
+    format!("/amiforge/{project}/revocations/{recipe}/{arch}/{ami}")
+}
+
+/// Its images as they were before.
+pub(super) fn revoked_images(project: &str, recipe: &str, arch: &str, ami: &str) -> String {
+    format!("{}/images", revocation(project, recipe, arch, ami))
+}
+
+/// Held while a release of the recipe is revoked or restored.
+pub(super) fn revoking(project: &str, recipe: &str, arch: &str) -> String {
+    format!("/amiforge/{project}/revoking/{recipe}/{arch}")
+}
+
 /// What is needed to finish or undo it.
 pub(super) fn journal(project: &str, recipe: &str, arch: &str, channel: &str) -> String {
     format!("/amiforge/{project}/journal/{recipe}/{arch}/{channel}")

@@ -2,13 +2,15 @@
 
 use super::error::{PromoteError, StepError};
 use super::execute::{Done, Executor};
-use super::model::{LOCK_SCHEMA, Lock, Move, ParameterPointer, Plan, TemplatePointer};
+use super::model::{LOCK_SCHEMA, Lock, Move, ParameterMove, ParameterPointer, Plan, TemplatePointer};
 use super::planner::expired;
+use super::revoke::standing;
 use super::state::{LANES, books, lock, pointers};
 use super::steps::Step;
 use super::{document, image, store, template};
 use crate::aws::{CallError, Cloud};
 use crate::clock::rfc3339;
+use crate::project::Location;
 use futures_util::{StreamExt as _, stream};
 use std::time::Duration;
 
@@ -24,11 +26,13 @@ impl Executor<'_> {
             Step::Journal => self.journal(self.plan, 0).await?,
             Step::Distribute(supply) => return self.distribute(supply).await.map(Done::Image),
             Step::Note => self.journal(&self.known_plan(), 1).await?,
-            Step::Stage(target) => return self.stage(target).await.map(Done::Template),
+            Step::Stage(target) => return self.stage(target).await.map(Done::Templates),
             Step::Prove(target) => self.prove(target).await?,
+            Step::Canary(target) => self.canary(target).await?,
             Step::Hold => self.hold().await?,
-            Step::FlipTemplate(target) => self.flip_template(target).await?,
-            Step::FlipParameter(target) => return self.flip_parameter(target).await.map(Done::Parameter),
+            Step::FlipTemplate(target) => self.flip_templates(target).await?,
+            Step::FlipParameter(target) => return self.flip_parameters(target).await.map(Done::Parameters),
+            Step::RemoveParameter(target) => self.remove_parameters(target).await?,
             Step::Record => self.record().await?,
             Step::Clear => self.remove_journal().await?,
             Step::Unlock => self.unlock().await?,
@@ -49,6 +53,7 @@ impl Executor<'_> {
         let now = self.cloud.clock().now();
         let copies = self.plan.supplies.iter().any(|one| one.ami.is_none());
         let life = if copies { LOCK_LIFE + image::COPIED_WITHIN } else { LOCK_LIFE };
+        let life = life + self.canaries_within();
         Ok(Lock {
             schema: LOCK_SCHEMA.to_owned(),
             id: self.plan.release.id.clone(),
@@ -116,6 +121,11 @@ impl Executor<'_> {
         if found.record.map(|(_, text)| text) != self.plan.record_before {
             return Err(StepError::Changed("the channel's record"));
         }
+        // Whoever revokes it writes that down before looking at the channel's lock: one of the two sees the other.
+        let revoked = standing(self.cloud, &release.project, &release.recipe, &release.arch, &release.ami).await;
+        if !release.empty && revoked.map_err(step_error)?.is_some() {
+            return Err(StepError::Changed("the standing of the release"));
+        }
         let looks = self.plan.moves.iter().map(|one| self.verify_target(one));
         let looks: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
         looks.into_iter().collect()
@@ -123,14 +133,16 @@ impl Executor<'_> {
 
     /// A target that cannot be looked at any more is found by the steps that work in it, if it may be left out.
     async fn verify_target(&self, one: &Move) -> Result<(), StepError> {
-        let now = match pointers(self.cloud, &one.location(), &one.launch_template, &one.parameter).await {
+        let templates: Vec<&str> = one.launch_templates.iter().map(|one| one.name.as_str()).collect();
+        let parameters: Vec<&str> = one.parameters.iter().map(|one| one.name.as_str()).collect();
+        let now = match pointers(self.cloud, &one.location(), &templates, &parameters).await {
             Err(_) if self.plan.quorum.is_some() => return Ok(()),
             now => now?,
         };
-        if now.template != one.template_before {
+        if !now.templates.iter().map(|now| &now.before).eq(one.launch_templates.iter().map(|one| &one.before)) {
             return Err(StepError::Changed("the launch template"));
         }
-        if now.parameter != one.parameter_before {
+        if !now.parameters.iter().eq(one.parameters.iter().map(|one| &one.before)) {
             return Err(StepError::Changed("the parameter"));
         }
         Ok(())
@@ -205,18 +217,33 @@ impl Executor<'_> {
         }
     }
 
-    async fn stage(&self, target: usize) -> Result<TemplatePointer, StepError> {
+    async fn stage(&self, target: usize) -> Result<Vec<TemplatePointer>, StepError> {
         let one = self.target(target)?;
-        let staged = template::stage(self.cloud, self.plan, one, self.ami(one)?, self.fresh).await?;
-        Ok(TemplatePointer {
-            name: one.launch_template.clone(),
-            id: staged.id,
-            version: staged.version,
-            previous: one.template_before.as_ref().map(|before| before.default_version),
-        })
+        let (place, ami) = (one.location(), self.ami(one)?);
+        let mut pointers = Vec::new();
+        for template in &one.launch_templates {
+            let staged = template::stage(self.cloud, self.plan, &place, template, ami, self.fresh).await?;
+            pointers.push(TemplatePointer {
+                name: template.name.clone(),
+                id: staged.id,
+                version: staged.version,
+                previous: template.before.as_ref().map(|before| before.default_version),
+            });
+        }
+        Ok(pointers)
     }
 
-    /// By the owner's eyes the image is what was approved; by the target's it can be launched from the staged version.
+    /// The versions that are staged at a target, in the order of its launch templates.
+    pub(super) fn staged(&self, target: usize) -> Result<&[TemplatePointer], StepError> {
+        let wanted = self.target(target)?.launch_templates.len();
+        match self.templates.get(&target) {
+            Some(pointers) if pointers.len() == wanted => Ok(pointers),
+            None if wanted == 0 => Ok(&[]),
+            _ => Err(StepError::Refused("no version was staged".to_owned())),
+        }
+    }
+
+    /// By the owner's eyes the image is what was approved; by the target's it can be launched from every staged version.
     ///
     /// EC2 is eventually consistent, and what is looked at was written a moment ago: what is missing is waited for.
     async fn prove(&self, target: usize) -> Result<(), StepError> {
@@ -249,15 +276,32 @@ impl Executor<'_> {
         if found.approved.is_none() {
             return Err(missing(format!("{ami} does not carry the mark of approval")));
         }
-        let pointer = self.templates.get(&target);
-        let pointer = pointer.ok_or_else(|| StepError::Refused("no version was staged".to_owned()))?;
-        let staged = template::version(self.cloud, &one.location(), &pointer.id, pointer.version).await?;
-        let staged = staged.ok_or_else(|| missing("the staged version is not there".to_owned()))?;
-        // A version never changes.
-        if staged.ami.as_deref() != Some(ami) {
-            return Err(StepError::Refused(format!("the staged version has {:?} instead of {ami}", staged.ami)).into());
+        let pointers = self.staged(target)?;
+        if pointers.is_empty() {
+            return self.permitted(one, ami).await;
         }
-        launchable(self.cloud, one, &staged).await
+        for pointer in pointers {
+            let staged = template::version(self.cloud, &one.location(), &pointer.id, pointer.version).await?;
+            let staged = staged.ok_or_else(|| missing("the staged version is not there".to_owned()))?;
+            // A version never changes.
+            if staged.ami.as_deref() != Some(ami) {
+                let text = format!("the staged version has {:?} instead of {ami}", staged.ami);
+                return Err(StepError::Refused(text).into());
+            }
+            launchable(self.cloud, one, &staged).await?;
+        }
+        Ok(())
+    }
+
+    /// Where no launch template is moved there is nothing to launch from: the target sees the image, which EC2 shows only to
+    /// whom it lets launch it.
+    async fn permitted(&self, one: &Move, ami: &str) -> Result<(), Unproven> {
+        let seen = image::look(self.cloud, &one.location(), ami).await?;
+        match seen.state.as_deref() {
+            Some("available") => Ok(()),
+            Some(other) => Err(StepError::Refused(format!("{ami} is {other} for this account")).into()),
+            None => Err(Unproven::NotYet(StepError::Refused(format!("{ami} is not there for this account")))),
+        }
     }
 
     pub(super) async fn hold(&self) -> Result<(), StepError> {
@@ -268,49 +312,78 @@ impl Executor<'_> {
         }
     }
 
-    async fn flip_template(&self, target: usize) -> Result<(), StepError> {
-        let pointer = self.templates.get(&target);
-        let pointer = pointer.ok_or_else(|| StepError::Refused("no version was staged".to_owned()))?;
-        self.set_default(target, &pointer.id, pointer.version).await
+    async fn flip_templates(&self, target: usize) -> Result<(), StepError> {
+        let place = self.target(target)?.location();
+        for pointer in self.staged(target)? {
+            self.set_default(&place, &pointer.name, &pointer.id, pointer.version).await?;
+        }
+        Ok(())
     }
 
     /// Moves the default version and waits until it shows.
-    pub(super) async fn set_default(&self, target: usize, id: &str, version: i64) -> Result<(), StepError> {
-        let one = self.target(target)?;
-        let place = one.location();
-        template::set_default(self.cloud, &place, id, version).await?;
+    pub(super) async fn set_default(
+        &self,
+        place: &Location,
+        name: &str,
+        id: &str,
+        version: i64,
+    ) -> Result<(), StepError> {
+        template::set_default(self.cloud, place, id, version).await?;
         let mut waiting = self.read_back().start();
         loop {
-            let found = template::find(self.cloud, &place, &one.launch_template).await?;
+            let found = template::find(self.cloud, place, name).await?;
             if found.is_some_and(|found| found.id == id && found.default_version == version) {
                 return Ok(());
             }
-            let what = format!("default version {version} of launch template {}", one.launch_template);
+            let what = format!("default version {version} of launch template {name}");
             waiting.pause().await.map_err(|timed_out| StepError::NotSeen { what, timed_out })?;
         }
     }
 
-    async fn flip_parameter(&self, target: usize) -> Result<ParameterPointer, StepError> {
+    async fn flip_parameters(&self, target: usize) -> Result<Vec<ParameterPointer>, StepError> {
         let one = self.target(target)?;
         let (place, ami) = (one.location(), self.ami(one)?);
-        let version = match &one.parameter_before {
-            Some(_) => store::put_image(self.cloud, &place, &one.parameter, ami).await?,
-            None => store::create_image(self.cloud, &place, &one.parameter, ami, &self.plan.release).await?,
-        };
-        let seen = self.parameter_shows(target, ami, version).await?;
-        Ok(ParameterPointer { name: one.parameter.clone(), version: seen })
+        let mut pointers = Vec::new();
+        for ParameterMove { name, before } in &one.parameters {
+            let version = match before {
+                Some(_) => store::put_image(self.cloud, &place, name, ami).await?,
+                None => store::create_image(self.cloud, &place, name, ami, &self.plan.release).await?,
+            };
+            let version = self.parameter_shows(&place, name, ami, version).await?;
+            pointers.push(ParameterPointer { name: name.clone(), version });
+        }
+        Ok(pointers)
+    }
+
+    /// A parameter that somebody has moved since is not this release's any more, and stays.
+    async fn remove_parameters(&self, target: usize) -> Result<(), StepError> {
+        let one = self.target(target)?;
+        let place = one.location();
+        for ParameterMove { name, before } in &one.parameters {
+            let Some(before) = before else { continue };
+            let current = store::get(self.cloud, &place, name).await?;
+            if current.is_some_and(|current| current.value == *before) {
+                store::delete(self.cloud, &place, name).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until a parameter shows a value, in that version or a later one; the version it shows.
-    pub(super) async fn parameter_shows(&self, target: usize, value: &str, version: i64) -> Result<i64, StepError> {
-        let one = self.target(target)?;
+    pub(super) async fn parameter_shows(
+        &self,
+        place: &Location,
+        name: &str,
+        value: &str,
+        version: i64,
+    ) -> Result<i64, StepError> {
         let mut waiting = self.read_back().start();
         loop {
-            let found = store::get(self.cloud, &one.location(), &one.parameter).await?;
+            let found = store::get(self.cloud, place, name).await?;
             if let Some(found) = found.filter(|found| found.value == value && found.version >= version) {
                 return Ok(found.version);
             }
-            let what = format!("{value} in parameter {}", one.parameter);
+            let what = format!("{value} in parameter {name}");
             waiting.pause().await.map_err(|timed_out| StepError::NotSeen { what, timed_out })?;
         }
     }

@@ -2,15 +2,15 @@
 
 use super::error::PromoteError;
 use super::model::{
-    Approval, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, Plan, RELEASE_SCHEMA, Release,
-    instance_type,
+    Approval, Canary, Candidate, Decision, JOURNAL_SCHEMA, LeftOut, Lock, Move, Order, ParameterMove, Plan,
+    RELEASE_SCHEMA, Release, TemplateMove, instance_type,
 };
 use super::rules;
 use super::state::{Pointers, State, unseen};
 use super::supply::supplies;
 use crate::clock::rfc3339;
 use crate::plan::digest;
-use crate::project::{Channel, Location};
+use crate::project::{self, CanaryPlaces, Channel, Location};
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -31,8 +31,12 @@ pub fn plan(
     now: OffsetDateTime,
 ) -> Result<Decision, PromoteError> {
     let channel = find_channel(order)?;
+    if order.launch_templates.is_empty() && order.parameters.is_empty() {
+        return Err(PromoteError::NoPointers { recipe: order.recipe.to_owned() });
+    }
     let (places, left_out) = reached(order, state)?;
     check_free(order, state, now)?;
+    check_standing(order, &candidate.ami, state)?;
     if let Some(release) = already_there(order, &candidate.ami, state, &places) {
         return Ok(Decision::Nothing(Box::new(release)));
     }
@@ -48,25 +52,78 @@ pub fn plan(
     };
     let release = Release { overridden, ..release(order, candidate, approval, state, now) };
     let evidence_tag = approval.map(|approval| approval.digest.clone());
-    let (record, record_before) = match &state.record {
-        Some((release, text)) => (Some(release.clone()), Some(text.clone())),
-        None => (None, None),
-    };
+    let (record, record_before) = before(state);
     let locations: Vec<_> = places.iter().map(|(place, _)| (*place).clone()).collect();
     let (supplies, indices) = supplies(&state.config, &state.home, ami, &locations, &state.copies);
-    let moves = places.iter().zip(indices);
+    // Going back is not held up by it, as by no other rule of the channel: what is gone back to has been there.
+    let canary = channel.canary.as_ref().filter(|_| approval.is_some());
+    let moves = places.iter().zip(indices).map(|((place, pointers), supply)| Move {
+        canary: canary.is_some_and(|canary| lands_in(canary, place, &state.home)),
+        ..one_move(order, state, place, pointers, supply)
+    });
+    let moves: Vec<Move> = moves.collect();
+    if canary.is_some() {
+        check_canary(order, &moves)?;
+    }
     Ok(Decision::Go(Box::new(Plan {
         schema: JOURNAL_SCHEMA.to_owned(),
         previous: record.map(|record| Release { previous: None, targets: vec![], ..record }),
         evidence_tag,
-        from: state.record.as_ref().map(|(record, _)| record.ami.clone()),
+        from: record_in_use(state).map(|record| record.ami.clone()),
         supplies,
-        moves: moves.map(|((place, pointers), supply)| one_move(order, state, place, pointers, supply)).collect(),
+        moves,
+        canary: canary.map(|canary| Canary {
+            check: canary.check,
+            timeout: canary.timeout.as_secs(),
+            instance_type: canary.instance_type.clone(),
+            subnet: canary.subnet.clone(),
+        }),
         quorum: order.quorum,
         left_out,
         release,
         record_before,
     })))
+}
+
+/// The record as it was: the release in it, if the channel is not empty, and its text.
+fn before(state: &State) -> (Option<Release>, Option<String>) {
+    (record_in_use(state).cloned(), state.record.as_ref().map(|(_, text)| text.clone()))
+}
+
+fn record_in_use(state: &State) -> Option<&Release> {
+    state.record.as_ref().map(|(record, _)| record).filter(|record| !record.empty)
+}
+
+/// Takes a release out of a channel that has nothing else to point at. The parameters go; launch templates keep their
+/// default version, because EC2 has none without. `reason` is in the order.
+///
+/// # Errors
+/// When a target could not be looked at, or the channel is locked.
+pub(super) fn emptying(order: &Order<'_>, state: &State, now: OffsetDateTime) -> Result<Plan, PromoteError> {
+    find_channel(order)?;
+    let (places, left_out) = reached(order, state)?;
+    check_free(order, state, now)?;
+    let (record, record_before) = before(state);
+    let record = record.ok_or_else(|| PromoteError::NoEarlier { channel: order.channel.to_owned() })?;
+    let candidate = Candidate {
+        ami: record.ami.clone(),
+        image_arn: record.image_arn.clone(),
+        image_version: record.image_version.clone(),
+    };
+    let made = release(order, &candidate, None, state, now);
+    Ok(Plan {
+        schema: JOURNAL_SCHEMA.to_owned(),
+        release: Release { empty: true, evidence: record.evidence.clone(), ..made },
+        previous: None,
+        evidence_tag: None,
+        from: Some(record.ami),
+        supplies: vec![],
+        moves: places.iter().map(|(place, pointers)| one_move(order, state, place, pointers, 0)).collect(),
+        canary: None,
+        quorum: order.quorum,
+        left_out,
+        record_before,
+    })
 }
 
 pub(super) fn find_channel<'a>(order: &Order<'a>) -> Result<&'a Channel, PromoteError> {
@@ -122,6 +179,21 @@ fn check_free(order: &Order<'_>, state: &State, now: OffsetDateTime) -> Result<(
     })
 }
 
+/// It was not revoked. The record of it and the tag on the image are looked at both: either of them is enough.
+fn check_standing(order: &Order<'_>, ami: &str, state: &State) -> Result<(), PromoteError> {
+    match (&state.revoked, &state.image.revoked) {
+        (Some(record), _) => Err(record.refusal()),
+        (None, Some(tag)) => Err(PromoteError::Revoked {
+            ami: ami.to_owned(),
+            recipe: order.recipe.to_owned(),
+            at: "an unknown time".to_owned(),
+            by: "somebody".to_owned(),
+            reason: tag.clone(),
+        }),
+        (None, None) => Ok(()),
+    }
+}
+
 /// A time that cannot be read never counts as past.
 pub(super) fn expired(lock: &Lock, now: OffsetDateTime) -> bool {
     OffsetDateTime::parse(&lock.expires, &Rfc3339).is_ok_and(|expires| expires < now)
@@ -129,15 +201,16 @@ pub(super) fn expired(lock: &Lock, now: OffsetDateTime) -> bool {
 
 /// The release, when the record says so and every target's pointers agree.
 fn already_there(order: &Order<'_>, ami: &String, state: &State, places: &[Reached<'_>]) -> Option<Release> {
-    let (record, _) = state.record.as_ref()?;
+    let record = record_in_use(state)?;
     let at =
         |place: &Location| record.targets.iter().find(|one| one.account == place.account && one.region == place.region);
     let agrees = |(place, pointers): &Reached<'_>| {
         at(place).is_some_and(|placed| {
-            pointers.template_ami.as_ref() == Some(&placed.ami)
-                && pointers.parameter.as_ref() == Some(&placed.ami)
-                && placed.launch_template.name == order.launch_template
-                && placed.parameter.name == order.parameter
+            let to = Some(&placed.ami);
+            pointers.templates.iter().all(|now| now.ami.as_ref() == to)
+                && pointers.parameters.iter().all(|now| now.as_ref() == to)
+                && placed.launch_templates.iter().map(|one| &one.name).eq(&order.launch_templates)
+                && placed.parameters.iter().map(|one| &one.name).eq(&order.parameters)
         })
     };
     let there = record.ami == *ami && places.len() == state.targets.len() && places.iter().all(agrees);
@@ -191,20 +264,45 @@ fn release(
         caller: order.caller.clone(),
         reason: order.reason.clone(),
         overridden: None,
+        empty: false,
         previous: None,
     }
 }
 
 fn one_move(order: &Order<'_>, state: &State, place: &Location, pointers: &Pointers, supply: usize) -> Move {
+    let templates = order.launch_templates.iter().zip(&pointers.templates);
+    let parameters = order.parameters.iter().zip(&pointers.parameters);
     Move {
         account: place.account.clone(),
         region: place.region.clone(),
         supply,
-        launch_template: order.launch_template.clone(),
-        template_before: pointers.template.clone(),
-        parameter: order.parameter.clone(),
-        parameter_before: pointers.parameter.clone(),
+        launch_templates: templates
+            .map(|(name, now)| TemplateMove { name: name.clone(), before: now.before.clone() })
+            .collect(),
+        parameters: parameters.map(|(name, now)| ParameterMove { name: name.clone(), before: now.clone() }).collect(),
         instance_type: instance_type(&state.config, order.arch),
+        canary: false,
+    }
+}
+
+/// A canary that is asked for is launched somewhere: nothing proven is no proof.
+fn check_canary(order: &Order<'_>, moves: &[Move]) -> Result<(), PromoteError> {
+    let why = if order.launch_templates.is_empty() {
+        format!("recipe `{}` moves no launch template to launch it from", order.recipe)
+    } else if !moves.iter().any(|one| one.canary) {
+        "none of the targets is among its places".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(PromoteError::NoCanary { channel: order.channel.to_owned(), why })
+}
+
+/// Whether a canary is launched in a place.
+fn lands_in(canary: &project::Canary, place: &Location, home: &Location) -> bool {
+    match &canary.places {
+        CanaryPlaces::All => true,
+        CanaryPlaces::Home => place == home,
+        CanaryPlaces::Regions(regions) => regions.contains(&place.region),
     }
 }
 

@@ -1,7 +1,7 @@
 use super::super::approve::Consent;
 use super::super::image::Image;
 use super::super::model::{ParameterPointer, Placed, TemplateBefore, TemplatePointer};
-use super::super::state::Pointers;
+use super::super::state::{Pointers, TemplateNow};
 use super::super::steps::{Step, Undo};
 use super::*;
 use crate::aws::CallError;
@@ -54,8 +54,8 @@ fn order<'a>(project: &'a Project, channel: &'a str) -> Order<'a> {
         recipe: "debian-12",
         arch: "x86_64",
         channel,
-        launch_template: "debian-12-x86_64".into(),
-        parameter: format!("/golden/debian-12/x86_64/{channel}"),
+        launch_templates: vec!["debian-12-x86_64".into()],
+        parameters: vec![format!("/golden/debian-12/x86_64/{channel}")],
         reason: "test".into(),
         holder: "host/1".into(),
         quorum: None,
@@ -72,6 +72,11 @@ fn home() -> Location {
     Location { account: "000000000000".into(), region: "us-east-1".into() }
 }
 
+/// Neither launch template nor parameter.
+fn nothing() -> Pointers {
+    Pointers { templates: vec![TemplateNow::default()], parameters: vec![None] }
+}
+
 /// Nothing promoted yet, the candidate available with evidence `sha256:e`.
 fn empty() -> State {
     State {
@@ -83,10 +88,11 @@ fn empty() -> State {
         journal: None,
         lock: None,
         before: None,
+        revoked: None,
         image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()), ..Image::default() },
         consent: None,
         copies: BTreeMap::new(),
-        seen: vec![Ok(Pointers::default())],
+        seen: vec![Ok(nothing())],
     }
 }
 
@@ -114,19 +120,20 @@ fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
             account: home().account,
             region: home().region,
             ami: ami.into(),
-            launch_template: TemplatePointer {
+            launch_templates: vec![TemplatePointer {
                 name: "debian-12-x86_64".into(),
                 id: "lt-1".into(),
                 version: 3,
                 previous: Some(2),
-            },
-            parameter: ParameterPointer { name: format!("/golden/debian-12/x86_64/{channel}"), version: 1 },
+            }],
+            parameters: vec![ParameterPointer { name: format!("/golden/debian-12/x86_64/{channel}"), version: 1 }],
         }],
         left_out: vec![],
         promoted_at: promoted_at.into(),
         by: "host/0".into(),
         caller: None,
         overridden: None,
+        empty: false,
         reason: "test".into(),
         previous: None,
     }
@@ -137,9 +144,11 @@ fn at(ami: &str) -> State {
     State {
         record: Some((released("candidate", ami, "2026-01-01T00:00:00Z"), "text".into())),
         seen: vec![Ok(Pointers {
-            template: Some(TemplateBefore { id: "lt-1".into(), default_version: 3 }),
-            template_ami: Some(ami.into()),
-            parameter: Some(ami.into()),
+            templates: vec![TemplateNow {
+                before: Some(TemplateBefore { id: "lt-1".into(), default_version: 3 }),
+                ami: Some(ami.into()),
+            }],
+            parameters: vec![Some(ami.into())],
         })],
         ..empty()
     }
@@ -207,8 +216,11 @@ fn with_two_targets_nothing_is_flipped_before_everything_is_proven() {
 #[test]
 fn the_plan_keeps_what_was_before_and_fits_a_parameter() {
     let plan = planned(go("candidate", &at("ami-1"), &approval()).unwrap());
-    assert_eq!(plan.moves[0].template_before, Some(TemplateBefore { id: "lt-1".into(), default_version: 3 }));
-    assert_eq!(plan.moves[0].parameter_before.as_deref(), Some("ami-1"));
+    assert_eq!(
+        plan.moves[0].launch_templates[0].before,
+        Some(TemplateBefore { id: "lt-1".into(), default_version: 3 })
+    );
+    assert_eq!(plan.moves[0].parameters[0].before.as_deref(), Some("ami-1"));
     assert_eq!(plan.previous.as_ref().map(|release| release.ami.as_str()), Some("ami-1"));
     let text = serde_json::to_string(&plan).unwrap();
     assert!(text.len() < 4096, "{} bytes", text.len());
@@ -229,10 +241,10 @@ fn a_channel_that_is_there_already_needs_nothing_not_even_approval() {
 #[test]
 fn a_pointer_that_was_moved_by_hand_is_moved_again() {
     let mut state = at("ami-2");
-    state.seen[0].as_mut().unwrap().parameter = Some("ami-9".into());
+    state.seen[0].as_mut().unwrap().parameters[0] = Some("ami-9".into());
     assert!(matches!(go("candidate", &state, &approval()).unwrap(), Decision::Go(_)));
     let mut state = at("ami-2");
-    state.seen[0].as_mut().unwrap().template_ami = Some("ami-9".into());
+    state.seen[0].as_mut().unwrap().templates[0].ami = Some("ami-9".into());
     assert!(matches!(go("candidate", &state, &approval()).unwrap(), Decision::Go(_)));
 }
 
@@ -372,11 +384,11 @@ fn denied() -> CallError {
 fn a_target_in_another_region_gets_its_own_image_and_keeps_its_own_state() {
     let mut state = at("ami-1");
     state.targets.push(Target { location: far(), role: None });
-    state.seen.push(Ok(Pointers { parameter: Some("ami-7".into()), ..Pointers::default() }));
+    state.seen.push(Ok(Pointers { parameters: vec![Some("ami-7".into())], ..nothing() }));
     let plan = planned(go("candidate", &state, &approval()).unwrap());
     assert_eq!(plan.supplies.iter().map(|one| one.ami.as_deref()).collect::<Vec<_>>(), [Some("ami-2"), None]);
-    assert_eq!((plan.moves[1].supply, plan.moves[1].parameter_before.as_deref()), (1, Some("ami-7")));
-    assert_eq!(plan.moves[1].template_before, None);
+    assert_eq!((plan.moves[1].supply, plan.moves[1].parameters[0].before.as_deref()), (1, Some("ami-7")));
+    assert_eq!(plan.moves[1].launch_templates[0].before, None);
     assert!(plan.steps().contains(&Step::Note), "the journal learns the id of the copy");
 }
 
@@ -442,4 +454,49 @@ fn promotions_of_the_same_release_at_other_times_have_other_ids() {
     assert_eq!(id(NOW, "host/1"), id(NOW, "host/1"));
     assert_ne!(id(NOW, "host/1"), id(NOW, "host/2"));
     assert_ne!(id(NOW, "host/1"), id(NOW + Duration::from_secs(1), "host/1"));
+}
+
+#[test]
+fn a_revoked_release_is_refused_by_its_record_and_by_its_tag_whatever_else_holds() {
+    let revocation = serde_json::json!({
+        "schema": "amiforge.revocation/1", "id": "r", "project": "acme", "recipe": "debian-12", "arch": "x86_64",
+        "ami": "ami-2", "progress": "begun", "channels": [], "reason": "a back door", "at": "2026-01-09T00:00:00Z",
+        "by": "host",
+    });
+    let recorded = State { revoked: Some(serde_json::from_value(revocation).unwrap()), ..at("ami-1") };
+    let (text, code) = refusal("candidate", &recorded, &approval());
+    assert_eq!((text.as_str(), code), ("ami-2 was revoked at 2026-01-09T00:00:00Z by host: a back door", 8));
+    let mut tagged = at("ami-1");
+    tagged.image.revoked = Some("2026-01-09T00:00:00Z a back door".into());
+    assert_eq!(refusal("candidate", &tagged, &approval()).1, 8);
+    // Being there already is no way around it.
+    let there = State { revoked: recorded.revoked.clone(), ..at("ami-2") };
+    assert_eq!(refusal("candidate", &there, &approval()).1, 8);
+}
+
+#[test]
+fn a_channel_is_emptied_in_the_machines_order_and_its_record_says_what_was_in_it() {
+    let project = project();
+    let order = order(&project, "candidate");
+    let plan = emptying(&order, &at("ami-1"), NOW).unwrap();
+    assert_eq!(
+        plan.steps(),
+        [
+            Step::Lock,
+            Step::Verify,
+            Step::Journal,
+            Step::Hold,
+            Step::RemoveParameter(0),
+            Step::Record,
+            Step::Clear,
+            Step::Unlock
+        ]
+    );
+    assert_eq!(Step::RemoveParameter(0).undo(), Undo::ParameterAgain(0));
+    assert!(plan.release.empty && plan.previous.is_none());
+    assert_eq!((plan.release.ami.as_str(), plan.moves[0].parameters[0].before.as_deref()), ("ami-1", Some("ami-1")));
+    let emptied = State { record: Some((plan.release.clone(), "text".into())), ..at("ami-1") };
+    assert!(matches!(emptying(&order, &emptied, NOW), Err(PromoteError::NoEarlier { .. })));
+    let filled = planned(go("candidate", &emptied, &approval()).unwrap());
+    assert_eq!((filled.previous, filled.from, filled.record_before.as_deref()), (None, None, Some("text")));
 }

@@ -4,6 +4,7 @@ use super::error::{PromoteError, StepError};
 use super::execute::Executor;
 use super::model::{Lock, Order, Plan, Promotion, Release};
 use super::planner::expired;
+use super::revoke::standing;
 use super::state::{Books, books};
 use super::steps::{Step, Undo};
 use super::{document, names, store};
@@ -74,6 +75,11 @@ pub async fn resume(
         }
         // The record is still the old one, as it must be put back should finishing fail after it is written.
         record => plan.record_before = record.map(|(_, text)| text),
+    }
+    // Verifying is not repeated, but what was revoked since must not be gone on to.
+    if direction == Direction::Finish && !plan.release.empty {
+        let found = standing(cloud, project, recipe, arch, &plan.release.ami).await?;
+        found.map_or(Ok(()), |revocation| Err(revocation.refusal()))?;
     }
     let executor = Executor::resumed(cloud, &plan, order.holder.clone(), events);
     executor.take_over().await.map_err(|cause| locking(channel, cause))?;

@@ -71,14 +71,17 @@ pub async fn history(cloud: &Cloud, order: &Order<'_>) -> Result<Vec<Release>, P
 
 /// The newest release of the channel with that AMI, image version or promotion.
 async fn named(cloud: &Cloud, order: &Order<'_>, to: &str) -> Result<Release, PromoteError> {
-    let is = |release: &Release| release.ami == to || release.id == to || release.image_version.as_deref() == Some(to);
-    let found = history(cloud, order).await?.into_iter().find(is);
+    let found = history(cloud, order).await?.into_iter().find(|release| !release.empty && release.is_named(to));
     found.ok_or_else(|| PromoteError::NeverThere { channel: order.channel.to_owned(), release: to.to_owned() })
 }
 
 /// What was in the channel before the release that is gone back to: the record itself keeps only one step, the
 /// parameter's history the rest.
-async fn earlier(cloud: &Cloud, order: &Order<'_>, back_to: &Release) -> Result<Option<Release>, PromoteError> {
+pub(super) async fn earlier(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    back_to: &Release,
+) -> Result<Option<Release>, PromoteError> {
     let name = names::record(&order.project.name, order.recipe, order.arch, order.channel);
     let same = |release: &Release| release.id == back_to.id;
     for text in store::history(cloud, &name).await? {

@@ -3,9 +3,10 @@
 use super::approve::{Consent, consent};
 use super::error::PromoteError;
 use super::image::{self, Image};
-use super::model::{Candidate, How, JOURNAL_SCHEMA, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore};
+use super::model::{Candidate, How, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore};
+use super::revoke::{Revocation, standing};
 use super::supply::owner;
-use super::{document, names, store, template};
+use super::{document, names, older, store, template};
 use crate::aws::{CallError, Cloud};
 use crate::project::{EnvironmentConfig, Location, Target};
 use futures_util::StreamExt as _;
@@ -33,6 +34,8 @@ pub struct State {
     pub(super) before: Option<Release>,
     /// A person's approval of the AMI for the channel.
     pub(super) consent: Option<Consent>,
+    /// That the AMI was revoked.
+    pub(super) revoked: Option<Revocation>,
     /// The AMI to promote, at home.
     pub(super) image: Image,
     /// Images of it that are elsewhere already.
@@ -41,12 +44,29 @@ pub struct State {
     pub(super) seen: Vec<Result<Pointers, CallError>>,
 }
 
-/// What one target points to now.
+/// What one target points to now, each kind in the order in which it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Pointers {
-    pub(super) template: Option<TemplateBefore>,
-    pub(super) template_ami: Option<String>,
-    pub(super) parameter: Option<String>,
+    pub(super) templates: Vec<TemplateNow>,
+    /// Values; absent where there is no such parameter.
+    pub(super) parameters: Vec<Option<String>>,
+}
+
+/// A launch template as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct TemplateNow {
+    /// Absent when there is none.
+    pub(super) before: Option<TemplateBefore>,
+    /// The image of its default version.
+    pub(super) ami: Option<String>,
+}
+
+impl Pointers {
+    /// The AMIs that they name.
+    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
+        let templates = self.templates.iter().filter_map(|one| one.ami.as_deref());
+        templates.chain(self.parameters.iter().flatten().map(String::as_str))
+    }
 }
 
 /// Reads what a plan needs. Changes nothing. A target that cannot be looked at is part of what was seen: the planner
@@ -65,7 +85,7 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
     let image = image::look(cloud, cloud.home(), &candidate.ami).await?;
     let places = cloud.targets().iter().map(|target| target.location.clone());
     let looks =
-        places.map(|place| async move { pointers(cloud, &place, &order.launch_template, &order.parameter).await });
+        places.map(|place| async move { pointers(cloud, &place, &order.launch_templates, &order.parameters).await });
     let seen: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
     Ok(State {
         environment: cloud.environment().to_owned(),
@@ -75,8 +95,9 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         record: books.record,
         journal: books.journal,
         lock: books.lock,
-        before,
+        before: before.filter(|release| !release.empty),
         consent: consent(cloud, order, &candidate.ami).await?,
+        revoked: standing(cloud, project, recipe, arch, &candidate.ami).await?,
         copies: copies(cloud, candidate, &seen).await,
         image,
         seen,
@@ -150,7 +171,7 @@ async fn read_books(
     let text = |name: &String| found.get(name).map(String::as_str);
     Ok(Books {
         journal: match text(journal) {
-            Some(text) => Some(store::read(journal, &document::whole(cloud, journal, text).await?, JOURNAL_SCHEMA)?),
+            Some(text) => Some(older::journal(journal, &document::whole(cloud, journal, text).await?)?),
             None => None,
         },
         record: match text(record) {
@@ -182,18 +203,31 @@ pub(super) async fn record(
     }
 }
 
-pub(super) async fn pointers(
+/// What the launch templates and parameters of these names point to in one place.
+pub(super) async fn pointers<T: AsRef<str>, P: AsRef<str>>(
     cloud: &Cloud,
     place: &Location,
-    launch_template: &str,
-    parameter: &str,
+    launch_templates: &[T],
+    parameters: &[P],
 ) -> Result<Pointers, CallError> {
-    let (found, template_ami) = template::in_use(cloud, place, launch_template).await?.unzip();
-    Ok(Pointers {
-        template: found.map(|found| TemplateBefore { id: found.id, default_version: found.default_version }),
-        template_ami: template_ami.flatten(),
-        parameter: store::get(cloud, place, parameter).await?.map(|stored| stored.value),
-    })
+    let mut now = Pointers::default();
+    for name in launch_templates {
+        now.templates.push(template_now(cloud, place, name.as_ref()).await?);
+    }
+    for name in parameters {
+        now.parameters.push(store::get(cloud, place, name.as_ref()).await?.map(|stored| stored.value));
+    }
+    Ok(now)
+}
+
+async fn template_now(cloud: &Cloud, place: &Location, name: &str) -> Result<TemplateNow, CallError> {
+    let Some((found, ami)) = template::in_use(cloud, place, name).await? else { return Ok(TemplateNow::default()) };
+    Ok(TemplateNow { before: Some(TemplateBefore { id: found.id, default_version: found.default_version }), ami })
+}
+
+/// The image of a launch template's default version; nothing when there is no such launch template.
+pub(crate) async fn default_image(cloud: &Cloud, place: &Location, name: &str) -> Result<Option<String>, CallError> {
+    Ok(template_now(cloud, place, name).await?.ami)
 }
 
 /// A target that could not be looked at.

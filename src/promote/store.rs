@@ -1,12 +1,13 @@
 //! Parameters: the books of promotions, and the pointers themselves.
 
-use super::document;
 use super::error::PromoteError;
-use super::model::{RELEASE_SCHEMA, Release};
+use super::model::Release;
+use super::{document, older};
 use crate::aws::{CallError, Cloud, tags};
 use crate::project::Location;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, Tag};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A parameter as it is.
@@ -124,13 +125,17 @@ pub(super) async fn delete(cloud: &Cloud, place: &Location, name: &str) -> Resul
     }
 }
 
-/// All values a parameter has had, newest first.
+/// All values a parameter has had, newest first; none of one that is not there.
 pub(super) async fn history(cloud: &Cloud, name: &str) -> Result<Vec<String>, CallError> {
     let home = cloud.home();
     let mut pages = cloud.ssm(home).get_parameter_history().name(name).into_paginator().send();
     let mut all = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(CallError::of("GetParameterHistory", home))?;
+        let page = page.map_err(CallError::of("GetParameterHistory", home));
+        if page.as_ref().is_err_and(|error| error.fault.is(&["ParameterNotFound"])) {
+            return Ok(vec![]);
+        }
+        let page = page?;
         all.extend(page.parameters.unwrap_or_default().into_iter().map(|one| (one.version, one.value)));
     }
     all.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
@@ -140,8 +145,14 @@ pub(super) async fn history(cloud: &Cloud, name: &str) -> Result<Vec<String>, Ca
 /// Reads a document of ours; one of another schema is an error, not nothing.
 pub(super) fn read<T: DeserializeOwned>(parameter: &str, text: &str, schema: &str) -> Result<T, PromoteError> {
     let unreadable = |reason: String| PromoteError::Unreadable { parameter: parameter.to_owned(), reason };
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-    match value.get("schema").and_then(serde_json::Value::as_str) {
+    let value = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+    of_schema(parameter, value, schema)
+}
+
+/// The same of what is parsed already.
+pub(super) fn of_schema<T: DeserializeOwned>(parameter: &str, value: Value, schema: &str) -> Result<T, PromoteError> {
+    let unreadable = |reason: String| PromoteError::Unreadable { parameter: parameter.to_owned(), reason };
+    match value.get("schema").and_then(Value::as_str) {
         Some(found) if found == schema => {}
         found => return Err(unreadable(format!("its schema is {found:?}, expected {schema:?}"))),
     }
@@ -150,5 +161,5 @@ pub(super) fn read<T: DeserializeOwned>(parameter: &str, text: &str, schema: &st
 
 /// A channel's record, whose parameter holds `text`.
 pub(crate) async fn release(cloud: &Cloud, parameter: &str, text: &str) -> Result<Release, PromoteError> {
-    read(parameter, &document::whole(cloud, parameter, text).await?, RELEASE_SCHEMA)
+    older::release(parameter, &document::whole(cloud, parameter, text).await?)
 }

@@ -2,7 +2,7 @@
 
 use super::error::StepError;
 use super::execute::soon;
-use super::model::{Move, Plan};
+use super::model::{Plan, TemplateBefore, TemplateMove};
 use crate::aws::{CallError, Cloud, tags};
 use crate::project::Location;
 use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData, ResourceType, Tag, TagSpecification};
@@ -63,14 +63,18 @@ fn description(plan: &Plan) -> String {
 }
 
 /// The version this promotion has staged, if it has.
-pub(super) async fn staged(cloud: &Cloud, plan: &Plan, one: &Move) -> Result<Option<Staged>, CallError> {
-    let place = one.location();
-    let Some(template) = find(cloud, &place, &one.launch_template).await? else { return Ok(None) };
+pub(super) async fn staged(
+    cloud: &Cloud,
+    plan: &Plan,
+    place: &Location,
+    name: &str,
+) -> Result<Option<Staged>, CallError> {
+    let Some(template) = find(cloud, place, name).await? else { return Ok(None) };
     let wanted = description(plan);
-    let request = cloud.ec2(&place).describe_launch_template_versions().launch_template_id(&template.id);
+    let request = cloud.ec2(place).describe_launch_template_versions().launch_template_id(&template.id);
     let mut pages = request.into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(CallError::of("DescribeLaunchTemplateVersions", &place))?;
+        let page = page.map_err(CallError::of("DescribeLaunchTemplateVersions", place))?;
         let mut versions = page.launch_template_versions.unwrap_or_default().into_iter();
         if let Some(found) = versions.find(|one| one.version_description.as_deref() == Some(wanted.as_str())) {
             return Ok(of(&template.id, found));
@@ -88,20 +92,28 @@ fn of(id: &str, version: LaunchTemplateVersion) -> Option<Staged> {
 
 /// Makes the version, or the template when there is none. What an earlier process may have made is looked for first,
 /// unless this one is `fresh`.
-pub(super) async fn stage(cloud: &Cloud, plan: &Plan, one: &Move, ami: &str, fresh: bool) -> Result<Staged, StepError> {
-    if !fresh && let Some(found) = staged(cloud, plan, one).await? {
+pub(super) async fn stage(
+    cloud: &Cloud,
+    plan: &Plan,
+    place: &Location,
+    one: &TemplateMove,
+    ami: &str,
+    fresh: bool,
+) -> Result<Staged, StepError> {
+    if !fresh && let Some(found) = staged(cloud, plan, place, &one.name).await? {
         return Ok(found);
     }
-    let made = match &one.template_before {
-        Some(before) => add_version(cloud, plan, one, ami, &before.id, before.default_version).await,
-        None => create(cloud, plan, one, ami).await,
+    let token = token(plan, place, &one.name);
+    let made = match &one.before {
+        Some(before) => add_version(cloud, plan, place, before, ami, token).await,
+        None => create(cloud, plan, place, &one.name, ami, token).await,
     };
     match made {
         // A lost answer, or its repetition: look for what it made.
         Err(error) if error.fault.may_have_been_applied() || error.fault.is(&TAKEN) => {
             let mut waiting = soon(cloud).start();
             loop {
-                if let Some(found) = staged(cloud, plan, one).await? {
+                if let Some(found) = staged(cloud, plan, place, &one.name).await? {
                     return Ok(found);
                 }
                 // What was made shows by then.
@@ -143,45 +155,50 @@ pub(super) async fn version(
 async fn add_version(
     cloud: &Cloud,
     plan: &Plan,
-    one: &Move,
+    place: &Location,
+    before: &TemplateBefore,
     ami: &str,
-    id: &str,
-    source: i64,
+    token: String,
 ) -> Result<Option<Staged>, CallError> {
-    let place = one.location();
     let request = cloud
-        .ec2(&place)
+        .ec2(place)
         .create_launch_template_version()
-        .launch_template_id(id)
-        .source_version(source.to_string())
+        .launch_template_id(&before.id)
+        .source_version(before.default_version.to_string())
         .version_description(description(plan))
         .launch_template_data(data(ami))
-        .client_token(token(plan, one));
-    let answer = request.send().await.map_err(CallError::of("CreateLaunchTemplateVersion", &place))?;
-    Ok(answer.launch_template_version.and_then(|version| of(id, version)))
+        .client_token(token);
+    let answer = request.send().await.map_err(CallError::of("CreateLaunchTemplateVersion", place))?;
+    Ok(answer.launch_template_version.and_then(|version| of(&before.id, version)))
 }
 
-async fn create(cloud: &Cloud, plan: &Plan, one: &Move, ami: &str) -> Result<Option<Staged>, CallError> {
-    let place = one.location();
+async fn create(
+    cloud: &Cloud,
+    plan: &Plan,
+    place: &Location,
+    name: &str,
+    ami: &str,
+    token: String,
+) -> Result<Option<Staged>, CallError> {
     let mut specification = TagSpecification::builder().resource_type(ResourceType::LaunchTemplate);
     for (key, value) in [(tags::PROJECT, &plan.release.project), (tags::RECIPE, &plan.release.recipe)] {
         specification = specification.tags(Tag::builder().key(key).value(value).build());
     }
     let request = cloud
-        .ec2(&place)
+        .ec2(place)
         .create_launch_template()
-        .launch_template_name(&one.launch_template)
+        .launch_template_name(name)
         .version_description(description(plan))
         .launch_template_data(data(ami))
         .tag_specifications(specification.build())
-        .client_token(token(plan, one));
-    let answer = request.send().await.map_err(CallError::of("CreateLaunchTemplate", &place))?;
+        .client_token(token);
+    let answer = request.send().await.map_err(CallError::of("CreateLaunchTemplate", place))?;
     let made = answer.launch_template.and_then(|made| Some((made.launch_template_id?, made.latest_version_number?)));
     Ok(made.map(|(id, version)| Staged { id, version, ami: Some(ami.to_owned()), instance_type: None }))
 }
 
-fn token(plan: &Plan, one: &Move) -> String {
-    crate::plan::token(&["stage", &plan.release.id, &one.account, &one.region, &one.launch_template])
+fn token(plan: &Plan, place: &Location, name: &str) -> String {
+    crate::plan::token(&["stage", &plan.release.id, &place.account, &place.region, name])
 }
 
 /// Moves the default version. Without a client token on purpose: there and back again are calls of equal content.

@@ -53,8 +53,8 @@ pub const ENTRIES: &[Entry] = &[
         title: "the name of a launch template or parameter cannot be used",
         explanation: "What `promote` makes of its templates has to be a name AWS accepts: for launch templates 3 to 128 \
                       letters, digits and ()./_-; for parameters an absolute path of letters, digits and _.-/ that does not \
-                      begin with /aws or /ssm and has at most 15 levels. Two channels may share neither: promoting to \
-                      one would move the other.",
+                      begin with /aws or /ssm and has at most 15 levels. Two channels may share neither, nor may two \
+                      recipes or architectures: promoting one would move the other. A recipe names each only once.",
     },
     Entry {
         code: ARCHITECTURE,

@@ -5,9 +5,11 @@
 //! whatever was changed in the project meanwhile.
 
 use super::engine::{Templates, held};
+use super::targets::{Movers, Moving, movers, moving};
 use crate::component::rules::{self, Levels, Target};
 use crate::component::{self, Document};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
+use crate::project::Project;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +18,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Memory {
     pub(super) templates: Templates,
     documents: Mutex<HashMap<Question, Judged>>,
+    movers: Mutex<Option<(Moving, Arc<Movers>)>>,
 }
 
 /// Whether a document will do.
@@ -36,6 +39,19 @@ pub(super) struct Judged {
 }
 
 impl Memory {
+    /// Who moves what in a project.
+    pub(super) fn movers(&self, project: &Project) -> Arc<Movers> {
+        let question = moving(project);
+        if let Some((asked, known)) = held(&self.movers).as_ref()
+            && *asked == question
+        {
+            return Arc::clone(known);
+        }
+        let answer = Arc::new(movers(project));
+        *held(&self.movers) = Some((question, Arc::clone(&answer)));
+        answer
+    }
+
     /// Reads and lints a document.
     pub(super) fn judge(&self, source: &Arc<SourceFile>, target: Target, levels: &Levels) -> Judged {
         let question = Question { source: Arc::clone(source), target, levels: levels.clone() };

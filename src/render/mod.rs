@@ -20,7 +20,7 @@ pub use codes::ENTRIES;
 pub(crate) use memory::Memory;
 pub use recipe::recipe;
 pub(crate) use recipe::{alone, takes, target};
-pub use targets::promote_name;
+pub use targets::{promote_name, promote_names};
 
 use crate::diagnostic::SourceFile;
 use crate::project::{Arch, Os, ParentReference};

@@ -3,8 +3,8 @@
 use super::codes;
 use super::engine::{Fault, Inputs, Templates};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
-use crate::project::{Arch, ParentReference, Project, Recipe};
-use std::collections::BTreeMap;
+use crate::project::{Arch, Os, ParentReference, PointerName, Project, Promote, Recipe};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The name a promotion moves, from a template such as `/golden/{{ name }}/{{ arch }}/{{ channel }}`. Known names: `name`,
@@ -13,24 +13,38 @@ use std::sync::Arc;
 /// # Errors
 /// One located diagnostic: a template that does not parse or uses an unknown name.
 pub fn promote_name(template: &str, recipe: &Recipe, arch: Arch, channel: &str) -> Result<String, Diagnostic> {
-    name(&Templates::default(), template, recipe, arch, channel)
+    name(&Templates::default(), &template.into(), recipe, arch, channel)
+}
+
+/// The same of several, in their order.
+///
+/// # Errors
+/// As [`promote_name`], of the first that is wrong.
+pub fn promote_names(
+    names: &[PointerName],
+    recipe: &Recipe,
+    arch: Arch,
+    channel: &str,
+) -> Result<Vec<String>, Diagnostic> {
+    let templates = Templates::default();
+    names.iter().map(|one| name(&templates, one, recipe, arch, channel)).collect()
 }
 
 fn name(
     templates: &Templates,
-    template: &str,
+    template: &PointerName,
     recipe: &Recipe,
     arch: Arch,
     channel: &str,
 ) -> Result<String, Diagnostic> {
     let mut variables = variables(recipe, arch);
     variables.insert("channel", channel.to_owned());
-    small(templates, template, recipe, variables).map_err(|diagnostic| *diagnostic)
+    small(templates, &template.text, template.span, recipe, variables).map_err(|diagnostic| *diagnostic)
 }
 
 /// The parent's reference for one architecture.
 pub(super) fn parent(project: &Project, recipe: &Recipe, arch: Arch) -> Result<ParentReference, Box<Diagnostic>> {
-    let fill = |text: &str| small(&project.memory.templates, text, recipe, variables(recipe, arch));
+    let fill = |text: &str| small(&project.memory.templates, text, Span::default(), recipe, variables(recipe, arch));
     Ok(match &recipe.parent.reference {
         ParentReference::Ssm(text) => ParentReference::Ssm(fill(text)?),
         ParentReference::Ami(text) => ParentReference::Ami(fill(text)?),
@@ -51,10 +65,11 @@ fn variables(recipe: &Recipe, arch: Arch) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// Renders one line. The template is part of the recipe's file; errors are shown there.
+/// Renders one line. The template is part of the recipe's file, `at` that place if it is known; errors are shown there.
 fn small(
     templates: &Templates,
     template: &str,
+    at: Span,
     recipe: &Recipe,
     variables: BTreeMap<&'static str, String>,
 ) -> Result<String, Box<Diagnostic>> {
@@ -64,18 +79,31 @@ fn small(
     match templates.render(&source, &inputs) {
         Ok(rendered) => Ok(rendered.text),
         Err(Fault::Template(diagnostic) | Fault::Parameter(_, diagnostic)) => {
-            Err(relocate(diagnostic, template, recipe))
+            Err(relocate(diagnostic, template, at, recipe))
         }
     }
 }
 
+/// Where a template stands in the recipe: from `at` on, which may begin with a quote. One that is written with escapes is not
+/// found.
+fn place(template: &str, at: Span, recipe: &Recipe) -> Option<Span> {
+    let text = recipe.source.text.get(at.start..)?;
+    let start = at.start + text.find(template)?;
+    Some(Span::new(start, start + template.len()))
+}
+
+/// The place to show when the template itself is not found.
+fn about(at: Span, recipe: &Recipe) -> Span {
+    if at == Span::default() { recipe.span } else { at }
+}
+
 /// Moves a place in the one-line template to where that line stands in the recipe.
-fn relocate(mut diagnostic: Box<Diagnostic>, template: &str, recipe: &Recipe) -> Box<Diagnostic> {
-    let start = recipe.source.text.find(template);
+fn relocate(mut diagnostic: Box<Diagnostic>, template: &str, at: Span, recipe: &Recipe) -> Box<Diagnostic> {
+    let found = place(template, at, recipe);
     if let Some(label) = &mut diagnostic.primary {
-        label.span = match start {
-            Some(start) => Span::new(start + label.span.start, start + label.span.end),
-            None => recipe.span,
+        label.span = match found {
+            Some(found) => Span::new(found.start + label.span.start, found.start + label.span.end),
+            None => about(at, recipe),
         };
         label.source = Arc::clone(&recipe.source);
     }
@@ -84,29 +112,103 @@ fn relocate(mut diagnostic: Box<Diagnostic>, template: &str, recipe: &Recipe) ->
     diagnostic
 }
 
-/// Whether everything a promotion of this recipe would move has a usable name, for every channel.
-pub(super) fn check(project: &Project, recipe: &Recipe, arch: Arch) -> Vec<Diagnostic> {
-    let mut found = vec![];
-    let targets = [
-        ("launch_template", &recipe.promote.launch_template, launch_template_fault as fn(&str) -> Option<&'static str>),
-        ("parameter", &recipe.promote.parameter, parameter_fault),
-    ];
-    for (key, template, fault) in targets {
-        let mut taken: BTreeMap<String, &str> = BTreeMap::new();
-        for channel in &project.channels {
-            let name = match name(&project.memory.templates, template, recipe, arch, &channel.name) {
-                Ok(name) => name,
-                Err(diagnostic) => {
-                    found.push(diagnostic);
-                    continue;
+/// What a name is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    LaunchTemplate,
+    Parameter,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::LaunchTemplate, Self::Parameter];
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::LaunchTemplate => "launch_template",
+            Self::Parameter => "parameter",
+        }
+    }
+
+    fn names(self, promote: &Promote) -> &[PointerName] {
+        match self {
+            Self::LaunchTemplate => &promote.launch_templates,
+            Self::Parameter => &promote.parameters,
+        }
+    }
+
+    fn fault(self, name: &str) -> Option<&'static str> {
+        match self {
+            Self::LaunchTemplate => launch_template_fault(name),
+            Self::Parameter => parameter_fault(name),
+        }
+    }
+}
+
+/// Who moves a pointer: a channel of a recipe for one architecture.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mover {
+    recipe: String,
+    arch: Arch,
+    channel: String,
+}
+
+/// Who moves what in a project.
+pub(super) type Movers = BTreeMap<(Kind, String), BTreeSet<Mover>>;
+
+/// What [`movers`] follows from.
+pub(super) type Moving = (Vec<String>, Vec<(String, Os, Vec<Arch>, Promote)>);
+
+pub(super) fn moving(project: &Project) -> Moving {
+    let recipes = project.recipes.values();
+    let recipes = recipes.map(|one| (one.name.clone(), one.os, one.architectures.clone(), one.promote.clone()));
+    (project.channels.iter().map(|channel| channel.name.clone()).collect(), recipes.collect())
+}
+
+/// Who moves what. Names that cannot be made are left out: they are told where they stand.
+pub(super) fn movers(project: &Project) -> Movers {
+    let mut movers = Movers::new();
+    for recipe in project.recipes.values() {
+        for (arch, channel) in
+            recipe.architectures.iter().flat_map(|arch| project.channels.iter().map(move |one| (*arch, one)))
+        {
+            for kind in Kind::ALL {
+                for template in kind.names(&recipe.promote) {
+                    if let Ok(name) = name(&project.memory.templates, template, recipe, arch, &channel.name) {
+                        let (recipe, channel) = (recipe.name.clone(), channel.name.clone());
+                        movers.entry((kind, name)).or_default().insert(Mover { recipe, arch, channel });
+                    }
                 }
-            };
-            found.extend(fault(&name).map(|why| unusable(&name, template, recipe, why)));
-            // A shared pointer would move production whenever a candidate is promoted.
-            if let Some(other) = taken.insert(name.clone(), &channel.name) {
-                let why = format!("channels `{other}` and `{}` would share it", channel.name);
-                let help = format!("put {{{{ channel }}}} into `promote.{key}`");
-                found.push(unusable(&name, template, recipe, &why).help(help));
+            }
+        }
+    }
+    movers
+}
+
+/// Whether everything a promotion of this recipe would move has a usable name, for every channel, and is moved by nothing
+/// else: a shared pointer would move production whenever a candidate is promoted.
+pub(super) fn check(project: &Project, recipe: &Recipe, arch: Arch) -> Vec<Diagnostic> {
+    let movers = project.memory.movers(project);
+    let mut found = vec![];
+    for channel in &project.channels {
+        let this = Mover { recipe: recipe.name.clone(), arch, channel: channel.name.clone() };
+        for kind in Kind::ALL {
+            let mut taken = BTreeSet::new();
+            for template in kind.names(&recipe.promote) {
+                let name = match name(&project.memory.templates, template, recipe, arch, &channel.name) {
+                    Ok(name) => name,
+                    Err(diagnostic) => {
+                        found.push(diagnostic);
+                        continue;
+                    }
+                };
+                found.extend(kind.fault(&name).map(|why| unusable(&name, template, recipe, why)));
+                let others = movers.get(&(kind, name.clone()));
+                let other = others.and_then(|others| others.iter().find(|other| **other != this));
+                found.extend(other.map(|other| shared(kind, &name, template, recipe, &this, other)));
+                if !taken.insert(name.clone()) {
+                    let why = format!("`promote.{}` makes it twice", kind.key());
+                    found.push(unusable(&name, template, recipe, &why));
+                }
             }
         }
     }
@@ -120,9 +222,20 @@ pub(super) fn check(project: &Project, recipe: &Recipe, arch: Arch) -> Vec<Diagn
     once
 }
 
-fn unusable(name: &str, template: &str, recipe: &Recipe, why: &str) -> Diagnostic {
-    let start = recipe.source.text.find(template);
-    let span = start.map_or(recipe.span, |start| Span::new(start, start + template.len()));
+/// Two would move the same.
+fn shared(kind: Kind, name: &str, template: &PointerName, recipe: &Recipe, this: &Mover, other: &Mover) -> Diagnostic {
+    let (why, variable) = if this.recipe != other.recipe {
+        (format!("recipes `{}` and `{}` would share it", this.recipe, other.recipe), "name")
+    } else if this.arch != other.arch {
+        (format!("architectures `{}` and `{}` would share it", this.arch.name(), other.arch.name()), "arch")
+    } else {
+        (format!("channels `{}` and `{}` would share it", this.channel, other.channel), "channel")
+    };
+    unusable(name, template, recipe, &why).help(format!("put {{{{ {variable} }}}} into `promote.{}`", kind.key()))
+}
+
+fn unusable(name: &str, template: &PointerName, recipe: &Recipe, why: &str) -> Diagnostic {
+    let span = place(&template.text, template.span, recipe).unwrap_or_else(|| about(template.span, recipe));
     Diagnostic::error(codes::TARGET_NAME, format!("`{name}` cannot be used: {why}")).at(
         &recipe.source,
         span,

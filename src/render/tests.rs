@@ -322,10 +322,44 @@ fn promotion_names() {
         "promote: { parameter: \"/aws/{{ channel }}\" }",
         "promote: { parameter: \"/a b/{{ channel }}\" }",
         "promote: { launch_template: \"{{ channel }} x\" }",
+        "promote: { parameter: [\"/g/{{ channel }}\", \"/golden\"] }",
+        "promote: { launch_template: [\"{{ name }}-{{ channel }}\", \"debian-12-{{ channel }}\"] }",
     ] {
         let found = target(promote);
         assert_eq!((found.len(), found[0].0), (1, "R006"), "{promote}");
     }
+    assert_eq!(target("promote: { parameter: [\"/g/{{ channel }}\", \"/h/{{ channel }}\"], launch_template: [] }"), []);
+    // The second of two names that begin alike is shown, not the first.
+    let found = target("promote: { parameter: [\"/g/{{ channel }}/a\", \"/g\"] }");
+    assert!(found[0].1.ends_with(":47"), "{found:?}");
+    let found = target("promote: { parameter: [\"/g/{{ channel }}\", \"/h/{{ chanel }}\"] }");
+    assert_eq!((found.len(), found[0].0), (1, "R002"), "{found:?}");
+}
+
+#[test]
+fn recipes_and_architectures_share_no_pointer() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
+    std::fs::create_dir(folder.path().join("recipes")).unwrap();
+    write("amiforge.yaml", "project: acme\nchannels: { dev: {} }\n");
+    let text = |lines: &str| format!("os: debian-12\nparent: {{ ssm: /p }}\ntest: [boots]\n{lines}\n");
+    let faults = || {
+        let project = project::load(folder.path()).unwrap();
+        let one = |name: &str, arch| recipe(&project, &project.recipes[name], arch).err().unwrap_or_default();
+        let all = [one("web", Arch::X86_64), one("app", Arch::X86_64)].concat();
+        all.into_iter().map(|found| (found.code, found.message)).collect::<Vec<_>>()
+    };
+    write("recipes/web.yaml", &text("promote: { launch_template: one, parameter: [\"/a\", \"/shared\"] }"));
+    write("recipes/app.yaml", &text("promote: { launch_template: two, parameter: [\"/b\", \"/shared\"] }"));
+    let why = "`/shared` cannot be used: recipes";
+    let found = faults();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0], ("R006", format!("{why} `web` and `app` would share it")));
+    assert_eq!(found[1], ("R006", format!("{why} `app` and `web` would share it")));
+    write("recipes/app.yaml", &text("architectures: [x86_64, arm64]\npromote: { parameter: \"/b\" }"));
+    let found = faults();
+    let expected = "`/b` cannot be used: architectures `x86_64` and `arm64` would share it";
+    assert_eq!(found, [("R006", expected.to_owned())]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod access;
 mod baseline;
 mod cache;
+mod difference;
 #[cfg(feature = "aws")]
 mod doctor;
 pub mod evaluation;
@@ -19,6 +20,10 @@ mod promotion;
 #[cfg(feature = "aws")]
 mod publication;
 #[cfg(feature = "aws")]
+mod releases;
+#[cfg(feature = "aws")]
+mod revocation;
+#[cfg(feature = "aws")]
 mod serve;
 pub mod trial;
 #[cfg(feature = "aws")]
@@ -28,6 +33,7 @@ mod why;
 pub use access::{access, access_notes};
 pub use baseline::{baseline, baseline_json, baselines};
 pub use cache::{Listed, Pruned, cache_list, cache_prune, parse_size, size};
+pub use difference::{difference, difference_markdown};
 #[cfg(feature = "aws")]
 pub use doctor::doctor;
 pub use files::{Rendered, count_line, init, lint, mended};
@@ -37,11 +43,15 @@ pub use fleet::{answered, images, images_failed, kept, status};
 pub use image::{Plans, change_line, channels, closing, plan, plans};
 #[cfg(feature = "aws")]
 pub use import::ImportReport;
-pub use judged::{verdicts, waiver_notes, word};
+pub use judged::{tests_junit, verdicts, waiver_notes, word};
 #[cfg(feature = "aws")]
 pub use promotion::{Drift, History, Preview, consent};
 #[cfg(feature = "aws")]
 pub use publication::{baseline_plan, baseline_published, failed_row, snapshot, takeover};
+#[cfg(feature = "aws")]
+pub use releases::Releases;
+#[cfg(feature = "aws")]
+pub use revocation::{restored, revoked, withdrawal};
 #[cfg(feature = "aws")]
 pub use serve::{Keys as ServedKeys, serving};
 pub use trial::line as trial_line;

@@ -86,12 +86,16 @@ impl<'a> Validated<'a> {
 /// What `verify` prints.
 #[must_use]
 pub fn verified(verified: &Verified) -> String {
-    let Verified { ami, file, digest, key, key_file, on_image, .. } = verified;
+    let Verified { ami, file, digest, key, key_file, kms_key, on_image, .. } = verified;
     let mut text = format!("the evidence of {ami} is what it says\n  file             {}\n", file.display());
     let _ = writeln!(text, "  digest           {digest}");
-    let _ = match (key, key_file) {
-        (Some(key), Some(file)) => writeln!(text, "  signed by        {} ({})", key, file.display()),
-        _ => writeln!(text, "  signed by        nobody was looked for: no key is trusted (`signing.trusted`, --key)"),
+    let from = key_file.as_ref().map(|path| path.display().to_string()).or_else(|| kms_key.clone());
+    let _ = match (key, from) {
+        (Some(key), Some(from)) => writeln!(text, "  signed by        {key} ({from})"),
+        _ => writeln!(
+            text,
+            "  signed by        nobody was looked for: no key is trusted (`signing.trusted`, `signing.trusted_kms`, --key)"
+        ),
     };
     let _ = match on_image {
         Some(_) => writeln!(text, "  image            carries this digest"),
@@ -147,21 +151,29 @@ impl<'a> Promoted<'a> {
 #[must_use]
 pub fn promoted(promotion: &Promotion) -> String {
     let release = &promotion.release;
+    if release.empty {
+        return format!("channel {} is empty: {} was taken out of it\n", promotion.channel, release.ami);
+    }
     let how = if promotion.changed { "now points at" } else { "points already at" };
     let mut text = format!("channel {} {how} {}\n", promotion.channel, release.ami);
     for (name, value) in super::promotion::pointers(release) {
         let _ = writeln!(text, "  {name:<16} {value}");
     }
+    text.push_str(&super::promotion::refreshes(promotion));
+    let refresh = if promotion.refreshes.is_empty() { "" } else { " --refresh" };
     let (recipe, channel) = (&release.recipe, &promotion.channel);
     let _ = match (release.reason == promote::ROLLED_BACK, &release.previous) {
         (true, _) => {
-            writeln!(text, "forward again: amiforge promote {recipe} --channel {channel} (to the newest candidate)")
+            writeln!(
+                text,
+                "forward again: amiforge promote {recipe} --channel {channel}{refresh} (to the newest candidate)"
+            )
         }
         _ if !release.left_out.is_empty() => {
             writeln!(text, "the rest: amiforge promote {recipe} --channel {channel} (when they can be reached)")
         }
         (false, Some(previous)) => {
-            writeln!(text, "undo: amiforge rollback {recipe} --channel {channel} (to {})", previous.ami)
+            writeln!(text, "undo: amiforge rollback {recipe} --channel {channel}{refresh} (to {})", previous.ami)
         }
         (false, None) => Ok(()),
     };

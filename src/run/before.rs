@@ -44,8 +44,13 @@ impl Work<'_> {
     async fn evidence_of(&self, release: &Release) -> Result<Evidence, String> {
         let ami = &release.ami;
         let found = evidence::file::load(&self.evidence_folder(), ami).map_err(|error| error.to_string())?;
+        let digest = found.as_ref().map(evidence::digest).unwrap_or_default();
+        if digest != release.evidence
+            && let Some(fetched) = self.fetched(ami, &release.evidence).await.map_err(|error| error.to_string())?
+        {
+            return Ok(fetched);
+        }
         let found = found.ok_or_else(|| format!("there is no evidence about {ami} here"))?;
-        let digest = evidence::digest(&found);
         if digest == release.evidence {
             return Ok(found);
         }
@@ -72,7 +77,7 @@ mod tests {
     fn release(ami: &str, previous: Option<Release>) -> Release {
         let text = |text: &str| text.to_owned();
         Release {
-            schema: text("amiforge.release/1"),
+            schema: text("amiforge.release/2"),
             id: text("id"),
             project: text("acme"),
             recipe: text("web"),
@@ -89,6 +94,7 @@ mod tests {
             caller: None,
             reason: text("promoted"),
             overridden: None,
+            empty: false,
             previous: previous.map(Box::new),
         }
     }

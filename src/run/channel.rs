@@ -7,10 +7,10 @@ use crate::build::Built;
 use crate::consume;
 use crate::event::{Ending, Events, Stage};
 use crate::gate;
-use crate::project::Channel;
+use crate::project::{Channel, PointerName};
 use crate::promote::{
-    self, Approval, Candidate, Consent, Decision, Difference, Direction, Order, PromoteError, Promotion, Release,
-    Resumed,
+    self, Approval, Candidate, Consent, Decision, Difference, Direction, GroupPreview, Order, PromoteError, Promotion,
+    Release, Resumed, Wanted,
 };
 use crate::render;
 
@@ -24,6 +24,8 @@ pub struct Moving {
     pub quorum: Option<usize>,
     /// Why the channel's rules are passed over.
     pub override_reason: Option<String>,
+    /// Auto Scaling groups that are refreshed when the channel is moved.
+    pub refresh: Option<Wanted>,
 }
 
 impl Work<'_> {
@@ -48,13 +50,51 @@ impl Work<'_> {
         settle::tagged(self.cloud, &built.ami, &judged.digest).await;
         events.started(Stage::Promote, format!("channel {}", channel.name));
         let (candidate, approval) = asked(built, judged);
-        let moved = match self.moving(channel, "promoted", how).await {
-            Ok(order) => {
-                promote::promote(self.cloud, &order, &candidate, &approval, events).await.map_err(RunError::from)
-            }
-            Err(error) => Err(error),
+        let moved = async {
+            let order = self.moving(channel, "promoted", how).await?;
+            self.survey(&order, how).await?;
+            let promotion = promote::promote(self.cloud, &order, &candidate, &approval, events).await?;
+            Ok((order, promotion))
         };
-        told(events, moved)
+        self.refreshed(moved.await, how, events).await
+    }
+
+    /// Whether there are groups to refresh, before anything is moved.
+    async fn survey(&self, order: &Order<'_>, how: &Moving) -> Result<(), RunError> {
+        if let Some(wanted) = &how.refresh {
+            promote::survey_groups(self.cloud, order, wanted).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells how a channel was moved, and then refreshes the groups that are to be.
+    async fn refreshed(
+        &self,
+        moved: Result<(Order<'_>, Promotion), RunError>,
+        how: &Moving,
+        events: &Events,
+    ) -> Result<Promotion, RunError> {
+        let (order, promotion) = match moved {
+            Ok((order, promotion)) => (Some(order), Ok(promotion)),
+            Err(error) => (None, Err(error)),
+        };
+        let mut promotion = told(events, promotion)?;
+        if let (Some(wanted), Some(order)) = (&how.refresh, order) {
+            promotion.refreshes = promote::refresh_groups(self.cloud, &order, &promotion.release, wanted, events).await;
+        }
+        Ok(promotion)
+    }
+
+    /// What would become of the groups that are to be refreshed; nothing when none are.
+    pub async fn groups(
+        &self,
+        channel: &Channel,
+        decision: &Decision,
+        how: &Moving,
+    ) -> Result<Option<Vec<GroupPreview>>, RunError> {
+        let Some(wanted) = &how.refresh else { return Ok(None) };
+        let order = Order { quorum: how.quorum, ..self.order(channel, "")? };
+        Ok(Some(promote::preview_groups(self.cloud, &order, decision, wanted).await?))
     }
 
     async fn moving<'a>(&'a self, channel: &'a Channel, reason: &str, how: &Moving) -> Result<Order<'a>, RunError> {
@@ -65,6 +105,7 @@ impl Work<'_> {
 
     /// Writes down that a person approves an image for a channel. Only what has passing evidence can be approved.
     pub async fn approve(&self, channel: &Channel, ami: &str, reason: &str) -> Result<Consent, RunError> {
+        self.respect_revocation(ami).await?;
         let judged = self.approved(ami).await?;
         Ok(promote::approve(self.cloud, &self.order(channel, reason)?, ami, &judged.digest).await?)
     }
@@ -146,24 +187,22 @@ impl Work<'_> {
         &self,
         channel: &Channel,
         to: Option<&str>,
-        quorum: Option<usize>,
+        how: &Moving,
         events: &Events,
     ) -> Result<Promotion, RunError> {
         events.started(Stage::Promote, format!("channel {}, back", channel.name));
-        let moved = match self.order(channel, promote::ROLLED_BACK) {
-            Ok(order) => {
-                let caller = promote::caller(self.cloud).await.map_err(PromoteError::from)?;
-                let order = Order { quorum, caller: Some(caller), ..order };
-                promote::rollback(self.cloud, &order, to, events).await.map_err(RunError::from)
-            }
-            Err(error) => Err(error),
+        let moved = async {
+            let order = self.moving(channel, promote::ROLLED_BACK, how).await?;
+            self.survey(&order, how).await?;
+            let promotion = promote::rollback(self.cloud, &order, to, events).await?;
+            Ok((order, promotion))
         };
-        told(events, moved)
+        self.refreshed(moved.await, how, events).await
     }
 
-    fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
-        let name = |template: &str| {
-            render::promote_name(template, self.recipe, self.arch, &channel.name)
+    pub(super) fn order<'a>(&'a self, channel: &'a Channel, reason: &str) -> Result<Order<'a>, RunError> {
+        let names = |templates: &[PointerName]| {
+            render::promote_names(templates, self.recipe, self.arch, &channel.name)
                 .map_err(|error| RunError::Files(vec![error]))
         };
         Ok(Order {
@@ -171,8 +210,8 @@ impl Work<'_> {
             recipe: &self.recipe.name,
             arch: self.arch.name(),
             channel: &channel.name,
-            launch_template: name(&self.recipe.promote.launch_template)?,
-            parameter: name(&self.recipe.promote.parameter)?,
+            launch_templates: names(&self.recipe.promote.launch_templates)?,
+            parameters: names(&self.recipe.promote.parameters)?,
             reason: reason.to_owned(),
             holder: holder(),
             quorum: None,

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::evidence::EvidenceError;
 use crate::gate::Verdict;
 use crate::plan::{PlanError, SavedError};
-use crate::promote::{PromoteError, Release};
+use crate::promote::{PromoteError, RefreshError, Release};
 use std::path::PathBuf;
 
 /// Why a stage failed. Each room's own error, and what only the way between the rooms can say.
@@ -132,6 +132,9 @@ pub enum RunError {
     /// Moving the channel.
     #[error(transparent)]
     Promote(#[from] PromoteError),
+    /// Refreshing groups, told before the channel is moved.
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
 }
 
 impl RunError {
@@ -163,6 +166,7 @@ impl RunError {
             Self::Evidence(error) => error.exit_code(),
             Self::Consume(error) => error.exit_code(),
             Self::Promote(error) => error.exit_code(),
+            Self::Refresh(error) => error.exit_code(),
             Self::Gate { .. } => 7,
             Self::NotApproved { .. }
             | Self::NoCandidate { .. }

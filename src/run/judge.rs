@@ -5,10 +5,29 @@ use super::commands;
 use super::error::RunError;
 use super::stages::{Judged, Work};
 use crate::event::{Ending, Events, Stage};
-use crate::evidence::sign::PrivateKey;
-use crate::evidence::{self, Evidence, EvidenceError};
+use crate::evidence::sign::kms::{KmsKey, KmsSigner};
+use crate::evidence::sign::{PrivateKey, Unsigned};
+use crate::evidence::{self, Evidence, EvidenceError, Store};
 use crate::gate::{self, BaselineNow, Context, Judgement, Subject, WaiverReport};
 use std::path::PathBuf;
+
+/// What signs evidence.
+pub(super) enum Signer {
+    /// A key in a file.
+    File(PrivateKey),
+    /// A key in KMS.
+    Kms(Box<KmsSigner>),
+}
+
+impl Signer {
+    /// Signs a statement; the envelope.
+    async fn sign(&self, unsigned: &Unsigned) -> Result<String, EvidenceError> {
+        match self {
+            Self::File(key) => Ok(key.sign(unsigned)),
+            Self::Kms(signer) => signer.sign(unsigned).await,
+        }
+    }
+}
 
 impl Work<'_> {
     /// Has the project's own commands look at the evidence, stores it with what became of them, and says on the image which
@@ -17,7 +36,7 @@ impl Work<'_> {
         &self,
         mut evidence: Evidence,
         inventory: &str,
-        key: Option<&PrivateKey>,
+        signer: Option<&Signer>,
         events: &Events,
     ) -> Result<(Evidence, PathBuf), RunError> {
         let folder = self.evidence_folder();
@@ -29,25 +48,37 @@ impl Work<'_> {
             evidence.commands = commands::run(&self.project.root, commands, &evidence, &file, clock, events).await;
             file = evidence::file::save(&folder, &evidence).map_err(EvidenceError::from)?;
         }
-        let envelope = match key {
-            Some(key) => {
+        let tests = crate::report::tests_junit(&evidence);
+        evidence::file::save_tests(&file, tests.as_deref()).map_err(EvidenceError::from)?;
+        let envelope = match signer {
+            Some(signer) => {
                 let bytes = evidence::file::bytes(&file).map_err(EvidenceError::from)?;
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                Some(key.sign(&evidence, &bytes, &name))
+                Some(signer.sign(&Unsigned::about(&evidence, &bytes, &name)).await?)
             }
             None => None,
         };
         evidence::file::save_envelope(&file, envelope.as_deref()).map_err(EvidenceError::from)?;
+        // First what the digest names, then the digest.
+        if let Some(store) = Store::of(self.cloud) {
+            events.progress(Stage::Validate, format!("keeping evidence in {}", store.address()));
+            store.keep(&evidence, &file).await?;
+        }
         let digest = evidence::digest(&evidence);
         evidence::record_digest(self.cloud, self.cloud.home(), &evidence.candidate.ami, &digest).await?;
         Ok((evidence, file))
     }
 
-    /// The key that the project signs evidence with.
-    pub(super) fn signing_key(&self) -> Result<Option<PrivateKey>, RunError> {
-        let path = self.project.signing.key.as_ref().map(|key| self.project.root.join(key));
+    /// What the project signs evidence with.
+    pub(super) async fn signer(&self) -> Result<Option<Signer>, RunError> {
+        let signing = &self.project.signing;
+        if let Some(name) = &signing.kms {
+            let signer = KmsSigner::open(KmsKey::of(self.cloud, name)).await?;
+            return Ok(Some(Signer::Kms(Box::new(signer))));
+        }
+        let path = signing.key.as_ref().map(|key| self.project.root.join(key));
         let key = path.map(|path| PrivateKey::read(&path)).transpose();
-        key.map_err(|error| EvidenceError::from(error).into())
+        Ok(key.map_err(EvidenceError::from)?.map(Signer::File))
     }
 
     /// The verdicts about an image by this evidence, as of now.

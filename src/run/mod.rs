@@ -6,15 +6,19 @@
 mod before;
 mod channel;
 mod commands;
+mod compare;
 mod error;
 mod fleet;
+mod inspector;
 mod judge;
 mod planned;
+mod revoke;
 mod saved;
 pub mod schedule;
 mod select;
 mod settle;
 mod stages;
+mod stored;
 mod verify;
 
 pub use channel::Moving;
@@ -23,11 +27,13 @@ pub use error::RunError;
 pub use fleet::{
     Fleet, FleetOptions, FleetReport, ImageResult, ImageRow, StatusReport, StatusRow, after, builds_of, worst,
 };
+use inspector::{inspector, is_gone};
 pub use planned::{Planned, plans};
+pub use revoke::Withdrawing;
 pub use saved::publish_saved;
 pub use select::{Item, SelectError, Wanted, select};
 pub use stages::{Candidate, Judged, Work, inventory};
-pub use verify::{Verified, verify_file, verify_image};
+pub use verify::{Verified, asks_kms, verify_file, verify_image};
 
 use crate::build::Built;
 use crate::event::Events;
@@ -79,6 +85,7 @@ pub async fn all(work: &Work<'_>, fresh: bool, over_quota: bool, events: &Events
     let rendered = work.check(events)?;
     let plan = work.plan(&rendered, fresh, events).await?.despite_quotas(over_quota);
     let image = work.build(&rendered, &plan, fresh, events).await?;
+    work.respect_revocation(&image.ami).await?;
     let judged = work.validate(&image, &plan.fingerprint, events).await?;
     let channel = work.first_channel()?;
     work.respect_rollback(&image, channel).await?;

@@ -8,12 +8,12 @@ use crate::build::{self, Begun, BuildOptions, Built};
 use crate::consume;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Ending, Events, Stage};
-use crate::evidence::{self, CollectRequest, Collected, Evidence, EvidenceError};
+use crate::evidence::{self, CollectRequest, Collected, Evidence, EvidenceError, ScansWanted};
 use crate::gate::{self, Verdict, WaiverReport};
 use crate::patch::collect::Scope;
 use crate::patch::{self, DiffError, Inventory, PackageDiff};
 use crate::plan::{self, Action, Desired, ImagePlan, Plan};
-use crate::project::{Arch, Channel, ParentReference, Project, Recipe};
+use crate::project::{Arch, Channel, ComponentUse, ParentReference, Project, Recipe, names};
 use crate::render::{self, RenderedRecipe};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
@@ -150,7 +150,10 @@ impl Work<'_> {
         let base_rendered = work.check(&Events::none())?;
         // A base may start from another one.
         match Box::pin(work.candidate(&base_rendered)).await {
-            Ok((built, _)) => Ok(Some(built.ami)),
+            Ok((built, _)) => {
+                work.respect_revocation(&built.ami).await?;
+                Ok(Some(built.ami))
+            }
             Err(RunError::NoCandidate { recipe: base, arch }) => {
                 Err(RunError::NoBase { recipe: self.recipe.name.clone(), base, arch })
             }
@@ -265,6 +268,7 @@ impl Work<'_> {
     /// Collects evidence about an image on a fresh instance of it and evaluates the gates. Whether they pass is the
     /// caller's to look at ([`Judged::refusal`]).
     pub async fn inspect(&self, candidate: &Candidate, events: &Events) -> Result<Judged, RunError> {
+        self.respect_revocation(&candidate.ami).await?;
         let _turn = self.evidence_turn(&candidate.ami).await?;
         self.collect(candidate, events).await
     }
@@ -306,9 +310,17 @@ impl Work<'_> {
 
     async fn collect(&self, candidate: &Candidate, events: &Events) -> Result<Judged, RunError> {
         events.started(Stage::Validate, format!("fresh instance of {}", candidate.ami));
-        let request = self.collect_request(candidate);
+        let mut request = self.collect_request(candidate);
         // A key that is not there is better known before half an hour of work than after.
-        let key = failing(events, Stage::Validate, self.signing_key())?;
+        let signer = failing(events, Stage::Validate, self.signer().await)?;
+        match evidence::sweep(self.cloud, &self.project.name, super::is_gone).await {
+            Ok(ended) => ended.iter().for_each(|id| {
+                events.note(Stage::Validate, format!("ended {id}, which an inspection that was cut off had left"));
+            }),
+            // They cost money and disturb nothing; the inspection that is asked for goes on.
+            Err(error) => tracing::warn!(%error, "what inspections have left could not be looked for"),
+        }
+        failing(events, Stage::Validate, self.name_tests(&mut request, events).await)?;
         let collected = evidence::collect(self.cloud, &request, events).await;
         let Collected { evidence, inventory } = failing(events, Stage::Validate, collected)?;
         let counts = evidence.patches.as_ref().map(|scan| scan.counts).unwrap_or_default();
@@ -322,26 +334,54 @@ impl Work<'_> {
         for difference in evidence.evaluation.iter().flat_map(|own| &own.differences) {
             events.note(Stage::Validate, difference.clone());
         }
+        self.tell_hygiene(&evidence, events);
         let (evidence, file) =
-            failing(events, Stage::Validate, self.keep(evidence, &inventory, key.as_ref(), events).await)?;
+            failing(events, Stage::Validate, self.keep(evidence, &inventory, signer.as_ref(), events).await)?;
         events.finished(Stage::Validate, Ending::Done, message);
         let judged = self.judged(&candidate.ami, evidence, file, false).await;
         tell(&judged, events);
         Ok(judged)
     }
 
+    /// Says what the image carries when no gate looks at it: whoever has no such gate yet shall know.
+    fn tell_hygiene(&self, evidence: &Evidence, events: &Events) {
+        let findings = evidence.hygiene.iter().flat_map(|hygiene| &hygiene.findings);
+        let mut rules: Vec<&str> = findings.map(|finding| finding.rule.as_str()).collect();
+        let count = rules.len();
+        rules.dedup();
+        if self.recipe.gates.hygiene.is_none() && count > 0 {
+            let names = rules.join(", ");
+            let line =
+                format!("the image carries {count} things that it should not ({names}); no gate looks at `hygiene`");
+            events.note(Stage::Validate, line);
+        }
+    }
+
+    /// What became of each step of the build's tests, as far as that can be known, under the names that the project has for its
+    /// components.
+    async fn name_tests(&self, request: &mut CollectRequest, events: &Events) -> Result<(), RunError> {
+        let (Some(arn), Some(tests)) = (&request.image_arn, &mut request.tests) else { return Ok(()) };
+        for gap in build::add_steps(self.cloud, arn, tests).await? {
+            events.note(Stage::Validate, gap);
+        }
+        let (project, recipe) = (&self.project.name, &self.recipe.name);
+        let is_published_as = |used: &ComponentUse, name: &str| {
+            name == names::component_resource(project, &used.name)
+                || name == names::rendered_component_resource(project, recipe, &used.name)
+        };
+        for step in tests.cases.iter_mut().flat_map(|case| case.steps.iter_mut().flatten()) {
+            let mut used = self.recipe.test.iter().chain(&self.recipe.build);
+            if let Some(used) = used.find(|used| is_published_as(used, &step.component)) {
+                step.component.clone_from(&used.name);
+            }
+        }
+        Ok(())
+    }
+
     /// What is already known of an image, judged now. Only evidence whose digest stands on the AMI counts.
     pub async fn known(&self, ami: &str) -> Result<Judged, RunError> {
-        let folder = self.evidence_folder();
-        let missing = || RunError::NoEvidence { ami: ami.to_owned(), recipe: self.recipe.name.clone() };
-        let evidence = evidence::file::load(&folder, ami).map_err(EvidenceError::from)?.ok_or_else(missing)?;
-        let digest = evidence::digest(&evidence);
-        let recorded = evidence::recorded_digest(self.cloud, self.cloud.home(), ami).await?;
-        if recorded.as_deref() != Some(&digest) {
-            return Err(RunError::Digest { ami: ami.to_owned(), recipe: self.recipe.name.clone(), digest, recorded });
-        }
-        let file = folder.join(&self.recipe.name).join(self.arch.name()).join(format!("{ami}.json"));
-        super::verify::signed(self.project, &file, &evidence)?;
+        let (evidence, file) = self.evidence(ami).await?;
+        super::verify::signed(self.cloud, self.project, &file, &evidence).await?;
         Ok(self.judged(ami, evidence, file, true).await)
     }
 
@@ -372,10 +412,14 @@ impl Work<'_> {
             image_version: built.map(|built| built.image_version.clone()),
             fingerprint: candidate.fingerprint.clone(),
             tests: built.and_then(|built| built.tests.clone()),
+            scans: self.recipe.gates.vulnerabilities.as_ref().map_or_else(ScansWanted::default, |gate| ScansWanted {
+                by: gate.scanned_by.clone(),
+                within: gate.scanned_within,
+            }),
             // By the name that Systems Manager knows it by, which a file need not have.
             expected_baseline: baseline.as_ref().map_or(&self.recipe.baseline, |known| &known.name).clone(),
             baseline,
-            caller: super::holder(),
+            caller: super::inspector(),
         }
     }
 
@@ -402,9 +446,10 @@ pub async fn inventory(
         image_version: None,
         fingerprint: None,
         tests: None,
+        scans: ScansWanted::default(),
         expected_baseline: String::new(),
         baseline: None,
-        caller: super::holder(),
+        caller: super::inspector(),
     };
     take(cloud, &request, events).await
 }

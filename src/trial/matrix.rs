@@ -384,7 +384,7 @@ fn made_up(component: &str, os: Os) -> Recipe {
         gates: Gates::default(),
         workflows: vec![],
         pipeline: None,
-        promote: Promote { launch_template: String::new(), parameter: String::new() },
+        promote: Promote { launch_templates: vec![], parameters: vec![] },
         span: Span::new(start, start + component.len()),
         source,
     }

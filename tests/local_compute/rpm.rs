@@ -4,6 +4,7 @@ use crate::fixture::fixture;
 use crate::instances::{launch_as, scan, send, terminate};
 use crate::support::{root::clone_from_host, rpm};
 use crate::world::World;
+use aws_sdk_inspector2::types::{OnDemandResourceType, OnDemandScanStatus};
 use aws_sdk_ssm::types::{InstancePatchState, PatchComplianceData};
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +12,11 @@ use std::path::{Path, PathBuf};
 
 /// A root like Amazon Linux 2023, locked to its own release, whose repository is the fixture's.
 fn amazon(packages: &Path) -> PathBuf {
-    let root = fixture().base.join("amazon");
+    amazon_at("amazon", packages)
+}
+
+fn amazon_at(name: &str, packages: &Path) -> PathBuf {
+    let root = fixture().base.join(name);
     clone_from_host(&root, &["dnf", "rpm", "python3-dnf", "dnf-plugins-core", "procps"]);
     let write = |path: &str, text: &str| {
         let path = root.join(path);
@@ -84,5 +89,59 @@ pub fn scanned_and_installed() {
     let said = scan(&world, &instance, "Scan").expect_err("nothing can be said");
     assert!(said.contains("the package source gone could not be read"), "{said}");
     terminate(&world, &instance);
+    world.assert_nothing_left();
+}
+
+/// Amazon Inspector finds, on demand, what the image's own sources say of vulnerabilities; EC2 shows it.
+pub fn scanned_on_demand() {
+    let packages = fixture().repository.join("rpm-scanned");
+    rpm::write(&packages);
+    let root = amazon_at("amazon-scanned", &packages);
+    let installed = std::process::Command::new("rpm")
+        .args([
+            "--root",
+            &root.display().to_string(),
+            "--dbpath",
+            "/var/lib/rpm",
+            "--install",
+            "--nodeps",
+            "--noscripts",
+        ])
+        .args(fs::read_dir(packages.join("old")).expect("packages").flatten().map(|entry| entry.path()))
+        .output()
+        .expect("rpm");
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+    let world = World::on(&root);
+    // Parents are their publisher's, and Inspector scans what is one's own.
+    let copy = world.ec2.copy_image().source_image_id(world.parent()).source_region("us-east-1").name("scanned");
+    let ami = world.wait(copy.send()).expect("CopyImage").image_id().expect("an id").to_owned();
+    let start = || world.inspector.start_on_demand_scan().resource_id(&ami).resource_type(OnDemandResourceType::Ami);
+    let scan = world.wait(start().client_token("one").send()).expect("StartOnDemandScan").scan_id().to_owned();
+    let ended = world.until(|| {
+        let call = world.inspector.get_on_demand_scan_status().resource_id(&ami).scan_id(&scan);
+        let status = world.wait(call.resource_type(OnDemandResourceType::Ami).send()).expect("GetOnDemandScanStatus");
+        (*status.scan_status() != OnDemandScanStatus::InProgress).then_some(status)
+    });
+    assert_eq!(*ended.scan_status(), OnDemandScanStatus::Successful, "{ended:?}");
+    let answer = world.wait(world.ec2.get_image_findings().image_id(&ami).send()).expect("GetImageFindings");
+    let found: BTreeSet<_> = answer
+        .image_findings()
+        .iter()
+        .map(|one| {
+            (one.title().unwrap_or_default(), one.severity_label().map(|label| label.as_str()), one.fix_available())
+        })
+        .collect();
+    let row = |title: &'static str, label: &'static str| (title, Some(label), Some(true));
+    let expected = [
+        row("CVE-2026-1001 - amifix-lib", "high"),
+        row("CVE-2026-1002 - amifix-web", "critical"),
+        row("CVE-2026-1003 - amifix-conf", "low"),
+        row("CVE-2026-1005 - kernel", "high"),
+    ];
+    assert!(found.is_superset(&BTreeSet::from(expected)), "{found:?}");
+    let images = world.wait(world.ec2.describe_images().image_ids(&ami).send()).expect("DescribeImages");
+    let results = images.images()[0].scan_results().expect("it was scanned");
+    assert_eq!(results.highest_finding_severity_label().map(|label| label.as_str()), Some("critical"));
+    assert!(results.finding_scan_date().is_some() && results.critical_fix_available_since().is_some());
     world.assert_nothing_left();
 }

@@ -1,11 +1,16 @@
 """What a third party sees of moto, and puts there: `world.py ADDRESS images` makes two AMIs that carry evidence, `world.py ADDRESS
 pointers TEMPLATE PARAMETER` reads where launch templates and parameters point, `world.py ADDRESS meddle REGION TEMPLATE
-PARAMETER` points them at another image. Says it as JSON."""
+PARAMETER` points them at another image, `world.py ADDRESS key` makes a key that signs, `world.py ADDRESS signed ENVELOPE KEY`
+says whether that key has signed an envelope. Says it as JSON."""
 
+import base64
 import json
 import sys
 
 import boto3
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 ADDRESS, PART = sys.argv[1:3]
 HOME = "us-east-1"
@@ -70,4 +75,26 @@ def meddle(region, template, parameter):
     ssm.put_parameter(Name=parameter, Value=other, Overwrite=True)
 
 
-print(json.dumps({"images": images, "meddle": meddle, "pointers": pointers}[PART](*sys.argv[3:])))
+def key():
+    """A key on P-256."""
+    made = client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    return {"arn": made["Arn"]}
+
+
+def signed(envelope, name):
+    """Whether a key has signed a DSSE envelope: its encoding is written out here from the specification."""
+    with open(envelope, encoding="utf-8") as file:
+        document = json.load(file)
+    kind, payload = document["payloadType"].encode(), base64.b64decode(document["payload"], validate=True)
+    message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    public = serialization.load_der_public_key(client("kms").get_public_key(KeyId=name)["PublicKey"])
+    try:
+        signature = base64.b64decode(document["signatures"][0]["sig"], validate=True)
+        public.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+PARTS = {"images": images, "key": key, "meddle": meddle, "pointers": pointers, "signed": signed}
+print(json.dumps(PARTS[PART](*sys.argv[3:])))

@@ -14,7 +14,7 @@ fn full() -> Value {
         "failed": 0, "not_applicable": 7, "available_security_update": 0,
     });
     json!({
-        "schema": "amiforge.evidence/3",
+        "schema": "amiforge.evidence/4",
         "candidate": {
             "project": "acme", "recipe": "web", "arch": "x86_64", "account": "000000000000", "region": "us-east-1",
             "ami": "ami-0123456789abcdef0", "image_arn": "arn:x", "image_version": "1.0.3/1", "fingerprint": "ab",
@@ -44,6 +44,9 @@ fn full() -> Value {
             "not_real": [{ "name": "kernel", "why": "it is the host's" }], "message": "",
             "cases": [{
                 "name": "Test", "passed": true, "executed_steps": 4, "failed_steps": 0, "skipped_steps": 1, "message": "",
+                "steps": [{
+                    "component": "boots", "phase": "test", "step": "Ready", "outcome": "failed", "message": "exit code 1",
+                }],
             }],
         },
         "image": {
@@ -57,12 +60,17 @@ fn full() -> Value {
             "created_at": "2026-11-01T00:00:00Z",
         }] },
         "used_kib": 1_000_000,
-        "vulnerabilities": {
-            "scanned_at": "2026-11-23T11:00:00Z", "source": "inspector",
+        "vulnerabilities": [{
+            "scanned_at": "2026-11-23T11:00:00Z", "source": "inspector", "failed": "UNSUPPORTED_OS",
             "findings": [{
-                "id": "CVE-2026-1", "severity": "HIGH", "package": "openssl", "version": "1", "fixed_in": "2",
-                "first_seen": "2026-11-01T00:00:00Z",
+                "id": "CVE-2026-1", "severity": "HIGH", "title": "x", "package": "openssl", "version": "1",
+                "fix": "available", "fixed_in": "2", "paths": ["/usr/bin/openssl"], "first_seen": "2026-11-01T00:00:00Z",
             }],
+        }],
+        "hygiene": {
+            "version": 1, "looked_at": "2026-11-23T11:00:00Z", "rules": ["logs"],
+            "failed": [{ "rule": "swap", "why": "no awk" }],
+            "findings": [{ "rule": "logs", "severity": "low", "path": "/var/log/syslog", "why": "a log" }],
         },
         "commands": [{
             "name": "licences", "digest": "sha256:0", "exit": 0, "failed": "x", "last_lines": ["fine"],

@@ -46,6 +46,12 @@ const BEYOND: &[&str] = &[
     "is waived twice",
     "it ends before it begins",
     "the freeze ends before it begins",
+    "has to be at most 48h",
+    "has to be at most 14d",
+    "more than 100 apart",
+    "not in ascending order",
+    "is not 100, so instances",
+    "can never be kept",
 ];
 
 /// What it sees in some cases: that two are equal in all, but not that they only have the same name; that a name cannot be
@@ -138,6 +144,7 @@ fn full_recipe() -> Value {
             },
             "vulnerabilities": {
                 "max_severity": "high", "with_fix_only": true, "only_new": true, "scanned_within": "2d",
+                "scanned_by": ["ec2", "inspector"],
             },
             "image": {
                 "imds_v2": true, "encrypted": false, "ena": true, "accounts": ["111122223333"], "boot_modes": ["uefi"],
@@ -148,6 +155,7 @@ fn full_recipe() -> Value {
             "size": { "max_mib": 4096, "max_growth": 10 },
             "age": { "max": "2w" },
             "parent": { "owners": ["136693071363", "self"], "max_age": "45d" },
+            "hygiene": { "allow": ["logs", "package-caches"] },
             "commands": {
                 "licences": { "run": ["scripts/licences", "--all"], "timeout": "90s" }, "banner": { "shell": "test -e x" },
             },
@@ -164,7 +172,10 @@ fn full_recipe() -> Value {
             "schedule": "cron(0 4 ? * TUE *)", "timezone": "Europe/Berlin", "start": "always", "disable_after": 3,
             "enabled": false,
         },
-        "promote": { "launch_template": "{{ name }}-{{ arch }}-{{ channel }}", "parameter": "/g/{{ name }}/{{ arch }}/{{ channel }}" },
+        "promote": {
+            "launch_template": "{{ name }}-{{ arch }}-{{ channel }}",
+            "parameter": ["/g/{{ name }}/{{ arch }}/{{ channel }}", "/h/{{ name }}/{{ arch }}/{{ channel }}"],
+        },
     })
 }
 
@@ -186,19 +197,29 @@ fn full_project() -> Value {
                     "regions": ["eu-west-1"], "accounts": ["444455556666"], "kms_keys": { "eu-west-1": "alias/golden" },
                 },
                 "distribute": "copy",
+                "evidence": { "bucket": "acme-evidence", "prefix": "golden/images", "region": "eu-west-1",
+                    "kms_key": "alias/evidence" },
                 "targets": [{ "account": "444455556666", "regions": ["us-gov-west-1", "eu-west-1"], "role": "target" }],
             },
         },
         "channels": { "candidate": null, "staging": { "after": "candidate", "soak": "1h", "approval": "by-another",
+            "canary": {
+                "places": "home", "check": "ssm", "timeout": "15m", "instance_type": "m7i.large", "subnet": "subnet-1",
+            },
             "windows": ["Mon-Thu 08:00-16:00"], "override": "forbidden",
             "freezes": [{ "from": "2026-12-20", "to": "2027-01-03", "reason": "holidays" }],
+            "refresh": {
+                "min_healthy": 90, "max_healthy": 110, "warmup": "2m", "checkpoints": [10, 50, 100],
+                "checkpoint_delay": "15m", "bake": "30m", "alarms": ["errors"], "rollback": "none",
+                "skip_matching": false, "parallel": true, "deadline": "6h",
+            },
         } },
         "tags": { "owner": "platform" },
-        "signing": { "key": "evidence.pem", "trusted": ["keys/evidence.pub"] },
+        "signing": { "kms": "alias/evidence", "trusted": ["keys/evidence.pub"], "trusted_kms": ["alias/evidence"] },
         "gates": {
             "required": ["patches", "image", "tests"], "waivable": false,
             "patches": { "missing": 2, "levels": { "high": 0 }, "grace": { "critical": "7d" } },
-            "vulnerabilities": { "only_new": true }, "image": { "imds_v2": true, "encrypted": true, "accounts": [] },
+            "vulnerabilities": { "only_new": true, "scanned_by": "inspector" }, "hygiene": "required", "image": { "imds_v2": true, "encrypted": true, "accounts": [] },
             "tests": { "real": ["kernel"], "max_skipped": 0 }, "packages": { "must_not_have": ["telnetd"] },
             "size": { "max_growth": 10 }, "age": { "max": "30d" }, "parent": { "owners": ["amazon"] },
             "commands": { "licences": { "run": ["scripts/licences"] } },
@@ -351,6 +372,11 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
 }
 
 /// A default that is written out changes nothing.
+/// What a recipe moves, wherever it stands in the file.
+fn names(promote: &project::Promote) -> Vec<&str> {
+    promote.launch_templates.iter().chain(&promote.parameters).map(|name| name.text.as_str()).collect()
+}
+
 #[test]
 fn defaults_are_those_of_the_reader() {
     let folder = Folder::new();
@@ -366,7 +392,7 @@ fn defaults_are_those_of_the_reader() {
             recipe.root_volume,
             recipe.gates,
             recipe.pipeline,
-            recipe.promote
+            names(&recipe.promote)
         )
     };
     let schema = project::schema::recipe();

@@ -2,9 +2,13 @@
 
 from botocore.exceptions import ClientError
 
+# S3 is left out: botocore makes no request of it without the names that stand in its paths.
 CODES = {
+    "autoscaling": "InvalidAction",
     "ec2": "InvalidAction",
     "imagebuilder": "UnknownOperationException",
+    "inspector2": "UnknownOperationException",
+    "kms": "UnknownOperationException",
     "ssm": "UnknownOperationException",
     "sts": "InvalidAction",
 }

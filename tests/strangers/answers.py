@@ -34,6 +34,14 @@ COMMON_CODES = {
     "ec2": EC2_CODES,
     "query": {"InvalidAction", "MissingParameter", "ValidationError", "IncompleteSignature", "Throttling"},
     "json": {"ValidationException", "UnknownOperationException", "SerializationException", "AccessDeniedException"},
+    # Most errors of S3 stand in its API reference only.
+    "rest-xml": set(
+        """
+        AccessDenied AuthorizationHeaderMalformed BadDigest BucketNotEmpty IllegalLocationConstraintException IncompleteBody
+        InvalidArgument InvalidBucketName InvalidEncryptionAlgorithmError InvalidLocationConstraint InvalidRange InvalidRequest
+        KeyTooLongError MalformedTrailerError MalformedXML NoSuchBucket NoSuchKey NotImplemented PermanentRedirect PreconditionFailed
+        """.split()
+    ),
     "rest-json": {"UnknownOperationException", "SerializationException"},
 }
 
@@ -42,6 +50,9 @@ def check(service, operation, status, headers, body):
     """What is wrong with an answer: pairs of where and what."""
     checker = Checker()
     protocol = service.metadata["protocol"]
+    if protocol == "rest-xml":
+        check_rest_xml(checker, service, operation, status, {name.lower(): value for name, value in headers.items()}, body)
+        return checker.faults
     lower = {name.lower(): value for name, value in headers.items()}
     kind = lower.get("content-type", "")
     expected = CONTENT_TYPES[protocol]
@@ -57,6 +68,41 @@ def check(service, operation, status, headers, body):
     except (ValueError, ElementTree.ParseError) as error:
         checker.fault("body", f"it cannot be read: {error}")
     return checker.faults
+
+
+def check_rest_xml(checker, service, operation, status, headers, body):
+    """S3: a document, the bytes of an object, or nothing."""
+    if not headers.get("x-amz-request-id"):
+        checker.fault("headers", "there is no request id")
+    if operation.http["method"] == "HEAD":
+        if body:
+            checker.fault("body", "the answer to HEAD has one")
+        return
+    try:
+        if status >= 300:
+            error = ElementTree.fromstring(body)
+            if error.tag != "Error" or error.find("Message") is None or not error.findtext("RequestId"):
+                checker.fault("error", "it is no Error with Message and RequestId")
+            check_code(checker, service, operation, status, error.findtext("Code", ""))
+            return
+        shape = operation.output_shape
+        inner = {name for name, member in shape.members.items() if "location" not in member.serialization} if shape else set()
+        if shape is not None and "payload" in shape.serialization:
+            return
+        if not inner:
+            if body:
+                checker.fault("body", "the model has none")
+            return
+        if headers.get("content-type") != "application/xml":
+            checker.fault("content-type", f"`{headers.get('content-type')}` is not application/xml")
+        root = ElementTree.fromstring(body)
+        if not root.tag.startswith("{http://s3.amazonaws.com/doc/2006-03-01/}"):
+            checker.fault("", f"the root element is {root.tag}")
+        # The only answer that is one value, without elements.
+        if operation.name != "GetBucketLocation":
+            checker.xml(shape, root)
+    except ElementTree.ParseError as error:
+        checker.fault("body", f"it cannot be read: {error}")
 
 
 def check_code(checker, service, operation, status, code):

@@ -88,8 +88,10 @@ def wrong(wanted, answer, names):
 
 def paged(world, script, step, parameters):
     """The rows of all pages of that size."""
-    token_name = "nextToken" if step["call"].startswith("imagebuilder.") else "NextToken"
+    token_name = "nextToken" if step["call"].startswith(("imagebuilder.", "inspector2.")) else "NextToken"
     size_name = "maxResults" if token_name == "nextToken" else "MaxResults"
+    if step["call"].startswith("autoscaling."):
+        size_name = "MaxRecords"
     rows, token, size = [], None, step["pages"]["size"]
     while True:
         more = {size_name: size, **({token_name: token} if token else {})}

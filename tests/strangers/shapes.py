@@ -171,7 +171,11 @@ class Checker:
             if name in present and not member.serialization.get("flattened"):
                 self.fault(path, f"the element {key} is there twice")
             present.append(name)
-            self.xml(member, child, f"{path}.{name}".lstrip("."))
+            inner = f"{path}.{name}".lstrip(".")
+            if member.type_name == "list" and member.serialization.get("flattened"):
+                self.xml(member.member, child, f"{inner}[]")
+            else:
+                self.xml(member, child, inner)
         if (element.text or "").strip():
             self.fault(path, f"text where the elements of {shape.name} are expected")
         self.required(shape, present, path)

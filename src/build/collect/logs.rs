@@ -60,7 +60,7 @@ pub(super) async fn bucket(cloud: &Cloud, record: &mut Record, image: &ib::Image
 }
 
 /// `<prefix>/<ImageName>/<ImageVersion>/<BuildVersion>`
-fn folder(arn: &str, prefix: Option<&str>) -> Option<String> {
+pub(in crate::build) fn folder(arn: &str, prefix: Option<&str>) -> Option<String> {
     let path = arn.split_once(":image/")?.1;
     let prefix = prefix.unwrap_or_default().trim_matches('/');
     Some(if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") })
@@ -73,7 +73,7 @@ fn prefix(folder: &str, run: &Workflow) -> Option<(String, &'static str)> {
     Some((format!("{folder}/{}/{}/", run.workflow_execution_id, step.name), half))
 }
 
-async fn fetch(
+pub(in crate::build) async fn fetch(
     cloud: &Cloud,
     logs: &mut std::collections::BTreeMap<String, String>,
     bucket: &str,

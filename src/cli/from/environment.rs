@@ -14,7 +14,7 @@ use crate::gate::{Verdict, VerdictStatus};
 use crate::import::ImportError;
 use crate::local::LocalError;
 use crate::plan::{PlanError, SavedError};
-use crate::promote::PromoteError;
+use crate::promote::{PromoteError, RefreshError};
 use crate::run::{RunError, SelectError};
 
 macro_rules! from_error {
@@ -29,7 +29,7 @@ macro_rules! from_error {
     )+};
 }
 
-from_error!(AwsError, ImportError, PlanError, SavedError, EvidenceError, ConsumeError);
+from_error!(AwsError, ImportError, PlanError, SavedError, EvidenceError, ConsumeError, RefreshError);
 
 impl From<PromoteError> for Failure {
     fn from(error: PromoteError) -> Self {
@@ -104,6 +104,7 @@ impl From<RunError> for Failure {
             RunError::Build(error) => error.into(),
             RunError::Evidence(error) => error.into(),
             RunError::Promote(error) => error.into(),
+            RunError::Refresh(error) => error.into(),
             RunError::Consume(error) => error.into(),
             RunError::RolledBack { recipe, channel, .. } => Self::new(Exit::NoEvidence, text)
                 .why("whoever rolled back had a reason; a run only brings something new")

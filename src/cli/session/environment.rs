@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
 use crate::event::Stage;
+use crate::local::FaultRule;
 use crate::project::{EnvironmentConfig, Project};
 use crate::run::Work;
 use std::io::{IsTerminal as _, Write as _};
@@ -23,10 +24,18 @@ impl Session {
             .get_or_try_init(|| async {
                 let options = self.options(project)?;
                 let cloud = Cloud::connect(project, &self.global.environment, options).await?;
+                self.disturb(&cloud);
                 self.tell_of_kept(&cloud, &project.name).await;
                 Ok(cloud)
             })
             .await
+    }
+
+    /// Makes the calls go wrong that are to.
+    fn disturb(&self, cloud: &Cloud) {
+        if let Some(local) = cloud.local().filter(|_| !self.global.faults.is_empty()) {
+            local.set_faults(Some(FaultRule::plan(self.global.faults.clone())));
+        }
     }
 
     /// Says which instances failed builds have left: they cost money until somebody ends them, and nobody remembers them.
@@ -50,6 +59,11 @@ impl Session {
 
     /// What an environment is opened with.
     fn options(&self, project: &Project) -> Result<Options, Failure> {
+        if !self.global.faults.is_empty() && !self.is_local(project) {
+            return Err(Failure::new(Exit::Usage, "--fault is for the local environment only")
+                .why("calls of an AWS account are never made to fail")
+                .next("leave --environment or --fault out"));
+        }
         Ok(Options {
             clock: Clock::system(),
             events: self.events.clone(),
@@ -84,6 +98,39 @@ pub async fn work<'a>(session: &'a Session, project: &'a Project, selection: &Se
     // Nothing is opened, let alone created, for a recipe that cannot be rendered.
     crate::render::recipe(project, recipe, arch)?;
     Ok(Work { cloud: session.cloud(project).await?, project, recipe, arch })
+}
+
+/// The image that a release is of: the recipe and architecture that are named, or those whose channels have held it.
+pub async fn of_release<'a>(
+    session: &'a Session,
+    project: &'a Project,
+    release: &str,
+    named: Option<&str>,
+    wanted: Option<&str>,
+) -> Result<Work<'a>, Failure> {
+    let cloud = session.cloud(project).await?;
+    if let Some(named) = named {
+        let recipe = recipe(project, named)?;
+        return Ok(Work { cloud, project, recipe, arch: arch(recipe, wanted)? });
+    }
+    let mut found = Vec::new();
+    for recipe in project.recipes.values() {
+        for arch in recipe.architectures.iter().filter(|arch| wanted.is_none_or(|wanted| wanted == arch.name())) {
+            let work = Work { cloud, project, recipe, arch: *arch };
+            if work.has_held(release).await? {
+                found.push(work);
+            }
+        }
+    }
+    let name = |work: &Work<'_>| format!("--recipe {} --arch {}", work.recipe.name, work.arch.name());
+    match found.as_slice() {
+        [only] => Ok(*only),
+        [] => Err(Failure::new(Exit::Usage, format!("no channel of any recipe ever held the release {release}"))
+            .next("`amiforge releases` lists AMI ids, image versions and promotion ids")
+            .next("an image that was never promoted is named by its AMI id, with --recipe")),
+        several => Err(Failure::new(Exit::Usage, format!("{release} is the name of releases of several recipes"))
+            .next(format!("name one: {}", several.iter().map(name).collect::<Vec<_>>().join(", or ")))),
+    }
 }
 
 /// Asks before something that users will notice. Without a terminal only `--yes` is consent.

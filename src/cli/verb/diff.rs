@@ -7,15 +7,25 @@ use crate::patch::{self, Inventory};
 use clap::ValueEnum;
 use std::path::Path;
 
+#[cfg(feature = "aws")]
+mod channels;
+
 /// Arguments of `diff`.
 #[derive(Debug, clap::Args)]
 pub struct DiffArgs {
-    /// An inventory as a file, or the id of an AMI that the project has evidence about.
+    /// A channel, an inventory as a file, or the id of an AMI that the project has evidence about. Of two channels packages,
+    /// CVEs and attributes are compared, else packages.
     #[arg(value_name = "BEFORE")]
     pub before: String,
     /// The same of the other image.
     #[arg(value_name = "AFTER")]
     pub after: String,
+    /// The recipe whose channels are compared; needed when the project has more than one.
+    #[arg(long, value_name = "RECIPE")]
+    pub recipe: Option<String>,
+    /// Its CPU architecture; needed when the recipe has more than one.
+    #[arg(long, value_name = "ARCH", requires = "recipe")]
+    pub arch: Option<String>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
     pub format: DiffFormat,
@@ -33,6 +43,10 @@ pub enum DiffFormat {
 }
 
 pub(crate) fn run(session: &Session, args: &DiffArgs) -> Result<Exit, Failure> {
+    #[cfg(feature = "aws")]
+    if let Some(project) = channels::project(session, args)? {
+        return crate::cli::environment::block(session, channels::run(session, &project, args));
+    }
     let (before, after) = (inventory(session, &args.before)?, inventory(session, &args.after)?);
     let diff = patch::package_diff(&before, &after)?;
     print(&match args.format {

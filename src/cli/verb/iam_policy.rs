@@ -14,8 +14,8 @@ use clap::ValueEnum;
 #[command(after_help = "Nothing is asked of AWS. Use it: amiforge -e aws iam-policy build validate > policy.json\n\
     aws iam put-role-policy --role-name ROLE --policy-name amiforge --policy-document file://policy.json")]
 pub struct IamPolicyArgs {
-    /// Verbs to allow: plan, publish, build, validate, promote, rollback, resolve, channels, run, logs, why, baseline,
-    /// doctor, import, component. All but `component`, which reads whatever documents name, when absent.
+    /// Verbs to allow: plan, publish, build, validate, promote, rollback, revoke, restore, resolve, channels,
+    /// releases, run, logs, why, baseline, doctor, import, component. All but `component`, which reads whatever documents name, when absent.
     #[arg(value_name = "VERB", value_parser = verb)]
     pub verbs: Vec<Verb>,
     /// Whose policy.

@@ -1,11 +1,13 @@
-//! `amiforge local serve`
+//! `amiforge local serve` and `amiforge local alarm`
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print};
-use crate::local::{self, FaultRule};
+use crate::local::store::Scope;
+use crate::local::{self, Local, LocalError};
 use crate::report::ServedKeys;
 use clap::Subcommand;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Verbs of the local environment.
@@ -13,6 +15,24 @@ use tokio::net::TcpListener;
 pub enum LocalVerb {
     /// Serve the local environment on a loopback port, for the AWS CLI, boto3 or Terraform.
     Serve(ServeArgs),
+    /// Let an alarm ring: instance refreshes that name it fail, and roll back if they are to.
+    Alarm(AlarmArgs),
+}
+
+/// Arguments of `local alarm`.
+#[derive(Debug, clap::Args)]
+pub struct AlarmArgs {
+    /// Name of the alarm.
+    pub name: String,
+    /// Let it be quiet again.
+    #[arg(long)]
+    pub ok: bool,
+    /// Account; that in which the project's verbs work when absent.
+    #[arg(long, value_name = "ID", value_parser = account, default_value = local::DEFAULT_ACCOUNT)]
+    pub account: String,
+    /// Region.
+    #[arg(long, default_value = local::DEFAULT_REGION)]
+    pub region: String,
 }
 
 /// Arguments of `local serve`.
@@ -21,16 +41,6 @@ pub struct ServeArgs {
     /// Port on 127.0.0.1; 0 lets the system choose.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-
-    /// Makes calls go wrong, to try how a client takes it; may be given several times, and the first that concerns a call
-    /// decides.
-    ///
-    /// SERVICE is ec2, imagebuilder, ssm, sts or *; OPERATION is the name of one, or *. KIND is throttle, fail (the
-    /// service fails and nothing is done), lose-response (it is done, and the answer is a failure), delay=DURATION (answered
-    /// that much later, such as 1500ms), spoil (it is done, and what it has begun fails in the end: the copy of an image), stop (it and every later call fail) or stop-after (the same, but it is done). With
-    /// @N only the Nth such call is concerned.
-    #[arg(long = "fault", value_name = "SERVICE:OPERATION:KIND[@N]")]
-    pub faults: Vec<FaultRule>,
 
     /// Makes EC2 eventually consistent, as it is on AWS: for so long after a change clients see what was before it, and what was
     /// made a moment ago does not exist yet. Systems Manager takes as long to check parameters that name an image.
@@ -51,17 +61,25 @@ fn account(text: &str) -> Result<String, String> {
 }
 
 pub(crate) async fn run(session: &Session, verb: LocalVerb) -> Result<Exit, Failure> {
-    let LocalVerb::Serve(args) = verb;
     let project = session.project()?;
     let cloud = session.cloud(&project).await?;
     let Some(environment) = cloud.local() else {
-        return Err(
-            Failure::new(Exit::Usage, "only the local environment can be served").next("leave --environment out")
-        );
+        return Err(Failure::new(Exit::Usage, "this is for the local environment only").next("leave --environment out"));
     };
-    if !args.faults.is_empty() {
-        environment.set_faults(Some(FaultRule::plan(args.faults)));
+    match verb {
+        LocalVerb::Serve(args) => serve(environment, args).await,
+        LocalVerb::Alarm(args) => {
+            let AlarmArgs { name, ok, account, region } = args;
+            let scope = Scope { account, region };
+            environment.set_alarm(&scope, &name, !ok).map_err(LocalError::from)?;
+            let state = if ok { "quiet" } else { "in the state ALARM" };
+            print(&format!("{}/{}: alarm {name} is {state}\n", scope.account, scope.region))?;
+            Ok(Exit::Done)
+        }
     }
+}
+
+async fn serve(environment: Arc<Local>, args: ServeArgs) -> Result<Exit, Failure> {
     environment.set_lag(args.lag);
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
         Failure::new(Exit::Unexpected, format!("127.0.0.1:{} cannot be listened on: {error}", args.port))

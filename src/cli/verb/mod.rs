@@ -39,7 +39,11 @@ pub mod promote;
 #[cfg(feature = "aws")]
 pub mod publish;
 #[cfg(feature = "aws")]
+pub mod releases;
+#[cfg(feature = "aws")]
 pub mod resolve;
+#[cfg(feature = "aws")]
+pub mod revoke;
 #[cfg(feature = "aws")]
 pub mod rollback;
 #[cfg(feature = "aws")]

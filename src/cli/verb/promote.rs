@@ -1,10 +1,10 @@
 //! `amiforge promote`
 
 use crate::cli::args::{Format, Selection};
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, exit};
 use crate::cli::failure::Failure;
 use crate::cli::session::{Session, print, print_as, work};
-use crate::promote::{Direction, Promotion};
+use crate::promote::{Direction, Promotion, Wanted, refresh_exit_code};
 use crate::report;
 use crate::run::Moving;
 
@@ -27,6 +27,11 @@ pub struct PromoteArgs {
     /// gates are never passed over.
     #[arg(long = "override", value_name = "REASON", conflicts_with_all = ["resume", "abort"])]
     pub override_reason: Option<String>,
+    /// When the channel is moved (or was before), bring the Auto Scaling groups that use the launch template to the release by
+    /// instance refreshes: all of them, or the one that is named; may be given several times. How is said by `refresh` of the
+    /// channel in amiforge.yaml.
+    #[arg(long, value_name = "GROUP", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["resume", "abort"])]
+    pub refresh: Vec<String>,
     /// Finish a promotion that was cut off, from its journal. Only when the process that began it is gone.
     #[arg(long)]
     pub resume: bool,
@@ -53,10 +58,11 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
     }
     let (built, _) = work.candidate(&work.check(&session.events)?).await?;
     let judged = work.approved(&built.ami).await?;
-    let how = Moving { quorum: args.quorum, override_reason: args.override_reason.clone() };
+    let how =
+        Moving { quorum: args.quorum, override_reason: args.override_reason.clone(), refresh: wanted(&args.refresh) };
     if args.plan {
         let decision = work.promotion(&built, &judged, channel, &how).await?;
-        let preview = report::Preview::new(&decision);
+        let preview = report::Preview::new(&decision).with(work.groups(channel, &decision, &how).await?);
         print_as(args.format, &preview, || preview.text())?;
         return Ok(Exit::Done);
     }
@@ -69,7 +75,16 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
     Ok(ending(&promotion))
 }
 
-/// A promotion that has left targets out is partly done.
+/// The groups of `--refresh`, which may come without a name.
+pub(super) fn wanted(names: &[String]) -> Option<Wanted> {
+    match names {
+        [] => None,
+        names if names.iter().any(String::is_empty) => Some(Wanted::All),
+        names => Some(Wanted::Named(names.to_vec())),
+    }
+}
+
+/// A promotion that has left targets out is partly done; groups that do not run the release say why themselves.
 pub(super) fn ending(promotion: &Promotion) -> Exit {
-    if promotion.is_partial() { Exit::Partly } else { Exit::Done }
+    if promotion.is_partial() { Exit::Partly } else { exit(refresh_exit_code(&promotion.refreshes)) }
 }

@@ -92,13 +92,23 @@ impl Fake {
             .retry_config(RetryConfig::disabled())
             .http_client(self.http())
             .build();
+        let inspector = aws_sdk_inspector2::Config::builder()
+            .behavior_version(aws_sdk_inspector2::config::BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(self.http())
+            .build();
         Site {
+            inspector: aws_sdk_inspector2::Client::from_conf(inspector),
+            slow: Duration::from_secs(15),
             imagebuilder: aws_sdk_imagebuilder::Client::from_conf(imagebuilder),
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             location: Location { account: "111122223333".into(), region: "us-east-1".into() },
             clock: Clock::fixed(at),
             events: Events::none(),
+            duties: crate::aws::Duties::default(),
             poll: Duration::from_secs(3),
             launch: LaunchSettings::default(),
         }
@@ -165,14 +175,16 @@ impl Fake {
     /// Runs the script as the agent does, with another package database.
     fn shell(&self, script: &str) -> String {
         let mut script = script.replace("/usr/share/amiforge/packages-before.tsv.gz", &self.before);
+        if script.contains("look world-writable") {
+            script = crate::evidence::hygiene::tests::elsewhere(&script, self.system.path());
+            return run(&script);
+        }
         for path in ["/etc/os-release", "/var/lib/dpkg/status", "/var/lib/apt/lists", "/etc/apt/"] {
             script = script.replace(path, &format!("{}{path}", self.system.path().display()));
         }
         // This machine is no image whose size anybody wants to know.
         script = script.replace("du -skx /", &format!("du -skx {}", self.system.path().display()));
-        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        run(&script)
     }
 
     /// An older scan at first, then ours.
@@ -202,6 +214,12 @@ impl Fake {
         }
         answer
     }
+}
+
+fn run(script: &str) -> String {
+    let output = std::process::Command::new("sh").args(["-c", script]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A Debian with two packages and the remains of a third; `curl` has an update among the security updates.

@@ -20,6 +20,8 @@ pub(super) struct Described {
     pub(super) created_at: String,
     /// The image that it was made from, where EC2 knows it, and the Region of that one.
     source: Option<(String, Option<String>)>,
+    /// When Amazon Inspector scanned it last.
+    pub(super) scanned: Option<OffsetDateTime>,
 }
 
 /// The attributes of an image that can be launched.
@@ -52,11 +54,12 @@ pub(super) async fn attributes(site: &Site, ami: &str) -> Result<Described, Evid
         },
         created_at: created_at(image.creation_date().unwrap_or_default()),
         source: source(&image),
+        scanned: image.scan_results().and_then(super::findings::date),
     })
 }
 
 /// The image; nothing when there is none that we may see.
-async fn describe(site: &Site, ami: &str) -> Result<Option<Image>, EvidenceError> {
+pub(super) async fn describe(site: &Site, ami: &str) -> Result<Option<Image>, EvidenceError> {
     let answer = site.ec2.describe_images().image_ids(ami).send().await;
     match answer.map_err(site.fault("DescribeImages")) {
         Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().next()),
@@ -153,7 +156,8 @@ pub async fn record_digest(cloud: &Cloud, place: &Location, ami: &str, digest: &
 
 /// The digest that stands on an image; nothing when it was never validated.
 pub async fn recorded_digest(cloud: &Cloud, place: &Location, ami: &str) -> Result<Option<String>, EvidenceError> {
-    let answer = cloud.ec2(place).describe_images().image_ids(ami).send().await;
+    // One that was disabled keeps its tags, and it is asked for before it is enabled again.
+    let answer = cloud.ec2(place).describe_images().image_ids(ami).include_disabled(true).send().await;
     let answer = answer.map_err(CallError::of("DescribeImages", place))?;
     let found = answer.images().first().map(Image::tags).unwrap_or_default();
     let tag = found.iter().find(|tag| tag.key() == Some(tags::EVIDENCE));

@@ -3,7 +3,7 @@
 use super::CollectRequest;
 use super::site::{self, Site};
 use crate::aws::wait::Waiting;
-use crate::aws::{CallError, tags};
+use crate::aws::{CallError, Duty, tags};
 use crate::clock::rfc3339;
 use crate::event::Stage;
 use crate::evidence::error::EvidenceError;
@@ -44,6 +44,13 @@ pub(super) struct Running {
     /// How long "there is no such instance" may mean "not yet".
     unknown: Waiting,
     ended: bool,
+    /// To be fulfilled by ending it.
+    duty: Option<Duty>,
+}
+
+/// The command that ends an instance.
+fn by_hand(place: &Location, id: &str) -> String {
+    format!("aws ec2 terminate-instances --instance-ids {id} --region {}", place.region)
 }
 
 impl Drop for Running {
@@ -62,9 +69,10 @@ impl Drop for Running {
             seen: AtomicBool::new(*self.seen.get_mut()),
             unknown: self.unknown.clone(),
             ended: true,
+            duty: self.duty.take(),
         };
         runtime.spawn(async move {
-            if let Err(error) = rest.end().await {
+            if let Err(error) = rest.finish().await {
                 let id = &rest.id;
                 tracing::error!(instance = %id, %error, "the instance of the candidate could not be terminated");
             }
@@ -86,6 +94,9 @@ pub(super) async fn launch(site: &Site, request: &CollectRequest) -> Result<Runn
         let token = client_token(request, &started, instance_type.as_deref());
         let call = order(site, request, &token).set_instance_type(instance_type.as_deref().map(InstanceType::from));
         let (site, ami) = (site.clone(), request.ami.clone());
+        // Until there is an answer nobody knows its name.
+        let order =
+            site.duties.take(format!("an instance of {ami} that was just ordered (client token {token})"), None);
         let task = tokio::spawn(async move {
             let answer = match call.send().await.map_err(CallError::of("RunInstances", &site.location)) {
                 Ok(answer) => answer,
@@ -93,11 +104,14 @@ pub(super) async fn launch(site: &Site, request: &CollectRequest) -> Result<Runn
                     if error.fault.may_have_been_applied() && !error.fault.is(TRY_ANOTHER_TYPE) {
                         end_by_token(&site, &token).await;
                     }
+                    order.done();
                     return Err(EvidenceError::Call(error));
                 }
             };
             let id = answer.instances().first().and_then(|instance| instance.instance_id());
-            Ok(Running::of(&site, id.ok_or(EvidenceError::NoInstance { ami })?))
+            let running = id.map(|id| Running::of(&site, id));
+            order.done();
+            running.ok_or(EvidenceError::NoInstance { ami })
         });
         match task.await.map_err(|error| EvidenceError::Internal(error.to_string()))? {
             Err(EvidenceError::Call(error)) if error.fault.is(TRY_ANOTHER_TYPE) => {
@@ -127,6 +141,8 @@ fn order(site: &Site, request: &CollectRequest, token: &str) -> RunInstancesFlue
             .tags(tag("Name", &format!("amiforge validate {}", request.ami)))
             .tags(tag(tags::PROJECT, &request.project))
             .tags(tag(tags::RECIPE, &request.recipe))
+            .tags(tag(tags::INSPECTS, &request.ami))
+            .tags(tag(tags::HOLDER, &request.caller))
             .build()
     };
     site.ec2
@@ -159,7 +175,7 @@ async fn end_by_token(site: &Site, token: &str) {
         for instance in &mut found {
             *instance.seen.get_mut() = true;
             // One that cannot be ended is tried once more where it is dropped.
-            instance.ended = instance.end().await.is_ok();
+            let _ = instance.finish().await;
         }
         if !found.is_empty() {
             return;
@@ -186,6 +202,7 @@ impl Running {
             seen: AtomicBool::new(false),
             unknown: site.within(site::UNKNOWN_INSTANCE).start(),
             ended: false,
+            duty: Some(site.duties.take(format!("instance {id}"), Some(by_hand(&site.location, id)))),
         }
     }
 
@@ -203,6 +220,16 @@ impl Running {
                 answer => return answer.map(drop),
             }
         }
+    }
+
+    /// Ends it, and with that the duty to.
+    async fn finish(&mut self) -> Result<(), CallError> {
+        self.end().await?;
+        self.ended = true;
+        if let Some(duty) = self.duty.take() {
+            duty.done();
+        }
+        Ok(())
     }
 
     pub(super) fn id(&self) -> &str {
@@ -279,8 +306,7 @@ impl Running {
 
     /// Ends the instance. When that fails it is tried once more in the background, and the error says which it is.
     pub(super) async fn terminate(mut self) -> Result<(), EvidenceError> {
-        let ended = self.end().await;
-        self.ended = ended.is_ok();
+        let ended = self.finish().await;
         ended.map_err(|source| EvidenceError::Terminate { instance: self.id.clone(), source })
     }
 }

@@ -2,9 +2,11 @@
 
 mod command;
 mod findings;
+mod hygiene;
 mod image;
 mod instance;
 mod inventory;
+mod leftover;
 mod own;
 mod scan;
 mod site;
@@ -13,16 +15,18 @@ mod transport;
 use super::PatchScan;
 use super::canonical::{canonical, sha256};
 use super::error::EvidenceError;
-use super::model::{Candidate, Evidence, SCHEMA, System, TestResult};
+use super::model::{Candidate, Evidence, Hygiene, SCHEMA, System, TestResult};
 use crate::aws::Cloud;
 use crate::clock::rfc3339;
 use crate::event::{Events, Stage};
 use crate::patch::collect::Scope;
 use crate::patch::{Baseline, Inventory};
 use crate::project::Location;
+pub use findings::ScansWanted;
 pub use image::{record_digest, recorded_digest};
 use instance::Running;
 use inventory::Packages;
+pub use leftover::sweep;
 use site::Site;
 
 /// What to look at, and what is known of it already.
@@ -46,6 +50,8 @@ pub struct CollectRequest {
     pub fingerprint: Option<String>,
     /// What the build's test phase said; absent when none ran.
     pub tests: Option<TestResult>,
+    /// Which vulnerability scans are wanted.
+    pub scans: ScansWanted,
     /// Name of the recipe's patch baseline.
     pub expected_baseline: String,
     /// The baseline itself, where it is known: the project's own, or one of AWS's.
@@ -117,9 +123,12 @@ async fn on_instance<T>(
 async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, EvidenceError> {
     let described = image::attributes(site, &request.ami).await?;
     let ancestry = image::ancestry(site, &described).await?;
-    let vulnerabilities = findings::of_build(site, request).await?;
+    // A scan takes minutes, in which the instance is looked at.
+    let begun = findings::begin(site, request, described.scanned).await?;
     let look = async |instance: &Running| observe(site, request, instance).await;
-    let Observed { inventory, before, scan: mut patches, used_kib } = on_instance(site, request, look).await?;
+    let observed = on_instance(site, request, look).await?;
+    let Observed { hygiene, inventory, before, scan: mut patches, used_kib } = observed;
+    let vulnerabilities = findings::finish(site, request, begun).await?;
     let unusable = |reason: String| EvidenceError::Inventory { instance: format!("of {}", request.ami), reason };
     let changes = before.map(|before| inventory::changes(&before, &inventory)).transpose();
     let changes = changes.map_err(|error| unusable(error.to_string()))?;
@@ -145,6 +154,7 @@ async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, 
         ancestry,
         used_kib,
         vulnerabilities,
+        hygiene,
         commands: vec![],
     };
     Ok(Collected { evidence, inventory: json })
@@ -152,6 +162,8 @@ async fn collect_at(site: &Site, request: &CollectRequest) -> Result<Collected, 
 
 /// What an instance tells.
 struct Observed {
+    /// Absent when nobody could look.
+    hygiene: Option<Hygiene>,
     inventory: Inventory,
     /// The packages of the parent image, if it recorded them.
     before: Option<Packages>,
@@ -159,9 +171,12 @@ struct Observed {
     used_kib: Option<u64>,
 }
 
-/// Its inventory, the packages of the parent image, its patch state, and what its files take.
+/// What it carries, its inventory, the packages of the parent image, its patch state, and what its files take. What it carries
+/// comes first: whatever is done on an instance leaves traces.
 async fn observe(site: &Site, request: &CollectRequest, instance: &Running) -> Result<Observed, EvidenceError> {
     let plugin = instance.wait_online(site).await?;
+    site.progress(format!("looking at what {} carries", instance.id()));
+    let hygiene = hygiene::looked_at(site, instance).await?;
     site.progress(format!("scanning {} for missing patches", instance.id()));
     let scan = scan::run(site, request, instance, plugin).await?;
     site.progress(format!("taking the inventory of {}", instance.id()));
@@ -169,7 +184,7 @@ async fn observe(site: &Site, request: &CollectRequest, instance: &Running) -> R
     let before = inventory::before(site, instance).await?;
     let used_kib = inventory::used_kib(site, instance).await?;
     let scan = scan.into_patch_scan(&inventory::packages(&inventory));
-    Ok(Observed { inventory, before, scan, used_kib })
+    Ok(Observed { hygiene, inventory, before, scan, used_kib })
 }
 
 /// Digest of what a baseline says, in the form in which the service takes it.
@@ -195,5 +210,7 @@ fn candidate(request: &CollectRequest, created_at: String) -> Candidate {
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod scan_tests;
 #[cfg(test)]
 mod tests;

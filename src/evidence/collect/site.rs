@@ -2,7 +2,7 @@
 
 use super::CollectRequest;
 use crate::aws::wait::Poller;
-use crate::aws::{CallError, Cloud};
+use crate::aws::{CallError, Cloud, Duties};
 use crate::clock::Clock;
 use crate::event::{Events, Stage};
 use crate::project::{EnvironmentConfig, Location};
@@ -17,11 +17,16 @@ pub(super) struct Site {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) imagebuilder: aws_sdk_imagebuilder::Client,
+    pub(super) inspector: aws_sdk_inspector2::Client,
     pub(super) location: Location,
     pub(super) clock: Clock,
     pub(super) events: Events,
+    /// What has to be ended, whatever happens.
+    pub(super) duties: Duties,
     /// Time between two looks at something quick.
     pub(super) poll: Duration,
+    /// Time between two looks at something that takes minutes.
+    pub(super) slow: Duration,
     pub(super) launch: LaunchSettings,
 }
 
@@ -50,6 +55,12 @@ pub(super) const UNKNOWN_INSTANCE: Duration = Duration::from_mins(5);
 /// How long a command may be unknown after it was sent.
 pub(super) const UNKNOWN_COMMAND: Duration = Duration::from_mins(1);
 
+/// How long Amazon Inspector may take for an AMI. Its guide names no time (UNCONFIRMED); what it does, copying snapshots and
+/// reading their files, is a matter of minutes. Who stops to wait joins the scan the next time.
+pub(super) const IMAGE_SCAN: Duration = Duration::from_mins(60);
+/// How long a scan may be unknown after it was asked for, or another one hidden that is in its way.
+pub(super) const UNKNOWN_SCAN: Duration = Duration::from_mins(2);
+
 /// Commands and results are there after seconds, so the pace of image builds would be too slow.
 const QUICKEST_POLL_ON_AWS: Duration = Duration::from_secs(3);
 
@@ -76,10 +87,13 @@ impl Site {
             ec2: cloud.ec2(&request.location),
             ssm: cloud.ssm(&request.location),
             imagebuilder: cloud.imagebuilder().clone(),
+            inspector: cloud.inspector(&request.location),
             location: request.location.clone(),
             clock: cloud.clock().clone(),
             events: events.clone(),
+            duties: cloud.duties().clone(),
             poll: cloud.poll().min(QUICKEST_POLL_ON_AWS),
+            slow: cloud.poll(),
             launch,
         }
     }

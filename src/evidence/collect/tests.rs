@@ -5,7 +5,7 @@ use crate::patch::State;
 use std::sync::Arc;
 use time::macros::datetime;
 
-fn request() -> CollectRequest {
+pub(super) fn request() -> CollectRequest {
     CollectRequest {
         location: Location { account: "111122223333".into(), region: "us-east-1".into() },
         project: "acme".into(),
@@ -16,6 +16,7 @@ fn request() -> CollectRequest {
         image_version: Some("1.0.3/1".into()),
         fingerprint: None,
         tests: None,
+        scans: ScansWanted::default(),
         expected_baseline: "AWS-DebianDefaultPatchBaseline".into(),
         baseline: crate::patch::predefined("AWS-DebianDefaultPatchBaseline"),
         caller: "host, process 1".into(),
@@ -80,6 +81,9 @@ async fn evidence_tells_packages_changes_patches_and_attributes() {
     assert_eq!(scan.baseline_digest, request().baseline.as_ref().map(baseline_digest));
     assert_eq!(scan.notices["curl.amd64"], PatchNotice::default(), "apt has no notices, so no dates");
     assert!(evidence.used_kib.is_some_and(|used| used > 0), "{:?}", evidence.used_kib);
+    let hygiene = evidence.hygiene.as_ref().unwrap();
+    assert_eq!((hygiene.rules.len(), &hygiene.failed[..]), (crate::evidence::hygiene::RULES.len(), &[][..]));
+    assert_eq!(hygiene.looked_at, "2026-11-23T12:00:00Z");
     assert_eq!(evidence.os.as_ref().map(|os| (os.id.as_str(), os.version.as_str())), Some(("debian", "12")));
     assert_eq!(fake.count("TerminateInstances"), 1);
     let order = fake.body("RunInstances");
@@ -386,10 +390,10 @@ async fn findings_of_image_builder_count_when_its_scan_is_complete() {
         (collected.evidence.vulnerabilities, fake.count("ListImageScanFindings"))
     };
     let (scan, calls) = with("COMPLETED").await;
-    let scan = scan.unwrap();
+    let [scan] = &scan[..] else { panic!("{scan:?}") };
     let ids: Vec<_> = scan.findings.iter().map(|finding| finding.id.as_str()).collect();
     assert_eq!((ids, calls, scan.scanned_at.as_str()), (vec!["CVE-1", "CVE-2"], 2, "2026-11-23T09:30:00Z"));
     for status in ["PENDING", "SCANNING", "COLLECTING", "ABANDONED", "FAILED", "TIMED_OUT"] {
-        assert_eq!(with(status).await, (None, 0), "{status}");
+        assert_eq!(with(status).await, (vec![], 0), "{status}");
     }
 }

@@ -10,6 +10,7 @@
 //! | `instance` | `RunInstances` and its relatives |
 //! | `command` | `SendCommand` and its relatives |
 //! | `patch` | AWS-RunPatchBaseline and what it found |
+//! | `inspector` | scans of AMIs on demand |
 //! | `image` | Image Builder images and the build |
 //! | `parent` | parent images of the local environment |
 //! | `state`, `supervisor`, `recover` | what runs in this process, what others ask of it, what the dead have left |
@@ -27,6 +28,11 @@
 //! * An instance is managed by Systems Manager as soon as it runs; it needs no agent, profile or network path.
 //! * Instances have no volumes, network interfaces, subnets and public addresses in answers.
 //! * `RunInstances` starts the instance before it answers, and answers `Unsupported` when it cannot be started.
+//!   Where builds follow scripts it starts nothing: the instance is a record that is pending for a moment and then running, and takes no
+//!   commands. A fault rule `spoil` on `RunInstances` makes it end by itself instead, with `Client.InternalError`, which is how EC2 tells
+//!   that the account may not use the key of the snapshots.
+//! * Accounts and Regions are all on this machine: an instance in another one is a sandbox beside those of the home account.
+//! * `GetConsoleOutput` has never anything to show.
 //! * Instances cannot be stopped and started again, only terminated; they end with the process that runs them.
 //! * `SendCommand` knows AWS-RunShellScript and AWS-RunPatchBaseline; override lists are not fetched.
 //! * Custom workflows run step by step; the managed ones besides `build-image`, `test-image` and `distribute-image` are refused, and
@@ -36,6 +42,11 @@
 //!   time, and all of them end before a failure of one ends the image, which AWS's documentation leaves open. While a distribution
 //!   workflow runs the image is DISTRIBUTING, never INTEGRATING. An instance that a workflow leaves running ends with it. Containers are refused. As many builds work at once as there are processors (at least two); others wait as PENDING.
 //! * Images are not scanned for vulnerabilities: none has a `scanState`, and `ListImageScanFindings` has nothing to tell.
+//! * Amazon Inspector has scans on demand and no others, and knows of vulnerabilities what the image's own package sources say:
+//!   the CVEs of notices (`updateinfo.xml`) about versions that are newer than the installed ones. Sources without notices, such as
+//!   those of Debian and Ubuntu, say nothing, so a scan of an image with them, or of one without files, fails with
+//!   `UNSUPPORTED_OS`. Scores and paths are not known. It looks in an instance, which `DescribeInstances` shows, and which ends
+//!   with the scan; a scan whose process died has failed with `INTERNAL_ERROR`. There are no events, and scans cost nothing.
 //! * As in the service, an AMI whose test phase failed stays; its image is FAILED and does not tell it.
 //! * `outputs` of a component step hold the failed step with its line and last output lines besides awstoe's summary.
 //!   `HOME` is not set for components. `{{ aws:ssm:… }}` and component ARNs are those of the local environment; objects of
@@ -46,6 +57,7 @@ mod command;
 mod document;
 mod filter;
 mod image;
+mod inspector;
 mod instance;
 mod parent;
 mod patch;
@@ -56,6 +68,7 @@ mod state;
 mod supervisor;
 
 pub(super) use image::scripted::settle;
+pub(super) use instance::{fleet, is_due, settle as settle_instances, spoil};
 pub use parent::ParentSpec;
 pub use state::Compute;
 
@@ -65,6 +78,7 @@ use super::wire::Operation;
 pub(super) const EC2: &[(&str, Operation)] = &[
     ("DescribeInstanceStatus", instance::describe_instance_status),
     ("DescribeInstances", instance::describe_instances),
+    ("GetConsoleOutput", instance::get_console_output),
     ("RunInstances", instance::run_instances),
     ("TerminateInstances", instance::terminate_instances),
 ];
@@ -86,6 +100,13 @@ pub(super) const IMAGEBUILDER: &[(&str, Operation)] = &[
     ("ListWorkflowStepExecutions", image::list_workflow_step_executions),
     ("SendWorkflowStepAction", image::send_workflow_step_action),
     ("StartImagePipelineExecution", image::start_image_pipeline_execution),
+];
+
+/// The operations of Amazon Inspector that this part implements.
+pub(super) const INSPECTOR: &[(&str, Operation)] = &[
+    ("GetOnDemandScanStatus", inspector::status),
+    ("ListOnDemandScans", inspector::list),
+    ("StartOnDemandScan", inspector::start),
 ];
 
 /// The operations of Systems Manager that this part implements.

@@ -85,7 +85,7 @@ fn end_instances(local: &Local, scope: &Scope, now: OffsetDateTime) -> Result<()
             if is_older(record.terminated_at.as_deref(), TERMINATED_SHOWN, now) {
                 local.store.write(|tx| tx.delete(scope, INSTANCE, &id))?;
             }
-        } else if record.state != InstanceState::Stopped && !record.owner.alive() {
+        } else if record.state != InstanceState::Stopped && !record.is_of_fleet() && !record.owner.alive() {
             instance::discard(local, &id);
             let message =
                 format!("Server.InternalError: the local environment's process (pid {}) ended", record.owner.pid);

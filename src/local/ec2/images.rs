@@ -7,7 +7,7 @@ use super::super::records::{AMI, Ami};
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
-use super::{input, is_id, snapshots, tags, time};
+use super::{findings, input, is_id, snapshots, tags, time};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -141,7 +141,11 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
                     || executable_by.iter().any(|who| is_executable(who, &caller.scope, &ami)))
                 && filters.accept(&ami.tags, |name| vec![field(&ami, name)]);
             if wanted {
-                rows.insert(ami.id.clone(), render(&ami));
+                let mut row = render(&ami);
+                if let Some(results) = findings::results(tx, &caller.scope, &ami)? {
+                    row["scanResults"] = results;
+                }
+                rows.insert(ami.id.clone(), row);
             }
         }
         Ok(rows)

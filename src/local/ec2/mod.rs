@@ -1,8 +1,10 @@
 //! EC2: AMIs, snapshots, launch templates, tags. Instances are in `compute`.
 
+mod chosen;
 mod copy;
 mod data;
 mod filters;
+mod findings;
 pub(crate) mod images;
 mod launch_permission;
 mod regions;
@@ -13,9 +15,11 @@ mod template_record;
 mod template_versions;
 mod templates;
 
+pub(super) use chosen::Chosen;
 pub(super) use filters::matches as fits;
 
 use super::Local;
+use super::compute;
 use super::input::{Dialect, Input};
 use super::store::{Scope, StoreError, Transaction};
 use super::wire::{Operation, ServiceError};
@@ -43,6 +47,7 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("DescribeTags", tags::describe),
     ("DisableImage", images::disable),
     ("EnableImage", images::enable),
+    ("GetImageFindings", findings::get),
     ("ModifyImageAttribute", launch_permission::modify),
     ("ModifyLaunchTemplate", templates::modify),
     ("ModifySnapshotAttribute", snapshot_attribute::modify),
@@ -91,6 +96,11 @@ pub(super) fn settle(local: &Local, now: OffsetDateTime) -> Result<(), ServiceEr
 /// # Errors
 /// When the state cannot be read or written.
 pub(super) fn spoil(local: &Local, answer: &Value) -> Result<(), ServiceError> {
+    for instance in answer.get("instancesSet").and_then(Value::as_array).into_iter().flatten() {
+        if let Some(id) = instance.get("instanceId").and_then(Value::as_str) {
+            compute::spoil(local, id)?;
+        }
+    }
     let Some(id) = answer.get("imageId").and_then(Value::as_str) else { return Ok(()) };
     local.store.write(|tx| Ok(copy::spoil(tx, id)?))
 }

@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
-/// Reads a request.
-pub(super) fn parse(request: &Request<Bytes>) -> Result<Call, ServiceError> {
+/// Reads a request; `service` is what stands before the operation.
+pub(super) fn parse(request: &Request<Bytes>, service: &str) -> Result<Call, ServiceError> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let Some(operation) = target.strip_prefix("AmazonSSM.").filter(|name| !name.is_empty()) else {
+    let named = target.strip_prefix(service).and_then(|rest| rest.strip_prefix('.'));
+    let Some(operation) = named.filter(|name| !name.is_empty()) else {
         return Err(ServiceError::new(
             400,
             "UnknownOperationException",
-            format!("The header X-Amz-Target is `{target}`; a request to Systems Manager has AmazonSSM.<operation>."),
+            format!("The header X-Amz-Target is `{target}`; a request to this service has {service}.<operation>."),
         ));
     };
     Ok(Call { operation: operation.to_owned(), request: Value::Object(json_object(request.body())?) })

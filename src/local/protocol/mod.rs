@@ -1,9 +1,11 @@
 //! The wire protocols: HTTP requests in, an operation's name and JSON parameters out; and the way back.
 
+mod inspector;
 mod json11;
 mod percent;
 mod query;
 mod rest_json;
+mod rest_xml;
 mod xml;
 
 use super::service::Service;
@@ -25,29 +27,39 @@ impl Service {
     /// Reads a request in the service's protocol.
     pub(super) fn parse(self, request: &Request<Bytes>) -> Result<Call, ServiceError> {
         match self {
+            Self::AutoScaling => query::parse_members(request),
             Self::Ec2 | Self::Sts => query::parse(request),
             Self::ImageBuilder => rest_json::parse(request),
-            Self::Ssm => json11::parse(request),
+            Self::Inspector => inspector::parse(request),
+            Self::S3 => rest_xml::parse(request),
+            Self::Kms => json11::parse(request, "TrentService"),
+            Self::Ssm => json11::parse(request, "AmazonSSM"),
         }
     }
 
     /// An operation's answer in the service's protocol. `id` is the request id.
     pub(super) fn success(self, operation: &str, answer: &Value, id: &str) -> Response<Bytes> {
         match self {
+            Self::AutoScaling => query::success(query::AUTOSCALING, operation, answer, id),
             Self::Ec2 => query::ec2_success(operation, answer, id),
-            Self::Sts => query::sts_success(operation, answer, id),
+            Self::Sts => query::success(query::STS, operation, answer, id),
             Self::ImageBuilder => rest_json::success(operation, answer, id),
-            Self::Ssm => json11::success(answer, id),
+            Self::Inspector => inspector::success(operation, answer, id),
+            Self::S3 => rest_xml::success(answer, id),
+            Self::Kms | Self::Ssm => json11::success(answer, id),
         }
     }
 
     /// An error in the service's protocol. `id` is the request id.
     pub(super) fn fault(self, error: &ServiceError, id: &str) -> Response<Bytes> {
         match self {
+            Self::AutoScaling => query::fault(query::AUTOSCALING, error, id),
             Self::Ec2 => query::ec2_fault(error, id),
-            Self::Sts => query::sts_fault(error, id),
+            Self::Sts => query::fault(query::STS, error, id),
             Self::ImageBuilder => rest_json::fault(error, id),
-            Self::Ssm => json11::fault(error, id),
+            Self::Inspector => inspector::fault(error, id),
+            Self::S3 => rest_xml::fault(error, id),
+            Self::Kms | Self::Ssm => json11::fault(error, id),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The query protocol of EC2 and STS: `Action=X&Filter.1.Name=…` in, XML out.
+//! The query protocol of EC2, and of STS and Auto Scaling: `Action=X&Filter.1.Name=…` in, XML out.
 
 use super::super::wire::ServiceError;
 use super::{Call, percent, response, xml};
@@ -23,6 +23,33 @@ pub(super) fn parse(request: &Request<Bytes>) -> Result<Call, ServiceError> {
     let (_, operation) = pairs.remove(position);
     pairs.retain(|(name, _)| name != "Version");
     Ok(Call { operation, request: unflatten(&pairs)? })
+}
+
+/// Namespace of STS's answers, with its API version.
+pub(super) const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+/// Namespace of Auto Scaling's answers, with its API version.
+pub(super) const AUTOSCALING: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
+
+/// The same in the form of all services but EC2, which write lists as `Tags.member.1.Key=…`.
+pub(super) fn parse_members(request: &Request<Bytes>) -> Result<Call, ServiceError> {
+    let Call { operation, request } = parse(request)?;
+    Ok(Call { operation, request: without_members(request) })
+}
+
+fn without_members(value: Value) -> Value {
+    match value {
+        Value::Object(mut members) => match members.remove("member") {
+            Some(Value::Array(items)) if members.is_empty() => items.into_iter().map(without_members).collect(),
+            // No list at all: left as it is, for the operation to refuse.
+            Some(other) => {
+                members.insert("member".to_owned(), other);
+                Value::Object(members)
+            }
+            None => members.into_iter().map(|(name, value)| (name, without_members(value))).collect(),
+        },
+        Value::Array(items) => items.into_iter().map(without_members).collect(),
+        other => other,
+    }
 }
 
 /// A parameter tree before it is known which nodes are lists.
@@ -103,20 +130,24 @@ pub(super) fn ec2_fault(error: &ServiceError, id: &str) -> Response<Bytes> {
     answer(error.status, id, body)
 }
 
-/// An STS answer, API version 2011-06-15.
-pub(super) fn sts_success(operation: &str, value: &Value, id: &str) -> Response<Bytes> {
+/// An answer of a service whose answers are of that namespace. Lists are of `member`s.
+pub(super) fn success(namespace: &str, operation: &str, value: &Value, id: &str) -> Response<Bytes> {
+    // An operation without an answer has no element for it.
+    let result = match value {
+        Value::Null => String::new(),
+        value => format!("<{operation}Result>{}</{operation}Result>", xml::elements_of(value, "member")),
+    };
     let body = format!(
-        "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result>{}</{operation}Result><ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{operation}Response>",
-        xml::elements(value)
+        "<{operation}Response xmlns=\"{namespace}\">{result}<ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{operation}Response>"
     );
     answer(200, id, body)
 }
 
-/// An STS error.
-pub(super) fn sts_fault(error: &ServiceError, id: &str) -> Response<Bytes> {
+/// An error of such a service.
+pub(super) fn fault(namespace: &str, error: &ServiceError, id: &str) -> Response<Bytes> {
     let sender = if error.status < 500 { "Sender" } else { "Receiver" };
     let body = format!(
-        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>{sender}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>",
+        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{sender}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>",
         xml::escape(&error.code),
         xml::escape(&error.message)
     );
@@ -149,6 +180,22 @@ mod tests {
                 "LaunchTemplateData": { "BlockDeviceMapping": [{ "Ebs": { "VolumeSize": "8" } }] },
             })
         );
+    }
+
+    #[test]
+    fn lists_of_members_become_lists() {
+        let body =
+            "Action=A&Tags.member.1.Key=k&Tags.member.2.Key=l&P.CheckpointPercentages.member.1=20&Names=&Member=x";
+        let request = Request::builder().method("POST").uri("/").body(Bytes::from(body.to_owned())).unwrap();
+        let expected = json!({
+            "Tags": [{ "Key": "k" }, { "Key": "l" }], "P": { "CheckpointPercentages": ["20"] }, "Names": "", "Member": "x",
+        });
+        assert_eq!(parse_members(&request).unwrap().request, expected);
+        let response = success(AUTOSCALING, "A", &json!({ "Tags": [{ "Key": "k" }] }), "r");
+        let body = String::from_utf8(response.body().to_vec()).unwrap();
+        assert!(body.contains("<AResult><Tags><member><Key>k</Key></member></Tags></AResult>"), "{body}");
+        let body = String::from_utf8(success(AUTOSCALING, "A", &Value::Null, "r").body().to_vec()).unwrap();
+        assert!(!body.contains("AResult"), "{body}");
     }
 
     #[test]

@@ -7,20 +7,25 @@ pub(super) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
 
 /// Every member of the object `value` as an element. Arrays become `<item>` elements, null is left out.
 pub(super) fn elements(value: &Value) -> String {
+    elements_of(value, "item")
+}
+
+/// The same with another name for what arrays consist of.
+pub(super) fn elements_of(value: &Value, item: &str) -> String {
     let mut out = String::new();
-    members(&mut out, value);
+    members(&mut out, value, item);
     out
 }
 
-fn members(out: &mut String, value: &Value) {
+fn members(out: &mut String, value: &Value, item: &str) {
     if let Value::Object(members) = value {
         for (name, value) in members {
-            element(out, name, value);
+            element(out, name, value, item);
         }
     }
 }
 
-fn element(out: &mut String, name: &str, value: &Value) {
+fn element(out: &mut String, name: &str, value: &Value, item: &str) {
     if value.is_null() {
         return;
     }
@@ -30,12 +35,12 @@ fn element(out: &mut String, name: &str, value: &Value) {
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Number(number) => out.push_str(&number.to_string()),
         Value::String(text) => out.push_str(&escape(text)),
-        Value::Object(_) => members(out, value),
+        Value::Object(_) => members(out, value, item),
         Value::Array(items) => {
-            for item in items {
+            for one in items {
                 // EC2's one exception: a plain list of security group ids is not made of `item`s.
-                let item_name = if name == "groupSet" && item.is_string() { "groupId" } else { "item" };
-                element(out, item_name, item);
+                let item_name = if name == "groupSet" && one.is_string() { "groupId" } else { item };
+                element(out, item_name, one, item);
             }
         }
     }

@@ -1,17 +1,22 @@
 //! The local environment through its front door: HTTP requests made by hand, and the SDK's clients.
 
 mod baselines;
+mod buckets;
 mod concurrency;
 mod copies;
 mod faults;
 mod followed;
+mod groups;
 mod imagebuilder;
 mod images;
+mod instances;
+mod keys;
 mod lagging;
 mod parameters;
 mod pipelines;
 mod protocols;
 mod recipes;
+mod refreshes;
 mod scripted;
 mod sdk;
 mod serve;
@@ -149,8 +154,17 @@ impl Bench {
 
     /// EC2: the answer's text.
     pub(super) fn ec2(&self, parameters: &str) -> Result<String, Refusal> {
+        self.query("ec2", "2016-11-15", parameters)
+    }
+
+    /// Auto Scaling: the answer's text.
+    pub(super) fn autoscaling(&self, parameters: &str) -> Result<String, Refusal> {
+        self.query("autoscaling", "2011-01-01", parameters)
+    }
+
+    fn query(&self, service: &str, version: &str, parameters: &str) -> Result<String, Refusal> {
         let head = Request::post("/").header("content-type", "application/x-www-form-urlencoded");
-        let response = self.send("ec2", head, &format!("{parameters}&Version=2016-11-15"));
+        let response = self.send(service, head, &format!("{parameters}&Version={version}"));
         let body = text(&response);
         if response.status() == 200 {
             return Ok(body);

@@ -29,8 +29,13 @@ fn what_is_not_there_is_named_and_not_retried() {
     assert_eq!((refusal.status, &*refusal.code), (400, "UnknownOperationException"));
     let refusal = bench.builder("CreateContainerRecipe", &serde_json::json!({})).unwrap_err();
     assert_eq!((refusal.status, &*refusal.code), (400, "UnknownOperationException"));
-    let response = bench.send("s3", Request::get("/bucket"), "");
-    assert!(text(&response).contains("The service `s3` is not in the local environment"));
+    let response = bench.send("s3", Request::get("/bucket?acl"), "");
+    assert!(
+        response.status() == 400
+            && text(&response).contains("The operation GET ?acl of s3 is not in the local environment")
+    );
+    let response = bench.send("sns", Request::get("/topic"), "");
+    assert!(text(&response).contains("The service `sns` is not in the local environment; it has: ec2, "));
 }
 
 #[test]

@@ -21,6 +21,8 @@ fn request(service: &str) -> Request<Bytes> {
         "ssm" => {
             Request::post("/").header("x-amz-target", "AmazonSSM.DescribeParameters").body(Bytes::from("{}")).unwrap()
         }
+        "s3" => Request::get("/").body(Bytes::new()).unwrap(),
+        "kms" => Request::post("/").header("x-amz-target", "TrentService.ListAliases").body(Bytes::from("{}")).unwrap(),
         _ => Request::post("/ListComponents").body(Bytes::from("{}")).unwrap(),
     }
 }
@@ -44,6 +46,13 @@ fn each_service_refuses_in_its_own_words() {
         ("sts", (403, "InvalidClientTokenId"), (403, "SignatureDoesNotMatch"), (403, "SignatureDoesNotMatch")),
         (
             "ssm",
+            (400, "UnrecognizedClientException"),
+            (400, "InvalidSignatureException"),
+            (400, "InvalidSignatureException"),
+        ),
+        ("s3", (403, "InvalidAccessKeyId"), (403, "SignatureDoesNotMatch"), (403, "RequestTimeTooSkewed")),
+        (
+            "kms",
             (400, "UnrecognizedClientException"),
             (400, "InvalidSignatureException"),
             (400, "InvalidSignatureException"),

@@ -14,14 +14,14 @@ use super::policy::{Gates, PatchGate, ProjectGates, TestGate};
 use crate::yaml::Node;
 use std::time::Duration;
 
-pub(super) use one::{BOOT_MODES, COUNT, FACTS, PATCHES, PER_CENT, SEVERITIES, SIZES};
+pub(super) use one::{BOOT_MODES, COUNT, FACTS, PATCHES, PER_CENT, SEVERITIES, SIZES, TEST_NAME, rules, scanners};
 pub(super) use packages::PACKAGE;
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// The gates by name, in the order in which they are evaluated.
-pub(super) const NAMES: [&str; 9] =
-    ["patches", "vulnerabilities", "image", "tests", "packages", "size", "age", "parent", "commands"];
+pub(super) const NAMES: [&str; 10] =
+    ["patches", "vulnerabilities", "image", "tests", "packages", "size", "age", "parent", "hygiene", "commands"];
 
 /// The policy of a recipe that has no `gates`, in a project that has none: nothing missing, nothing rejected, tested, and
 /// not older than two weeks.
@@ -126,6 +126,9 @@ fn read_all(fields: &mut Fields<'_>, gates: &mut Gates, out: &mut Findings) {
     if let Some(node) = fields.take("parent") {
         gates.parent = one::parent(node, gates.parent.take(), out);
     }
+    if let Some(node) = fields.take("hygiene") {
+        gates.hygiene = one::hygiene(node, gates.hygiene.take(), out);
+    }
     if let Some(node) = fields.take("commands") {
         one::commands(node, &mut gates.commands, out);
     }
@@ -160,6 +163,7 @@ pub(super) fn has(gates: &Gates, name: &str) -> bool {
         "size" => gates.size.is_some(),
         "age" => gates.max_age.is_some(),
         "parent" => gates.parent.is_some(),
+        "hygiene" => gates.hygiene.is_some(),
         "commands" => !gates.commands.is_empty(),
         _ => false,
     }
@@ -175,6 +179,7 @@ fn remove(gates: &mut Gates, name: &str) {
         "size" => gates.size = None,
         "age" => gates.max_age = None,
         "parent" => gates.parent = None,
+        "hygiene" => gates.hygiene = None,
         _ => gates.commands.clear(),
     }
 }

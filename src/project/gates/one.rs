@@ -1,9 +1,11 @@
 //! One gate each: what stands there, on top of what was there before.
 
+use crate::evidence::hygiene;
 use crate::project::fields::{Fields, Findings, text};
 use crate::project::parent::OWNERS;
 use crate::project::policy::{
-    CommandGate, ImageGate, ParentGate, PatchGate, Rating, SizeGate, TestGate, VulnerabilityGate,
+    CommandGate, HygieneGate, ImageGate, ParentGate, PatchGate, Rating, Scanner, SizeGate, TestGate, TestName,
+    VulnerabilityGate,
 };
 use crate::project::{codes, settings};
 use crate::yaml::Node;
@@ -76,6 +78,7 @@ pub(super) fn vulnerabilities(
         with_fix_only: false,
         only_new: false,
         scanned_within: DAY,
+        scanned_by: vec![],
     });
     let severity = fields.choice("max_severity", &SEVERITIES, out);
     let gate = VulnerabilityGate {
@@ -83,7 +86,72 @@ pub(super) fn vulnerabilities(
         with_fix_only: fields.boolean("with_fix_only", base.with_fix_only, out),
         only_new: fields.boolean("only_new", base.only_new, out),
         scanned_within: fields.duration("scanned_within", out).unwrap_or(base.scanned_within),
+        scanned_by: scanned_by(&mut fields, out).unwrap_or(base.scanned_by),
     };
+    fields.finish(out);
+    Some(gate)
+}
+
+/// The words of scanners.
+pub(in crate::project) fn scanners() -> [&'static str; 3] {
+    Scanner::ALL.map(Scanner::word)
+}
+
+/// One scanner or a list of them.
+fn scanned_by(fields: &mut Fields<'_>, out: &mut Findings) -> Option<Vec<Scanner>> {
+    let path = fields.path("scanned_by");
+    let node = fields.take("scanned_by")?;
+    let nodes = node.items().unwrap_or(std::slice::from_ref(node));
+    let mut found = vec![];
+    for node in nodes {
+        let Some(word) = text(node, &path, out) else { continue };
+        match Scanner::named(&word) {
+            Some(scanner) if found.contains(&scanner) => {
+                out.error(codes::NOT_ALLOWED, node.span, format!("`{path}` names `{word}` twice"), "again");
+            }
+            Some(scanner) => found.push(scanner),
+            None => {
+                out.unknown(codes::NOT_ALLOWED, node.span, format!("`{word}` is not a scanner"), &word, &scanners());
+            }
+        }
+    }
+    if nodes.is_empty() {
+        let found = out.error(codes::NO_GATE, node.span, format!("`{path}` is empty"), "nobody would scan");
+        found.help.push("leave it out: then one scanner that has looked is enough".to_owned());
+    }
+    Some(found)
+}
+
+/// The names of the rules of hygiene.
+pub(in crate::project) fn rules() -> Vec<&'static str> {
+    hygiene::RULES.iter().map(|rule| rule.name).collect()
+}
+
+/// `hygiene: required`, or what is accepted.
+pub(super) fn hygiene(node: &Node, base: Option<HygieneGate>, out: &mut Findings) -> Option<HygieneGate> {
+    let mut gate = base.unwrap_or_default();
+    if node.entries().is_none() {
+        let word = text(node, "gates.hygiene", out)?;
+        if word != "required" {
+            let message = format!("`gates.hygiene` cannot be `{word}`");
+            out.unknown(codes::NOT_ALLOWED, node.span, message, &word, &["required"]);
+        }
+        return Some(gate);
+    }
+    let mut fields = Fields::new(node, "gates.hygiene", false, out)?;
+    let allowed = fields.texts("allow", out);
+    if node.get("allow").is_some() {
+        gate.allow = allowed.iter().map(|(rule, _)| rule.clone()).collect();
+    }
+    for (rule, span) in allowed {
+        if hygiene::rule_named(&rule).is_none() {
+            out.unknown(codes::NOT_ALLOWED, span, format!("`{rule}` is not a rule of hygiene"), &rule, &rules());
+        }
+    }
+    if node.entries().is_some_and(<[_]>::is_empty) {
+        let found = out.error(codes::NO_GATE, node.span, "`gates.hygiene` is empty", "what is accepted?");
+        found.help.push("write `hygiene: required` to accept nothing".to_owned());
+    }
     fields.finish(out);
     Some(gate)
 }
@@ -147,6 +215,20 @@ fn optional(
     node.get(key).map(|_| number)
 }
 
+/// What `gates.tests.required` names: a component and one of its steps, or a component.
+pub(in crate::project) const TEST_NAME: &str = "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?$";
+
+/// The same by hand.
+fn is_test_name(name: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    };
+    match name.split_once('/') {
+        Some((component, step)) => plain(component) && plain(step),
+        None => plain(name),
+    }
+}
+
 /// `tests: required`, or what they must have been.
 pub(super) fn tests(fields: &mut Fields<'_>, base: Option<TestGate>, out: &mut Findings) -> Option<TestGate> {
     let Some(node) = fields.take("tests") else { return base };
@@ -165,6 +247,19 @@ pub(super) fn tests(fields: &mut Fields<'_>, base: Option<TestGate>, out: &mut F
         }
     }
     gate.max_skipped = optional(&mut fields, node, "max_skipped", COUNT, out).or(gate.max_skipped);
+    for (name, span) in fields.texts("required", out) {
+        let known = TestName::read(&name);
+        if !is_test_name(&name) {
+            let message = format!("`{name}` cannot be the name of a test: `COMPONENT` or `COMPONENT/STEP`");
+            out.error(codes::NOT_ALLOWED, span, message, "not a name");
+        } else if !gate.required.contains(&known) {
+            gate.required.push(known);
+        }
+    }
+    if node.get("required").is_some_and(|list| list.items().is_some_and(<[_]>::is_empty)) {
+        let found = out.error(codes::NO_GATE, fields.span(), "`gates.tests.required` is empty", "nothing is asked for");
+        found.help.push("write `tests: required` to ask only that tests have run and passed".to_owned());
+    }
     if node.get("real").is_some_and(|list| list.items().is_some_and(<[_]>::is_empty)) {
         let found = out.error(codes::NO_GATE, fields.span(), "`gates.tests.real` is empty", "nothing would be checked");
         found.help.push("write `tests: required` to ask only that tests have run and passed".to_owned());

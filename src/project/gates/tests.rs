@@ -77,5 +77,38 @@ fn signing_names_a_key_or_those_that_are_trusted() {
     let with = |lines: &str| places(&faults(&[("amiforge.yaml", &format!("project: acme\nsigning: {lines}\n"))]));
     assert_eq!(with("{ key: evidence.pem, trusted: [keys/evidence.pub] }"), []);
     assert_eq!(with("{ trusted: [] }"), at("P042", "amiforge.yaml:2:12"));
+    assert_eq!(with("{ kms: alias/evidence, trusted: [a.pub], trusted_kms: [alias/evidence] }"), []);
+    let arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-000000000000";
+    assert_eq!(with(&format!("{{ trusted_kms: [\"{arn}\"] }}")), []);
+    assert_eq!(with("{ trusted_kms: [] }"), at("P042", "amiforge.yaml:2:12"));
+    assert_eq!(with("{ kms: evidence }"), at("P042", "amiforge.yaml:2:17"));
+    assert_eq!(with("{ trusted_kms: [alias/evidence, evidence.pub] }"), at("P042", "amiforge.yaml:2:42"));
+    assert_eq!(with("{ key: evidence.pem, kms: alias/evidence }"), at("P042", "amiforge.yaml:2:31"));
     assert_eq!(with("{ keys: x }"), at("P002", "amiforge.yaml:2:12"));
+}
+
+#[test]
+fn scanners_hygiene_and_tests_by_name_are_refined_and_not_weakened() {
+    let policy = "project: acme\ngates:\n  required: [vulnerabilities, hygiene, tests]\n  vulnerabilities: { scanned_by: [ec2, inspector] }\n  \
+        hygiene: { allow: [logs] }\n  tests: { required: [boots] }\n";
+    let files = |lines: &str| {
+        let recipe = format!("{}{lines}", RECIPE.replace("test: [boots]", "test: [boots, patched]"));
+        [("amiforge.yaml", policy.to_owned()), ("recipes/web.yaml", recipe)]
+    };
+    let read = |lines: &str| {
+        let files = files(lines);
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let folder = write(&files);
+        load(folder.path()).map(|mut project| project.recipes.remove("web").unwrap().gates)
+    };
+    let refined = read("gates: { hygiene: { allow: [] }, tests: { required: [patched/Scan] } }\n").unwrap();
+    assert_eq!(refined.hygiene.unwrap().allow, Vec::<String>::new());
+    let names: Vec<String> = refined.tests.unwrap().required.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["boots", "patched/Scan"], "what is asked for can only grow");
+    for weaker in ["{ vulnerabilities: { scanned_by: ec2 } }", "{ hygiene: { allow: [logs, swap] } }"] {
+        let found = read(&format!("gates: {weaker}\n")).unwrap_err();
+        assert_eq!(places(&found)[0].0, "P040", "{weaker}");
+    }
+    let found = read("gates: { tests: { required: [hygiene] } }\n").unwrap_err();
+    assert!(shown(&found).contains("the recipe does not name `hygiene`"), "{}", shown(&found));
 }

@@ -38,6 +38,7 @@ fn weaker(gate: &str, project: &Gates, recipe: &Gates) -> Vec<&'static str> {
                     (recipe.with_fix_only && !project.with_fix_only, "with_fix_only"),
                     (recipe.only_new && !project.only_new, "only_new"),
                     (recipe.scanned_within > project.scanned_within, "scanned_within"),
+                    (project.scanned_by.iter().any(|scanner| !recipe.scanned_by.contains(scanner)), "scanned_by"),
                 ]
             })
         }
@@ -74,6 +75,9 @@ fn weaker(gate: &str, project: &Gates, recipe: &Gates) -> Vec<&'static str> {
         "parent" => both(project.parent.as_ref(), recipe.parent.as_ref(), |project, recipe| {
             let others = recipe.owners.is_empty() || recipe.owners.iter().any(|owner| !project.owners.contains(owner));
             vec![(!project.owners.is_empty() && others, "owners"), (above(recipe.max_age, project.max_age), "max_age")]
+        }),
+        "hygiene" => both(project.hygiene.as_ref(), recipe.hygiene.as_ref(), |project, recipe| {
+            vec![(recipe.allow.iter().any(|rule| !project.allow.contains(rule)), "allow")]
         }),
         "commands" => {
             let changed = project.commands.iter().any(|(name, command)| recipe.commands.get(name) != Some(command));

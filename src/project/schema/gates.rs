@@ -1,7 +1,9 @@
 //! The schema of `gates`, in recipes and in `amiforge.yaml`.
 
 use super::{default, described, duration, flag, mapping, matching, name, number, or_nothing, text, texts};
-use crate::project::gates::{self, BOOT_MODES, COUNT, FACTS, NAMES, PACKAGE, PATCHES, PER_CENT, SEVERITIES, SIZES};
+use crate::project::gates::{
+    self, BOOT_MODES, COUNT, FACTS, NAMES, PACKAGE, PATCHES, PER_CENT, SEVERITIES, SIZES, TEST_NAME, rules, scanners,
+};
 use crate::project::parent::OWNERS;
 use crate::project::policy::Rating;
 use serde_json::{Map, Value, json};
@@ -28,7 +30,7 @@ pub(super) fn of_project() -> Value {
     described("What every candidate of the project must pass; recipes refine it.", schema)
 }
 
-fn all() -> [(&'static str, Value); 9] {
+fn all() -> [(&'static str, Value); 10] {
     let tests = json!({ "anyOf": [{ "const": "required" }, tested()] });
     let age = mapping(&["max"], [("max", described("How old the candidate may be.", duration()))]);
     [
@@ -40,6 +42,7 @@ fn all() -> [(&'static str, Value); 9] {
         ("size", described("How large the image may be.", size())),
         ("age", described("Age of the candidate.", age)),
         ("parent", described("Where the image comes from.", parent())),
+        ("hygiene", described("What the image must not carry.", hygiene())),
         ("commands", described("Commands that decide by their exit status, by name.", commands())),
     ]
 }
@@ -90,8 +93,21 @@ fn vulnerabilities() -> Value {
             ("with_fix_only", described("Whether findings without a fix are left out.", flag(false))),
             ("only_new", described("Whether findings that the promoted image has, too, are left out.", flag(false))),
             ("scanned_within", within("How old the scan may be.")),
+            ("scanned_by", described("Who must have scanned it; each of them, when there are several.", scanned_by())),
         ],
     )
+}
+
+fn scanned_by() -> Value {
+    let list = json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": { "enum": scanners() } });
+    json!({ "anyOf": [{ "enum": scanners() }, list] })
+}
+
+fn hygiene() -> Value {
+    let allow = described("Rules whose findings are accepted.", texts(&json!({ "enum": rules() })));
+    let mut some = mapping(&[], [("allow", allow)]);
+    some["minProperties"] = 1.into();
+    json!({ "anyOf": [{ "const": "required" }, some] })
 }
 
 fn image() -> Value {
@@ -121,6 +137,13 @@ fn tested() -> Value {
         [
             ("real", described("What must be real where the tests run.", facts)),
             ("max_skipped", described("How many steps may have been skipped.", number(COUNT))),
+            (
+                "required",
+                described(
+                    "Test components, or steps of them (`COMPONENT/STEP`), that must have run and passed.",
+                    json!({ "type": "array", "minItems": 1, "items": matching(TEST_NAME) }),
+                ),
+            ),
         ],
     );
     schema["minProperties"] = 1.into();

@@ -4,7 +4,7 @@ use super::{default, described, file, flag, mapping, matching, name, number, or_
 use crate::project::parent::{LONGEST_PATTERN, OWNERS, REFERENCES, SOURCES};
 use crate::project::pipeline::{FAILURES, STARTS, TIMEZONE, TIMEZONE_LENGTH, schedule_pattern};
 use crate::project::recipe::{
-    LARGEST_VERSION, LONGEST_VALUE, MOST_COMPONENTS, VOLUME_SIZES, VOLUME_TYPES, promote_default,
+    LARGEST_VERSION, LONGEST_VALUE, MOST_COMPONENTS, USUAL_PARAMETER, USUAL_TEMPLATE, VOLUME_SIZES, VOLUME_TYPES,
 };
 use crate::project::workflows::{GROUP, MOST, ON_FAILURE, reference_pattern};
 use crate::project::{Arch, Os};
@@ -287,14 +287,23 @@ fn root_volume() -> Value {
 }
 
 fn promote() -> Value {
-    let usual = promote_default();
-    let schema = mapping(
+    let names = |usual: &str| {
+        let list = json!({ "type": "array", "uniqueItems": true, "items": text() });
+        default(usual, json!({ "anyOf": [text(), list] }))
+    };
+    let mut schema = mapping(
         &[],
         [
-            ("launch_template", described("Launch template to move.", default(usual.launch_template, text()))),
-            ("parameter", described("SSM parameter to move.", default(usual.parameter, text()))),
+            ("launch_template", described("Launch template to move, or a list of them.", names(USUAL_TEMPLATE))),
+            ("parameter", described("SSM parameter to move, or a list of them.", names(USUAL_PARAMETER))),
         ],
     );
+    let none = json!({ "const": [] });
+    schema["not"] = json!({
+        "type": "object",
+        "required": ["launch_template", "parameter"],
+        "properties": { "launch_template": none, "parameter": none },
+    });
     described(
         "What a promotion moves; `{{ name }}`, `{{ arch }}` and `{{ channel }}` are replaced.",
         or_nothing(schema),

@@ -1,7 +1,11 @@
 //! The schema of `amiforge.yaml`.
 
 use super::{default, described, duration, file, mapping, matching, name, or_nothing, text, texts};
-use crate::project::settings::{APPROVALS, DISTRIBUTES, INSTANCE_PROFILE, LONGEST_TAG, OVERRIDES, RESERVED_TAGS};
+use crate::project::canary::{CHECKS, PLACES};
+use crate::project::settings::{
+    APPROVALS, BUCKET, DISTRIBUTES, EVIDENCE_PREFIX, INSTANCE_PROFILE, KMS_KEY, LONGEST_TAG, OVERRIDES, PREFIX,
+    RESERVED_TAGS,
+};
 use crate::project::windows::{DAY, WINDOW};
 use serde_json::{Value, json};
 
@@ -29,6 +33,7 @@ fn environments() -> Value {
             ("bind", described("Folders that instances see read-only, relative to the project.", texts(&text()))),
             ("targets", targets()),
             ("distribute", distribute()),
+            ("evidence", evidence()),
         ],
     );
     let local = described("This machine; needs no account.", or_nothing(local));
@@ -68,9 +73,26 @@ fn aws() -> Value {
             ("targets", targets()),
             ("distribution", distribution()),
             ("distribute", distribute()),
+            ("evidence", evidence()),
         ],
     );
     described("AWS accounts and Regions.", schema)
+}
+
+fn evidence() -> Value {
+    let schema = mapping(
+        &["bucket"],
+        [
+            ("bucket", described("The bucket.", matching(BUCKET))),
+            ("prefix", described("What keys begin with.", default(EVIDENCE_PREFIX, matching(PREFIX)))),
+            ("region", described("The bucket's Region; the home Region when absent.", region())),
+            (
+                "kms_key",
+                described("Key that objects are encrypted with; the bucket's default when absent.", matching(KMS_KEY)),
+            ),
+        ],
+    );
+    described("Where evidence is kept in S3, besides the project.", schema)
 }
 
 fn targets() -> Value {
@@ -138,7 +160,9 @@ fn channels() -> Value {
             ("approval", described("Whether a person must approve.", default("none", json!({ "enum": APPROVALS })))),
             ("windows", described("When it takes releases, in UTC.", texts(&matching(WINDOW)))),
             ("freezes", freezes()),
+            ("canary", canary()),
             ("override", described("What --override may do.", default("allowed", json!({ "enum": OVERRIDES })))),
+            ("refresh", super::refresh::refresh()),
         ],
     );
     channel["dependencies"] = json!({ "soak": ["after"] });
@@ -155,9 +179,31 @@ fn channels() -> Value {
     )
 }
 
+fn canary() -> Value {
+    let regions = json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": region() });
+    let places = json!({ "anyOf": [{ "enum": PLACES }, regions] });
+    let mut schema = mapping(
+        &[],
+        [
+            ("places", described("Where: `all`, `home`, or a list of Regions.", default("all", places))),
+            ("check", described("What is waited for.", default("running", json!({ "enum": CHECKS })))),
+            ("timeout", described("How long.", default("10m", duration()))),
+            ("instance_type", described("Instead of the launch template's.", text())),
+            ("subnet", described("Instead of the launch template's; needs `places: home`.", text())),
+        ],
+    );
+    schema["if"] = json!({ "required": ["subnet"] });
+    schema["then"] = json!({ "required": ["places"], "properties": { "places": { "const": "home" } } });
+    described(
+        "Whether a real instance of the staged launch template version is launched before anything is moved.",
+        json!({ "anyOf": [{ "type": "boolean" }, schema] }),
+    )
+}
+
 fn signing() -> Value {
     let trusted = json!({ "type": "array", "minItems": 1, "items": text() });
-    let schema = mapping(
+    let keys = json!({ "type": "array", "minItems": 1, "items": matching(KMS_KEY) });
+    let mut schema = mapping(
         &[],
         [
             ("key", described("File with the Ed25519 private key that signs evidence, in PEM.", text())),
@@ -165,8 +211,11 @@ fn signing() -> Value {
                 "trusted",
                 described("Files with public keys; evidence then counts only when one has signed it.", trusted),
             ),
+            ("kms", described("Key in KMS that signs instead: its id, its ARN, or an alias.", matching(KMS_KEY))),
+            ("trusted_kms", described("Keys in KMS that are trusted as the files of `trusted` are.", keys)),
         ],
     );
+    schema["not"] = json!({ "required": ["key", "kms"] });
     described("How evidence is signed, and whose signature is demanded.", or_nothing(schema))
 }
 

@@ -57,8 +57,8 @@ pub(super) struct Solo {
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Memory {
     images: BTreeMap<usize, String>,
-    templates: BTreeMap<usize, TemplatePointer>,
-    parameters: BTreeMap<usize, ParameterPointer>,
+    templates: BTreeMap<usize, Vec<TemplatePointer>>,
+    parameters: BTreeMap<usize, Vec<ParameterPointer>>,
     left_out: BTreeMap<usize, String>,
 }
 

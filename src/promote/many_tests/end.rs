@@ -143,8 +143,8 @@ fn comparable(kind: &str, value: &Value) -> Value {
 /// What the record says, without how often parameters were written.
 fn recorded(ours: &BTreeMap<String, String>) -> Release {
     let mut release: Release = serde_json::from_str(&document::whole_among(RECORD, ours).unwrap()).unwrap();
-    for placed in &mut release.targets {
-        placed.parameter.version = 0;
+    for parameter in release.targets.iter_mut().flat_map(|placed| &mut placed.parameters) {
+        parameter.version = 0;
     }
     release
 }

@@ -83,10 +83,11 @@ async fn pointers_that_were_moved_by_hand_are_seen_and_put_right() {
     let (one, two) = (&first.targets[3], &first.targets[7]);
     let at = |placed: &Placed| Location { account: placed.account.clone(), region: placed.region.clone() };
     let ec2 = world.cloud.ec2(&at(one));
-    let version = ec2.create_launch_template_version().launch_template_id(&one.launch_template.id).source_version("1");
+    let version =
+        ec2.create_launch_template_version().launch_template_id(&one.launch_templates[0].id).source_version("1");
     let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder().image_id(AMIS[2]).build();
     version.launch_template_data(data).send().await.unwrap();
-    let moved = ec2.modify_launch_template().launch_template_id(&one.launch_template.id).default_version("2");
+    let moved = ec2.modify_launch_template().launch_template_id(&one.launch_templates[0].id).default_version("2");
     moved.send().await.unwrap();
     store::delete(&world.cloud, &at(two), PARAMETER).await.unwrap();
     let seen = drift(&world.cloud, &world.order()).await.unwrap().unwrap().1;

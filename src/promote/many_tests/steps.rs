@@ -1,7 +1,7 @@
 //! Whatever is planned, its steps are the same each time, stand in DESIGN section 8's order and have their undo.
 
 use super::super::image::Image;
-use super::super::state::Pointers;
+use super::super::state::{Pointers, TemplateNow};
 use super::super::*;
 use super::world::{AMIS, approval, candidate, digest, project};
 use crate::project::{Distribute, EnvironmentConfig, LocalConfig, Location, Target};
@@ -22,7 +22,9 @@ struct Given {
     distribute: Distribute,
     /// Whether home is among the targets.
     at_home: bool,
-    /// Whether there is a launch template, a parameter, and a copy of the image.
+    /// How many launch templates and parameters a place has.
+    pointers: (usize, usize),
+    /// Whether there are launch templates, parameters, and a copy of the image.
     there: Vec<(bool, bool, bool)>,
     quorum: Option<usize>,
 }
@@ -33,11 +35,14 @@ prop_compose! {
         regions in 1..=5_usize,
         copies in any::<bool>(),
         at_home in any::<bool>(),
+        templates in 0..=2_usize,
+        parameters in 0..=2_usize,
         there in prop::collection::vec((any::<bool>(), any::<bool>(), any::<bool>()), MOST),
         quorum in prop::option::of(1..=MOST),
     ) -> Given {
         let distribute = if copies { Distribute::Copy } else { Distribute::Share };
-        Given { accounts, regions, distribute, at_home: at_home || accounts * regions == 1, there, quorum }
+        let pointers = (templates, if templates == 0 { parameters.max(1) } else { parameters });
+        Given { accounts, regions, distribute, at_home: at_home || accounts * regions == 1, pointers, there, quorum }
     }
 }
 
@@ -53,9 +58,12 @@ impl Given {
         let mut copies = BTreeMap::new();
         let mut seen = Vec::new();
         for (place, (template, parameter, copy)) in places.iter().zip(&self.there) {
-            let template = template.then(|| TemplateBefore { id: "lt-1".into(), default_version: 3 });
-            let template_ami = template.as_ref().map(|_| "ami-1".to_owned());
-            seen.push(Ok(Pointers { template, template_ami, parameter: parameter.then(|| "ami-1".to_owned()) }));
+            let before = template.then(|| TemplateBefore { id: "lt-1".into(), default_version: 3 });
+            let template = TemplateNow { ami: before.as_ref().map(|_| "ami-1".to_owned()), before };
+            seen.push(Ok(Pointers {
+                templates: vec![template; self.pointers.0],
+                parameters: vec![parameter.then(|| "ami-1".to_owned()); self.pointers.1],
+            }));
             if *copy {
                 copies.insert(place.clone(), ("ami-9".to_owned(), How::Copied));
             }
@@ -69,6 +77,7 @@ impl Given {
             journal: None,
             lock: None,
             before: None,
+            revoked: None,
             consent: None,
             image: Image { state: Some("available".into()), evidence: Some(digest(AMIS[1])), ..Image::default() },
             copies,
@@ -83,8 +92,8 @@ impl Given {
             recipe: "debian-12",
             arch: "x86_64",
             channel: "candidate",
-            launch_template: "debian-12-x86_64".into(),
-            parameter: "/golden/debian-12".into(),
+            launch_templates: (0..self.pointers.0).map(|number| format!("debian-12-{number}")).collect(),
+            parameters: (0..self.pointers.1).map(|number| format!("/golden/debian-12/{number}")).collect(),
             reason: "test".into(),
             holder: "host/1".into(),
             quorum: self.quorum,
@@ -109,12 +118,14 @@ fn rank(step: Step) -> usize {
         Step::Note => 5,
         Step::Stage(_) => 6,
         Step::Prove(_) => 7,
-        Step::Hold => 8,
-        Step::FlipTemplate(_) => 9,
-        Step::FlipParameter(_) => 10,
-        Step::Record => 11,
-        Step::Clear => 12,
-        Step::Unlock => 13,
+        Step::Canary(_) => 8,
+        Step::Hold => 9,
+        Step::FlipTemplate(_) => 10,
+        Step::FlipParameter(_) => 11,
+        Step::RemoveParameter(_) => 12,
+        Step::Record => 13,
+        Step::Clear => 14,
+        Step::Unlock => 15,
     }
 }
 
@@ -150,8 +161,9 @@ proptest! {
         let of = |wanted: usize| plan.steps().iter().filter(|step| rank(**step) == wanted).count();
         let (targets, copies) = (plan.moves.len(), plan.supplies.len() - 1);
         let unknown = usize::from(plan.supplies.iter().any(|one| one.ami.is_none()));
-        let counts: Vec<usize> = (0..=13).map(of).collect();
-        let wanted = [1, 1, 1, 1, copies, unknown, targets, targets, 1, targets, targets, 1, 1, 1];
+        let counts: Vec<usize> = (0..=15).map(of).collect();
+        let (templates, parameters) = (given.pointers.0.min(1) * targets, given.pointers.1.min(1) * targets);
+        let wanted = [1, 1, 1, 1, copies, unknown, templates, targets, 0, 1, templates, parameters, 0, 1, 1, 1];
         prop_assert_eq!(counts, wanted.to_vec());
         // The executor keeps begun steps in a set and undoes them in the opposite of its order.
         prop_assert!(plan.steps().is_sorted_by(|a, b| a < b), "{:?}", plan.steps());
@@ -179,7 +191,7 @@ proptest! {
             prop_assert_eq!(step.undo() != Undo::Nothing, leaves_something(step), "{:?}", step);
             let number = match step.undo() {
                 Undo::Unmark(number) | Undo::RemoveStaged(number) | Undo::TemplateBack(number)
-                | Undo::ParameterBack(number) => Some(number),
+                | Undo::ParameterBack(number) | Undo::EndCanary(number) | Undo::ParameterAgain(number) => Some(number),
                 _ => None,
             };
             let own = match step {

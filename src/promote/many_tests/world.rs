@@ -146,6 +146,16 @@ impl World {
 
     /// With other targets.
     pub(super) fn over(places: &[Location], clock: &Clock, distribute: Distribute) -> Self {
+        Self::of(places, clock, distribute, crate::local::Builds::Real)
+    }
+
+    /// Its instances are records whose states follow the clock, which goes on.
+    pub(super) fn scripted(distribute: Distribute) -> Self {
+        let builds = crate::local::Builds::scripted(|_| crate::local::Script::default());
+        Self::of(&places(), &Clock::with_tokio(START), distribute, builds)
+    }
+
+    fn of(places: &[Location], clock: &Clock, distribute: Distribute, builds: crate::local::Builds) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::open(Config {
             state: folder.path().join("state"),
@@ -155,7 +165,7 @@ impl World {
             mirror: None,
             bind: vec![],
             beyond: crate::local::Beyond::default(),
-            builds: crate::local::Builds::Real,
+            builds,
         })
         .unwrap();
         let film = Arc::new(Film::default());
@@ -203,8 +213,8 @@ impl World {
             recipe: "debian-12",
             arch: "x86_64",
             channel: "candidate",
-            launch_template: TEMPLATE.into(),
-            parameter: PARAMETER.into(),
+            launch_templates: vec![TEMPLATE.into()],
+            parameters: vec![PARAMETER.into()],
             reason: "test".into(),
             holder: format!("host/{}", self.turn.fetch_add(1, Ordering::SeqCst)),
             quorum: None,
@@ -275,4 +285,14 @@ pub(super) fn approval(ami: &str) -> Approval {
         findings: vec![],
     };
     Approval { digest: digest(ami), verdicts: vec![passed] }
+}
+
+/// Takes away from everybody the permission to launch an image of the home account and Region.
+pub(super) fn unshare(local: &Local, id: &str) {
+    let scope = Scope { account: DEFAULT_ACCOUNT.into(), region: DEFAULT_REGION.into() };
+    let done: Result<(), StoreError> = local.store.write(|tx| {
+        let ami: Option<Ami> = tx.get(&scope, AMI, id)?;
+        tx.put(&scope, AMI, id, &Ami { launch_permissions: vec![], ..ami.unwrap() })
+    });
+    done.unwrap();
 }

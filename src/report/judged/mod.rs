@@ -4,7 +4,7 @@ mod junit;
 mod markdown;
 mod sarif;
 
-pub use junit::junit;
+pub use junit::{junit, tests_junit};
 pub use markdown::markdown;
 pub use sarif::sarif;
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::evidence::TestCase;
 use crate::evidence::testing::evidence;
+use crate::evidence::{TestCase, TestOutcome, TestStep};
 use crate::gate::{Found, WaivedBy, WaiverState};
 
 /// A verdict of each kind.
@@ -33,8 +33,23 @@ fn some() -> (Evidence, Vec<Verdict>, Vec<WaiverReport>) {
         failed_steps: u32::from(!passed),
         skipped_steps: 0,
         message: if passed { String::new() } else { "Document x failed! <b>".into() },
+        steps: None,
     };
-    evidence.tests.as_mut().unwrap().cases = vec![case("ExecuteTests", true), case("MoreTests", false)];
+    let step = |step: &str, outcome, message: &str| TestStep {
+        component: "boots".into(),
+        phase: "test".into(),
+        step: step.into(),
+        outcome,
+        message: message.into(),
+    };
+    let steps = vec![
+        step("Ready", TestOutcome::Passed, ""),
+        step("Time", TestOutcome::Skipped, "there is no clock"),
+        step("Units", TestOutcome::Failed, "exit code 1"),
+        step("Last", TestOutcome::Unknown, ""),
+    ];
+    let told = TestCase { steps: Some(steps), ..case("Told", false) };
+    evidence.tests.as_mut().unwrap().cases = vec![case("ExecuteTests", true), case("MoreTests", false), told];
     let verdicts = vec![
         verdict("patches", VerdictStatus::Pass, "no patch missing", &["looked at: scan"], vec![]),
         verdict(
@@ -110,7 +125,7 @@ fn markdown_has_a_table_of_gates_and_why() {
 fn junit_has_a_case_for_each_gate_and_each_run_of_tests() {
     insta::assert_snapshot!(drawn(junit), @r##"
     <?xml version="1.0" encoding="UTF-8"?>
-    <testsuites name="amiforge validate" tests="7" skipped="0" failures="2" errors="2">
+    <testsuites name="amiforge validate" tests="11" skipped="1" failures="3" errors="3">
         <testsuite name="debian-12 (x86_64) ami-0123456789abcdef0" tests="5" skipped="0" errors="2" failures="1">
             <properties>
                 <property name="evidence" value="sha256:0"/>
@@ -155,13 +170,27 @@ fn junit_has_a_case_for_each_gate_and_each_run_of_tests() {
     </system-out>
             </testcase>
         </testsuite>
-        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0" tests="2" skipped="0" errors="0" failures="1">
+        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0: ExecuteTests" tests="1" skipped="0" errors="0" failures="0">
             <testcase name="ExecuteTests">
                 <system-out>2 steps executed, 0 failed, 0 skipped</system-out>
             </testcase>
+        </testsuite>
+        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0: MoreTests" tests="1" skipped="0" errors="0" failures="1">
             <testcase name="MoreTests">
                 <failure message="Document x failed! &lt;b&gt;">2 steps executed, 1 failed, 0 skipped</failure>
                 <system-out>2 steps executed, 1 failed, 0 skipped</system-out>
+            </testcase>
+        </testsuite>
+        <testsuite name="tests of debian-12 (x86_64) ami-0123456789abcdef0: Told" tests="4" skipped="1" errors="1" failures="1">
+            <testcase name="Ready" classname="boots"/>
+            <testcase name="Time" classname="boots">
+                <skipped message="there is no clock"/>
+            </testcase>
+            <testcase name="Units" classname="boots">
+                <failure message="exit code 1"/>
+            </testcase>
+            <testcase name="Last" classname="boots">
+                <error message="it is not known what became of it"/>
             </testcase>
         </testsuite>
     </testsuites>

@@ -23,7 +23,8 @@ pub(in crate::local::compute) fn describe_instance_information(
     let records = local.store.read(|tx| tx.list::<InstanceRecord>(&caller.scope, INSTANCE, ""))?;
     let mut nodes = Vec::new();
     for (id, record) in records {
-        if record.state == InstanceState::Running && matches(&record, &wanted)? {
+        // Nothing runs in an instance of a fleet that could be managed.
+        if record.state == InstanceState::Running && !record.is_of_fleet() && matches(&record, &wanted)? {
             nodes.push((id, node_json(&record, caller.now.unix_timestamp())));
         }
     }

@@ -177,7 +177,9 @@ fn instances(local: &Local, caller: &Caller, input: &Input<'_>) -> Result<Vec<St
     let mut ids: Vec<String> = input.texts("InstanceIds")?.into_iter().map(str::to_owned).collect();
     let targets = filters(input, "Targets", "Key", "Values")?;
     let records = local.store.read(|tx| tx.list::<InstanceRecord>(&caller.scope, INSTANCE, ""))?;
-    let reachable = |record: &InstanceRecord| record.state == InstanceState::Running && record.owner.alive();
+    // Where builds follow scripts nothing runs in an instance.
+    let runs = !local.config.builds.are_scripted();
+    let reachable = |record: &InstanceRecord| runs && record.state == InstanceState::Running && record.owner.alive();
     for target in &targets {
         let wanted = |record: &InstanceRecord| match target.name.strip_prefix("tag:") {
             Some(key) => record.tags.get(key).is_some_and(|value| target.accepts(value)),

@@ -61,11 +61,30 @@ pub(super) struct ApplyFailure {
 /// The record of a run, and what of it a command record can hold.
 struct Log {
     recorder: Recorder,
+    /// What became of each step, by document, phase and name; one that ran again has its last end.
+    steps: Vec<Value>,
     out: Capture,
     err: Capture,
 }
 
 impl Log {
+    /// Remembers the end of a step.
+    fn note(&mut self, event: &RunEvent) {
+        let RunEvent::StepFinished { place: StepPlace { document, phase, step, .. }, status, message, .. } = event
+        else {
+            return;
+        };
+        let of_step = json!({"document": document, "phase": phase, "step": step});
+        let same = |known: &Value| ["document", "phase", "step"].iter().all(|key| known[*key] == of_step[*key]);
+        let mut end = of_step.clone();
+        end["status"] = json!(status);
+        end["message"] = json!(message.as_deref().unwrap_or_default());
+        match self.steps.iter_mut().find(|known| same(known)) {
+            Some(known) => *known = end,
+            None => self.steps.push(end),
+        }
+    }
+
     fn keep(&mut self, said: Vec<Said>) {
         for line in said {
             self.out.line(&line.text);
@@ -86,7 +105,8 @@ impl Task<'_> {
             tracing::warn!(folder = %folder.display(), %error, "the build log cannot be written");
             Recorder::nowhere(&folder, self.command_id, clock)
         });
-        let mut log = Log { recorder, out: Capture::new(STDOUT_LIMIT), err: Capture::new(STDERR_LIMIT) };
+        let mut log =
+            Log { recorder, steps: Vec::new(), out: Capture::new(STDOUT_LIMIT), err: Capture::new(STDERR_LIMIT) };
         let record = self.begin_record()?;
         let begun = Instant::now();
         let mut outside = self.outside();
@@ -105,7 +125,8 @@ impl Task<'_> {
         };
         let status = status(summary.as_ref(), failure.as_ref());
         self.end_record(record, &log, status, begun.elapsed())?;
-        let output = summary.map(|summary| summary_json(&summary, &folder, &live.facts())).unwrap_or_default();
+        let output =
+            summary.map(|summary| summary_json(&summary, &folder, &live.facts(), &log.steps)).unwrap_or_default();
         let outputs = json!({"runCommandId": self.command_id, "status": status.word(), "output": output});
         Ok(Applied { outputs, failure })
     }
@@ -115,6 +136,7 @@ impl Task<'_> {
         let said = match told {
             Told::Event(event) => {
                 self.tell(event);
+                log.note(event);
                 log.recorder.event(event)
             }
             Told::Stray(line) => log.recorder.line(&format!("Stderr: {line}")),
@@ -246,12 +268,13 @@ fn status(summary: Option<&Summary>, failure: Option<&ApplyFailure>) -> CommandS
 }
 
 /// What awstoe prints: the summary with `logUrl`, and ours besides: the step that failed, with its last lines, and what
-/// was not as it would be on a machine that runs the image, which a gate may require.
-fn summary_json(summary: &Summary, folder: &std::path::Path, facts: &[Fact]) -> String {
+/// was not as it would be on a machine that runs the image, which a gate may require, and what became of each step.
+fn summary_json(summary: &Summary, folder: &std::path::Path, facts: &[Fact], steps: &[Value]) -> String {
     let mut value = serde_json::to_value(summary).unwrap_or_default();
     value["logUrl"] = json!(folder.display().to_string());
     let unreal = facts.iter().filter(|fact| !fact.real);
     value["notReal"] = unreal.map(|fact| json!({"name": fact.name, "why": fact.why})).collect();
+    value["steps"] = json!(steps);
     value.to_string()
 }
 
@@ -283,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_summary_is_awstoes_with_the_log_folder() {
-        let text = summary_json(&summary(RunStatus::Success), std::path::Path::new("/logs"), &[]);
+        let text = summary_json(&summary(RunStatus::Success), std::path::Path::new("/logs"), &[], &[]);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&value["executedStepCount"], &value["logUrl"]), (&json!(3), &json!("/logs")));
         assert_eq!((&value["status"], &value["notReal"]), (&json!("success"), &json!([])));
@@ -293,7 +316,7 @@ mod tests {
     fn what_was_not_real_is_in_the_summary() {
         let fact = |name, real, why: &str| Fact { name, real, why: why.to_owned() };
         let facts = [fact("init", true, "systemd"), fact("kernel", false, "it is the host's")];
-        let text = summary_json(&summary(RunStatus::Success), std::path::Path::new("/logs"), &facts);
+        let text = summary_json(&summary(RunStatus::Success), std::path::Path::new("/logs"), &facts, &[]);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["notReal"], json!([{"name": "kernel", "why": "it is the host's"}]));
     }

@@ -144,6 +144,21 @@ pub(super) fn instance_json(record: &InstanceRecord, region: &str) -> Value {
     item
 }
 
+/// `GetConsoleOutput`, which has nothing to show: as on AWS there is no `output` then.
+pub(in crate::local::compute) fn get_console_output(
+    local: &Local,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Value, ServiceError> {
+    let input = input(body);
+    let id = input.filled("InstanceId")?.ok_or_else(|| input.missing("InstanceId"))?;
+    local.store.read(|tx| super::terminate::find(tx, &caller.scope, id))?;
+    if input.flag("DryRun")? == Some(true) {
+        return Err(super::terminate::dry_run());
+    }
+    Ok(json!({ "instanceId": id, "timestamp": crate::clock::rfc3339(caller.now) }))
+}
+
 /// `DescribeInstanceStatus`: running instances only, unless all are asked for.
 pub(in crate::local::compute) fn describe_instance_status(
     local: &Local,

@@ -56,12 +56,15 @@ pub(in crate::local::compute) enum LaunchError {
     Service(#[from] ServiceError),
 }
 
-/// Starts an instance and records it as running. Nothing is left when it fails.
+/// Starts an instance and records it as running; where builds follow scripts nothing is started. Nothing is left when it fails.
 pub(in crate::local::compute) fn launch(
     local: &Local,
     scope: &Scope,
     order: &Order,
 ) -> Result<InstanceRecord, LaunchError> {
+    if local.config.builds.are_scripted() {
+        return super::modelled::start(local, scope, order);
+    }
     if order.ami.layers.is_empty() {
         return Err(LaunchError::NoFiles { ami: order.ami.id.clone() });
     }
@@ -86,7 +89,7 @@ pub(in crate::local::compute) fn launch(
     }
 }
 
-fn new_record(local: &Local, order: &Order) -> Result<InstanceRecord, LaunchError> {
+pub(super) fn new_record(local: &Local, order: &Order) -> Result<InstanceRecord, LaunchError> {
     let id = random::resource_id("i")?;
     let owner = Owner::current().map_err(|source| LaunchError::Io { path: "/proc/self/stat".into(), source })?;
     Ok(InstanceRecord {

@@ -1,14 +1,17 @@
 //! EC2 instances: their records, and the operations on them.
 
 mod describe;
+pub(in crate::local) mod fleet;
 mod launch;
 mod left;
+mod modelled;
 mod run;
 mod terminate;
 
-pub(super) use describe::{describe_instance_status, describe_instances};
+pub(super) use describe::{describe_instance_status, describe_instances, get_console_output};
 pub(super) use launch::{Order, launch};
 pub(super) use left::{leave, shelve};
+pub(in crate::local) use modelled::{is_due, settle, spoil};
 pub(super) use run::run_instances;
 pub(super) use terminate::{discard, record_terminated, terminate, terminate_instances};
 
@@ -59,6 +62,13 @@ pub(super) enum InstanceState {
     ShuttingDown,
     Terminated,
     Stopped,
+}
+
+impl InstanceRecord {
+    /// Whether it is a record of an Auto Scaling group's: no machine runs behind it.
+    pub(super) fn is_of_fleet(&self) -> bool {
+        self.tags.contains_key(fleet::GROUP)
+    }
 }
 
 impl InstanceState {

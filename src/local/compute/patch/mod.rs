@@ -12,6 +12,7 @@ mod scan;
 
 pub(super) use describe::{describe_instance_patch_states, describe_instance_patches};
 pub(super) use run::run;
+pub(super) use scan::collected;
 
 use crate::patch::{Counts, OperatingSystem, PatchItem, State};
 use serde::{Deserialize, Serialize};

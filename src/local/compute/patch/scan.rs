@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Why there is no result. None of these is ever taken for "nothing is missing".
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ScanError {
+pub(in crate::local::compute) enum ScanError {
     /// A package index could not be fetched.
     #[error("the package indexes could not be refreshed: {0}")]
     Update(String),
@@ -109,7 +109,7 @@ pub(super) fn taken(live: &Live, applicable: &Applicable) -> Result<Inventory, S
 
 /// By the collector, as on every other machine. What waits for a restart the local environment knows better: its restarts
 /// are not those of the machine.
-fn collected(live: &Live) -> Result<Inventory, ScanError> {
+pub(in crate::local::compute) fn collected(live: &Live) -> Result<Inventory, ScanError> {
     let job = Job::Command {
         argv: vec!["/bin/sh".to_owned(), "-s".to_owned()],
         environment: sandbox::environment(),
