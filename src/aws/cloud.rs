@@ -415,9 +415,14 @@ pub(crate) mod testing {
 
     /// The same with targets in any account and Region.
     pub(crate) fn across(handler: Handler, clock: Clock, places: &[Location]) -> Cloud {
+        across_as(handler, clock, places, &EnvironmentConfig::Local(LocalConfig::default()))
+    }
+
+    /// The same with these settings.
+    pub(crate) fn across_as(handler: Handler, clock: Clock, places: &[Location], config: &EnvironmentConfig) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };
         let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
-        spread(identities, home, clock, places, (&EnvironmentConfig::Local(LocalConfig::default()), None))
+        spread(identities, home, clock, places, (config, None))
     }
 
     /// The same with these settings and without chance: every call is answered on the thread that makes it, and calls that

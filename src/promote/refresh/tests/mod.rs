@@ -38,7 +38,7 @@ async fn groups_are_refreshed_and_track_what_they_tracked() {
     let sink = std::sync::Arc::clone(&moments);
     world.faults(move |_, operation, _| {
         if operation == "DescribeInstanceRefreshes" {
-            sink.lock().unwrap().push(local.upgrade().unwrap().store.dump());
+            sink.lock().unwrap().push(local.upgrade().unwrap().store.picture());
         }
         None
     });
