@@ -393,6 +393,7 @@ pub(super) fn is_in_doubt(cause: &StepError) -> bool {
     match cause {
         StepError::Call(error) => error.fault.may_have_been_applied(),
         StepError::NotSeen { .. } => true,
+        StepError::Canary(failure) => failure.left.is_some(),
         StepError::Refused(_) | StepError::Locked { .. } | StepError::Changed(_) => false,
     }
 }

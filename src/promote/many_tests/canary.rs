@@ -56,7 +56,7 @@ async fn an_instance_is_launched_in_every_place_and_ended_before_anything_is_mov
     world.faults(move |_, operation, _| {
         if matches!(operation, "RunInstances" | "TerminateInstances") {
             let now = Eyes::on(&local.upgrade().unwrap().store.picture()).end();
-            let defaults = |end: &BTreeMap<String, eyes::Target>| {
+            let defaults = |end: &BTreeMap<String, plain::Target>| {
                 end.values().map(|one| (one.template.clone(), one.parameter.clone())).collect::<Vec<_>>()
             };
             assert_eq!(defaults(&now.targets), defaults(&old), "nothing is moved yet");
