@@ -35,6 +35,10 @@ const POLL_AWS: Duration = Duration::from_secs(15);
 /// The same in the local environment, where nobody is in the way.
 const POLL_LOCAL: Duration = Duration::from_millis(200);
 
+/// How long after a change EC2 may show what was before it. AWS names no time and asks clients to look again for a while
+/// (EC2's guide on eventual consistency); it is seconds as a rule, and this is the same patience as for a pointer.
+const SETTLES_AWS: Duration = Duration::from_mins(1);
+
 /// What a [`Cloud`] needs besides the project.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -326,6 +330,17 @@ impl Cloud {
         if self.is_local() && !scripted { POLL_LOCAL } else { POLL_AWS }
     }
 
+    /// How long after a change the services may still show what was before it: who looks for what somebody else may have made
+    /// a moment ago has to look until then.
+    #[must_use]
+    pub fn settles(&self) -> Duration {
+        match &self.0.embedded {
+            Some(embedded) => embedded.local().lag(),
+            None if self.is_local() => Duration::ZERO,
+            None => SETTLES_AWS,
+        }
+    }
+
     /// Folder of the project.
     pub(super) fn root(&self) -> &Path {
         &self.0.root
@@ -406,12 +421,36 @@ pub(crate) mod testing {
     /// The same with these settings.
     pub(crate) fn across_as(handler: Handler, clock: Clock, places: &[Location], config: &EnvironmentConfig) -> Cloud {
         let home = Location { account: ACCOUNT.into(), region: REGION.into() };
-        let mut identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
+        let identities = Identities::in_process(home.clone(), crate::local::credentials(ACCOUNT), handler);
+        spread(identities, home, clock, places, (config, None))
+    }
+
+    /// The same with these settings and without chance: every call is answered on the thread that makes it, and calls that
+    /// are made at the same time come in the same order each time.
+    pub(crate) fn foreseeable(
+        local: &Arc<crate::local::Local>,
+        handler: Handler,
+        places: &[Location],
+        config: &EnvironmentConfig,
+    ) -> Cloud {
+        let home = Location { account: ACCOUNT.into(), region: REGION.into() };
+        let identities = Identities::in_thread(home.clone(), crate::local::credentials(ACCOUNT), handler);
+        let embedded = Some(Embedded::over(Arc::clone(local)));
+        spread(identities, home, local.config.clock.clone(), places, (config, embedded))
+    }
+
+    fn spread(
+        mut identities: Identities,
+        home: Location,
+        clock: Clock,
+        places: &[Location],
+        (config, embedded): (&EnvironmentConfig, Option<Embedded>),
+    ) -> Cloud {
         for place in places {
             identities = identities.and(place, crate::local::credentials(&place.account));
         }
         let targets = places.iter().map(|place| Target { location: place.clone(), role: None }).collect();
-        Cloud::assemble("local", config, Path::new("/nowhere"), home, targets, clock, identities, None, None)
+        Cloud::assemble("local", config, Path::new("/nowhere"), home, targets, clock, identities, embedded, None)
     }
 
     /// The same for an environment in AWS with these settings, whose home and targets are [`ACCOUNT`]'s or have keys of

@@ -24,6 +24,14 @@ pub(crate) fn client(handler: Handler) -> SharedHttpClient {
     http_client_fn(move |_settings, _components| connector.clone())
 }
 
+/// The same on the thread of whoever calls, for tests: calls that are made at the same time take turns and come in the same
+/// order each time.
+#[cfg(test)]
+pub(crate) fn in_thread(handler: Handler) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(InThread(handler));
+    http_client_fn(move |_settings, _components| connector.clone())
+}
+
 /// HTTP status of `RequestLimitExceeded` of EC2.
 const TOO_BUSY: u16 = 503;
 
@@ -41,14 +49,44 @@ impl HttpConnector for InProcess {
     }
 }
 
+#[cfg(test)]
+struct InThread(Handler);
+
+#[cfg(test)]
+impl std::fmt::Debug for InThread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InThread")
+    }
+}
+
+#[cfg(test)]
+impl HttpConnector for InThread {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let handler = Arc::clone(&self.0);
+        HttpConnectorFuture::new(async move {
+            let request = whole(request).await?;
+            tokio::task::yield_now().await;
+            handed_on(handler(request)).await
+        })
+    }
+}
+
 async fn answer(handler: Handler, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-    let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
-    let request = http::Request::from_parts(parts, body);
+    let request = whole(request).await?;
     let response = tokio::task::spawn_blocking(move || handler(request))
         .await
         .map_err(|error| ConnectorError::other(error.into(), None))?;
+    handed_on(response).await
+}
+
+async fn whole(request: HttpRequest) -> Result<http::Request<Bytes>, ConnectorError> {
+    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
+    Ok(http::Request::from_parts(parts, body))
+}
+
+async fn handed_on(response: http::Response<Bytes>) -> Result<HttpResponse, ConnectorError> {
     if let Some(Delay(time)) = response.extensions().get() {
         tokio::time::sleep(*time).await;
     }

@@ -11,6 +11,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_credential_types::{Credentials, provider};
 use aws_sdk_ssm::config::retry::{RetryPartition, TokenBucket};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,12 +35,25 @@ pub(super) struct Identities {
 impl Identities {
     /// One place, answered by `handler` in this process, with fixed credentials.
     pub(super) fn in_process(home: Location, key: (String, String), handler: Handler) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        Self::answered(home, key, connector::client(handler), retries)
+    }
+
+    /// The same on the thread of whoever calls and without chance, so that a test sees the same calls in the same order each
+    /// time: what the SDK adds to its waits by chance is less than the least that tokio's clock can tell.
+    #[cfg(test)]
+    pub(super) fn in_thread(home: Location, key: (String, String), handler: Handler) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(Duration::from_micros(100));
+        Self::answered(home, key, connector::in_thread(handler), retries)
+    }
+
+    fn answered(home: Location, key: (String, String), http: SharedHttpClient, retries: RetryConfig) -> Self {
         let config = SdkConfig::builder()
             .behavior_version(behavior())
             .region(Region::new(home.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(key.0, key.1, None)))
-            .http_client(connector::client(handler))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .http_client(http)
+            .retry_config(retries)
             .build();
         // The SDK's budget of retries protects a service that many clients call, and is one for the whole process.
         // There is nobody to protect here, and what one piece of work uses up must not change what another one sees.

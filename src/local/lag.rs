@@ -16,6 +16,12 @@ impl Local {
         self.store.set_lag((!time.is_zero()).then_some(lag));
     }
 
+    /// That time; zero when there is none.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        self.store.lag().unwrap_or_default()
+    }
+
     /// Does an operation of EC2 as one who is behind.
     pub(super) fn lagging(
         &self,

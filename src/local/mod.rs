@@ -136,6 +136,8 @@ mod lag;
 mod open;
 mod paging;
 mod past;
+#[cfg(test)]
+pub(crate) mod picture;
 mod protocol;
 mod random;
 pub mod records;
@@ -158,6 +160,8 @@ pub(crate) use credentials::credentials;
 pub use fault_rule::{FaultRule, FaultRuleError};
 pub(crate) use faults::Delay;
 pub use faults::{Fault, FaultPlan};
+#[cfg(test)]
+pub(crate) use random::foretold;
 pub use serve::serve;
 pub use service::operations;
 

@@ -10,6 +10,10 @@ use std::io::Read;
 /// # Errors
 /// When the system's random source cannot be read.
 pub(crate) fn hex(digits: usize) -> Result<String, ServiceError> {
+    #[cfg(test)]
+    if let Some(text) = foretold::hex(digits) {
+        return Ok(text);
+    }
     let mut bytes = vec![0_u8; digits.div_ceil(2)];
     File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).map_err(|error| {
         ServiceError::new(500, "InternalFailure", format!("no random numbers from /dev/urandom: {error}"))
@@ -63,9 +67,58 @@ pub(crate) fn uuid_of(digits: &str) -> String {
     format!("{first}-{second}-4{third}-{variant}{fourth}-{last}")
 }
 
+/// Identifiers that follow from what is asked for, for tests that compare worlds made in different ways.
+#[cfg(test)]
+pub(crate) mod foretold {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STATE: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// Does `work`; what it draws on this thread follows from `seed`.
+    pub(crate) fn by<T>(seed: u64, work: impl FnOnce() -> T) -> T {
+        struct Back(Option<u64>);
+        impl Drop for Back {
+            fn drop(&mut self) {
+                STATE.set(self.0);
+            }
+        }
+        let _back = Back(STATE.replace(Some(seed)));
+        work()
+    }
+
+    pub(super) fn hex(digits: usize) -> Option<String> {
+        let mut state = STATE.get()?;
+        let mut text = String::new();
+        while text.len() < digits {
+            text += &format!("{:016x}", splitmix(&mut state));
+        }
+        STATE.set(Some(state));
+        text.truncate(digits);
+        Some(text)
+    }
+
+    /// Numbers that look like chance and are the same for the same seed (splitmix64).
+    pub(crate) fn splitmix(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_foretold_is_the_same_again_and_ends_with_the_work() {
+        let draw = |seed| foretold::by(seed, || (hex(17).unwrap(), uuid().unwrap()));
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+        assert_ne!(hex(17).unwrap(), hex(17).unwrap());
+    }
 
     #[test]
     fn ids_have_the_services_form_and_differ() {

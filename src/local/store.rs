@@ -4,6 +4,8 @@
 //! with a busy timeout is made for that, redb locks the file for one process.
 
 use super::past::{self, Lag, Then};
+#[cfg(test)]
+use super::picture::Changes;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -63,8 +65,10 @@ pub enum StoreError {
 /// The state database. Every access is one transaction; writers queue across processes.
 #[derive(Debug)]
 pub struct Store {
-    connection: Mutex<Connection>,
+    pub(super) connection: Mutex<Connection>,
     lag: Mutex<Option<Lag>>,
+    #[cfg(test)]
+    pub(super) gallery: super::picture::Gallery,
 }
 
 /// One transaction. Reads see its writes; dropped without [`Store::write`] returning `Ok`, nothing happened.
@@ -75,7 +79,12 @@ pub struct Transaction<'a> {
     times: Option<(i64, i64)>,
     /// The time as of which it reads, for one who is behind.
     horizon: Option<i64>,
+    #[cfg(test)]
+    changes: Changes,
 }
+
+/// Statements that are kept ready: more than there are.
+const STATEMENTS: usize = 64;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS document (
@@ -97,9 +106,15 @@ impl Store {
         connection.busy_timeout(Duration::from_secs(30))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.execute_batch(SCHEMA)?;
         connection.execute_batch(past::SCHEMA)?;
-        Ok(Self { connection: Mutex::new(connection), lag: Mutex::default() })
+        Ok(Self {
+            connection: Mutex::new(connection),
+            lag: Mutex::default(),
+            #[cfg(test)]
+            gallery: super::picture::Gallery::default(),
+        })
     }
 
     /// Lets readers [behind](past::behind) see what was some time ago; `None` ends that.
@@ -140,10 +155,17 @@ impl Store {
         let times = lag.map(|lag| lag.times());
         // Who changes something builds on what is; only who reads can be behind.
         let reads = matches!(behavior, TransactionBehavior::Deferred) && past::is_behind();
-        let transaction =
-            Transaction { inner: transaction, times, horizon: times.map(|(_, then)| then).filter(|_| reads) };
+        let transaction = Transaction {
+            inner: transaction,
+            times,
+            horizon: times.map(|(_, then)| then).filter(|_| reads),
+            #[cfg(test)]
+            changes: Changes::default(),
+        };
         let value = work(&transaction)?;
         transaction.inner.commit().map_err(StoreError::from)?;
+        #[cfg(test)]
+        self.gallery.apply(transaction.changes);
         Ok(value)
     }
 }
@@ -296,6 +318,8 @@ impl Transaction<'_> {
             id,
             body
         ])?;
+        #[cfg(test)]
+        self.changes.put(scope, kind, id, body);
         Ok(())
     }
 
@@ -309,6 +333,8 @@ impl Transaction<'_> {
             .inner
             .prepare_cached("DELETE FROM document WHERE account=?1 AND region=?2 AND kind=?3 AND id=?4")?
             .execute(params![scope.account, scope.region, kind, id])?;
+        #[cfg(test)]
+        self.changes.delete(scope, kind, id);
         Ok(count > 0)
     }
 
@@ -318,38 +344,6 @@ impl Transaction<'_> {
             Some(times) if past::lags(kind) => past::keep(&self.inner, scope, (kind, id), times),
             _ => Ok(()),
         }
-    }
-}
-
-/// Everything that a database holds, for tests that try the same thing many times.
-#[cfg(test)]
-pub(crate) type Dump = Vec<[String; 5]>;
-
-#[cfg(test)]
-impl Store {
-    /// Everything in it: account, Region, kind, id and document.
-    pub(crate) fn dump(&self) -> Dump {
-        let read = |tx: &Transaction<'_>| -> Result<Dump, StoreError> {
-            let mut statement = tx.inner.prepare_cached("SELECT account, region, kind, id, body FROM document")?;
-            let rows =
-                statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        };
-        self.read(read).unwrap()
-    }
-
-    /// Puts everything back as it was: readers who are behind see it at once, too.
-    pub(crate) fn restore(&self, dump: &Dump) {
-        let write = |tx: &Transaction<'_>| -> Result<(), StoreError> {
-            tx.inner.execute("DELETE FROM document", [])?;
-            tx.inner.execute("DELETE FROM past", [])?;
-            let mut statement = tx.inner.prepare_cached("INSERT INTO document VALUES (?1, ?2, ?3, ?4, ?5)")?;
-            for row in dump {
-                statement.execute(params![row[0], row[1], row[2], row[3], row[4]])?;
-            }
-            Ok(())
-        };
-        self.write(write).unwrap();
     }
 }
 

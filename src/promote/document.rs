@@ -15,6 +15,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 
@@ -113,12 +114,25 @@ fn part_names(name: &str, id: &str, parts: usize) -> Vec<String> {
 /// When a part is missing or it is not what was written: never half a document.
 pub(crate) async fn whole(cloud: &Cloud, name: &str, text: &str) -> Result<String, PromoteError> {
     let Some(head) = head(name, text)? else { return Ok(text.to_owned()) };
+    let found = store::get_many(cloud, cloud.home(), &part_names(name, &head.id, head.parts)).await?;
+    joined(name, &head, &found)
+}
+
+/// The document of a head and the parameters that were found beside it.
+fn joined(name: &str, head: &Head, found: &BTreeMap<String, String>) -> Result<String, PromoteError> {
     let unreadable = |reason: String| PromoteError::Unreadable { parameter: name.to_owned(), reason };
     let names = part_names(name, &head.id, head.parts);
-    let mut found = store::get_many(cloud, cloud.home(), &names).await?;
-    let parts: Option<Vec<String>> = names.iter().map(|name| found.remove(name)).collect();
+    let parts: Option<Vec<String>> = names.iter().map(|name| found.get(name).cloned()).collect();
     let parts = parts.ok_or_else(|| unreadable(format!("{} parameters below it are missing", head.parts)))?;
-    unpack(&head, &parts).map_err(unreadable)
+    unpack(head, &parts).map_err(unreadable)
+}
+
+/// The whole document among parameters that were read in another way.
+#[cfg(test)]
+pub(super) fn whole_among(name: &str, all: &BTreeMap<String, String>) -> Result<String, PromoteError> {
+    let text = &all[name];
+    let Some(head) = head(name, text)? else { return Ok(text.clone()) };
+    joined(name, &head, all)
 }
 
 /// Writes the parts of a document, which nobody reads yet.
@@ -148,8 +162,26 @@ pub(super) async fn remove_journal_parts(
     Ok(())
 }
 
+/// Removes the parts of a document of which nobody knows how many there are. They are written from the first to the last and
+/// removed from the last to the first, so there are none behind one that is missing.
+pub(super) async fn remove_all_parts(cloud: &Cloud, name: &str, id: &str) -> Result<(), CallError> {
+    let mut there: Vec<String> = Vec::new();
+    loop {
+        let names: Vec<String> = part_names(name, id, there.len() + store::AT_ONCE).split_off(there.len());
+        let found = store::get_many(cloud, cloud.home(), &names).await?;
+        there.extend(names.into_iter().take_while(|name| found.contains_key(name)));
+        if found.len() < store::AT_ONCE {
+            break;
+        }
+    }
+    for name in there.iter().rev() {
+        store::delete(cloud, cloud.home(), name).await?;
+    }
+    Ok(())
+}
+
 /// Removes the parts of a document.
-pub(super) async fn remove_parts(cloud: &Cloud, name: &str, id: &str, parts: usize) -> Result<(), CallError> {
+async fn remove_parts(cloud: &Cloud, name: &str, id: &str, parts: usize) -> Result<(), CallError> {
     for name in part_names(name, id, parts) {
         store::delete(cloud, cloud.home(), &name).await?;
     }

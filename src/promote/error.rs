@@ -157,6 +157,8 @@ pub enum PromoteError {
     Rule {
         /// The channel.
         channel: String,
+        /// The recipe.
+        recipe: String,
         /// The image.
         ami: String,
         /// What is missing.
@@ -401,8 +403,8 @@ impl PromoteError {
             Self::Unseen { .. } => Some(
                 "make them reachable, or leave them out on purpose: --quorum N says how many targets are enough".into(),
             ),
-            Self::Rule { channel, ami, missing } if missing.contains("approve") => {
-                Some(format!("amiforge approve {ami} --recipe RECIPE --channel {channel} --reason TEXT"))
+            Self::Rule { channel, recipe, ami, missing } if missing.contains("approve") => {
+                Some(format!("amiforge approve {ami} --recipe {recipe} --channel {channel} --reason TEXT"))
             }
             Self::NeverThere { channel, .. } => {
                 Some(format!("`amiforge history RECIPE --channel {channel}` says what it held"))

@@ -8,7 +8,7 @@ use super::undo::Undone;
 use super::{document, names};
 use crate::aws::Cloud;
 use crate::aws::wait::Poller;
-use crate::event::{Events, Stage};
+use crate::event::{Events, Stage, human_duration};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +39,7 @@ pub(super) enum Done {
 }
 
 /// A promotion being carried out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Executor<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) plan: &'a Plan,
@@ -49,12 +49,12 @@ pub(super) struct Executor<'a> {
     pub(super) fresh: bool,
     pub(super) events: &'a Events,
     /// AMI ids by supply.
-    images: BTreeMap<usize, String>,
+    pub(super) images: BTreeMap<usize, String>,
     /// What is staged, by target; in the order of its launch templates.
     pub(super) templates: BTreeMap<usize, Vec<TemplatePointer>>,
-    parameters: BTreeMap<usize, Vec<ParameterPointer>>,
+    pub(super) parameters: BTreeMap<usize, Vec<ParameterPointer>>,
     /// Targets that failed before anything was flipped, with a quorum: why.
-    left_out: BTreeMap<usize, String>,
+    pub(super) left_out: BTreeMap<usize, String>,
 }
 
 impl<'a> Executor<'a> {
@@ -82,16 +82,19 @@ impl<'a> Executor<'a> {
     pub(super) async fn run(mut self, phases: &[Vec<Step>], before: &[Step]) -> Result<Promotion, PromoteError> {
         let mut begun: BTreeSet<Step> = before.iter().copied().collect();
         for phase in phases {
-            let steps: Vec<Step> = phase.iter().copied().filter(|step| self.takes_part(*step)).collect();
-            let (ran, failures) = self.perform_all(&steps).await;
-            begun.extend(ran);
-            if failures.is_empty() || self.leave_out(&failures).await {
-                continue;
+            if let Err(failures) = self.phase(phase, &mut begun).await {
+                return Err(self.give_up(failures, &begun).await);
             }
-            let begun: Vec<Step> = begun.into_iter().collect();
-            return Err(self.give_up(failures, &begun).await);
         }
         Ok(Promotion::moved(self.release()))
+    }
+
+    /// Performs one phase after those whose steps have `begun`; what failed, when it cannot go on.
+    pub(super) async fn phase(&mut self, phase: &[Step], begun: &mut BTreeSet<Step>) -> Result<(), Vec<Failure>> {
+        let steps: Vec<Step> = phase.iter().copied().filter(|step| self.takes_part(*step)).collect();
+        let (ran, failures) = self.perform_all(&steps).await;
+        begun.extend(ran);
+        if failures.is_empty() || self.leave_out(&failures).await { Ok(()) } else { Err(failures) }
     }
 
     /// Performs steps about different places at the same time. When one fails the others end what they do, because a call
@@ -183,7 +186,7 @@ impl<'a> Executor<'a> {
     }
 
     /// Puts back what the begun steps did. The failed ones are among them: their answers may have been lost.
-    async fn give_up(&self, mut failures: Vec<Failure>, begun: &[Step]) -> PromoteError {
+    pub(super) async fn give_up(&self, mut failures: Vec<Failure>, begun: &BTreeSet<Step>) -> PromoteError {
         let Failure { step, place, cause } = failures.remove(0);
         // A failed call says itself where it was made.
         let cause = match (place, cause) {
@@ -203,9 +206,54 @@ impl<'a> Executor<'a> {
             }
             _ => {}
         }
-        match self.undo_all(begun).await {
+        let in_doubt = !self.fresh
+            || is_in_doubt(&cause)
+            || others.iter().any(|failure| is_in_doubt(&failure.cause))
+            || std::iter::once(step)
+                .chain(others.iter().map(|failure| failure.step))
+                .any(|step| self.is_half_known(step));
+        let begun: Vec<Step> = begun.iter().copied().collect();
+        match self.put_back(&begun, in_doubt).await {
             Ok(restored) => PromoteError::Failed { step, cause, others, restored },
             Err((undo, restored)) => PromoteError::Stuck { step, cause, others, undo, restored },
+        }
+    }
+
+    /// Whether a step that failed may have made something that nobody remembers: versions of the launch templates before the one
+    /// that failed.
+    fn is_half_known(&self, step: Step) -> bool {
+        match step {
+            Step::Stage(target) => self.plan.moves.get(target).is_some_and(|one| one.launch_templates.len() > 1),
+            _ => false,
+        }
+    }
+
+    /// Undoes steps. `in_doubt`: something may have been done that does not show yet. Then what is in use and does show is put
+    /// back at once, and everything when the rest must show, too: what is looked for too early is left behind.
+    pub(super) async fn put_back(
+        &self,
+        steps: &[Step],
+        in_doubt: bool,
+    ) -> Result<Vec<String>, (StepError, Vec<String>)> {
+        let settles = self.cloud.settles();
+        if !in_doubt || settles.is_zero() {
+            return self.undo_all(steps).await;
+        }
+        let flips: Vec<Step> = steps.iter().copied().filter(|step| step.is_flip()).collect();
+        // What fails here fails again below.
+        let mut restored = self.undo_all(&flips).await.unwrap_or_else(|(_, restored)| restored);
+        let patience = human_duration(settles);
+        self.events.progress(Stage::Promote, format!("waiting {patience} for what was done and may not show yet"));
+        tokio::time::sleep(settles).await;
+        match self.undo_all(steps).await {
+            Ok(rest) => {
+                restored.extend(rest);
+                Ok(restored)
+            }
+            Err((error, rest)) => {
+                restored.extend(rest);
+                Err((error, restored))
+            }
         }
     }
 
@@ -332,6 +380,21 @@ impl<'a> Executor<'a> {
             previous: self.plan.previous.clone().map(Box::new),
             ..self.plan.release.clone()
         }
+    }
+}
+
+/// How to look for what may have been made by a call without an answer.
+pub(super) fn soon(cloud: &Cloud) -> Poller {
+    Poller { every: cloud.poll().min(READ_EVERY), deadline: cloud.settles() }
+}
+
+/// Whether a step that failed so may have done what it was to do all the same.
+pub(super) fn is_in_doubt(cause: &StepError) -> bool {
+    match cause {
+        StepError::Call(error) => error.fault.may_have_been_applied(),
+        StepError::NotSeen { .. } => true,
+        StepError::Canary(failure) => failure.left.is_some(),
+        StepError::Refused(_) | StepError::Locked { .. } | StepError::Changed(_) => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! AMIs: look at them, copy, mark, share.
 
 use super::error::StepError;
+use super::execute::soon;
 use super::model::{Candidate, Plan, Supply};
 use crate::aws::wait::Poller;
 use crate::aws::{CallError, Cloud, tags};
@@ -144,7 +145,16 @@ async fn copy_as(cloud: &Cloud, plan: &Plan, supply: &Supply, source: &Image, na
     match request.send().await.map_err(CallError::of("CopyImage", &place)) {
         Ok(answer) => answer.image_id.ok_or_else(|| StepError::Refused("the copy has no id".to_owned())),
         Err(error) if error.fault.may_have_been_applied() => {
-            find_copy(cloud, &place, &release.ami).await?.ok_or(StepError::Call(error))
+            let mut waiting = soon(cloud).start();
+            loop {
+                if let Some(found) = find_copy(cloud, &place, &release.ami).await? {
+                    return Ok(found);
+                }
+                // What was begun shows by then.
+                if waiting.pause().await.is_err() {
+                    return Err(error.into());
+                }
+            }
         }
         Err(error) => Err(error.into()),
     }
@@ -201,14 +211,18 @@ pub(super) async fn mark(
     Ok(answer.map(drop).map_err(CallError::of("CreateTags", &place))?)
 }
 
-/// Takes the mark of approval away if it is that of `promotion`; whether it was.
+/// Takes the mark of approval away if it is that of `promotion`; whether it is known to have been.
+///
+/// A mark that was set a moment ago need not show: then it is EC2 that compares, which deletes a tag that is named with its
+/// value only if it has that value.
 pub(super) async fn unmark(cloud: &Cloud, place: &Location, ami: &str, promotion: &str) -> Result<bool, CallError> {
-    if look(cloud, place, ami).await?.approved.as_deref() != Some(promotion) {
+    let found = look(cloud, place, ami).await?;
+    if found.state.is_none() || found.approved.as_ref().is_some_and(|other| other != promotion) {
         return Ok(false);
     }
-    let tag = Tag::builder().key(tags::APPROVED).build();
+    let tag = Tag::builder().key(tags::APPROVED).value(promotion).build();
     let answer = cloud.ec2(place).delete_tags().resources(ami).tags(tag).send().await;
-    answer.map(|_| true).map_err(CallError::of("DeleteTags", place))
+    answer.map(|_| found.approved.is_some()).map_err(CallError::of("DeleteTags", place))
 }
 
 /// Lets accounts launch an image, and those that copy it read its snapshots as well: who only launches needs no more than

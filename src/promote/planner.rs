@@ -45,7 +45,8 @@ pub fn plan(
     if let Some(approval) = approval {
         rules::approved(ami, approval, &state.image)?;
     }
-    let overridden = match (approval, rules::channel(channel, ami, state, approval.map(|one| &*one.digest), now)) {
+    let evidence = approval.map(|one| &*one.digest);
+    let overridden = match (approval, rules::channel(channel, (order.recipe, ami), state, evidence, now)) {
         (None, _) | (_, Ok(())) => None,
         (Some(_), Err(missing)) => Some(rules::overridden(order, channel, missing)?),
     };

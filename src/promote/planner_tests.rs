@@ -297,8 +297,10 @@ fn channels_hold_their_rules() {
     assert!(refusal("staging", &with(Some(future)), &approval()).0.contains("must soak"));
     let soaked = released("candidate", "ami-2", "2026-01-10T11:00:00Z");
     assert!(go("staging", &with(Some(soaked.clone())), &approval()).is_ok());
-    let text = refusal("production", &with(Some(soaked)), &approval()).0;
-    assert!(text.contains("a person must approve it"), "{text}");
+    let refused = go("production", &with(Some(soaked)), &approval()).unwrap_err();
+    assert!(refused.to_string().contains("a person must approve it"), "{refused}");
+    let next = refused.next().unwrap();
+    assert_eq!(next, "amiforge approve ami-2 --recipe debian-12 --channel production --reason TEXT");
     let given = |evidence: &str, by: &str| Consent {
         schema: "amiforge.approval/1".into(),
         ami: "ami-2".into(),

@@ -6,7 +6,7 @@ use super::model::{Lock, Order, Plan, Promotion, Release};
 use super::planner::expired;
 use super::revoke::standing;
 use super::state::{Books, books};
-use super::steps::Step;
+use super::steps::{Step, Undo};
 use super::{document, names, store};
 use crate::aws::Cloud;
 use crate::event::Events;
@@ -103,14 +103,17 @@ const DONE: [Step; 3] = [Step::Lock, Step::Verify, Step::Journal];
 async fn finish(executor: Executor<'_>, plan: &Plan) -> Result<Resumed, PromoteError> {
     let left: Vec<Vec<Step>> =
         plan.phases().into_iter().filter(|phase| !phase.iter().any(|step| DONE.contains(step))).collect();
-    // Flips that were made before count as begun: when finishing fails, they are put back, too.
-    let begun: Vec<Step> = plan.steps().into_iter().take_while(|step| *step != Step::Record).collect();
-    executor.run(&left, &begun).await.map(Resumed::Finished)
+    executor.run(&left, &begun(plan)).await.map(Resumed::Finished)
+}
+
+/// What may have been begun before: when finishing fails, it is put back, too. The record is not written yet, but parameters
+/// beside it may be.
+fn begun(plan: &Plan) -> Vec<Step> {
+    plan.steps().into_iter().filter(|step| step.undo() != Undo::Finish).collect()
 }
 
 async fn undo(executor: &Executor<'_>, plan: &Plan) -> Result<Resumed, PromoteError> {
-    let begun: Vec<Step> = plan.steps().into_iter().take_while(|step| *step != Step::Record).collect();
-    match executor.undo_all(&begun).await {
+    match executor.put_back(&begun(plan), true).await {
         Ok(restored) => Ok(Resumed::Undone { release: plan.release.clone(), restored }),
         Err((undo, restored)) => {
             let cause = StepError::Refused("it was cut off".to_owned());

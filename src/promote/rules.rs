@@ -45,7 +45,7 @@ pub(super) fn approved(ami: &str, approval: &Approval, image: &Image) -> Result<
 /// approved. `evidence` is the digest of what the verdicts are about.
 pub(super) fn channel(
     channel: &Channel,
-    ami: &str,
+    (recipe, ami): (&str, &str),
     state: &State,
     evidence: Option<&str>,
     now: OffsetDateTime,
@@ -56,7 +56,10 @@ pub(super) fn channel(
         .or_else(|| consent(channel, ami, before, state.consent.as_ref(), evidence));
     match missing {
         None => Ok(()),
-        Some(missing) => Err(PromoteError::Rule { channel: channel.name.clone(), ami: ami.to_owned(), missing }),
+        Some(missing) => {
+            let (channel, recipe, ami) = (channel.name.clone(), recipe.to_owned(), ami.to_owned());
+            Err(PromoteError::Rule { channel, recipe, ami, missing })
+        }
     }
 }
 

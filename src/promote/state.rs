@@ -221,8 +221,7 @@ pub(super) async fn pointers<T: AsRef<str>, P: AsRef<str>>(
 }
 
 async fn template_now(cloud: &Cloud, place: &Location, name: &str) -> Result<TemplateNow, CallError> {
-    let Some(found) = template::find(cloud, place, name).await? else { return Ok(TemplateNow::default()) };
-    let ami = template::default_ami(cloud, place, &found.id).await?;
+    let Some((found, ami)) = template::in_use(cloud, place, name).await? else { return Ok(TemplateNow::default()) };
     Ok(TemplateNow { before: Some(TemplateBefore { id: found.id, default_version: found.default_version }), ami })
 }
 

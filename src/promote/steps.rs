@@ -47,7 +47,7 @@ pub enum Undo {
     /// The journal is removed.
     RemoveJournal,
     /// The mark of approval is removed, if this promotion has set it. The copy stays: nothing points at it, and the next
-    /// promotion of the image finds it and need not wait for one.
+    /// promotion of the image finds it and need not wait for one. So do permissions to launch and to copy it.
     Unmark(usize),
     /// The staged versions, or the templates that were made for them, are removed.
     RemoveStaged(usize),

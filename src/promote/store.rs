@@ -32,7 +32,7 @@ pub(crate) async fn get(cloud: &Cloud, place: &Location, name: &str) -> Result<O
 }
 
 /// Most names in one call.
-const AT_ONCE: usize = 10;
+pub(super) const AT_ONCE: usize = 10;
 
 /// Those of the parameters that exist, by name.
 pub(crate) async fn get_many(

@@ -1,6 +1,7 @@
 //! Launch templates: look, stage a version, move the default, remove.
 
 use super::error::StepError;
+use super::execute::soon;
 use super::model::{Plan, TemplateBefore, TemplateMove};
 use crate::aws::{CallError, Cloud, tags};
 use crate::project::Location;
@@ -22,12 +23,14 @@ pub(super) struct Staged {
     pub(super) instance_type: Option<String>,
 }
 
+/// Answers that say that there is no such template.
+const ABSENT: [&str; 2] = ["InvalidLaunchTemplateName.NotFoundException", "InvalidLaunchTemplateId.NotFound"];
+
 /// The template of that name, if it exists.
 pub(super) async fn find(cloud: &Cloud, place: &Location, name: &str) -> Result<Option<Template>, CallError> {
     let answer = cloud.ec2(place).describe_launch_templates().launch_template_names(name).send().await;
     let answer = answer.map_err(CallError::of("DescribeLaunchTemplates", place));
-    let absent = ["InvalidLaunchTemplateName.NotFoundException", "InvalidLaunchTemplateId.NotFound"];
-    if answer.as_ref().is_err_and(|error| error.fault.is(&absent)) {
+    if answer.as_ref().is_err_and(|error| error.fault.is(&ABSENT)) {
         return Ok(None);
     }
     let found = answer?.launch_templates.unwrap_or_default().into_iter().next();
@@ -35,12 +38,22 @@ pub(super) async fn find(cloud: &Cloud, place: &Location, name: &str) -> Result<
         .and_then(|one| Some(Template { id: one.launch_template_id?, default_version: one.default_version_number? })))
 }
 
-/// The AMI of the default version.
-pub(super) async fn default_ami(cloud: &Cloud, place: &Location, id: &str) -> Result<Option<String>, CallError> {
-    let request = cloud.ec2(place).describe_launch_template_versions().launch_template_id(id).versions("$Default");
-    let answer = request.send().await.map_err(CallError::of("DescribeLaunchTemplateVersions", place))?;
-    let version = answer.launch_template_versions.unwrap_or_default().into_iter().next();
-    Ok(version.and_then(|version| version.launch_template_data).and_then(|data| data.image_id))
+/// The template of that name as it is in use, if it exists, and the AMI of its default version: in one call.
+pub(super) async fn in_use(
+    cloud: &Cloud,
+    place: &Location,
+    name: &str,
+) -> Result<Option<(Template, Option<String>)>, CallError> {
+    let request = cloud.ec2(place).describe_launch_template_versions().launch_template_name(name).versions("$Default");
+    let answer = request.send().await.map_err(CallError::of("DescribeLaunchTemplateVersions", place));
+    if answer.as_ref().is_err_and(|error| error.fault.is(&ABSENT)) {
+        return Ok(None);
+    }
+    let version = answer?.launch_template_versions.unwrap_or_default().into_iter().next();
+    Ok(version.and_then(|version| {
+        let template = Template { id: version.launch_template_id?, default_version: version.version_number? };
+        Some((template, version.launch_template_data.and_then(|data| data.image_id)))
+    }))
 }
 
 /// What names a promotion's version among all versions: its description.
@@ -98,7 +111,16 @@ pub(super) async fn stage(
     match made {
         // A lost answer, or its repetition: look for what it made.
         Err(error) if error.fault.may_have_been_applied() || error.fault.is(&TAKEN) => {
-            staged(cloud, plan, place, &one.name).await?.ok_or(StepError::Call(error))
+            let mut waiting = soon(cloud).start();
+            loop {
+                if let Some(found) = staged(cloud, plan, place, &one.name).await? {
+                    return Ok(found);
+                }
+                // What was made shows by then.
+                if waiting.pause().await.is_err() {
+                    return Err(error.into());
+                }
+            }
         }
         Err(error) => Err(error.into()),
         Ok(made) => made.ok_or_else(|| StepError::Refused("the new version has no number".to_owned())),
@@ -207,9 +229,8 @@ pub(super) async fn remove_version(cloud: &Cloud, place: &Location, id: &str, ve
 /// Removes a template with all its versions; it may be gone already.
 pub(super) async fn remove(cloud: &Cloud, place: &Location, id: &str) -> Result<(), CallError> {
     let answer = cloud.ec2(place).delete_launch_template().launch_template_id(id).send().await;
-    let absent = ["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateName.NotFoundException"];
     match answer.map_err(CallError::of("DeleteLaunchTemplate", place)) {
-        Err(error) if !error.fault.is(&absent) => Err(error),
+        Err(error) if !error.fault.is(&ABSENT) => Err(error),
         _ => Ok(()),
     }
 }

@@ -44,7 +44,7 @@ impl Executor<'_> {
             Undo::Unmark(supply) => Undone::of(self.unmark(supply).await),
             Undo::EndCanary(target) => self.end_canaries(target).await,
             Undo::RemoveStaged(target) | Undo::TemplateBack(target) | Undo::ParameterBack(target) => {
-                self.put_back(undo, target).await
+                self.pointers_back(undo, target).await
             }
             Undo::ParameterAgain(target) => self.parameters_again(target).await,
             Undo::RecordBack => Undone::of(self.record_back().await),
@@ -52,7 +52,7 @@ impl Executor<'_> {
     }
 
     /// What a step did to each pointer of a target.
-    async fn put_back(&self, undo: Undo, target: usize) -> Undone {
+    async fn pointers_back(&self, undo: Undo, target: usize) -> Undone {
         let one = match self.target(target) {
             Ok(one) => one,
             Err(error) => return Undone::of(Err(error)),
@@ -68,8 +68,8 @@ impl Executor<'_> {
         }
         for template in &one.launch_templates {
             undone.and(match undo {
-                Undo::TemplateBack(_) => self.template_back(one, template).await,
-                _ => self.remove_version(one, template).await,
+                Undo::TemplateBack(_) => self.template_back(target, template).await,
+                _ => self.remove_version(target, template).await,
             });
         }
         undone
@@ -88,31 +88,45 @@ impl Executor<'_> {
         Ok(taken.then(|| format!("{}/{}: {ami} is not marked as approved any more", place.account, place.region)))
     }
 
+    /// Id and version of what this promotion has made of a launch template: as it was answered, or as it is found when another
+    /// process has made it or the answer was lost.
+    async fn made(&self, target: usize, template: &TemplateMove) -> Result<Option<(String, i64)>, StepError> {
+        let known = self.templates.get(&target).into_iter().flatten().find(|one| one.name == template.name);
+        if let Some(known) = known {
+            return Ok(Some((known.id.clone(), known.version)));
+        }
+        let place = self.target(target)?.location();
+        let found = template::staged(self.cloud, self.plan, &place, &template.name).await?;
+        Ok(found.map(|staged| (staged.id, staged.version)))
+    }
+
     /// The staged version is removed, because users of `$Latest` would see it; with it the template, when it was made
     /// for this promotion and has nothing else in it.
-    async fn remove_version(&self, one: &Move, template: &TemplateMove) -> Result<Option<String>, StepError> {
+    async fn remove_version(&self, target: usize, template: &TemplateMove) -> Result<Option<String>, StepError> {
+        let one = self.target(target)?;
         let (place, name) = (one.location(), &template.name);
-        let Some(staged) = template::staged(self.cloud, self.plan, &place, name).await? else { return Ok(None) };
+        let Some((id, version)) = self.made(target, template).await? else { return Ok(None) };
         if template.before.is_none() {
-            template::remove(self.cloud, &place, &staged.id).await?;
+            template::remove(self.cloud, &place, &id).await?;
             return Ok(Some(format!("{}: launch template {name} is removed again", one.place())));
         }
         let current = template::find(self.cloud, &place, name).await?;
-        if current.is_some_and(|current| current.default_version == staged.version) {
-            let text = format!("version {} of {name} is in use and cannot be removed", staged.version);
+        if current.is_some_and(|current| current.default_version == version) {
+            let text = format!("version {version} of {name} is in use and cannot be removed");
             return Err(StepError::Refused(text));
         }
-        template::remove_version(self.cloud, &place, &staged.id, staged.version).await?;
-        Ok(Some(format!("{}: version {} of launch template {name} is removed again", one.place(), staged.version)))
+        template::remove_version(self.cloud, &place, &id, version).await?;
+        Ok(Some(format!("{}: version {version} of launch template {name} is removed again", one.place())))
     }
 
-    async fn template_back(&self, one: &Move, template: &TemplateMove) -> Result<Option<String>, StepError> {
+    async fn template_back(&self, target: usize, template: &TemplateMove) -> Result<Option<String>, StepError> {
         // A template that was made for this promotion goes away with its version.
         let Some(before) = &template.before else { return Ok(None) };
+        let one = self.target(target)?;
         let (place, name) = (one.location(), &template.name);
-        let Some(staged) = template::staged(self.cloud, self.plan, &place, name).await? else { return Ok(None) };
+        let Some((_, made)) = self.made(target, template).await? else { return Ok(None) };
         let current = template::find(self.cloud, &place, name).await?;
-        if current.is_none_or(|current| current.default_version != staged.version) {
+        if current.is_none_or(|current| current.default_version != made) {
             return Ok(None);
         }
         let version = before.default_version;
@@ -178,9 +192,8 @@ impl Executor<'_> {
                 None => store::delete(self.cloud, self.cloud.home(), &name).await?,
             }
         }
-        let text = super::perform::json(&self.release())?;
-        let parts = document::pack(&release.id, &text).parts.len();
-        document::remove_parts(self.cloud, &name, &release.id, parts).await?;
+        // They are written before the record, and by whoever was cut off then: this process need not know what stood in them.
+        document::remove_all_parts(self.cloud, &name, &release.id).await?;
         Ok(ours.then(|| format!("the record of channel {channel} is as before")))
     }
 }

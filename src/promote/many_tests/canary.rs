@@ -14,7 +14,7 @@ async fn world(canary: project::Canary) -> World {
 
 /// States of all instances by account and Region, with the reason.
 fn instances(world: &World) -> BTreeMap<String, Vec<(String, String)>> {
-    let eyes = Eyes::on(&world.local.store.dump());
+    let eyes = Eyes::on(&world.local.store.picture());
     let mut all = BTreeMap::new();
     for place in places() {
         let found = eyes.of(&place, "ec2-instance").map(|(_, one)| {
@@ -36,7 +36,7 @@ fn none_runs(world: &World, case: &str) {
 
 /// Where every pointer is, whatever instances there were.
 fn end(world: &World) -> End {
-    Eyes::on(&world.local.store.dump()).end()
+    Eyes::on(&world.local.store.picture()).end()
 }
 
 /// The nth call of an operation goes wrong.
@@ -55,8 +55,8 @@ async fn an_instance_is_launched_in_every_place_and_ended_before_anything_is_mov
     let old = before.targets.clone();
     world.faults(move |_, operation, _| {
         if matches!(operation, "RunInstances" | "TerminateInstances") {
-            let now = Eyes::on(&local.upgrade().unwrap().store.dump()).end();
-            let defaults = |end: &BTreeMap<String, eyes::Target>| {
+            let now = Eyes::on(&local.upgrade().unwrap().store.picture()).end();
+            let defaults = |end: &BTreeMap<String, plain::Target>| {
                 end.values().map(|one| (one.template.clone(), one.parameter.clone())).collect::<Vec<_>>()
             };
             assert_eq!(defaults(&now.targets), defaults(&old), "nothing is moved yet");
@@ -70,7 +70,7 @@ async fn an_instance_is_launched_in_every_place_and_ended_before_anything_is_mov
     let ended = ("terminated".to_owned(), "Client.UserInitiatedShutdown".to_owned());
     assert!(all.values().all(|here| *here == [ended.clone()]), "{all:#?}");
     // Going back is not held up.
-    world.go(What::Back).await.unwrap();
+    world.rollback().await.unwrap();
     assert_eq!(instances(&world), all);
 }
 
@@ -137,7 +137,7 @@ async fn a_quorum_does_without_the_place_whose_canary_failed() {
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_no_instance_is_left() {
     let world = world(project::Canary::default()).await;
-    let (start, old) = (world.local.store.dump(), end(&world));
+    let (start, old) = (world.local.store.picture(), end(&world));
     // The first twelve launches are dry runs.
     let calls = [("RunInstances", [13, 1, 18]), ("DescribeInstances", [5, 1, 30]), ("TerminateInstances", [7, 1, 12])];
     for (operation, numbers) in calls {
@@ -225,7 +225,7 @@ async fn who_resumes_after_a_crash_finds_the_instances() {
     let (moments, local) = (Arc::new(Mutex::new(Vec::new())), Arc::downgrade(&world.local));
     let seen = Arc::clone(&moments);
     world.faults(move |_, operation, _| {
-        seen.lock().unwrap().push((operation.to_owned(), local.upgrade().unwrap().store.dump()));
+        seen.lock().unwrap().push((operation.to_owned(), local.upgrade().unwrap().store.picture()));
         None
     });
     world.promote(AMIS[1]).await.unwrap();

@@ -2,15 +2,42 @@
 
 use super::world::*;
 use crate::aws::tags;
+use crate::local::picture::{Picture, Row};
 use crate::local::records::AMI;
-use crate::local::store::Dump;
 use crate::project::Location;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Kinds of rows by which pointers and what they point to are known.
+const TEMPLATE_KIND: &str = "ec2-launch-template";
+const VERSION_KIND: &str = "ec2-launch-template-version";
+const PARAMETER_KIND: &str = "ssm-parameter";
+/// What parameters for app teams begin with.
+const POINTERS: &str = "/golden/";
 
 /// What the database says, read without a call.
+#[derive(Debug, Default)]
 pub(super) struct Eyes {
-    pub(super) rows: BTreeMap<(String, String, String, String), Value>,
+    places: BTreeMap<Location, Place>,
+    amis: BTreeMap<String, Arc<Row>>,
+}
+
+/// One account in one Region.
+#[derive(Debug, Default)]
+struct Place {
+    /// By name.
+    templates: BTreeMap<String, Template>,
+    /// By name.
+    parameters: BTreeMap<String, Arc<Row>>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Template {
+    id: String,
+    default_version: u64,
+    /// The image of every version.
+    versions: BTreeMap<u64, String>,
 }
 
 /// What a target points to, by the images at home.
@@ -22,40 +49,72 @@ pub(super) struct Target {
     pub(super) versions: usize,
 }
 
-/// What there is at an end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct End {
-    pub(super) targets: BTreeMap<String, Target>,
-    pub(super) record: Option<String>,
-    /// Parameters of journals and locks: none.
-    pub(super) books: Vec<String>,
-    /// Images with the mark of approval, as copies of which image and where.
-    pub(super) approved: Vec<(String, String)>,
+/// Who looks, and what it was like when it began.
+#[derive(Debug, Clone)]
+pub(super) struct Watch {
+    pub(super) before: Arc<Eyes>,
+    pub(super) places: Vec<Location>,
+    /// How many of them may be done without.
+    pub(super) missing: usize,
+}
+
+impl Watch {
+    /// From how it is now, over all targets.
+    pub(super) fn from(picture: &Picture) -> Self {
+        Self { before: Arc::new(Eyes::on(picture)), places: places(), missing: 0 }
+    }
 }
 
 impl Eyes {
-    pub(super) fn on(dump: &Dump) -> Self {
-        let parse = |row: &[String; 5]| {
-            let [account, region, kind, id, body] = row.clone();
-            ((account, region, kind, id), serde_json::from_str(&body).unwrap())
-        };
-        Self { rows: dump.iter().map(parse).collect() }
+    pub(super) fn on(picture: &Picture) -> Self {
+        let mut eyes = Self::default();
+        let mut versions: BTreeMap<(Location, String), BTreeMap<u64, String>> = BTreeMap::new();
+        for row in picture.rows() {
+            let place = || Location { account: row.key.account.clone(), region: row.key.region.clone() };
+            match row.key.kind.as_str() {
+                AMI => drop(eyes.amis.insert(row.key.id.clone(), Arc::clone(row))),
+                TEMPLATE_KIND => {
+                    let (value, id) = (row.value(), row.key.id.clone());
+                    let default_version = value["default_version"].as_u64().unwrap();
+                    let template = Template { id, default_version, versions: BTreeMap::new() };
+                    let name = value["name"].as_str().unwrap().to_owned();
+                    eyes.places.entry(place()).or_default().templates.insert(name, template);
+                }
+                VERSION_KIND => {
+                    let id = row.key.id.split('/').next().unwrap().to_owned();
+                    let image = row.value()["data"]["imageId"].as_str().unwrap().to_owned();
+                    let number = row.value()["number"].as_u64().unwrap();
+                    versions.entry((place(), id)).or_default().insert(number, image);
+                }
+                PARAMETER_KIND => {
+                    let parameters = &mut eyes.places.entry(place()).or_default().parameters;
+                    parameters.insert(row.key.id.clone(), Arc::clone(row));
+                }
+                _ => {}
+            }
+        }
+        for (location, place) in &mut eyes.places {
+            for template in place.templates.values_mut() {
+                template.versions = versions.remove(&(location.clone(), template.id.clone())).unwrap_or_default();
+            }
+        }
+        eyes
     }
 
-    pub(super) fn of(&self, place: &Location, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
-        let (account, region, kind) = (place.account.clone(), place.region.clone(), kind.to_owned());
-        self.rows
-            .iter()
-            .filter(move |((a, r, k, _), _)| *a == account && *r == region && *k == kind)
-            .map(|((_, _, _, id), value)| (id.as_str(), value))
-    }
-
-    pub(super) fn amis(&self) -> impl Iterator<Item = &Value> {
-        self.rows.iter().filter(|((_, _, kind, _), _)| kind == AMI).map(|(_, value)| value)
+    /// Whether what differs between two pictures has to do with pointers or what they point to.
+    pub(super) fn concerns(one: &Picture, other: &Picture) -> bool {
+        one.differences(other).into_iter().any(|(a, b)| {
+            let key = &a.or(b).unwrap().key;
+            match key.kind.as_str() {
+                AMI | TEMPLATE_KIND | VERSION_KIND => true,
+                PARAMETER_KIND => key.id.starts_with(POINTERS),
+                _ => false,
+            }
+        })
     }
 
     pub(super) fn ami(&self, id: &str) -> &Value {
-        self.amis().find(|ami| ami["id"] == id).unwrap_or_else(|| panic!("no image {id}"))
+        self.amis.get(id).unwrap_or_else(|| panic!("no image {id}")).value()
     }
 
     /// The image at home that an image is, or is a copy of.
@@ -64,82 +123,81 @@ impl Eyes {
     }
 
     pub(super) fn parameter(&self, place: &Location, name: &str) -> Option<String> {
-        let found = self.of(place, "ssm-parameter").find(|(id, _)| *id == name)?.1;
+        let found = self.places.get(place)?.parameters.get(name)?.value();
         Some(found["versions"].as_array()?.last()?["value"].as_str()?.to_owned())
     }
 
     /// Number and image of every version of a target's template, and the default.
     pub(super) fn template(&self, place: &Location) -> Option<(u64, BTreeMap<u64, String>)> {
-        let (id, template) = self.of(place, "ec2-launch-template").find(|(_, one)| one["name"] == TEMPLATE)?;
-        let versions = self.of(place, "ec2-launch-template-version").filter(|(key, _)| key.starts_with(id));
-        let image = |one: &Value| one["data"]["imageId"].as_str().unwrap().to_owned();
-        let versions = versions.map(|(_, one)| (one["number"].as_u64().unwrap(), image(one))).collect();
-        Some((template["default_version"].as_u64().unwrap(), versions))
+        let found = self.places.get(place)?.templates.get(TEMPLATE)?;
+        Some((found.default_version, found.versions.clone()))
     }
 
-    pub(super) fn end(&self) -> End {
-        let home = &places()[0];
+    /// What every target points to, by `account/Region`.
+    pub(super) fn targets(&self) -> BTreeMap<String, Target> {
         let target = |place: &Location| {
             let template = self.template(place);
-            let (versions, default) = match &template {
-                Some((default, all)) => (all.len(), Some((*default, self.source(&all[default])))),
-                None => (0, None),
-            };
+            let versions = template.as_ref().map_or(0, |(_, all)| all.len());
+            let template = template.map(|(default, all)| (default, self.source(&all[&default])));
             let parameter = self.parameter(place, PARAMETER).map(|ami| self.source(&ami));
-            (format!("{}/{}", place.account, place.region), Target { template: default, parameter, versions })
+            (format!("{}/{}", place.account, place.region), Target { template, parameter, versions })
         };
-        let books = self.of(home, "ssm-parameter").map(|(id, _)| id.to_owned());
-        let record = self.of(home, "ssm-parameter").find(|(id, _)| *id == "/amiforge/acme/debian-12/x86_64/candidate");
-        let amis = self.amis().filter(|ami| ami["tags"].get(tags::APPROVED).is_some());
-        let mut approved: Vec<(String, String)> = amis
-            .map(|ami| (self.source(ami["id"].as_str().unwrap()), ami["owner"].as_str().unwrap().to_owned()))
-            .collect();
-        approved.sort();
-        End {
-            targets: places().iter().map(target).collect(),
-            record: record.map(|(_, one)| Self::recorded(one)),
-            books: books.filter(|id| id.contains("/journal/") || id.contains("/locks/")).collect(),
-            approved,
-        }
+        places().iter().map(target).collect()
     }
 
-    /// The release that the record is about: the id of its promotion stands in it also when it is packed.
-    pub(super) fn recorded(parameter: &Value) -> String {
-        let text = parameter["versions"].as_array().unwrap().last().unwrap()["value"].as_str().unwrap();
-        let head: Value = serde_json::from_str(text).unwrap();
-        head["id"].as_str().unwrap().to_owned()
+    /// Whatever a place's users can see: the image that every launch template has by default and every parameter names, by
+    /// the pointer's name.
+    fn pointers(&self, place: &Location) -> BTreeMap<String, String> {
+        let Some(place) = self.places.get(place) else { return BTreeMap::new() };
+        let template = |(name, one): (&String, &Template)| {
+            (format!("launch template {name}"), one.versions[&one.default_version].clone())
+        };
+        let parameter = |(name, row): (&String, &Arc<Row>)| {
+            let value = row.value()["versions"].as_array()?.last()?["value"].as_str()?;
+            Some((format!("parameter {name}"), value.to_owned()))
+        };
+        let named = place.parameters.iter().filter(|(name, _)| name.starts_with(POINTERS));
+        place.templates.iter().map(template).chain(named.filter_map(parameter)).collect()
     }
 
-    /// Nothing that anybody can see is unproven: whatever a target points to besides `before` is an available image with
-    /// its evidence and the mark of approval, the target may launch it, and it is staged in every other target as well.
-    pub(super) fn check(&self, before: &Eyes, place_of_case: &str) {
-        for place in places() {
-            let old = before.template(&place).map(|(default, all)| all[&default].clone());
-            let now = self.template(&place).map(|(default, all)| all[&default].clone());
-            let old_parameter = before.parameter(&place, PARAMETER);
-            let new_parameter = self.parameter(&place, PARAMETER);
-            // A template that was made for the promotion is there before anything is flipped, as DESIGN's staging has it.
-            let created = old.is_none();
-            let flipped = [(old, now.filter(|_| !created)), (old_parameter, new_parameter)];
-            for ami in flipped.into_iter().filter(|(old, now)| old != now).filter_map(|(_, now)| now) {
-                self.proven(&place, &ami, place_of_case);
+    /// Nothing that anybody can see is unproven: whatever a target points to that it did not point to before is an available
+    /// image with its evidence and the mark of approval, the target may launch it, and it is staged in every other target as
+    /// well. A launch template that is made for the promotion is there before anything is flipped, as DESIGN's staging has it.
+    pub(super) fn check(&self, watch: &Watch, case: &str) {
+        let mut moved = BTreeSet::new();
+        for place in &watch.places {
+            let before = watch.before.pointers(place);
+            for (name, ami) in self.pointers(place) {
+                let is_new = match before.get(&name) {
+                    Some(old) => *old != ami,
+                    None => name.starts_with("parameter"),
+                };
+                if is_new {
+                    self.proven(place, &ami, case);
+                    moved.insert(self.source(&ami));
+                }
             }
         }
+        for source in moved {
+            let lacks = |place: &&Location| !self.is_staged(place, &source);
+            let missing: Vec<&Location> = watch.places.iter().filter(lacks).collect();
+            assert!(missing.len() <= watch.missing, "{case}: {source} is in use and not staged at {missing:?}");
+        }
     }
 
-    pub(super) fn proven(&self, place: &Location, id: &str, case: &str) {
+    fn proven(&self, place: &Location, id: &str, case: &str) {
         let ami = self.ami(id);
-        let at = format!("{case}: {id} at {place:?}: {ami}");
-        assert_eq!(ami["state"], "available", "{at}");
+        let at = || format!("{case}: {id} at {place:?}: {ami}");
+        assert_eq!(ami["state"], "available", "{}", at());
         let permitted = ami["launch_permissions"].as_array().unwrap().iter().any(|one| *one == *place.account);
-        assert!(ami["owner"] == *place.account || permitted, "{at}");
-        let source = self.source(id);
-        assert_eq!(ami["tags"][tags::EVIDENCE], digest(&source), "{at}");
-        assert!(ami["tags"].get(tags::APPROVED).is_some(), "{at}");
-        for other in places() {
-            let staged =
-                self.template(&other).is_some_and(|(_, all)| all.values().any(|ami| self.source(ami) == source));
-            assert!(staged, "{at}: nothing is staged at {other:?}");
-        }
+        assert!(ami["owner"] == *place.account || permitted, "{}", at());
+        assert_eq!(ami["tags"][tags::EVIDENCE], digest(&self.source(id)), "{}", at());
+        assert!(ami["tags"].get(tags::APPROVED).is_some(), "{}", at());
+    }
+
+    /// Whether some version of a launch template of a place has an image or a copy of it.
+    fn is_staged(&self, place: &Location, source: &str) -> bool {
+        let templates = self.places.get(place).into_iter().flat_map(|place| place.templates.values());
+        templates.flat_map(|one| one.versions.values()).any(|ami| self.source(ami) == source)
     }
 }

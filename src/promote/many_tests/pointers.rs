@@ -11,7 +11,7 @@ const PARAMETERS: [&str; 3] = [PARAMETER, "/golden/debian-12/x86_64/candidate-to
 type Said = BTreeMap<String, (String, usize)>;
 
 fn said(world: &World) -> Said {
-    let eyes = Eyes::on(&world.local.store.dump());
+    let eyes = Eyes::on(&world.local.store.picture());
     let mut said = Said::new();
     for place in places() {
         let at = format!("{}/{}", place.account, place.region);
@@ -137,7 +137,7 @@ async fn each_pointer_that_was_moved_by_hand_is_seen() {
 async fn a_failure_at_any_flip_puts_every_pointer_back() {
     let world = World::new(Distribute::Share);
     full(&world, AMIS[0]).await.unwrap();
-    let (start, old) = (world.local.store.dump(), said(&world));
+    let (start, old) = (world.local.store.picture(), said(&world));
     for (operation, calls) in [("ModifyLaunchTemplate", 24), ("PutParameter", 36)] {
         for nth in (0..calls).step_by(if everything() { 1 } else { 11 }) {
             world.local.store.restore(&start);
@@ -168,7 +168,7 @@ async fn a_promotion_of_several_pointers_is_killed_and_resumed() {
     let (moments, local) = (Arc::new(Mutex::new(Vec::new())), Arc::downgrade(&world.local));
     let seen = Arc::clone(&moments);
     world.faults(move |_, _, _| {
-        seen.lock().unwrap().push(local.upgrade().unwrap().store.dump());
+        seen.lock().unwrap().push(local.upgrade().unwrap().store.picture());
         None
     });
     full(&world, AMIS[1]).await.unwrap();

@@ -127,7 +127,7 @@ impl State {
     }
 
     fn now(world: &World) -> Self {
-        Self::of(&Eyes::on(&world.local.store.dump()))
+        Self::of(&Eyes::on(&world.local.store.picture()))
     }
 }
 
@@ -169,11 +169,11 @@ impl Withdrawal {
         if way == Way::Restore {
             assert!(!go(&world, AMIS[1]).await.unwrap().is_partial());
         }
-        let start = world.local.store.dump();
+        let start = world.local.store.picture();
         let moments = Arc::new(Mutex::new(Vec::new()));
         let (seen, local) = (Arc::clone(&moments), Arc::downgrade(&world.local));
         world.faults(move |_, _, _| {
-            seen.lock().unwrap().push(local.upgrade().unwrap().store.dump());
+            seen.lock().unwrap().push(local.upgrade().unwrap().store.picture());
             None
         });
         match way {
@@ -193,7 +193,7 @@ impl Withdrawal {
         let wrote = AtomicU64::new(0);
         self.world.faults(move |_, operation, nth| {
             if wrote.swap(u64::from(CHANGES.contains(&operation)), Ordering::SeqCst) == 1 {
-                safe(&Eyes::on(&local.upgrade().unwrap().store.dump()), &case);
+                safe(&Eyes::on(&local.upgrade().unwrap().store.picture()), &case);
             }
             fault(nth)
         });
@@ -427,7 +427,7 @@ async fn emptying_holds_everywhere_or_nowhere() {
     assert!(revoked.is_partial() && revoked.channels[0].failed.is_some(), "{revoked:?}");
     let state = State::now(&world);
     assert_eq!((&state.pointers, &state.images), (&before.pointers, &before.images));
-    safe(&Eyes::on(&world.local.store.dump()), "put back");
+    safe(&Eyes::on(&world.local.store.picture()), "put back");
     let order = Withdraw { allow_empty: true, ..withdraw(&world, AMIS[0]) };
     assert!(!withdrawal::revoke(&world.cloud, &order, &Events::none()).await.unwrap().is_partial());
 }
@@ -454,12 +454,12 @@ async fn pointers_that_were_moved_to_it_by_hand_are_put_right() {
     prepared(&world).await;
     rollback(&world.cloud, &orders(&world)[1], None, &Events::none()).await.unwrap();
     let (place, parameter) = (places()[5].clone(), CHANNELS[1].2);
-    let there = Eyes::on(&world.local.store.dump()).parameter(&place, PARAMETER).unwrap();
+    let there = Eyes::on(&world.local.store.picture()).parameter(&place, PARAMETER).unwrap();
     store::put_image(&world.cloud, &place, parameter, &there).await.unwrap();
     let plan = prepare_revocation(&world.cloud, &withdraw(&world, AMIS[1])).await.unwrap();
     assert_eq!(plan.channels.iter().map(|one| one.repair).collect::<Vec<_>>(), [false, true]);
     assert!(!go(&world, AMIS[1]).await.unwrap().is_partial());
-    safe(&Eyes::on(&world.local.store.dump()), "by hand");
+    safe(&Eyes::on(&world.local.store.picture()), "by hand");
 }
 
 #[tokio::test(start_paused = true)]
@@ -498,10 +498,10 @@ async fn with_a_quorum_the_rest_is_revoked_without_a_target() {
     assert!(revoked.is_partial() && revoked.channels.iter().all(|one| one.left_out.len() == 1), "{revoked:?}");
     let kept: Vec<_> = revoked.images.iter().filter(|one| !one.withdrawn).collect();
     assert!(!kept.is_empty() && kept.len() <= 2, "{kept:?}");
-    safe(&Eyes::on(&world.local.store.dump()), "with a quorum");
+    safe(&Eyes::on(&world.local.store.picture()), "with a quorum");
     let whole = go(&world, AMIS[1]).await.unwrap();
     assert!(!whole.is_partial(), "{whole:?}");
-    safe(&Eyes::on(&world.local.store.dump()), "whole");
+    safe(&Eyes::on(&world.local.store.picture()), "whole");
 }
 
 /// A promoter and somebody who revokes what is promoted, every call delayed by chance.
@@ -513,7 +513,7 @@ async fn whoever_promotes_what_is_being_revoked_is_stopped_or_seen() {
     }
     // Its copies are there, so that both have something to find.
     promote_to(&world, 0, AMIS[1]).await.unwrap();
-    let start = world.local.store.dump();
+    let start = world.local.store.picture();
     let first = std::env::var("AMIFORGE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     for seed in first..first + if everything() { 100 } else { 2 } {
         world.local.store.restore(&start);
@@ -522,7 +522,7 @@ async fn whoever_promotes_what_is_being_revoked_is_stopped_or_seen() {
         let (wrote, name) = (AtomicU64::new(0), case.clone());
         world.faults(move |_, operation, _| {
             if wrote.swap(u64::from(CHANGES.contains(&operation)), Ordering::SeqCst) == 1 {
-                safe(&Eyes::on(&local.upgrade().unwrap().store.dump()), &name);
+                safe(&Eyes::on(&local.upgrade().unwrap().store.picture()), &name);
             }
             Some(Fault::Delay(Duration::from_millis(chance(&state) % 2000)))
         });
@@ -539,6 +539,6 @@ async fn whoever_promotes_what_is_being_revoked_is_stopped_or_seen() {
         let end = State::now(&world);
         let at_it = end.pointers.values().filter(|(one, other)| [one, other].contains(&&Some(AMIS[1].to_owned())));
         assert_eq!(at_it.count(), 0, "{case}");
-        safe(&Eyes::on(&world.local.store.dump()), &case);
+        safe(&Eyes::on(&world.local.store.picture()), &case);
     }
 }

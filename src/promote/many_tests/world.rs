@@ -4,13 +4,18 @@ use super::super::*;
 use crate::aws::{tags, testing};
 use crate::clock::Clock;
 use crate::gate::{Verdict, VerdictStatus};
+use crate::local::foretold;
+use crate::local::picture::Picture;
 use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError};
 use crate::local::{Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Fault, Local};
 use crate::project::{Channel, Distribute, EnvironmentConfig, LocalConfig, Location, Project};
+use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 pub(super) const START: time::OffsetDateTime = time::macros::datetime!(2026-01-02 03:04:05 UTC);
 pub(super) const ACCOUNTS: [&str; 3] = [DEFAULT_ACCOUNT, "111111111111", "222222222222"];
@@ -19,13 +24,87 @@ pub(super) const AMIS: [&str; 3] = ["ami-00000000000000001", "ami-00000000000000
 pub(super) const TEMPLATE: &str = "debian-12-x86_64";
 pub(super) const PARAMETER: &str = "/golden/debian-12/x86_64/candidate";
 
-/// A local environment whose targets are every account in every Region.
+/// The books at home.
+pub(super) const RECORD: &str = "/amiforge/acme/debian-12/x86_64/candidate";
+pub(super) const JOURNAL: &str = "/amiforge/acme/journal/debian-12/x86_64/candidate";
+pub(super) const LOCK: &str = "/amiforge/acme/locks/debian-12/x86_64/candidate";
+pub(super) const TARGETS: usize = ACCOUNTS.len() * REGIONS.len();
+
+/// A local environment whose targets are every account in every Region. Nothing in it is left to chance: the same calls in the
+/// same order make the same world.
 pub(super) struct World {
     pub(super) local: Arc<Local>,
     pub(super) project: Project,
     pub(super) cloud: Cloud,
-    pub(super) promotions: AtomicU64,
-    pub(super) _folder: tempfile::TempDir,
+    /// Whose turn it is: the holder of the next order.
+    pub(super) turn: AtomicU64,
+    film: Arc<Film>,
+    _folder: tempfile::TempDir,
+}
+
+/// What the world was like before every call, while somebody films it.
+type Film = Mutex<Option<Vec<Frame>>>;
+
+/// What the world was like before a call.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) picture: Picture,
+    /// Name of the operation; nothing at the end.
+    call: String,
+}
+
+impl Frame {
+    /// Whether the call only reads. When such a call fails it makes no difference whether it was done.
+    pub(super) fn reads(&self) -> bool {
+        self.call.starts_with("Get") || self.call.starts_with("Describe")
+    }
+}
+
+/// What is drawn while a request is answered follows from who asks for what.
+fn seed(request: &http::Request<Bytes>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let who = header("authorization").split(',').next();
+    (request.uri().to_string(), header("x-amz-target"), who, request.body()).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The operation that is asked for: the end of a header in Systems Manager's protocol, the beginning of the body in EC2's.
+fn operation(request: &http::Request<Bytes>) -> String {
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
+    let form = || std::str::from_utf8(request.body()).ok()?.strip_prefix("Action=")?.split('&').next();
+    let name = target.and_then(|target| target.rsplit('.').next()).or_else(form);
+    name.unwrap_or_default().to_owned()
+}
+
+/// Whether what is sampled otherwise is tried as a whole, which takes long: `AMIFORGE_EVERY_CALL=1`.
+pub(super) fn everything() -> bool {
+    std::env::var_os("AMIFORGE_EVERY_CALL").is_some_and(|value| value == "1")
+}
+
+/// Runs `work` in virtual time.
+pub(super) fn alone<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(work)
+}
+
+/// Does `work` with every job, on all processors, each with a world of its own.
+pub(super) fn spread<J: Sync>(distribute: Distribute, jobs: &[J], work: impl AsyncFn(&World, &J) + Sync) {
+    let next = AtomicUsize::new(0);
+    let worker = async || {
+        let world = World::new(distribute);
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(&world, job).await;
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..workers).map(|_| scope.spawn(|| alone(worker()))).collect();
+        for one in all {
+            // What a worker has to say of its failure is what the test has to say.
+            one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
 }
 
 pub(super) fn places() -> Vec<Location> {
@@ -62,13 +141,18 @@ impl World {
     }
 
     pub(super) fn by(clock: &Clock, distribute: Distribute) -> Self {
-        Self::of(clock, distribute, crate::local::Builds::Real)
+        Self::over(&places(), clock, distribute)
+    }
+
+    /// With other targets.
+    pub(super) fn over(places: &[Location], clock: &Clock, distribute: Distribute) -> Self {
+        Self::of(places, clock, distribute, crate::local::Builds::Real)
     }
 
     /// Its instances are records whose states follow the clock, which goes on.
     pub(super) fn scripted(distribute: Distribute) -> Self {
         let builds = crate::local::Builds::scripted(|_| crate::local::Script::default());
-        let world = Self::of(&Clock::with_tokio(START), distribute, builds);
+        let world = Self::of(&places(), &Clock::with_tokio(START), distribute, builds);
         // Copies are there already: thousands of looks at those under way are not what is tried.
         for (number, ami) in AMIS.into_iter().enumerate() {
             for (index, region) in REGIONS.into_iter().enumerate().skip(1) {
@@ -94,7 +178,7 @@ impl World {
         done.unwrap();
     }
 
-    fn of(clock: &Clock, distribute: Distribute, builds: crate::local::Builds) -> Self {
+    fn of(places: &[Location], clock: &Clock, distribute: Distribute, builds: crate::local::Builds) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::open(Config {
             state: folder.path().join("state"),
@@ -107,11 +191,17 @@ impl World {
             builds,
         })
         .unwrap();
-        let served = Arc::clone(&local);
-        let handler = move |request| served.handle(request);
+        let film = Arc::new(Film::default());
+        let (served, frames) = (Arc::clone(&local), Arc::clone(&film));
+        let handler = move |request: http::Request<Bytes>| {
+            if let Some(frames) = &mut *frames.lock().unwrap() {
+                frames.push(Frame { picture: served.store.picture(), call: operation(&request) });
+            }
+            foretold::by(seed(&request), || served.handle(request))
+        };
         let config = EnvironmentConfig::Local(LocalConfig { distribute, ..LocalConfig::default() });
-        let cloud = testing::across_as(Arc::new(handler), clock.clone(), &places(), &config);
-        let world = Self { local, project: project(), cloud, promotions: AtomicU64::new(0), _folder: folder };
+        let cloud = testing::foreseeable(&local, Arc::new(handler), places, &config);
+        let world = Self { local, project: project(), cloud, turn: AtomicU64::new(0), film, _folder: folder };
         for ami in AMIS {
             world.image(ami);
         }
@@ -149,7 +239,7 @@ impl World {
             launch_templates: vec![TEMPLATE.into()],
             parameters: vec![PARAMETER.into()],
             reason: "test".into(),
-            holder: format!("host/{}", self.promotions.fetch_add(1, Ordering::SeqCst)),
+            holder: format!("host/{}", self.turn.fetch_add(1, Ordering::SeqCst)),
             quorum: None,
             caller: None,
             override_reason: None,
@@ -160,12 +250,8 @@ impl World {
         promote(&self.cloud, &self.order(), &candidate(ami), &approval(ami), &Events::none()).await
     }
 
-    pub(super) async fn go(&self, what: What) -> Result<Promotion, PromoteError> {
-        match what {
-            What::First => self.promote(AMIS[0]).await,
-            What::Next => self.promote(AMIS[1]).await,
-            What::Back => rollback(&self.cloud, &self.order(), None, &Events::none()).await,
-        }
+    pub(super) async fn rollback(&self) -> Result<Promotion, PromoteError> {
+        rollback(&self.cloud, &self.order(), None, &Events::none()).await
     }
 
     pub(super) async fn resume(&self, direction: Direction) -> Result<Resumed, PromoteError> {
@@ -179,40 +265,29 @@ impl World {
     pub(super) fn calm(&self) {
         self.local.set_faults(None);
     }
-}
 
-/// Takes away from everybody the permission to launch an image of the home account and Region.
-pub(super) fn unshare(local: &Local, id: &str) {
-    let scope = Scope { account: DEFAULT_ACCOUNT.into(), region: DEFAULT_REGION.into() };
-    let done: Result<(), StoreError> = local.store.write(|tx| {
-        let ami: Option<Ami> = tx.get(&scope, AMI, id)?;
-        tx.put(&scope, AMI, id, &Ami { launch_permissions: vec![], ..ami.unwrap() })
-    });
-    done.unwrap();
-}
+    /// Puts everything back as it was; the next order is that holder's.
+    pub(super) fn back_to(&self, picture: &Picture, turn: u64) {
+        self.calm();
+        self.local.store.restore(picture);
+        self.turn.store(turn, Ordering::SeqCst);
+    }
 
-/// What is promoted, and where it begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
-    /// The first release of all.
-    First,
-    /// The second release over the first.
-    Next,
-    /// Back from the second to the first.
-    Back,
-}
+    /// Does `work`; what the world was like before every call, and at the end.
+    pub(super) async fn filmed<T>(&self, work: impl Future<Output = T>) -> (Vec<Frame>, T) {
+        *self.film.lock().unwrap() = Some(Vec::new());
+        let done = work.await;
+        let mut film = self.film.lock().unwrap().take().unwrap();
+        film.push(Frame { picture: self.local.store.picture(), call: String::new() });
+        (film, done)
+    }
 
-impl What {
-    /// A world in which it can begin.
-    pub(super) async fn prepare(self, world: &World) {
-        let before: &[&str] = match self {
-            Self::First => &[],
-            Self::Next => &AMIS[..1],
-            Self::Back => &AMIS[..2],
-        };
-        for ami in before {
-            world.promote(ami).await.unwrap();
-        }
+    /// Who holds the lock.
+    pub(super) fn holder(&self) -> Option<String> {
+        let picture = self.local.store.picture();
+        let row = picture.rows().find(|row| row.key.id == LOCK)?.value();
+        let lock: serde_json::Value = serde_json::from_str(row["versions"][0]["value"].as_str()?).unwrap();
+        lock["holder"].as_str().map(str::to_owned)
     }
 }
 
@@ -233,4 +308,14 @@ pub(super) fn approval(ami: &str) -> Approval {
         findings: vec![],
     };
     Approval { digest: digest(ami), verdicts: vec![passed] }
+}
+
+/// Takes away from everybody the permission to launch an image of the home account and Region.
+pub(super) fn unshare(local: &Local, id: &str) {
+    let scope = Scope { account: DEFAULT_ACCOUNT.into(), region: DEFAULT_REGION.into() };
+    let done: Result<(), StoreError> = local.store.write(|tx| {
+        let ami: Option<Ami> = tx.get(&scope, AMI, id)?;
+        tx.put(&scope, AMI, id, &Ami { launch_permissions: vec![], ..ami.unwrap() })
+    });
+    done.unwrap();
 }

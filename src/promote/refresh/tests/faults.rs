@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::local::Fault;
-use crate::local::store::Dump;
+use crate::local::picture::Picture as Dump;
 use crate::promote::Release;
 use std::sync::{Arc, Mutex};
 
@@ -47,7 +47,7 @@ async fn moments(world: &World, release: &Release) -> Vec<Dump> {
     let moments = Arc::new(Mutex::new(Vec::new()));
     let (seen, local) = (Arc::clone(&moments), Arc::downgrade(&world.local));
     world.faults(move |_, _, _| {
-        seen.lock().unwrap().push(local.upgrade().unwrap().store.dump());
+        seen.lock().unwrap().push(local.upgrade().unwrap().store.picture());
         None
     });
     let done = world.refresh(release).await;
@@ -75,7 +75,7 @@ async fn killed_at_any_call_the_same_again_ends_the_same() {
 #[tokio::test(start_paused = true)]
 async fn one_call_may_go_wrong_and_the_same_again_ends_the_same() {
     let (world, release) = promoted().await;
-    let start = world.local.store.dump();
+    let start = world.local.store.picture();
     let calls = moments(&world, &release).await.len();
     for nth in (1..=calls).step_by(every(11)) {
         for fault in FAULTS {
@@ -108,7 +108,7 @@ async fn killed_while_it_rolls_back_the_same_again_knows_what_was_tracked() {
     let moments = Arc::new(Mutex::new(Vec::new()));
     let (seen, local) = (Arc::clone(&moments), Arc::downgrade(&world.local));
     world.faults(move |_, _, _| {
-        seen.lock().unwrap().push(local.upgrade().unwrap().store.dump());
+        seen.lock().unwrap().push(local.upgrade().unwrap().store.picture());
         None
     });
     let done = world.refresh(&release).await;

@@ -38,7 +38,7 @@ async fn groups_are_refreshed_and_track_what_they_tracked() {
     let sink = std::sync::Arc::clone(&moments);
     world.faults(move |_, operation, _| {
         if operation == "DescribeInstanceRefreshes" {
-            sink.lock().unwrap().push(local.upgrade().unwrap().store.dump());
+            sink.lock().unwrap().push(local.upgrade().unwrap().store.picture());
         }
         None
     });
@@ -54,8 +54,9 @@ async fn groups_are_refreshed_and_track_what_they_tracked() {
     assert_eq!(world.seen(REGIONS[0], "numbered"), Seen::at(&["2"], &[2; 3]));
     assert_eq!(world.seen(REGIONS[1], "other"), Seen::at(&["$Default"], &[2]));
     let moments = std::mem::take(&mut *moments.lock().unwrap());
-    let pinned = moments.iter().flatten().filter(|row| row[2] == "autoscaling-group" && row[3] == "default");
-    let pinned: Vec<Seen> = pinned.map(|row| Seen::of(&serde_json::from_str(&row[4]).unwrap())).collect();
+    let rows = moments.iter().flat_map(crate::local::picture::Picture::rows);
+    let pinned = rows.filter(|row| row.key.kind == "autoscaling-group" && row.key.id == "default");
+    let pinned: Vec<Seen> = pinned.map(|row| Seen::of(&serde_json::from_str(row.body()).unwrap())).collect();
     assert!(pinned.iter().any(|seen| seen.launches == ["1"] && seen.note.as_deref() == Some("2 from 1, tracks 0=D")));
     // A second time there is nothing to do.
     let again = world.refresh(&release).await;
