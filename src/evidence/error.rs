@@ -116,7 +116,7 @@ pub enum EvidenceError {
         after: Duration,
     },
     /// The output of a command did not arrive whole.
-    #[error("the list of packages did not arrive whole from instance {instance}: {reason}")]
+    #[error("what a command said did not arrive whole from instance {instance}: {reason}")]
     Transport {
         /// Instance id.
         instance: String,

@@ -38,7 +38,7 @@ fn aws(request: &http::Request<Bytes>) -> http::Response<Bytes> {
         "/GetWorkflowStepExecution" => ok(&json!({"name": "ApplyBuildComponents", "timeoutSeconds": 43200})),
         path if path.ends_with("console.log") => xml("2026-01-01 00:00:00.000 Info Step Install\n"),
         path if path.ends_with("application.log") => panic!("not asked for"),
-        "/" if uri.query().is_some_and(|query| query.contains("list-type=2")) => {
+        "/" | "/acme-logs/" | "/acme-logs" if uri.query().is_some_and(|query| query.contains("list-type=2")) => {
             let query = uri.query().unwrap();
             let prefix = "builds%2Facme-web-x86-64%2F1.0.3%2F1%2Fwf-1%2FApplyBuildComponents%2F";
             assert!(query.contains(prefix), "{query}");

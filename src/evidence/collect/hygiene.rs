@@ -13,7 +13,11 @@ use crate::evidence::model::Hygiene;
 /// looked, which is told, and which no gate takes for clean.
 pub(super) async fn looked_at(site: &Site, instance: &Running) -> Result<Option<Hygiene>, EvidenceError> {
     let said = match fetch(site, instance, "the look at hygiene", SCRIPT).await {
-        Err(error @ (EvidenceError::Command { .. } | EvidenceError::CommandTimeout { .. })) => {
+        Err(
+            error @ (EvidenceError::Command { .. }
+            | EvidenceError::CommandTimeout { .. }
+            | EvidenceError::Transport { .. }),
+        ) => {
             site.events.note(Stage::Validate, error.to_string());
             return Ok(None);
         }

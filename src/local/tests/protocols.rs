@@ -35,7 +35,7 @@ fn what_is_not_there_is_named_and_not_retried() {
             && text(&response).contains("The operation GET ?acl of s3 is not in the local environment")
     );
     let response = bench.send("sns", Request::get("/topic"), "");
-    assert!(text(&response).contains("The service `sns` is not in the local environment; it has: ec2, "));
+    assert!(text(&response).contains("The service `sns` is not in the local environment; it has: autoscaling, ec2, "));
 }
 
 #[test]
