@@ -359,7 +359,7 @@ fn an_instance_elsewhere_is_ended_or_named_and_found_again() {
     let (code, said) = third.end();
     assert_eq!(code, None);
     let left = instance_in(&said);
-    assert_eq!(served.instances(), [left.clone()]);
+    assert_eq!(served.instances(), std::slice::from_ref(&left));
     let mut fourth = there();
     fourth.until(&format!("ended {left}, which an inspection that was cut off had left"));
     fourth.until("scanning i-");

@@ -218,7 +218,7 @@ fn harm(evidence: &mut Evidence, harm: &Harm, number: usize) {
             let Some(hygiene) = &mut evidence.hygiene else { return };
             let name = hygiene::RULES[*rule].name;
             hygiene.rules.retain(|known| known != name);
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 hygiene.failed.push(FailedRule { rule: name.into(), why: "no awk".into() });
             }
         }

@@ -93,7 +93,8 @@ impl Picture {
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
                 (Some(a), Some(b)) if Arc::ptr_eq(a, b) => {
-                    (here.next(), there.next());
+                    here.next();
+                    there.next();
                     continue;
                 }
                 (Some(a), Some(b)) => a.key.cmp(&b.key),
@@ -226,7 +227,7 @@ mod tests {
 
     fn get(store: &Store, id: &str) -> Option<String> {
         let scope = Scope { account: "1".into(), region: "r".into() };
-        store.read(|tx| Ok::<_, StoreError>(tx.get(&scope, "k", id)?)).unwrap()
+        store.read(|tx| tx.get(&scope, "k", id)).unwrap()
     }
 
     #[test]

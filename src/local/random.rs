@@ -89,10 +89,11 @@ pub(crate) mod foretold {
     }
 
     pub(super) fn hex(digits: usize) -> Option<String> {
+        use std::fmt::Write as _;
         let mut state = STATE.get()?;
         let mut text = String::new();
         while text.len() < digits {
-            text += &format!("{:016x}", splitmix(&mut state));
+            let _ = write!(text, "{:016x}", splitmix(&mut state));
         }
         STATE.set(Some(state));
         text.truncate(digits);

@@ -168,11 +168,9 @@ impl Executor<'_> {
             let shown = instance.look().await?;
             let state = shown.as_ref().map_or("not shown yet", |shown| shown.state.as_str()).to_owned();
             match (shown, state.as_str()) {
-                (_, "pending" | "not shown yet") => {}
                 (_, "running") if self.fulfils(&place, id, canary.check).await? => return Ok(()),
-                (_, "running") => {}
+                (None, _) | (_, "pending" | "running") => {}
                 (Some(shown), _) => return Err(NotUp::Ended(shown)),
-                (None, _) => {}
             }
             let waited = waiting.elapsed().as_secs();
             let line = format!("{}: waiting for canary {id} ({state}, {waited} s)", one.place());

@@ -160,7 +160,7 @@ impl<'a> Executor<'a> {
                     out.extend(users.map(|(target, _)| (target, cause.to_string())));
                 }
                 Step::Stage(target) | Step::Prove(target) | Step::Canary(target) => {
-                    drop(out.insert(*target, cause.to_string()))
+                    drop(out.insert(*target, cause.to_string()));
                 }
                 _ => return false,
             }

@@ -158,8 +158,8 @@ impl Plan {
             let moves = self.moves.iter().enumerate().filter(|(_, one)| wanted(one));
             moves.map(|(target, _)| step(target)).collect::<Vec<_>>()
         };
-        let (templates, parameters): (fn(&Move) -> bool, fn(&Move) -> bool) =
-            (|one| !one.launch_templates.is_empty(), |one| !one.parameters.is_empty());
+        let templates = |one: &Move| !one.launch_templates.is_empty();
+        let parameters = |one: &Move| !one.parameters.is_empty();
         let mut phases = vec![vec![Step::Lock], vec![Step::Verify], vec![Step::Journal]];
         let ends = [vec![Step::Record], vec![Step::Clear], vec![Step::Unlock]];
         if self.release.empty {

@@ -57,7 +57,7 @@ pub(super) const UNKNOWN_COMMAND: Duration = Duration::from_mins(1);
 
 /// How long Amazon Inspector may take for an AMI. Its guide names no time (UNCONFIRMED); what it does, copying snapshots and
 /// reading their files, is a matter of minutes. Who stops to wait joins the scan the next time.
-pub(super) const IMAGE_SCAN: Duration = Duration::from_mins(60);
+pub(super) const IMAGE_SCAN: Duration = Duration::from_hours(1);
 /// How long a scan may be unknown after it was asked for, or another one hidden that is in its way.
 pub(super) const UNKNOWN_SCAN: Duration = Duration::from_mins(2);
 

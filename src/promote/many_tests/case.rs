@@ -95,7 +95,7 @@ pub(super) enum Passed {
     /// It failed in a state in which it has failed before.
     AsBefore,
     /// It failed.
-    Failed(PromoteError),
+    Failed(Box<PromoteError>),
 }
 
 /// Holders of locks after the first promotions of a world: whoever does the deed, goes on with it, and goes on with that.
@@ -204,11 +204,11 @@ impl<D: Deed> Case<D> {
         world.back_to(&self.start, DOER);
         self.disturb(world, case, move |call| (call == nth).then_some(fault));
         match self.deed.plan(world).await.unwrap() {
-            Err(error) => Passed::Failed(error),
+            Err(error) => Passed::Failed(Box::new(error)),
             Ok(decision) if Some(&decision) == self.plan.as_ref() => Passed::Alike,
             Ok(Decision::Nothing(_)) => panic!("{case}: there is nothing to do"),
             Ok(Decision::Go(plan)) => match execute(&world.cloud, &plan, &Events::none()).await {
-                Err(error) => Passed::Failed(error),
+                Err(error) => Passed::Failed(Box::new(error)),
                 Ok(_) => Passed::Otherwise,
             },
         }
@@ -289,7 +289,7 @@ impl<D: Deed> Case<D> {
         if !self.given_up.lock().unwrap().insert(format!("{state:?}")) {
             return Passed::AsBefore;
         }
-        Passed::Failed(executor.give_up(failures, begun).await)
+        Passed::Failed(Box::new(executor.give_up(failures, begun).await))
     }
 }
 

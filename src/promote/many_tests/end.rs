@@ -8,6 +8,7 @@ use crate::local::picture::Picture;
 use crate::local::records::AMI;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// What there is at an end: everything but what nobody can tell apart, such as how often a parameter was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,11 +105,11 @@ impl End {
         let mut told = String::new();
         let names: std::collections::BTreeSet<_> = self.rows.keys().chain(other.rows.keys()).collect();
         for name in names.into_iter().filter(|name| self.rows.get(*name) != other.rows.get(*name)) {
-            told += &format!("  {name}:\n    {:?}\n    {:?}\n", self.rows.get(name), other.rows.get(name));
+            let _ = writeln!(told, "  {name}:\n    {:?}\n    {:?}", self.rows.get(name), other.rows.get(name));
         }
         let rest = |end: &Self| format!("{:#?}\n{:?}\n{:?}", end.record, end.parts, end.books);
         if rest(self) != rest(other) {
-            told += &format!("{}\nand\n{}\n", rest(self), rest(other));
+            let _ = writeln!(told, "{}\nand\n{}", rest(self), rest(other));
         }
         told
     }

@@ -284,7 +284,7 @@ impl<D: Deed> Every<D> {
             Passed::Alike => count(&self.tally.alike, 1),
             Passed::AsBefore => count(&self.tally.before, 1),
             Passed::Otherwise => self.ended(world, fault, None, case).await,
-            Passed::Failed(error) => self.ended(world, fault, Some(error), case).await,
+            Passed::Failed(error) => self.ended(world, fault, Some(*error), case).await,
         }
         world.calm();
     }

@@ -69,7 +69,7 @@ impl Lagging {
         deed.prepare(&world).await;
         tokio::time::sleep(LAG).await;
         let start = world.local.store.picture();
-        let (film, done) = world.filmed(deed.go(&world)).await;
+        let (film, done) = Box::pin(world.filmed(deed.go(&world))).await;
         done.unwrap();
         let (old, new) = (Stand::of(&start), Stand::of(&film.last().unwrap().picture));
         Self { deed, world, start, old, new, calls: film.len() as u64 - 1 }
@@ -158,7 +158,7 @@ impl Lagging {
 fn killed_in_a_world_that_lags_it_can_be_finished_and_undone_at_once() {
     let (count, every) = (AtomicU64::new(0), if everything() { 1 } else { 37 });
     spread(Distribute::Share, &DEEDS, async |_, deed| {
-        let lagging = Lagging::new(*deed).await;
+        let lagging = Box::pin(Lagging::new(*deed)).await;
         for nth in (1..=lagging.calls).filter(|nth| nth % every == every / 2) {
             for (after, direction) in [(false, Direction::Undo), (true, Direction::Undo), (true, Direction::Finish)] {
                 lagging.killed(nth, after, direction).await;
@@ -181,7 +181,7 @@ fn answers_that_never_come_in_a_world_that_lags_leave_nothing_behind() {
         "PutParameter",
     ];
     spread(Distribute::Share, &DEEDS, async |_, deed| {
-        let lagging = Lagging::new(*deed).await;
+        let lagging = Box::pin(Lagging::new(*deed)).await;
         for operation in OPERATIONS {
             lagging.unanswered(operation).await;
         }

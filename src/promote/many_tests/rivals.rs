@@ -121,7 +121,7 @@ impl<'a> Schedule<'a> {
     async fn calm(&self) {
         self.disturb(false);
         let world = self.world;
-        let third = if self.seed % 2 == 0 { Act::Rollback } else { Act::Promote(AMIS[1]) };
+        let third = if self.seed.is_multiple_of(2) { Act::Rollback } else { Act::Promote(AMIS[1]) };
         let acts = [Act::Promote(AMIS[1]), Act::Promote(AMIS[2]), third];
         let (one, two, three) = tokio::join!(acts[0].perform(world), acts[1].perform(world), acts[2].perform(world));
         world.calm();
@@ -197,13 +197,13 @@ fn promoted() -> Picture {
 #[test]
 fn promoters_at_the_same_time_never_mix() {
     let (start, seeds) = (promoted(), seeds(12));
-    spread(Distribute::Share, &seeds, async |world, seed| Schedule::new(world, &start, *seed).calm().await);
+    spread(Distribute::Share, &seeds, async |world, seed| Box::pin(Schedule::new(world, &start, *seed).calm()).await);
     println!("{} seeds from {}", seeds.len(), seeds[0]);
 }
 
 #[test]
 fn promoters_that_fail_and_die_never_mix() {
     let (start, seeds) = (promoted(), seeds(48));
-    spread(Distribute::Share, &seeds, async |world, seed| Schedule::new(world, &start, *seed).wild().await);
+    spread(Distribute::Share, &seeds, async |world, seed| Box::pin(Schedule::new(world, &start, *seed).wild()).await);
     println!("{} seeds from {}", seeds.len(), seeds[0]);
 }

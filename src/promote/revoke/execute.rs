@@ -92,7 +92,8 @@ pub async fn prepare(cloud: &Cloud, order: &Withdraw<'_>) -> Result<Withdrawal, 
 /// As [`prepare`]; when somebody else is at it; when it cannot be written down.
 pub async fn revoke(cloud: &Cloud, order: &Withdraw<'_>, events: &Events) -> Result<Revoked, PromoteError> {
     order.check()?;
-    let survey = survey(cloud, order).await?;
+    // The futures of whole promotions are large; on the heap they move cheaply.
+    let survey = Box::pin(survey(cloud, order)).await?;
     let plan = planner::plan(&survey, order.allow_empty, order.resume)?;
     let first = order.first()?;
     if let (false, Some(revocation)) = (plan.changes, &survey.standing) {
@@ -102,7 +103,7 @@ pub async fn revoke(cloud: &Cloud, order: &Withdraw<'_>, events: &Events) -> Res
     let revocation = begun(cloud, first, &survey, &plan);
     let held = lock::take(cloud, first, &revocation.id, order.resume).await?;
     let run = Run { cloud, order, events, survey: &survey, revocation };
-    let ended = run.run(&held).await;
+    let ended = Box::pin(run.run(&held)).await;
     match (ended, held.release().await) {
         (Ok(_), Err(cause)) => Err(PromoteError::Untidy { step: Step::Unlock, cause }),
         (ended, _) => ended,
