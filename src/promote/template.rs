@@ -103,7 +103,28 @@ pub(super) async fn stage(
     if !fresh && let Some(found) = staged(cloud, plan, place, &one.name).await? {
         return Ok(found);
     }
-    let token = token(plan, place, &one.name);
+    for attempt in 0..ATTEMPTS {
+        let made = make(cloud, plan, place, one, ami, attempt).await?;
+        // The token of a version that an undo has removed since is still answered with it.
+        if fresh || shows(cloud, place, &made).await? {
+            return Ok(made);
+        }
+    }
+    Err(StepError::Refused(format!("every version of {} that was staged has been removed", one.name)))
+}
+
+/// How often a version is made anew because an undo that was cut off has removed the one before.
+const ATTEMPTS: usize = 8;
+
+async fn make(
+    cloud: &Cloud,
+    plan: &Plan,
+    place: &Location,
+    one: &TemplateMove,
+    ami: &str,
+    attempt: usize,
+) -> Result<Staged, StepError> {
+    let token = token(plan, place, &one.name, attempt);
     let made = match &one.before {
         Some(before) => add_version(cloud, plan, place, before, ami, token).await,
         None => create(cloud, plan, place, &one.name, ami, token).await,
@@ -124,6 +145,19 @@ pub(super) async fn stage(
         }
         Err(error) => Err(error.into()),
         Ok(made) => made.ok_or_else(|| StepError::Refused("the new version has no number".to_owned())),
+    }
+}
+
+/// Whether a version is there, or comes to be seen.
+async fn shows(cloud: &Cloud, place: &Location, made: &Staged) -> Result<bool, CallError> {
+    let mut waiting = soon(cloud).start();
+    loop {
+        if version(cloud, place, &made.id, made.version).await?.is_some() {
+            return Ok(true);
+        }
+        if waiting.pause().await.is_err() {
+            return Ok(false);
+        }
     }
 }
 
@@ -197,8 +231,10 @@ async fn create(
     Ok(made.map(|(id, version)| Staged { id, version, ami: Some(ami.to_owned()), instance_type: None }))
 }
 
-fn token(plan: &Plan, place: &Location, name: &str) -> String {
-    crate::plan::token(&["stage", &plan.release.id, &place.account, &place.region, name])
+fn token(plan: &Plan, place: &Location, name: &str, attempt: usize) -> String {
+    let again = attempt.to_string();
+    let parts = ["stage", &plan.release.id, &place.account, &place.region, name, &again];
+    crate::plan::token(if attempt == 0 { &parts[..5] } else { &parts })
 }
 
 /// Moves the default version. Without a client token on purpose: there and back again are calls of equal content.

@@ -188,7 +188,7 @@ async fn one_that_cannot_be_ended_is_said_loudly_and_ended_by_whoever_resumes() 
 /// The work is dropped while canaries are pending, as by Ctrl-C.
 #[tokio::test(start_paused = true)]
 async fn who_is_interrupted_leaves_no_instance() {
-    for millis in [0, 5_000, 16_000] {
+    for millis in [0, 5_000, 12_000] {
         let world = world(project::Canary::default()).await;
         let old = end(&world);
         let (launched, tell) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicU64::new(0)));
