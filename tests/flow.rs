@@ -489,7 +489,7 @@ gates:
   required: [image, packages]
   patches: {}
   image: { accounts: [], ena: true }
-  tests: { required: [boots, motd-works/MotdIsThere] }
+  tests: { required: [patched, motd-works/MotdIsThere] }
   packages: { must_have: [bash], must_not_have: [telnetd] }
   size: { max_growth: 50, max_mib: 100000 }
   age: { max: 7d }

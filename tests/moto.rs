@@ -213,7 +213,7 @@ fn evidence(ami: &str) -> String {
             "image_arn": null, "image_version": null, "fingerprint": null, "created_at": "2026-11-23T10:00:00Z",
         },
         "collected_at": "2026-11-23T11:00:00Z", "packages": [], "changes": null, "patches": null, "tests": null,
-        "image": image, "vulnerabilities": null,
+        "image": image, "vulnerabilities": [],
     });
     format!("{document:#}\n")
 }

@@ -215,7 +215,7 @@ fn signing() -> Value {
             ("trusted_kms", described("Keys in KMS that are trusted as the files of `trusted` are.", keys)),
         ],
     );
-    schema["not"] = json!({ "required": ["key", "kms"] });
+    schema["not"] = json!({ "type": "object", "required": ["key", "kms"] });
     described("How evidence is signed, and whose signature is demanded.", or_nothing(schema))
 }
 

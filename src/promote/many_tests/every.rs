@@ -6,6 +6,7 @@ use super::super::*;
 use super::case::{Case, DOER, Leg, Passed, Solo};
 use super::deed::Deed;
 use super::end::End;
+use super::eyes::Eyes;
 use super::world::*;
 use crate::local::Fault;
 use crate::local::picture::Picture;
@@ -245,7 +246,7 @@ impl<D: Deed> Every<D> {
         for direction in DIRECTIONS {
             let case = format!("{:?} killed before call {}", self.case.deed, frame + 1);
             let film = self.go_on(world, &self.case.film[frame].picture, direction, DOER + 1, &case).await;
-            self.follow(world, &film, &format!("{case}, {direction:?}")).await;
+            self.follow(world, &film, direction == Direction::Undo, &format!("{case}, {direction:?}")).await;
         }
     }
 
@@ -254,11 +255,11 @@ impl<D: Deed> Every<D> {
         let case = format!("{:?} denied call {nth} of {leg}", self.case.deed);
         self.case.forget();
         let (film, _) = world.filmed(self.case.phased(world, leg, &case, nth, Fault::Deny)).await;
-        self.follow(world, &film, &case).await;
+        self.follow(world, &film, true, &case).await;
     }
 
     /// Kills what was filmed in some of the worlds and goes on from there, unless somebody has gone on from the same world.
-    async fn follow(&self, world: &World, film: &[Frame], case: &str) {
+    async fn follow(&self, world: &World, film: &[Frame], undone: bool, case: &str) {
         let is_new = |(_, frame): &(usize, &Frame)| {
             let gone_on = self.gone_on.lock().unwrap();
             DIRECTIONS.iter().any(|way| !gone_on.contains(&(frame.picture.print(), *way == Direction::Finish)))
@@ -272,10 +273,46 @@ impl<D: Deed> Every<D> {
                 if self.gone_on.lock().unwrap().insert(key) {
                     count(&self.tally.second, 1);
                     let case = format!("{case}, killed again before call {}", at + 1);
-                    self.go_on(world, &frame.picture, direction, DOER + 2, &case).await;
+                    if undone && direction == Direction::Finish {
+                        self.change_of_mind(world, &frame.picture, &case).await;
+                    } else {
+                        self.go_on(world, &frame.picture, direction, DOER + 2, &case).await;
+                    }
                 }
             }
         }
+    }
+
+    /// What an undo has left half done is finished. What it had removed is made anew, under other numbers and ids: so only where
+    /// pointers lead is compared.
+    async fn change_of_mind(&self, world: &World, from: &Picture, case: &str) {
+        let case = format!("{case}, Finish after all");
+        self.case.look(from, &case);
+        world.back_to(from, DOER + 2);
+        self.case.disturb(world, &case, |_| None);
+        let (_, done) = world.filmed(self.case.deed.recover(world, Direction::Finish)).await;
+        world.calm();
+        let (cut, end) = (End::of(from), End::of(&world.local.store.picture()));
+        match done {
+            Err(PromoteError::NothingToResume { .. }) => assert!(cut.books.is_empty(), "{case}"),
+            Err(other) => panic!("{case}: {other}"),
+            Ok(()) => {}
+        }
+        assert_eq!(end.books, Vec::<String>::new(), "{case}");
+        let leads = |picture: &Picture| -> Vec<_> {
+            let targets = Eyes::on(picture).targets().into_values();
+            targets.map(|one| (one.template.map(|(_, ami)| ami), one.parameter)).collect()
+        };
+        let (old, now) = (leads(&self.case.start), leads(&world.local.store.picture()));
+        let new = leads(&self.case.film.last().unwrap().picture);
+        let left_out = end.record.is_some_and(|release| !release.left_out.is_empty());
+        if left_out {
+            let either = now.iter().zip(old.iter().zip(&new)).all(|(now, (old, new))| now == old || now == new);
+            assert!(either, "{case}: {now:?}");
+            return;
+        }
+        let wanted = if self.case.deed.ends_new(&cut, &self.case.old, Direction::Finish) { new } else { old };
+        assert_eq!(now, wanted, "{case}");
     }
 
     /// A part that was disturbed is over.
