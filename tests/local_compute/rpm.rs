@@ -92,6 +92,10 @@ pub fn scanned_and_installed() {
     world.assert_nothing_left();
 }
 
+/// A component that leaves the image as its parent is.
+const NOTHING: &str = "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Nothing\n        action: ExecuteBash\n        \
+                       inputs:\n          commands: [\"true\"]\n";
+
 /// Amazon Inspector finds, on demand, what the image's own sources say of vulnerabilities; EC2 shows it.
 pub fn scanned_on_demand() {
     let packages = fixture().repository.join("rpm-scanned");
@@ -113,8 +117,8 @@ pub fn scanned_on_demand() {
     assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
     let world = World::on(&root);
     // Parents are their publisher's, and Inspector scans what is one's own.
-    let copy = world.ec2.copy_image().source_image_id(world.parent()).source_region("us-east-1").name("scanned");
-    let ami = world.wait(copy.send()).expect("CopyImage").image_id().expect("an id").to_owned();
+    let image = world.finished(&world.create("scanned", &[NOTHING]));
+    let ami = image.output_resources().and_then(|output| output.amis()[0].image()).expect("an AMI").to_owned();
     let start = || world.inspector.start_on_demand_scan().resource_id(&ami).resource_type(OnDemandResourceType::Ami);
     let scan = world.wait(start().client_token("one").send()).expect("StartOnDemandScan").scan_id().to_owned();
     let ended = world.until(|| {

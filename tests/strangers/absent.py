@@ -13,7 +13,13 @@ CODES = {
     "sts": "InvalidAction",
 }
 # What botocore itself needs to make a request of it; else no parameters are sent.
-NEEDED = {"ec2.CopySnapshot": {"SourceRegion": "eu-west-1"}}
+ARN = {"resourceArn": "arn:aws:inspector2:us-east-1:000000000000:owner/000000000000/filter/0123456789abcdef"}
+NEEDED = {
+    "ec2.CopySnapshot": {"SourceRegion": "eu-west-1"},
+    "inspector2.ListTagsForResource": ARN,
+    "inspector2.TagResource": ARN | {"tags": {"a": "b"}},
+    "inspector2.UntagResource": ARN | {"tagKeys": ["a"]},
+}
 SAID = "not in the local environment"
 
 

@@ -122,7 +122,7 @@ def check_code(checker, service, operation, status, code):
 
 
 def check_json(checker, service, operation, status, headers, value):
-    if status == 200:
+    if status == operation.http.get("responseCode", 200):
         shape = operation.output_shape
         if shape is None:
             if value != {}:
@@ -153,8 +153,12 @@ def check_xml(checker, service, operation, status, root):
     else:
         metadata = [child for child in root if local_name(child) == "ResponseMetadata"]
         identifier = [child for part in metadata for child in part if local_name(child) == "RequestId"]
-        wrapper = operation.output_shape.serialization.get("resultWrapper")
-        inner = next((child for child in root if local_name(child) == wrapper), None)
+        if operation.output_shape is None:
+            inner = ElementTree.Element("nothing")
+            inner.extend(child for child in root if local_name(child) != "ResponseMetadata")
+        else:
+            wrapper = operation.output_shape.serialization.get("resultWrapper")
+            inner = next((child for child in root if local_name(child) == wrapper), None)
     if len(identifier) != 1 or not identifier[0].text:
         checker.fault("", "the body has no request id")
     if inner is None:

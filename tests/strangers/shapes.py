@@ -25,8 +25,14 @@ def is_time(text):
     return True
 
 
+# Shapes whose pattern has forgotten what the guide of the service names: the scans of AMIs have ids of AMIs.
+FORGOTTEN = {("ResourceId", "ami-")}
+
+
 def own_spelling(pattern):
-    """A pattern of the models in Python's spelling: classes of Unicode become the nearest ones that `re` has."""
+    """A pattern of the models in Python's spelling: classes of Unicode become the nearest ones that `re` has, and what is beyond
+    the first 65,536 characters is one range instead of pairs of surrogates."""
+    pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     return re.sub(r"\\p\{([LNZ])\}", lambda match: r"\s" if match.group(1) == "Z" else r"\w", pattern)
 
 
@@ -56,6 +62,8 @@ class Checker:
             self.fault(path, f"`{value}` is not one of {shape.name}: {', '.join(shape.enum)}")
         self.limits(shape, len(value), path, "the length")
         pattern = shape.metadata.get("pattern")
+        if (shape.name, value[:4]) in FORGOTTEN:
+            return
         if pattern and not re.search(own_spelling(pattern), value):
             self.fault(path, f"`{value}` does not match {pattern} of {shape.name}")
         if shape.name in TIME_SHAPES and not is_time(value):
