@@ -100,6 +100,7 @@ pub fn inventory_of(file: &Path) -> PathBuf {
 
 /// Writes a document that is there already, with what belongs to it, byte for byte: itself last, so that whoever finds it finds
 /// the rest.
+#[cfg(feature = "aws")]
 pub(super) fn adopt(
     dir: &Path,
     evidence: &Evidence,
@@ -116,6 +117,7 @@ pub(super) fn adopt(
 }
 
 /// Whether an inventory is the one that the evidence is about.
+#[cfg(feature = "aws")]
 pub(super) fn is_inventory_of(evidence: &Evidence, text: &str) -> bool {
     evidence.inventory.as_deref() == Some(sha256(text).as_str())
 }

@@ -183,6 +183,7 @@ fn full_project() -> Value {
         "project": "acme-golden",
         "environments": {
             "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"], "distribute": "share",
+                "evidence": { "bucket": "acme-evidence", "prefix": "golden", "region": "us-east-1", "kms_key": "alias/evidence" },
                 "targets": [{ "account": "444455556666", "regions": ["us-east-1"], "role": "target" }],
             },
             "aws": {
@@ -370,12 +371,12 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
     }
 }
 
-/// A default that is written out changes nothing.
 /// What a recipe moves, wherever it stands in the file.
 fn names(promote: &project::Promote) -> Vec<&str> {
     promote.launch_templates.iter().chain(&promote.parameters).map(|name| name.text.as_str()).collect()
 }
 
+/// A default that is written out changes nothing.
 #[test]
 fn defaults_are_those_of_the_reader() {
     let folder = Folder::new();
