@@ -2,7 +2,7 @@
 //!
 //! A group's instances are records that EC2's `DescribeInstances` shows; nothing runs in them
 //! ([`fleet`](super::compute::fleet)). A refresh goes by the environment's clock: instances are replaced in batches, checkpoints and
-//! the bake time are waited for, and an alarm that is set ([`Local::set_alarm`]) fails it.
+//! the bake time are waited for, and an alarm that is set ([`Local::set_alarm`](super::Local::set_alarm)) fails it.
 //!
 //! | part | what it has |
 //! |---|---|
