@@ -327,6 +327,7 @@ fn projects() -> Vec<Value> {
     let mut gates = full_recipe()["gates"].clone();
     gates.as_object_mut().unwrap().remove("without");
     gated["gates"] = gates;
+    gated["signing"] = json!({ "key": "evidence.pem", "trusted": ["keys/evidence.pub"] });
     vec![full_project(), gated]
 }
 
