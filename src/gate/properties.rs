@@ -142,7 +142,8 @@ fn some_harm() -> impl Strategy<Value = Harm> {
 const LESS: [fn(&mut Evidence); 23] = [
     |e| e.patches = None,
     |e| e.vulnerabilities.clear(),
-    |e| drop(e.vulnerabilities.pop()),
+    // One that says nothing bad: to forget bad news is no harm, and is what digests and signatures are for.
+    |e| drop(e.vulnerabilities.pop_if(|scan| scan.failed.is_none() && scan.findings.is_empty())),
     |e| e.vulnerabilities.iter_mut().for_each(|scan| scan.scanned_at.clear()),
     |e| e.vulnerabilities.iter_mut().for_each(|scan| scan.source.push('x')),
     |e| e.hygiene = None,
