@@ -14,6 +14,9 @@ pub enum RefreshError {
         /// Name of the template.
         template: String,
     },
+    /// The recipe moves parameters only.
+    #[error("the recipe moves no launch template, so no Auto Scaling group follows its channel; nothing was moved")]
+    NoTemplates,
     /// A group that was named is not there.
     #[error("there is no Auto Scaling group {name} in any target; nothing was moved")]
     NoSuchGroup {
@@ -33,6 +36,7 @@ impl RefreshError {
     pub fn next(&self) -> Option<String> {
         match self {
             Self::NoGroups { .. } => Some("leave --refresh out, or let a group launch from the template".to_owned()),
+            Self::NoTemplates => Some("leave --refresh out, or name a `launch_template` in the recipe".to_owned()),
             Self::NoSuchGroup { known, .. } if known.is_empty() => None,
             Self::NoSuchGroup { known, .. } => {
                 Some(format!("groups that use the launch template: {}", known.join(", ")))
@@ -45,7 +49,7 @@ impl RefreshError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoGroups { .. } | Self::NoSuchGroup { .. } => 2,
+            Self::NoGroups { .. } | Self::NoTemplates | Self::NoSuchGroup { .. } => 2,
             Self::Call(call) => call.exit_code(),
         }
     }

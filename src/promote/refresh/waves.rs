@@ -22,6 +22,9 @@ const ALL: &str = "*";
 /// # Errors
 /// When there is no group at all, or not the one that was named; or a target cannot be looked at, unless it may be left out.
 pub async fn survey(cloud: &Cloud, order: &Order<'_>, wanted: &Wanted) -> Result<(), RefreshError> {
+    if order.launch_templates.is_empty() {
+        return Err(RefreshError::NoTemplates);
+    }
     let places: Vec<Location> = cloud.targets().iter().map(|target| target.location.clone()).collect();
     let looks = places.iter().map(|place| async move {
         let points = points(cloud, place, &order.launch_templates, None).await?;

@@ -6,7 +6,7 @@ mod world;
 
 use super::*;
 use crate::project::Refresh;
-use crate::promote::{preview_groups, survey_groups};
+use crate::promote::{Order, preview_groups, survey_groups};
 use aws_sdk_autoscaling::types as sdk;
 use std::time::Duration;
 use world::*;
@@ -223,6 +223,12 @@ async fn what_is_asked_for_must_be_there_before_anything_moves() {
     survey(Wanted::Named(vec!["fleet".into()])).await.unwrap();
     let error = survey(Wanted::Named(vec!["flett".into()])).await.unwrap_err();
     assert_eq!(error, RefreshError::NoSuchGroup { name: "flett".into(), known: vec!["fleet".into()] });
+    // A recipe that moves parameters only has no groups, named or not: nothing refreshed is no success.
+    for wanted in [Wanted::All, Wanted::Named(vec!["fleet".into()])] {
+        let order = Order { launch_templates: vec![], ..world.order() };
+        let error = survey_groups(&world.cloud, &order, &wanted).await.unwrap_err();
+        assert_eq!((error.exit_code(), error), (2, RefreshError::NoTemplates));
+    }
     world.faults(|_, operation, _| (operation == "DescribeAutoScalingGroups").then_some(crate::local::Fault::Deny));
     let error = survey(Wanted::All).await.unwrap_err();
     assert_eq!(error.exit_code(), 12, "{error}");
