@@ -351,8 +351,8 @@ impl Work<'_> {
         rules.dedup();
         if self.recipe.gates.hygiene.is_none() && count > 0 {
             let names = rules.join(", ");
-            let line =
-                format!("the image carries {count} things that it should not ({names}); no gate looks at `hygiene`");
+            let things = if count == 1 { "1 thing".to_owned() } else { format!("{count} things") };
+            let line = format!("the image carries {things} that it should not ({names}); no gate looks at `hygiene`");
             events.note(Stage::Validate, line);
         }
     }
