@@ -104,6 +104,11 @@ fn head(name: &str, text: &str) -> Result<Option<Head>, PromoteError> {
     serde_json::from_value(value).map(Some).map_err(|error| unreadable(error.to_string()))
 }
 
+/// What the parts of the document are found by whose parameter holds `text`.
+pub(super) fn id(name: &str, text: &str) -> Option<String> {
+    head(name, text).ok().flatten().map(|head| head.id)
+}
+
 fn part_names(name: &str, id: &str, parts: usize) -> Vec<String> {
     (1..=parts).map(|part| format!("{name}/{id}/{part}")).collect()
 }

@@ -107,7 +107,7 @@ pub(super) fn call_of<D: Deed>(deed: D) {
     let (first, second): (Vec<_>, Vec<_>) =
         every.jobs().into_iter().partition(|job| !matches!(job, Job::Second { .. } | Job::Undo { .. }));
     for jobs in [first, second] {
-        spread(deed.distribute(), &jobs, async |world, job| every.one(world, *job).await);
+        spread(|| World::new(deed.distribute()), &jobs, async |world, job| every.one(world, *job).await);
     }
     let calls = every.case.calls();
     let Tally { kills, worlds, faults, alike, before, whole, second } = every.tally;

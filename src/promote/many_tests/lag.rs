@@ -157,15 +157,20 @@ impl Lagging {
 #[test]
 fn killed_in_a_world_that_lags_it_can_be_finished_and_undone_at_once() {
     let (count, every) = (AtomicU64::new(0), if everything() { 1 } else { 37 });
-    spread(Distribute::Share, &DEEDS, async |_, deed| {
-        let lagging = Box::pin(Lagging::new(*deed)).await;
-        for nth in (1..=lagging.calls).filter(|nth| nth % every == every / 2) {
-            for (after, direction) in [(false, Direction::Undo), (true, Direction::Undo), (true, Direction::Finish)] {
-                lagging.killed(nth, after, direction).await;
-                count.fetch_add(1, Ordering::SeqCst);
+    spread(
+        || World::new(Distribute::Share),
+        &DEEDS,
+        async |_, deed| {
+            let lagging = Box::pin(Lagging::new(*deed)).await;
+            for nth in (1..=lagging.calls).filter(|nth| nth % every == every / 2) {
+                for (after, direction) in [(false, Direction::Undo), (true, Direction::Undo), (true, Direction::Finish)]
+                {
+                    lagging.killed(nth, after, direction).await;
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
             }
-        }
-    });
+        },
+    );
     println!("{} cases", count.into_inner());
 }
 
@@ -180,10 +185,14 @@ fn answers_that_never_come_in_a_world_that_lags_leave_nothing_behind() {
         "ModifyLaunchTemplate",
         "PutParameter",
     ];
-    spread(Distribute::Share, &DEEDS, async |_, deed| {
-        let lagging = Box::pin(Lagging::new(*deed)).await;
-        for operation in OPERATIONS {
-            lagging.unanswered(operation).await;
-        }
-    });
+    spread(
+        || World::new(Distribute::Share),
+        &DEEDS,
+        async |_, deed| {
+            let lagging = Box::pin(Lagging::new(*deed)).await;
+            for operation in OPERATIONS {
+                lagging.unanswered(operation).await;
+            }
+        },
+    );
 }

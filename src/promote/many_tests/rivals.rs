@@ -197,13 +197,21 @@ fn promoted() -> Picture {
 #[test]
 fn promoters_at_the_same_time_never_mix() {
     let (start, seeds) = (promoted(), seeds(12));
-    spread(Distribute::Share, &seeds, async |world, seed| Box::pin(Schedule::new(world, &start, *seed).calm()).await);
+    spread(
+        || World::new(Distribute::Share),
+        &seeds,
+        async |world, seed| Box::pin(Schedule::new(world, &start, *seed).calm()).await,
+    );
     println!("{} seeds from {}", seeds.len(), seeds[0]);
 }
 
 #[test]
 fn promoters_that_fail_and_die_never_mix() {
     let (start, seeds) = (promoted(), seeds(48));
-    spread(Distribute::Share, &seeds, async |world, seed| Box::pin(Schedule::new(world, &start, *seed).wild()).await);
+    spread(
+        || World::new(Distribute::Share),
+        &seeds,
+        async |world, seed| Box::pin(Schedule::new(world, &start, *seed).wild()).await,
+    );
     println!("{} seeds from {}", seeds.len(), seeds[0]);
 }

@@ -89,10 +89,10 @@ pub(super) fn alone<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Does `work` with every job, on all processors, each with a world of its own.
-pub(super) fn spread<J: Sync>(distribute: Distribute, jobs: &[J], work: impl AsyncFn(&World, &J) + Sync) {
+pub(super) fn spread<J: Sync>(new: impl Fn() -> World + Sync, jobs: &[J], work: impl AsyncFn(&World, &J) + Sync) {
     let next = AtomicUsize::new(0);
     let worker = async || {
-        let world = World::new(distribute);
+        let world = new();
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             work(&world, job).await;
         }

@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 pub(super) const SCHEMA: &str = "amiforge.revocation/1";
 /// Schema of [`Images`].
 const IMAGES_SCHEMA: &str = "amiforge.revoked-images/1";
+/// What the parts of the images are found by, in turn: so parts of two writings never mix, and whoever removes them knows where they
+/// are when nothing names them.
+const WRITINGS: [&str; 2] = ["a", "b"];
 /// Most bytes of a reason: with everything else it still fits a standard parameter.
 pub(super) const LONGEST_REASON: usize = 1000;
 /// Most characters of a tag's value.
@@ -159,11 +162,11 @@ pub(super) async fn write_images(
 ) -> Result<(), StepError> {
     let name = names::revoked_images(&order.project.name, order.recipe, order.arch, ami);
     let text = json(&Images { schema: IMAGES_SCHEMA.to_owned(), images: images.to_vec() })?;
-    // Named by what is in them, so that parts of two writings never mix.
-    let id: String = crate::plan::token(&[&text]).replace('-', "").chars().take(16).collect();
     let before = store::get(cloud, cloud.home(), &name).await?;
-    let packed = document::pack(&id, &text);
-    document::write_parts(cloud, &name, &id, &packed).await?;
+    let there = before.as_ref().and_then(|before| document::id(&name, &before.value));
+    let id = if there.as_deref() == Some(WRITINGS[0]) { WRITINGS[1] } else { WRITINGS[0] };
+    let packed = document::pack(id, &text);
+    document::write_parts(cloud, &name, id, &packed).await?;
     store::put_document(cloud, &name, &packed.head).await?;
     match before {
         Some(before) if before.value != packed.head => {
@@ -181,6 +184,10 @@ pub(super) async fn remove(cloud: &Cloud, revocation: &Revocation) -> Result<(),
         // The parameter that names the parts goes first: a document that has lost a part could not be read.
         store::delete(cloud, cloud.home(), &images).await?;
         document::remove_parts_of(cloud, &images, &stored.value).await?;
+    }
+    // Those of whoever was cut off, before or after the parameter that names them was there.
+    for id in WRITINGS {
+        document::remove_all_parts(cloud, &images, id).await?;
     }
     Ok(store::delete(cloud, cloud.home(), &names::revocation(project, recipe, arch, ami)).await?)
 }
