@@ -180,6 +180,10 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
         On::EvidenceKey => site.evidence.iter().filter_map(|at| evidence_key(p, place, at)).collect(),
         On::SigningKey => site.signing_key.iter().map(|name| kms_key(p, place, name)).collect(),
         On::TrustedKeys => site.trusted_keys.iter().map(|name| kms_key(p, place, name)).collect(),
+        On::ImageKeys | On::GrantedKeys => {
+            let owners: BTreeSet<&String> = [account, &site.home.account].into();
+            owners.into_iter().map(|owner| format!("arn:{p}:kms:*:{owner}:key/*")).collect()
+        }
         On::Baselines => vec![format!("arn:{p}:ssm:{region}:*:patchbaseline/*")],
     }
 }
@@ -237,6 +241,8 @@ fn condition(site: &Site, on: On) -> Option<Value> {
             let templates = format!("arn:{}:ec2:*:*:launch-template/*", site.partition());
             Some(json!({ "ArnLike": { "ec2:LaunchTemplate": templates } }))
         }
+        // What a grant may allow; nothing is said of calls that make none.
+        On::GrantedKeys => Some(json!({ "ForAllValues:StringEquals": { "kms:GrantOperations": GRANTED } })),
         On::SigningKey => called(site.signing_key.as_deref()?),
         On::EvidenceKey => called(site.evidence.as_ref()?.kms_key.as_deref()?),
         On::InstanceRole => Some(json!({ "StringEquals": { "iam:PassedToService": ec2_principal(site) } })),
@@ -245,6 +251,19 @@ fn condition(site: &Site, on: On) -> Option<Value> {
         _ => None,
     }
 }
+
+/// What grants to those who launch and copy images allow: as in `promote/encryption`, and what EC2 asks for on the way (general
+/// knowledge of AWS).
+const GRANTED: [&str; 8] = [
+    "CreateGrant",
+    "Decrypt",
+    "DescribeKey",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+];
 
 /// The condition that a key has an alias, when it is named by one.
 fn called(key: &str) -> Option<Value> {

@@ -188,6 +188,10 @@ pub enum On {
     EvidenceObjects,
     /// The key that it is encrypted with.
     EvidenceKey,
+    /// Keys that images are encrypted with, of the account and of the home account, in every Region.
+    ImageKeys,
+    /// The same, for grants to others of what launching and copying takes.
+    GrantedKeys,
     /// Scans of AMIs, in the home Region: on which resources they work is not certain (UNCONFIRMED).
     Scans,
     /// Patch baselines.
@@ -453,6 +457,23 @@ const PROMOTE: &[Need] = &[
     home("ec2.CopyImage", "ec2:CopyImage", On::Copies),
     home("ec2.ModifyImageAttribute", "ec2:ModifyImageAttribute", On::Releases),
     home("ec2.ModifySnapshotAttribute", "ec2:ModifySnapshotAttribute", On::Copies),
+    home("ec2.DescribeSnapshots", "ec2:DescribeSnapshots", On::Anything),
+    home("ec2.GetEbsDefaultKmsKeyId", "ec2:GetEbsDefaultKmsKeyId", On::Anything),
+    home("kms.DescribeKey", "kms:DescribeKey", On::ImageKeys),
+    home("kms.ListGrants", "kms:ListGrants", On::ImageKeys),
+    home("kms.CreateGrant", "kms:CreateGrant", On::GrantedKeys),
+    target("ec2.DescribeSnapshots", "ec2:DescribeSnapshots", On::Anything),
+    target("kms.DescribeKey", "kms:DescribeKey", On::ImageKeys),
+    // What CopyImage does with keys for its caller (general knowledge of AWS).
+    implied("kms:Decrypt", On::ImageKeys, At::Home),
+    implied("kms:Encrypt", On::ImageKeys, At::Home),
+    implied("kms:GenerateDataKey*", On::ImageKeys, At::Home),
+    implied("kms:ReEncrypt*", On::ImageKeys, At::Home),
+    implied("kms:Decrypt", On::ImageKeys, At::Targets),
+    implied("kms:Encrypt", On::ImageKeys, At::Targets),
+    implied("kms:GenerateDataKey*", On::ImageKeys, At::Targets),
+    implied("kms:ReEncrypt*", On::ImageKeys, At::Targets),
+    implied("kms:CreateGrant", On::GrantedKeys, At::Targets),
     target("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     target("ec2.DeleteTags", "ec2:DeleteTags", On::Amis),
     target("ec2.CopyImage", "ec2:CopyImage", On::Copies),

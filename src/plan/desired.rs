@@ -32,7 +32,12 @@ pub fn desired(
         rendered,
         recipe,
         parent_ami,
-        &Parts { components: &components, workflows: &workflows, infrastructure: &infrastructure },
+        &Parts {
+            components: &components,
+            workflows: &workflows,
+            infrastructure: &infrastructure,
+            kms_key: key(recipe, config),
+        },
     );
     Desired {
         project: project.name.clone(),
@@ -46,6 +51,11 @@ pub fn desired(
         pipeline,
         baseline,
     }
+}
+
+/// The key of the root volume: that of the environment's home Region, when the recipe encrypts at all.
+fn key<'a>(recipe: &Recipe, config: &'a EnvironmentConfig) -> Option<&'a str> {
+    config.kms_key(config.home_region()).filter(|_| recipe.root_volume.encrypted)
 }
 
 /// The name under which the project has these settings. Environments with equal settings are the same place.
@@ -85,6 +95,7 @@ struct Parts<'a> {
     components: &'a [DesiredComponent],
     workflows: &'a [DesiredWorkflow],
     infrastructure: &'a DesiredInfrastructure,
+    kms_key: Option<&'a str>,
 }
 
 fn recipe(
@@ -121,6 +132,9 @@ fn recipe(
         "built_on": { "instance_types": infrastructure.instance_types, "profile": infrastructure.instance_profile },
     });
     // Only where there are any: images that were built before there could be some keep their fingerprint.
+    if let Some(key) = parts.kms_key {
+        content["root_volume"]["kms_key"] = json!(key);
+    }
     if !parts.workflows.is_empty() {
         content["workflows"] = parts.workflows.iter().map(DesiredWorkflow::value).collect();
     }
@@ -137,6 +151,7 @@ fn recipe(
         volume_gib: recipe.root_volume.size_gib,
         volume_type: recipe.root_volume.volume_type.clone(),
         encrypted: recipe.root_volume.encrypted,
+        kms_key: parts.kms_key.map(str::to_owned),
         working_directory: working_directory.to_owned(),
         ami_tags,
         tags: tagged(project, &own),

@@ -99,6 +99,9 @@ pub struct DesiredRecipe {
     pub volume_type: String,
     /// Whether the root volume is encrypted.
     pub encrypted: bool,
+    /// The key in KMS that it is encrypted with; the account's default one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Working directory of components.
     pub working_directory: String,
     /// Tags of the AMIs it makes, without the fingerprint.

@@ -337,6 +337,7 @@ fn root_volume(desired: &Desired) -> ib::InstanceBlockDeviceMapping {
         .volume_size(i32::try_from(recipe.volume_gib).unwrap_or(i32::MAX))
         .volume_type(ib::EbsVolumeType::from(recipe.volume_type.as_str()))
         .encrypted(recipe.encrypted)
+        .set_kms_key_id(recipe.kms_key.clone())
         .delete_on_termination(true)
         .build();
     ib::InstanceBlockDeviceMapping::builder().device_name(&recipe.root_device).ebs(ebs).build()

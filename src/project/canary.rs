@@ -1,7 +1,7 @@
 //! `channels.NAME.canary`: whether a real instance proves that a release can be launched.
 
 use super::fields::{Fields, Findings};
-use super::{codes, settings};
+use super::{codes, environment_settings, settings};
 use crate::yaml::Node;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -107,7 +107,7 @@ fn places(fields: &mut Fields<'_>, out: &mut Findings) -> CanaryPlaces {
         let items: &[Node] = settings::list(node, &path, out);
         let mut regions: Vec<String> = vec![];
         for item in items {
-            let Some(region) = settings::region(item, &path, out) else { continue };
+            let Some(region) = environment_settings::region(item, &path, out) else { continue };
             if regions.contains(&region) {
                 out.error(codes::TWICE, item.span, format!("{region} stands here twice"), "again here");
             } else {

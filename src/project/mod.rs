@@ -9,6 +9,8 @@ mod canary;
 pub(crate) mod check;
 mod codes;
 mod duration;
+mod environment;
+mod environment_settings;
 mod fields;
 mod gates;
 mod init;
@@ -34,6 +36,7 @@ mod workflows;
 
 pub use canary::{Canary, CanaryCheck, CanaryPlaces};
 pub use codes::ENTRIES;
+pub use environment::*;
 pub use init::{InitError, InitReport, init};
 pub use load::{Loaded, PROJECT_FILE, find, load, load_all, load_leniently};
 pub use model::*;

@@ -238,6 +238,16 @@ pub enum PromoteError {
         /// Why.
         reason: String,
     },
+    /// A key that an image is encrypted with cannot be used by those who are to launch or copy it.
+    #[error("{ami} cannot be promoted: {why}")]
+    Key {
+        /// The image.
+        ami: String,
+        /// Why, with key and place.
+        why: String,
+        /// What to do.
+        next: String,
+    },
     /// There is nothing to go back to.
     #[error("channel `{channel}` has no earlier release to go back to")]
     NoEarlier {
@@ -425,6 +435,7 @@ impl PromoteError {
             Self::TakenOver { .. } => Some("look at it with `amiforge channels`".into()),
             Self::NoTargets { .. } => Some("add `targets` to the environment in amiforge.yaml".into()),
             Self::NoPointers { .. } => Some("name one under `promote` of the recipe".into()),
+            Self::Key { next, .. } => Some(next.clone()),
             Self::Image { .. } => Some("build and validate a new image".into()),
             Self::Failed { cause: StepError::Call(call), .. } | Self::Call(call) => call.next(),
             Self::Failed { cause: StepError::Canary(failure), .. } => Some(failure.next()),
@@ -467,7 +478,7 @@ impl PromoteError {
             | Self::NothingToResume { .. } => 2,
             Self::NotApproved { .. } | Self::Rule { .. } | Self::Revoked { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
-            Self::Image { .. } => 10,
+            Self::Image { .. } | Self::Key { .. } => 10,
             Self::Locked { .. } | Self::TakenOver { .. } | Self::Revoking { .. } => 11,
             Self::Unseen { denied, .. } => {
                 if *denied {

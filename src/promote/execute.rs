@@ -33,7 +33,7 @@ pub async fn execute(cloud: &Cloud, plan: &Plan, events: &Events) -> Result<Prom
 #[derive(Debug)]
 pub(super) enum Done {
     Nothing,
-    Image(String),
+    Image { ami: String, keys: Vec<String> },
     Templates(Vec<TemplatePointer>),
     Parameters(Vec<ParameterPointer>),
 }
@@ -50,6 +50,8 @@ pub(super) struct Executor<'a> {
     pub(super) events: &'a Events,
     /// AMI ids by supply.
     pub(super) images: BTreeMap<usize, String>,
+    /// ARNs of the keys that they are encrypted with, by supply.
+    pub(super) keys: BTreeMap<usize, Vec<String>>,
     /// What is staged, by target; in the order of its launch templates.
     pub(super) templates: BTreeMap<usize, Vec<TemplatePointer>>,
     pub(super) parameters: BTreeMap<usize, Vec<ParameterPointer>>,
@@ -67,6 +69,7 @@ impl<'a> Executor<'a> {
             holder: plan.release.by.clone(),
             events,
             images: known.filter_map(|(index, one)| Some((index, one.ami.clone()?))).collect(),
+            keys: BTreeMap::new(),
             templates: BTreeMap::new(),
             parameters: BTreeMap::new(),
             left_out: BTreeMap::new(),
@@ -128,7 +131,10 @@ impl<'a> Executor<'a> {
 
     fn remember(&mut self, step: Step, done: Done) {
         match (step, done) {
-            (Step::Distribute(supply), Done::Image(ami)) => drop(self.images.insert(supply, ami)),
+            (Step::Distribute(supply), Done::Image { ami, keys }) => {
+                self.images.insert(supply, ami);
+                self.keys.insert(supply, keys);
+            }
             (Step::Stage(target), Done::Templates(pointers)) => drop(self.templates.insert(target, pointers)),
             (Step::FlipParameter(target), Done::Parameters(pointers)) => drop(self.parameters.insert(target, pointers)),
             _ => {}

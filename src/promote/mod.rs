@@ -12,6 +12,7 @@ mod approve;
 mod canary;
 mod document;
 mod drift;
+mod encryption;
 mod error;
 mod execute;
 mod image;

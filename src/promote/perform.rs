@@ -7,7 +7,7 @@ use super::planner::expired;
 use super::revoke::standing;
 use super::state::{LANES, books, lock, pointers};
 use super::steps::Step;
-use super::{document, image, store, template};
+use super::{document, encryption, image, store, template};
 use crate::aws::{CallError, Cloud};
 use crate::clock::rfc3339;
 use crate::project::Location;
@@ -24,7 +24,7 @@ impl Executor<'_> {
             Step::Lock => self.lock().await?,
             Step::Verify => self.verify().await?,
             Step::Journal => self.journal(self.plan, 0).await?,
-            Step::Distribute(supply) => return self.distribute(supply).await.map(Done::Image),
+            Step::Distribute(supply) => return self.distribute(supply).await,
             Step::Note => self.journal(&self.known_plan(), 1).await?,
             Step::Stage(target) => return self.stage(target).await.map(Done::Templates),
             Step::Prove(target) => self.prove(target).await?,
@@ -178,7 +178,7 @@ impl Executor<'_> {
     }
 
     /// The image is there, marked as approved and open to whoever uses it. The source is marked before copies are made.
-    async fn distribute(&self, index: usize) -> Result<String, StepError> {
+    async fn distribute(&self, index: usize) -> Result<Done, StepError> {
         let supply = self.supply(index)?;
         let place = supply.location();
         let ami = match self.image(index) {
@@ -195,8 +195,11 @@ impl Executor<'_> {
             return Err(StepError::Refused(format!("{ami} is {state}")));
         }
         image::mark(self.cloud, self.plan, supply, &ami, &found).await?;
+        // The key first: who is let launch an image before that only sees launches fail.
+        let keys = encryption::keys(self.cloud, &place, &found).await?;
+        encryption::open(self.cloud, &self.plan.release.project, supply, &keys).await?;
         image::share(self.cloud, supply, &ami, &found).await?;
-        Ok(ami)
+        Ok(Done::Image { ami, keys })
     }
 
     async fn copied(&self, index: usize) -> Result<String, StepError> {
@@ -205,6 +208,9 @@ impl Executor<'_> {
             return Ok(found);
         }
         let source = image::look(self.cloud, self.cloud.home(), &self.plan.release.ami).await?;
+        for key in self.keys.get(&0).into_iter().flatten() {
+            encryption::usable(self.cloud, &supply.account, key).await?;
+        }
         let mut waiting = self.read_back().start();
         loop {
             match image::copy(self.cloud, self.plan, supply, &source).await {
@@ -243,10 +249,15 @@ impl Executor<'_> {
         }
     }
 
-    /// By the owner's eyes the image is what was approved; by the target's it can be launched from every staged version.
+    /// By the owner's eyes the image is what was approved; by the target's its keys can be used, and it can be launched from every
+    /// staged version: a dry run does not look at keys.
     ///
     /// EC2 is eventually consistent, and what is looked at was written a moment ago: what is missing is waited for.
     async fn prove(&self, target: usize) -> Result<(), StepError> {
+        let one = self.target(target)?;
+        for key in self.keys.get(&one.supply).into_iter().flatten() {
+            encryption::usable(self.cloud, &one.account, key).await?;
+        }
         let mut waiting = self.read_back().start();
         loop {
             match self.proof(target).await {

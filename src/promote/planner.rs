@@ -42,6 +42,7 @@ pub fn plan(
     }
     let ami = &candidate.ami;
     check_image(ami, state)?;
+    state.keys.iter().try_for_each(|key| key.check(ami))?;
     if let Some(approval) = approval {
         rules::approved(ami, approval, &state.image)?;
     }

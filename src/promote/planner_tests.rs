@@ -91,6 +91,7 @@ fn empty() -> State {
         revoked: None,
         image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()), ..Image::default() },
         consent: None,
+        keys: vec![],
         copies: BTreeMap::new(),
         seen: vec![Ok(nothing())],
     }

@@ -1,12 +1,13 @@
 //! What is there before a promotion.
 
 use super::approve::{Consent, consent};
+use super::encryption::KeyNow;
 use super::error::PromoteError;
 use super::image::{self, Image};
 use super::model::{Candidate, How, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore};
 use super::revoke::{Revocation, standing};
 use super::supply::owner;
-use super::{document, names, older, store, template};
+use super::{document, encryption, names, older, store, template};
 use crate::aws::{CallError, Cloud};
 use crate::project::{EnvironmentConfig, Location, Target};
 use futures_util::StreamExt as _;
@@ -40,6 +41,8 @@ pub struct State {
     pub(super) image: Image,
     /// Images of it that are elsewhere already.
     pub(super) copies: BTreeMap<Location, (String, How)>,
+    /// Keys that images are or will be encrypted with which somebody else must be able to use.
+    pub(super) keys: Vec<KeyNow>,
     /// What every target points to now, in the targets' order; or why that could not be seen.
     pub(super) seen: Vec<Result<Pointers, CallError>>,
 }
@@ -87,6 +90,10 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
     let looks =
         places.map(|place| async move { pointers(cloud, &place, &order.launch_templates, &order.parameters).await });
     let seen: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
+    let copies = copies(cloud, candidate, &seen).await;
+    let reached = cloud.targets().iter().zip(&seen).filter(|(_, seen)| seen.is_ok());
+    let reached: Vec<Location> = reached.map(|(target, _)| target.location.clone()).collect();
+    let keys = encryption::observe(cloud, &candidate.ami, &image, &reached, &copies).await?;
     Ok(State {
         environment: cloud.environment().to_owned(),
         config: cloud.config().clone(),
@@ -98,8 +105,9 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         before: before.filter(|release| !release.empty),
         consent: consent(cloud, order, &candidate.ami).await?,
         revoked: standing(cloud, project, recipe, arch, &candidate.ami).await?,
-        copies: copies(cloud, candidate, &seen).await,
+        copies,
         image,
+        keys,
         seen,
     })
 }

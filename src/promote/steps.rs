@@ -47,7 +47,8 @@ pub enum Undo {
     /// The journal is removed.
     RemoveJournal,
     /// The mark of approval is removed, if this promotion has set it. The copy stays: nothing points at it, and the next
-    /// promotion of the image finds it and need not wait for one. So do permissions to launch and to copy it.
+    /// promotion of the image finds it and need not wait for one. So do permissions to launch and to copy it, and grants on its
+    /// keys, which are for all images of the project.
     Unmark(usize),
     /// The staged versions, or the templates that were made for them, are removed.
     RemoveStaged(usize),

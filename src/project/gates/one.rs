@@ -7,7 +7,7 @@ use crate::project::policy::{
     CommandGate, HygieneGate, ImageGate, ParentGate, PatchGate, Rating, Scanner, SizeGate, TestGate, TestName,
     VulnerabilityGate,
 };
-use crate::project::{codes, settings};
+use crate::project::{codes, environment_settings, settings};
 use crate::yaml::Node;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -180,7 +180,7 @@ pub(super) fn image(node: &Node, base: Option<ImageGate>, out: &mut Findings) ->
     let listed = fields.list("accounts", out);
     if node.get("accounts").is_some() {
         let account = |node: &Node, out: &mut Findings| {
-            text(node, &path, out).and_then(|text| settings::twelve_digits(text, node.span, out))
+            text(node, &path, out).and_then(|text| environment_settings::twelve_digits(text, node.span, out))
         };
         gate.accounts = Some(listed.iter().filter_map(|node| account(node, out)).collect());
     }

@@ -2,9 +2,9 @@
 
 use super::{default, described, duration, file, mapping, matching, name, or_nothing, text, texts};
 use crate::project::canary::{CHECKS, PLACES};
+use crate::project::environment_settings::{BUCKET, EVIDENCE_PREFIX, GRANTEES, PREFIX, ROLE};
 use crate::project::settings::{
-    APPROVALS, BUCKET, DISTRIBUTES, EVIDENCE_PREFIX, INSTANCE_PROFILE, KMS_KEY, LONGEST_TAG, OVERRIDES, PREFIX,
-    RESERVED_TAGS,
+    APPROVALS, DISTRIBUTES, INSTANCE_PROFILE, KMS_KEY, LONGEST_TAG, OVERRIDES, RESERVED_TAGS,
 };
 use crate::project::windows::{DAY, WINDOW};
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ fn environments() -> Value {
             ("targets", targets()),
             ("distribute", distribute()),
             ("evidence", evidence()),
+            ("encryption", encryption()),
         ],
     );
     let local = described("This machine; needs no account.", or_nothing(local));
@@ -74,6 +75,7 @@ fn aws() -> Value {
             ("distribution", distribution()),
             ("distribute", distribute()),
             ("evidence", evidence()),
+            ("encryption", encryption()),
         ],
     );
     described("AWS accounts and Regions.", schema)
@@ -93,6 +95,23 @@ fn evidence() -> Value {
         ],
     );
     described("Where evidence is kept in S3, besides the project.", schema)
+}
+
+fn encryption() -> Value {
+    let keys = json!({ "type": ["object", "null"], "additionalProperties": matching(KMS_KEY) });
+    let grantee = json!({ "anyOf": [{ "enum": GRANTEES }, matching(ROLE)] });
+    let grants = json!({ "type": "array", "uniqueItems": true, "items": grantee, "default": ["account"] });
+    let schema = mapping(
+        &[],
+        [
+            ("kms_keys", described("Key by Region: of the root volume at home, of copies elsewhere.", keys)),
+            (
+                "grants",
+                described("Who gets a grant on an image's key, in every account that launches or copies it.", grants),
+            ),
+        ],
+    );
+    described("What images are encrypted with, and to whom promotions open the keys.", or_nothing(schema))
 }
 
 fn targets() -> Value {

@@ -57,6 +57,7 @@ pub(super) struct Solo {
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Memory {
     images: BTreeMap<usize, String>,
+    keys: BTreeMap<usize, Vec<String>>,
     templates: BTreeMap<usize, Vec<TemplatePointer>>,
     parameters: BTreeMap<usize, Vec<ParameterPointer>>,
     left_out: BTreeMap<usize, String>,
@@ -66,6 +67,7 @@ impl Memory {
     fn of(executor: &Executor<'_>) -> Self {
         Self {
             images: executor.images.clone(),
+            keys: executor.keys.clone(),
             templates: executor.templates.clone(),
             parameters: executor.parameters.clone(),
             left_out: executor.left_out.clone(),
@@ -73,13 +75,14 @@ impl Memory {
     }
 
     fn put_into(self, executor: &mut Executor<'_>) {
-        let Self { images, templates, parameters, left_out } = self;
-        (executor.images, executor.templates) = (images, templates);
+        let Self { images, keys, templates, parameters, left_out } = self;
+        (executor.images, executor.keys, executor.templates) = (images, keys, templates);
         (executor.parameters, executor.left_out) = (parameters, left_out);
     }
 
     fn add(&mut self, other: &Self) {
         self.images.extend(other.images.clone());
+        self.keys.extend(other.keys.clone());
         self.templates.extend(other.templates.clone());
         self.parameters.extend(other.parameters.clone());
         self.left_out.extend(other.left_out.clone());

@@ -81,6 +81,7 @@ impl Given {
             consent: None,
             image: Image { state: Some("available".into()), evidence: Some(digest(AMIS[1])), ..Image::default() },
             copies,
+            keys: vec![],
             seen,
         }
     }

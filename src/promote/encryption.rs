@@ -1,0 +1,232 @@
+//! Keys of encrypted images: which they are, whether they can be used, and to whom they are opened.
+//!
+//! What is encrypted with an AWS-managed key can be used by its own account only. A customer-managed key must let every account in
+//! that launches or copies the image: by its policy, or by a grant, which is what a promotion makes. There is one grant for each key
+//! and grantee, and it serves all images of the project: a grant is for a key and not for an image, and a new one for every
+//! release would have to be waited for every time.
+
+use super::error::{PromoteError, StepError};
+use super::image::Image;
+use super::model::{How, Supply};
+use super::supply::supplies;
+use crate::aws::wait::Poller;
+use crate::aws::{CallError, Cloud};
+use crate::project::{EnvironmentConfig, Grantee, Location};
+use aws_sdk_ec2::types::Snapshot;
+use aws_sdk_kms::types::{GrantListEntry, GrantOperation, KeyManagerType, KeyMetadata, KeyState};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What it takes to launch or copy what is encrypted with a key: what EC2 Auto Scaling's user guide has for its service-linked role
+/// (general knowledge of AWS).
+const OPERATIONS: [GrantOperation; 8] = [
+    GrantOperation::CreateGrant,
+    GrantOperation::Decrypt,
+    GrantOperation::DescribeKey,
+    GrantOperation::Encrypt,
+    GrantOperation::GenerateDataKey,
+    GrantOperation::GenerateDataKeyWithoutPlaintext,
+    GrantOperation::ReEncryptFrom,
+    GrantOperation::ReEncryptTo,
+];
+/// How long it is waited for a grant: KMS says that they show within five minutes (reference of `CreateGrant`).
+const GRANTED_WITHIN: Duration = Duration::from_mins(5);
+/// Longest time between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A key, as it is found when a promotion is planned.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct KeyNow {
+    /// The account that has, or will have, the image; and its Region.
+    place: Location,
+    /// As the snapshot or the settings name it.
+    name: String,
+    /// Accounts that are to launch or copy the image.
+    users: Vec<String>,
+    /// Whether the key is that of an image that is there already.
+    of_source: bool,
+    /// What KMS says of it.
+    found: Result<Found, CallError>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Found {
+    managed_by_aws: bool,
+    state: KeyState,
+}
+
+impl From<Option<KeyMetadata>> for Found {
+    /// A key of which nothing is said cannot be used.
+    fn from(metadata: Option<KeyMetadata>) -> Self {
+        let managed_by_aws = metadata.as_ref().is_some_and(|key| key.key_manager == Some(KeyManagerType::Aws));
+        let state = metadata.and_then(|key| key.key_state).unwrap_or(KeyState::Unavailable);
+        Self { managed_by_aws, state }
+    }
+}
+
+/// Answers that no look later changes.
+const REFUSED: [&str; 4] = ["NotFoundException", "InvalidArnException", "ValidationException", "AccessDeniedException"];
+
+impl KeyNow {
+    /// Refuses a key of which it is certain that the image cannot be used with it. What cannot be seen at this moment is found
+    /// by whoever works there.
+    pub(super) fn check(&self, ami: &str) -> Result<(), PromoteError> {
+        let Location { account, region } = &self.place;
+        let (at, name) = (format!("{account}/{region}"), &self.name);
+        let which = if self.of_source {
+            format!("{ami} is encrypted with {name}")
+        } else {
+            format!("copies would be encrypted with {name}")
+        };
+        let why = match &self.found {
+            Ok(found) if found.managed_by_aws && !self.users.is_empty() => {
+                let who = self.users.join(", ");
+                format!("{which}, a key that AWS manages and no other account can use, and {who} must be able to")
+            }
+            Ok(found) if found.state != KeyState::Enabled => {
+                format!("{which}, whose state is {}", found.state.as_str())
+            }
+            Err(error) if error.fault.is(&REFUSED) => format!("{which}: {}", error.fault),
+            _ => return Ok(()),
+        };
+        let what = if self.of_source { "build an image" } else { "let copies be encrypted" };
+        let next = format!(
+            "{what} with a customer-managed key that {account} may use: `encryption: {{ kms_keys: {{ {region}: alias/NAME }} }}` in the \
+             environment"
+        );
+        Err(PromoteError::Key { ami: ami.to_owned(), why: format!("{at}: {why}"), next })
+    }
+}
+
+/// The keys that matter to a promotion: those of what others launch and copy, and those that settings name for copies.
+pub(super) async fn observe(
+    cloud: &Cloud,
+    ami: &str,
+    image: &Image,
+    places: &[Location],
+    copies: &BTreeMap<Location, (String, How)>,
+) -> Result<Vec<KeyNow>, CallError> {
+    let (all, _) = supplies(cloud.config(), cloud.home(), ami, places, copies);
+    let mut keys = Vec::new();
+    for (index, supply) in all.iter().enumerate() {
+        let (place, users) = (supply.location(), users(supply));
+        let names = match (index, supply.how, &supply.kms_key) {
+            (0, ..) if image.encrypted && !users.is_empty() => named(cloud, &place, &image.snapshots).await?,
+            (1.., How::Copied, Some(key)) if supply.ami.is_none() => vec![key.clone()],
+            (1.., How::Copied, None) if supply.ami.is_none() && image.encrypted && !users.is_empty() => {
+                default(cloud, &place).await.into_iter().collect()
+            }
+            _ => vec![],
+        };
+        for name in names {
+            let found = describe(cloud, &place, &name).await;
+            keys.push(KeyNow { place: place.clone(), name, users: users.clone(), of_source: index == 0, found });
+        }
+    }
+    Ok(keys)
+}
+
+/// Accounts other than the owner's that launch or copy an image.
+fn users(supply: &Supply) -> Vec<String> {
+    let all: BTreeSet<&String> = supply.launched_by.iter().chain(&supply.copied_by).collect();
+    all.into_iter().cloned().collect()
+}
+
+/// The key of copies that are made without one. One that cannot be seen is found by who copies.
+async fn default(cloud: &Cloud, place: &Location) -> Option<String> {
+    cloud.ec2(place).get_ebs_default_kms_key_id().send().await.ok()?.kms_key_id
+}
+
+async fn describe(cloud: &Cloud, place: &Location, key: &str) -> Result<Found, CallError> {
+    let answer = cloud.kms(place).describe_key().key_id(key).send().await;
+    answer.map(|answer| answer.key_metadata.into()).map_err(CallError::of("DescribeKey", place))
+}
+
+/// The keys that the snapshots of an image are encrypted with; none when it is not encrypted.
+pub(super) async fn keys(cloud: &Cloud, place: &Location, image: &Image) -> Result<Vec<String>, StepError> {
+    if !image.encrypted {
+        return Ok(vec![]);
+    }
+    let keys = named(cloud, place, &image.snapshots).await?;
+    if keys.is_empty() {
+        return Err(StepError::Refused("it is encrypted, and none of its snapshots says with which key".to_owned()));
+    }
+    Ok(keys)
+}
+
+async fn named(cloud: &Cloud, place: &Location, snapshots: &[String]) -> Result<Vec<String>, CallError> {
+    let request = cloud.ec2(place).describe_snapshots().set_snapshot_ids(Some(snapshots.to_vec()));
+    let answer = request.send().await.map_err(CallError::of("DescribeSnapshots", place))?;
+    let key = |one: Snapshot| one.kms_key_id.filter(|_| one.encrypted == Some(true));
+    let keys: BTreeSet<String> = answer.snapshots.unwrap_or_default().into_iter().filter_map(key).collect();
+    Ok(keys.into_iter().collect())
+}
+
+/// Gives those who launch and copy an image a grant on its keys, where they have none.
+pub(super) async fn open(cloud: &Cloud, project: &str, supply: &Supply, keys: &[String]) -> Result<(), StepError> {
+    let place = supply.location();
+    for key in keys {
+        for grantee in grantees(cloud.config(), supply) {
+            if !is_granted(cloud, &place, key, &grantee).await? {
+                grant(cloud, &place, key, &grantee, project).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whom the settings name, in every account. Who only copies has nothing to do with Auto Scaling.
+fn grantees(config: &EnvironmentConfig, supply: &Supply) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for grantee in &config.encryption().grants {
+        let copies = supply.copied_by.iter().filter(|_| *grantee != Grantee::AutoScaling);
+        let accounts = supply.launched_by.iter().chain(copies);
+        all.extend(accounts.map(|account| grantee.arn(&Location { account: account.clone(), ..supply.location() })));
+    }
+    all
+}
+
+async fn is_granted(cloud: &Cloud, place: &Location, key: &str, grantee: &str) -> Result<bool, CallError> {
+    let mut pages = cloud.kms(place).list_grants().key_id(key).grantee_principal(grantee).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(CallError::of("ListGrants", place))?;
+        if page.grants.unwrap_or_default().iter().any(suffices) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A grant with conditions may not hold for what is to be done.
+fn suffices(grant: &GrantListEntry) -> bool {
+    let has = |operation| grant.operations().contains(operation);
+    grant.constraints.is_none() && OPERATIONS.iter().all(has)
+}
+
+/// The name makes it safe to repeat: KMS answers the same request with the same grant.
+async fn grant(cloud: &Cloud, place: &Location, key: &str, grantee: &str, project: &str) -> Result<(), CallError> {
+    let request = cloud.kms(place).create_grant().key_id(key).grantee_principal(grantee);
+    let request = request.name(format!("amiforge/{project}")).set_operations(Some(OPERATIONS.to_vec()));
+    request.send().await.map(drop).map_err(CallError::of("CreateGrant", place))
+}
+
+/// Waits until an account can see a key and may use it.
+pub(super) async fn usable(cloud: &Cloud, account: &str, key: &str) -> Result<(), StepError> {
+    // A key is asked for where it is: `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`.
+    let [_, _, _, region, owner, _] = key.splitn(6, ':').collect::<Vec<_>>()[..] else {
+        return Err(StepError::Refused(format!("the snapshot names a key that is no ARN: {key}")));
+    };
+    let place = Location { account: account.to_owned(), region: region.to_owned() };
+    // A grant takes a while to show; nothing else does.
+    let is_granted = owner != account && !cloud.config().encryption().grants.is_empty();
+    let deadline = if is_granted && !cloud.settles().is_zero() { GRANTED_WITHIN } else { Duration::ZERO };
+    let mut waiting = Poller { every: cloud.poll().min(LOOK_EVERY), deadline }.start();
+    loop {
+        match describe(cloud, &place, key).await {
+            Ok(found) if found.state == KeyState::Enabled => return Ok(()),
+            Ok(found) => return Err(StepError::Refused(format!("the key {key} is {}", found.state.as_str()))),
+            Err(error) if error.fault.denied && waiting.pause().await.is_ok() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
