@@ -4,6 +4,7 @@ mod baselines;
 mod buckets;
 mod concurrency;
 mod copies;
+mod encrypted;
 mod faults;
 mod followed;
 mod grants;
