@@ -14,7 +14,7 @@
 //! | `ec2` | AMIs, snapshots, launch templates, tags |
 //! | `ssm` | parameters, patch baselines, patch groups |
 //! | `s3` | buckets and objects |
-//! | `kms` | keys that sign, aliases, key policies |
+//! | `kms` | keys that sign or that disks are encrypted with, aliases, key policies, grants |
 //! | `imagebuilder` | components, recipes, configurations, pipelines, workflows |
 //! | [`compute`] | what runs: images, instances, commands, patch scans, scans for vulnerabilities |
 //! | `autoscaling` | groups of instances and their refreshes |
@@ -44,9 +44,18 @@
 //! * Tags exist on AMIs, instances, launch templates and snapshots; there are no volumes.
 //! * A snapshot is what an AMI was made of, and there are no others: size, encryption and state are the AMI's. Archiving, recycle
 //!   bin, locks and fast restore are not here.
-//! * Launch permissions for organizations are refused. Keys of KMS are names: none is looked up, so whom a key's policy lets in is
-//!   not checked, and no grants are needed to launch or copy what is encrypted with a customer-managed key. What is encrypted with
-//!   the AWS-managed key cannot be shared, as on AWS. A copy with a key that is no key or of another Region fails, as on AWS.
+//! * Launch permissions for organizations are refused.
+//! * Nothing is encrypted, but keys are obeyed: a copy fails, and an instance ends by itself, when a key is not there, of another Region,
+//!   disabled, to be deleted, not for encrypting, or does not let in who asks: `DescribeKey`, `CreateGrant`, `Decrypt` and
+//!   `ReEncryptFrom` of the key of what is read; `DescribeKey`, `CreateGrant`, `GenerateDataKeyWithoutPlaintext` and `ReEncryptTo`
+//!   of the key of what is written. Those are AWS's lists of what EBS needs; whether each of them is needed each time it does not
+//!   say. Instances and snapshots that are there outlive their key, and EC2 makes no grants for what it attaches. Keys that a
+//!   launch or a launch template names for its disks are not looked at.
+//! * Of an image of somebody else, the copy and the instance are encrypted with the account's default key, if the image is encrypted.
+//! * An instance whose key cannot be used ends with `Client.InternalError`, and a copy with `Client.InvalidKmsKey`. These are not
+//!   confirmed.
+//! * `ModifyEbsDefaultKmsKeyId` with a key that cannot be used answers as if it could, and changes nothing. Encryption by default is
+//!   not here: what is not encrypted is encrypted on request.
 //! * `CopyImage`: Regions only, no Outposts and Local Zones. A copy is there at once where builds are real, because layers are
 //!   shared; with scripted builds it takes a minute and a quarter of one for each GiB, whatever was copied before.
 //! * Without `IncludeDisabled` a disabled AMI is left out of `DescribeImages` even when it is asked for by id, which AWS's
@@ -59,6 +68,9 @@
 //!   refused.
 //!
 //! Auto Scaling:
+//! * Keys are used in the name of `AWSServiceRoleForAutoScaling` of the group's account, and what lets in the account lets in the
+//!   role. On AWS the role has no permissions of its own for keys: a policy or a grant must name it, even in the account of the key.
+//!   A group tries a launch that has failed again when it is looked at; of a minute, one failed instance is shown.
 //! * Instances of groups are records: `DescribeInstances` shows them, and nothing runs in them. They are no managed nodes of Systems
 //!   Manager, and live until their group or somebody ends them. One that was ended is replaced when the group is looked at next.
 //! * With real builds they are in service at once; with scripted ones half a minute after their launch.
@@ -91,16 +103,22 @@
 //! * Keys of `ECC_NIST_P256` and `ECC_NIST_EDWARDS25519` really sign; those of `SYMMETRIC_DEFAULT` are records that others refer
 //!   to and encrypt nothing. Of other specs, of other origins, or in more than one Region there are none.
 //! * `Sign` and `Verify` take messages only. A digest (`MessageType: DIGEST`) is refused.
-//! * An account's own calls are checked against the key's policy, too. Conditions of a policy are not looked at: with them a
-//!   statement allows nothing, and denies all the same.
-//! * A key whose waiting time is over is not found any more. AWS's own keys and aliases (`alias/aws/…`) are not here.
+//! * An account's own calls are checked against the key's policy, too. Conditions on `kms:CallerAccount`, `kms:ViaService` and
+//!   `kms:GrantIsForAWSResource` are looked at (`Bool`, `StringEquals`, `StringLike`); with others a statement allows nothing, and
+//!   denies all the same.
+//! * Grants hold at once, and grant tokens are needed by `RetireGrant` only. Principals of grants must look like some; they are not looked
+//!   up. What a grant gives to the root of an account it gives to all of it, as a policy does. A grant with constraints opens
+//!   `DescribeKey` and `RetireGrant` only, because there are no encryption contexts. Every call of the account that made a grant
+//!   may retire it.
+//! * A key whose waiting time is over is not found any more. Of AWS's own keys there is that of EBS, `alias/aws/ebs`, which
+//!   always was there.
 //!
 //! Image Builder:
 //! * With [`Builds::Scripted`] nothing is built: states and steps follow a script by the clock, images have no files and
 //!   cannot be launched, and build instances are ids only; one that a failed build leaves is a record without a machine.
 //! * An instance that a failed build leaves (`terminateInstanceOnFailure` is false) runs as long as the process that built it;
 //!   then it is stopped with its files, which only `amiforge shell` enters: instances cannot be started here.
-//! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no KMS, no user data, no container recipes, no image
+//! * No Amazon-managed, shared or marketplace resources, no S3 (`uri`), no keys for documents, no user data, no container recipes, no image
 //!   scans and no lifecycle policies.
 //! * Schedules of pipelines are checked and stored, but no run is started by itself, and there is no `dateNextRun`;
 //!   `imageTags`, which are for scheduled runs, have no effect.
@@ -109,7 +127,9 @@
 //! * Distribution: copies are there at once; one that takes longer than 720 minutes, the `timeoutMinutes` of every configuration,
 //!   times out (only scripts take time); an entry with `targetAccountIds` copies to these accounts only; a launch
 //!   template version is made from the template's default version; `{{ imagebuilder:buildVersion }}` is the build number.
-//!   No organizations, licences, containers, fast launch or disk image export. Keys are names, as in EC2.
+//!   No organizations, licences, containers, fast launch or disk image export. Keys are obeyed as in EC2, in the name of
+//!   `AWSServiceRoleForImageBuilder`, and in other accounts of `EC2ImageBuilderDistributionCrossAccountRole`; in the image's own
+//!   Region the AMI gets the key of the configuration without a copy. A key of the recipe that cannot be used ends the build in CREATING.
 //! * Execution roles are stored, not looked up. With one, parameters of any name can be written; without one only those below
 //!   `/imagebuilder/`.
 //! * A resource that does not exist is `ResourceNotFoundException` (404) in every operation, and a value that is refused is

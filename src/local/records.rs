@@ -41,7 +41,7 @@ pub struct Ami {
     /// The Region of [`Ami::source`], of a copy.
     #[serde(default)]
     pub source_region: Option<String>,
-    /// The customer-managed key of its snapshot; absent: the account's AWS-managed key for EBS, when it is encrypted.
+    /// ARN of the customer-managed key of its snapshot; absent: its owner's AWS-managed key for EBS, when it is encrypted.
     #[serde(default)]
     pub kms_key: Option<String>,
     /// Code and message of why it is in its state.

@@ -1,6 +1,8 @@
 //! The instances of a group: launched, ended, and as many as there have to be.
 
 use super::super::compute::fleet;
+use super::super::ec2::keys;
+use super::super::kms::Principal;
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::ServiceError;
 use super::launch::Launch;
@@ -21,7 +23,7 @@ impl Ground<'_> {
     /// Launches one, by the first way there is.
     ///
     /// # Errors
-    /// What EC2 says.
+    /// What EC2 says; also of an instance that ends by itself because its key cannot be used, which it shows for a while.
     pub(super) fn launch(&self, group: &mut Group, from: &Launch) -> Result<String, ServiceError> {
         let ways = from.ways(self.tx, self.scope)?;
         let way = &ways[0];
@@ -41,6 +43,11 @@ impl Ground<'_> {
         ];
         std::collections::BTreeMap::extend(&mut tags, own.map(|(key, value)| (key.to_owned(), value)));
         let order = fleet::Order { ami: &ami, instance_type: &instance_type, tags, at: self.at };
+        let who = Principal::of_role(self.scope, keys::AUTO_SCALING);
+        if let Some((code, message)) = keys::launch_failure(self.tx, (&who, self.at), &ami)? {
+            fleet::fail(self.tx, self.scope, order, (code.clone(), message.clone()))?;
+            return Err(ServiceError::client(&code, message));
+        }
         let id = fleet::start(self.tx, self.scope, order)?;
         let zone = group.zones[group.members.len() % group.zones.len()].clone();
         group.members.push(Member {

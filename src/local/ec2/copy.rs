@@ -5,11 +5,13 @@
 
 use super::super::Local;
 use super::super::input::Input;
+use super::super::kms::Principal;
 use super::super::random;
 use super::super::records::{AMI, Ami};
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::tokens::Once;
 use super::super::wire::{Caller, ServiceError};
+use super::keys::{self, Reason};
 use super::{MISMATCH, images, input, snapshots, tags};
 use crate::clock::rfc3339;
 use serde::{Deserialize, Serialize};
@@ -30,7 +32,7 @@ struct Copying {
     #[serde(with = "time::serde::rfc3339")]
     done: OffsetDateTime,
     /// Why it will fail, if it will.
-    failure: Option<(String, String)>,
+    failure: Option<Reason>,
 }
 
 impl Copying {
@@ -51,15 +53,9 @@ pub(super) fn copy(local: &Local, caller: &Caller, request: &Value) -> Result<Va
     let once = Once { operation: "CopyImage", token: "ClientToken", input: &input, mismatch: MISMATCH };
     local.store.write(|tx| {
         once.run(tx, caller, || {
-            let ami = order.ami(tx, caller)?;
+            let (ami, failure) = order.ami(tx, caller)?;
             let patience = local.config.builds.copying(ami.volume_size);
-            begin(
-                tx,
-                &caller.scope,
-                &ami,
-                caller.now + patience,
-                order.key.and_then(|key| bad_key(key, &caller.scope)),
-            )?;
+            begin(tx, &caller.scope, &ami, caller.now + patience, failure)?;
             Ok(json!({ "imageId": ami.id }))
         })
     })
@@ -122,10 +118,37 @@ impl<'a> Order<'a> {
         Ok((source, there))
     }
 
-    /// The copy, pending.
-    fn ami(&self, tx: &Transaction<'_>, caller: &Caller) -> Result<Ami, ServiceError> {
+    /// The key with which the copy is encrypted, if it is and not with the one that AWS manages; and why it will fail, if it will.
+    /// EC2 looks at keys after it has answered: the copy fails, not the call.
+    fn keys(
+        &self,
+        tx: &Transaction<'_>,
+        caller: &Caller,
+        source: &Ami,
+    ) -> Result<(Option<String>, Option<Reason>), ServiceError> {
+        if !source.encrypted && self.encrypted != Some(true) {
+            return Ok((None, None));
+        }
+        let who = Principal::of_ec2(caller);
+        let there = who.at(self.region);
+        let found = keys::writing(tx, (&who, caller.now), self.key)
+            .map_err(|error| (self.key.unwrap_or("of the account").to_owned(), &caller.scope.region, error));
+        let read = keys::reading(tx, (&there, caller.now), source)
+            .map_err(|error| (keys::arn(source, self.region).unwrap_or_default(), &there.scope().region, error));
+        match read.and(found) {
+            Ok(key) => Ok((key, None)),
+            Err((_, _, error)) if error.status >= 500 => Err(error),
+            Err((key, region, error)) => {
+                Ok((self.key.map(str::to_owned), Some(keys::copy_failure(&key, region, &error))))
+            }
+        }
+    }
+
+    /// The copy, pending; and why it will fail, if it will.
+    fn ami(&self, tx: &Transaction<'_>, caller: &Caller) -> Result<(Ami, Option<Reason>), ServiceError> {
         let scope = &caller.scope;
         let (source, there) = self.source(tx, caller)?;
+        let (kms_key, failure) = self.keys(tx, caller, &source)?;
         free_name(tx, scope, self.name)?;
         under_way(tx, scope)?;
         let mut tags = if self.with_tags { tags::of_ami(tx, &there, &source)? } else { tags::Tags::new() };
@@ -142,9 +165,9 @@ impl<'a> Order<'a> {
             state: "pending".to_owned(),
             created_at: rfc3339(caller.now),
             snapshot: random::resource_id("snap")?,
-            // What is encrypted stays so; without a key it is the destination's own.
+            // What is encrypted stays so.
             encrypted: source.encrypted || self.encrypted == Some(true),
-            kms_key: self.key.map(str::to_owned),
+            kms_key,
             tags,
             launch_permissions: Vec::new(),
             source: Some(source.id.clone()),
@@ -153,7 +176,7 @@ impl<'a> Order<'a> {
             ..source
         };
         snapshots::tag(tx, scope, &ami.snapshot, &self.snapshot_tags)?;
-        Ok(ami)
+        Ok((ami, failure))
     }
 }
 
@@ -198,28 +221,12 @@ fn under_way(tx: &Transaction<'_>, scope: &Scope) -> Result<(), ServiceError> {
     Err(ServiceError::client("ResourceLimitExceeded", text))
 }
 
-/// Why a key cannot be used. EC2 checks keys after it has answered: the copy fails, not the call.
-fn bad_key(key: &str, scope: &Scope) -> Option<(String, String)> {
-    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_/".contains(&b));
-    let mut parts = key.splitn(6, ':');
-    let good = if key.starts_with("arn:") {
-        let (service, region, account) = (parts.nth(2), parts.next(), parts.next());
-        let name = parts.next().and_then(|name| name.strip_prefix("key/").or_else(|| name.strip_prefix("alias/")));
-        let whose = account.is_some_and(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()));
-        service == Some("kms") && region == Some(&*scope.region) && whose && name.is_some_and(is_id)
-    } else {
-        is_id(key)
-    };
-    let text = format!("Client.InvalidKmsKey: The KMS key {key} cannot be used in {}.", scope.region);
-    (!good).then(|| ("Client.InvalidKmsKey".to_owned(), text))
-}
-
 fn begin(
     tx: &Transaction<'_>,
     scope: &Scope,
     ami: &Ami,
     done: OffsetDateTime,
-    failure: Option<(String, String)>,
+    failure: Option<Reason>,
 ) -> Result<(), StoreError> {
     tx.put(scope, AMI, &ami.id, ami)?;
     let copying = Copying { account: scope.account.clone(), region: scope.region.clone(), done, failure };
@@ -278,25 +285,6 @@ pub(super) fn progress(tx: &Transaction<'_>, ami: &Ami, now: OffsetDateTime) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_must_be_of_the_destination() {
-        let scope = Scope { account: "111122223333".into(), region: "eu-west-1".into() };
-        for key in [
-            "1234abcd-12ab-34cd-56ef-1234567890ab",
-            "alias/golden",
-            "mrk-1234abcd12ab34cd56ef1234567890ab",
-            "arn:aws:kms:eu-west-1:444455556666:key/1234abcd",
-            "arn:aws:kms:eu-west-1:111122223333:alias/golden",
-        ] {
-            assert_eq!(bad_key(key, &scope), None, "{key}");
-        }
-        for key in
-            ["arn:aws:kms:us-east-1:111122223333:key/1", "arn:aws:kms:eu-west-1:1:key/1", "a key", "arn:aws:s3:::x"]
-        {
-            assert!(bad_key(key, &scope).is_some(), "{key}");
-        }
-    }
 
     #[test]
     fn names_are_those_of_amis() {

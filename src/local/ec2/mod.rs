@@ -1,11 +1,13 @@
-//! EC2: AMIs, snapshots, launch templates, tags. Instances are in `compute`.
+//! EC2: AMIs, snapshots and the keys of both, launch templates, tags. Instances are in `compute`.
 
 mod chosen;
 mod copy;
 mod data;
+mod ebs_default;
 mod filters;
 mod findings;
 pub(crate) mod images;
+pub(super) mod keys;
 mod launch_permission;
 mod regions;
 mod snapshot_attribute;
@@ -47,10 +49,13 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("DescribeTags", tags::describe),
     ("DisableImage", images::disable),
     ("EnableImage", images::enable),
+    ("GetEbsDefaultKmsKeyId", ebs_default::get),
     ("GetImageFindings", findings::get),
+    ("ModifyEbsDefaultKmsKeyId", ebs_default::modify),
     ("ModifyImageAttribute", launch_permission::modify),
     ("ModifyLaunchTemplate", templates::modify),
     ("ModifySnapshotAttribute", snapshot_attribute::modify),
+    ("ResetEbsDefaultKmsKeyId", ebs_default::reset),
     ("ResetImageAttribute", launch_permission::reset),
     ("ResetSnapshotAttribute", snapshot_attribute::reset),
 ];

@@ -8,7 +8,7 @@ use super::super::records::{AMI, Ami};
 use super::super::store::{Scope, StoreError, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::filters::Filters;
-use super::{copy, images, input, is_id, tags, time};
+use super::{copy, images, input, is_id, keys, tags, time};
 use ::time::OffsetDateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, request: &Value) -> Resul
                 && (restorable.is_empty() || restorable.iter().any(|who| is_restorable(who, scope, &snapshot)))
                 && filters.accept(&tags, |name| vec![field(&snapshot, &progress, name)]);
             if wanted {
-                rows.push((id, render(&snapshot, &progress, &tags)));
+                rows.push((id, render(&snapshot, scope, &progress, &tags)));
             }
         }
         Ok(rows)
@@ -245,7 +245,7 @@ fn field(snapshot: &Snapshot, progress: &str, name: &str) -> String {
     }
 }
 
-fn render(snapshot: &Snapshot, progress: &str, tags: &tags::Tags) -> Value {
+fn render(snapshot: &Snapshot, scope: &Scope, progress: &str, tags: &tags::Tags) -> Value {
     let ami = snapshot.ami();
     compact(json!({
         "snapshotId": snapshot.id,
@@ -257,7 +257,7 @@ fn render(snapshot: &Snapshot, progress: &str, tags: &tags::Tags) -> Value {
         "volumeSize": ami.volume_size,
         "description": description(snapshot),
         "encrypted": ami.encrypted,
-        "kmsKeyId": ami.kms_key,
+        "kmsKeyId": keys::arn(ami, &scope.region),
         "storageTier": "standard",
         "tagSet": tags::render(tags),
     }))

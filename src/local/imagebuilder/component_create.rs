@@ -55,7 +55,7 @@ fn parse(input: &Input<'_>, caller: &Caller) -> Result<Wish, ServiceError> {
     };
     let (data, kind) = document(input)?;
     if input.get("kmsKeyId").is_some() {
-        return Err(input.invalid("kmsKeyId", "The local environment has no keys; leave it out."));
+        return Err(input.invalid("kmsKeyId", "The local environment does not encrypt documents; leave it out."));
     }
     let supported = input.texts("supportedOsVersions")?;
     if supported.len() > 25 {

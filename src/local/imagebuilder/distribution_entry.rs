@@ -70,9 +70,7 @@ fn ami<'a>(entry: &Input<'a>) -> Result<Vec<&'a str>, ServiceError> {
         }
     }
     ami.limited("description", 1..=1024)?;
-    if ami.get("kmsKeyId").is_some() {
-        return Err(ami.invalid("kmsKeyId", "The local environment has no keys; leave it out."));
-    }
+    ami.limited("kmsKeyId", 1..=1024)?;
     let tags = ami.map("amiTags")?;
     if let Some(key) = tags.keys().find(|key| RESERVED.contains(&key.as_str()) || key.starts_with("aws:")) {
         return Err(ami.invalid("amiTags", &format!("The tag key '{key}' is reserved.")));

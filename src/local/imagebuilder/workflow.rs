@@ -56,7 +56,7 @@ fn parse(input: &Input<'_>, caller: &Caller) -> Result<(WorkflowRecord, Version)
         return Err(input.missing("type"));
     };
     if input.get("kmsKeyId").is_some() {
-        return Err(input.invalid("kmsKeyId", "The local environment has no keys; leave it out."));
+        return Err(input.invalid("kmsKeyId", "The local environment does not encrypt documents; leave it out."));
     }
     let new_tags = input.map("tags")?;
     tags::check(&new_tags)?;

@@ -5,7 +5,7 @@ use super::super::paging;
 use super::super::store::{Scope, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::key::{Key, arn};
-use super::{find, input};
+use super::{find, input, managed};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -26,8 +26,25 @@ pub(super) struct Alias {
 
 impl Alias {
     pub(super) fn get(tx: &Transaction<'_>, scope: &Scope, name: &str) -> Result<Option<Self>, ServiceError> {
+        if name == managed::ALIAS {
+            return Ok(Some(Self::managed(scope)));
+        }
         Ok(tx.get(scope, ALIAS, name)?)
     }
+
+    /// The name of the key that AWS manages.
+    fn managed(scope: &Scope) -> Self {
+        Self { target: managed::id(scope), created_at: managed::MADE_AT, updated_at: managed::MADE_AT }
+    }
+}
+
+/// Refuses a name that is AWS's own.
+fn not_reserved(name: &str, operation: &str) -> Result<(), ServiceError> {
+    if !name.starts_with(RESERVED) {
+        return Ok(());
+    }
+    let text = format!("{operation}: aliases that begin with {RESERVED} are reserved.");
+    Err(ServiceError::client("ValidationException", text))
 }
 
 /// A name that may be given.
@@ -37,12 +54,7 @@ fn checked(name: &str) -> Result<(), ServiceError> {
     let Some(rest) = name.strip_prefix("alias/").filter(|rest| !rest.is_empty()) else {
         return refused("ValidationException", format!("Invalid identifier: alias `{name}` must begin with alias/."));
     };
-    if name.starts_with(RESERVED) {
-        return refused(
-            "ValidationException",
-            "CreateAlias: aliases that begin with alias/aws/ are reserved.".to_owned(),
-        );
-    }
+    not_reserved(name, "CreateAlias")?;
     if rest.chars().all(allowed) && name.len() <= 256 {
         return Ok(());
     }
@@ -77,6 +89,7 @@ pub(super) fn create(local: &Local, caller: &Caller, request: &Value) -> Result<
 pub(super) fn update(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let input = input(request);
     let (name, target) = (input.required("AliasName")?, input.required("TargetKeyId")?);
+    not_reserved(name, "UpdateAlias")?;
     local.store.write(|tx| {
         let key = find::own(tx, caller, target, "UpdateAlias")?;
         key.not_pending()?;
@@ -96,6 +109,7 @@ pub(super) fn update(local: &Local, caller: &Caller, request: &Value) -> Result<
 pub(super) fn delete(local: &Local, caller: &Caller, request: &Value) -> Result<Value, ServiceError> {
     let input = input(request);
     let name = input.required("AliasName")?;
+    not_reserved(name, "DeleteAlias")?;
     local.store.write(|tx| {
         let deleted = tx.delete(&caller.scope, ALIAS, name)?;
         if deleted { Ok(()) } else { Err(missing(&caller.scope, name)) }
@@ -111,7 +125,9 @@ pub(super) fn list(local: &Local, caller: &Caller, request: &Value) -> Result<Va
     let scope = &caller.scope;
     let rows = local.store.read(|tx| {
         let key = of.map(|name| find::own(tx, caller, name, "ListAliases")).transpose()?;
-        let aliases: Vec<(String, Alias)> = tx.list(scope, ALIAS, "")?;
+        let mut aliases: Vec<(String, Alias)> = tx.list(scope, ALIAS, "")?;
+        aliases.push((managed::ALIAS.to_owned(), Alias::managed(scope)));
+        aliases.sort_by(|(one, _), (other, _)| one.cmp(other));
         let wanted = |alias: &Alias| key.as_ref().is_none_or(|key| key.id == alias.target);
         Ok::<_, ServiceError>(aliases.into_iter().filter(|(_, alias)| wanted(alias)).collect::<Vec<_>>())
     })?;

@@ -3,8 +3,10 @@
 use super::super::store::{Scope, Transaction};
 use super::super::wire::{Caller, ServiceError};
 use super::aliases::Alias;
+use super::grant;
 use super::key::{Key, arn};
-use super::policy;
+use super::principal::Principal;
+use time::OffsetDateTime;
 
 /// Where a reference leads: account and Region, and `key/ID` or `alias/NAME`.
 struct Reference {
@@ -13,9 +15,9 @@ struct Reference {
 }
 
 impl Reference {
-    /// Reads an id, an ARN, the name of an alias or its ARN.
-    fn parse(caller: &Caller, name: &str) -> Result<Self, ServiceError> {
-        let here = |resource: String| Self { scope: caller.scope.clone(), resource };
+    /// Reads an id, an ARN, the name of an alias or its ARN; in the account and Region of who asks.
+    fn parse(from: &Scope, name: &str) -> Result<Self, ServiceError> {
+        let here = |resource: String| Self { scope: from.clone(), resource };
         if name.starts_with("alias/") {
             return Ok(here(name.to_owned()));
         }
@@ -24,7 +26,7 @@ impl Reference {
         }
         let parts: Vec<&str> = name.splitn(6, ':').collect();
         let [_, _, "kms", region, account, resource] = parts[..] else { return Err(invalid("arn", name)) };
-        if region != caller.scope.region {
+        if region != from.region {
             return Err(invalid("arn", region));
         }
         let scope = Scope { account: account.to_owned(), region: region.to_owned() };
@@ -36,12 +38,12 @@ impl Reference {
     }
 
     /// The key, when there is one.
-    fn key(&self, tx: &Transaction<'_>, caller: &Caller) -> Result<Option<Key>, ServiceError> {
+    fn key(&self, tx: &Transaction<'_>, now: OffsetDateTime) -> Result<Option<Key>, ServiceError> {
         if let Some(id) = self.resource.strip_prefix("key/") {
-            return Key::get(tx, &self.scope, id, caller.now);
+            return Key::get(tx, &self.scope, id, now);
         }
         let alias = Alias::get(tx, &self.scope, &self.resource)?;
-        alias.map_or(Ok(None), |alias| Key::get(tx, &self.scope, &alias.target, caller.now))
+        alias.map_or(Ok(None), |alias| Key::get(tx, &self.scope, &alias.target, now))
     }
 
     /// The error when there is none.
@@ -56,27 +58,64 @@ impl Reference {
     }
 }
 
-/// The key that a request means, if its caller may do that with it: one of the caller's account, or of another whose
-/// policy lets the caller in. What is not there in another account looks like what is forbidden.
+/// The key that a request means, if its caller may do that with it: its policy or a grant lets the caller in, whose account may
+/// be another one.
 pub(super) fn key(tx: &Transaction<'_>, caller: &Caller, name: &str, operation: &str) -> Result<Key, ServiceError> {
-    let reference = Reference::parse(caller, name)?;
-    let foreign = reference.scope.account != caller.scope.account;
-    let key = reference.key(tx, caller)?;
-    match key {
-        Some(key) if policy::allows(&key.policy, caller, operation) => Ok(key),
-        None if !foreign => Err(reference.missing()),
-        _ => Err(denied(caller, &arn(&reference.scope, &reference.resource), operation)),
+    permitted(tx, (&Principal::of(caller), caller.now), name, &[operation])
+}
+
+/// The key that somebody means who may do all of that with it. What is not there in another account looks like what is forbidden.
+pub(super) fn permitted(
+    tx: &Transaction<'_>,
+    (who, now): (&Principal, OffsetDateTime),
+    name: &str,
+    operations: &[&str],
+) -> Result<Key, ServiceError> {
+    let reference = Reference::parse(&who.scope, name)?;
+    let foreign = reference.scope.account != who.scope.account;
+    let key = reference.key(tx, now)?;
+    if key.is_none() && !foreign {
+        return Err(reference.missing());
     }
+    for operation in operations {
+        let permitted = match &key {
+            Some(key) => grant::permits(tx, key, who, operation)?,
+            None => false,
+        };
+        if !permitted {
+            return Err(denied(who, &arn(&reference.scope, &reference.resource), operation));
+        }
+    }
+    key.ok_or_else(|| reference.missing())
+}
+
+/// The same for operations that take no alias.
+pub(super) fn by_id(tx: &Transaction<'_>, caller: &Caller, name: &str, operation: &str) -> Result<Key, ServiceError> {
+    if Reference::parse(&caller.scope, name)?.resource.starts_with("alias/") {
+        return Err(invalid("keyId", name));
+    }
+    key(tx, caller, name, operation)
+}
+
+/// Where a key is that is named by its ARN, and its id. Whether there is one is not looked up.
+pub(super) fn by_arn(from: &Scope, name: &str) -> Result<(Scope, String), ServiceError> {
+    let not_one = || ServiceError::client("InvalidArnException", format!("{name} is not the ARN of a key."));
+    if !name.starts_with("arn:") {
+        return Err(not_one());
+    }
+    let Reference { scope, resource } = Reference::parse(from, name)?;
+    let id = resource.strip_prefix("key/").ok_or_else(not_one)?;
+    Ok((scope, id.to_owned()))
 }
 
 /// The key that a request means, for operations that work in the caller's account only; by id or ARN, not by an alias.
 pub(super) fn own(tx: &Transaction<'_>, caller: &Caller, name: &str, operation: &str) -> Result<Key, ServiceError> {
-    let reference = Reference::parse(caller, name)?;
+    let reference = Reference::parse(&caller.scope, name)?;
     if reference.resource.starts_with("alias/") {
         return Err(invalid("keyId", name));
     }
     if reference.scope.account != caller.scope.account {
-        return Err(denied(caller, name, operation));
+        return Err(denied(&Principal::of(caller), name, operation));
     }
     key(tx, caller, name, operation)
 }
@@ -93,8 +132,9 @@ fn invalid(what: &str, name: &str) -> ServiceError {
     ServiceError::client("NotFoundException", format!("Invalid {what} {name}"))
 }
 
-fn denied(caller: &Caller, arn: &str, operation: &str) -> ServiceError {
-    let who = caller.principal();
+/// The error for what somebody may not do.
+pub(super) fn denied(who: &Principal, arn: &str, operation: &str) -> ServiceError {
+    let who = who.arn();
     let text = format!(
         "User: {who} is not authorized to perform: kms:{operation} on resource: {arn} because the resource does not exist in \
          this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"

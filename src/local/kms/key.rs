@@ -2,6 +2,7 @@
 
 use super::super::store::{Scope, Transaction};
 use super::super::wire::ServiceError;
+use super::managed;
 use super::material::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -42,6 +43,9 @@ impl Key {
         id: &str,
         now: OffsetDateTime,
     ) -> Result<Option<Self>, ServiceError> {
+        if id == managed::id(scope) {
+            return Ok(Some(managed::key(scope)));
+        }
         let key: Option<Self> = tx.get(scope, KEY, id)?;
         Ok(key.filter(|key| key.deletion.is_none_or(|(at, _)| now.unix_timestamp() < at)))
     }
@@ -98,7 +102,7 @@ impl Key {
             "KeyUsage": self.spec.usage(),
             "KeyState": self.state(),
             "Origin": "AWS_KMS",
-            "KeyManager": "CUSTOMER",
+            "KeyManager": if self.id == managed::id(&self.scope()) { "AWS" } else { "CUSTOMER" },
             "CustomerMasterKeySpec": self.spec.name(),
             "KeySpec": self.spec.name(),
             "MultiRegion": false,

@@ -1,21 +1,32 @@
-//! Key Management Service: keys that sign, their names, who may use them, and what becomes of them.
+//! Key Management Service: keys that sign or that others encrypt with, their names, who may use them, and what becomes of them.
 //!
 //! | part | what it has |
 //! |---|---|
 //! | `key`, `find` | the record of a key; which one a request means |
-//! | `policy` | whom a key's policy lets in |
+//! | `managed` | the key that AWS manages for EBS |
+//! | `principal`, `policy`, `grant` | who somebody is; whom a key's policy lets in; whom a grant does |
+//! | `asked` | what EC2 asks of keys |
 //! | `material` | the cryptography |
-//! | `create`, `aliases`, `lifecycle`, `policies`, `signing` | the operations |
+//! | `create`, `aliases`, `grants`, `lifecycle`, `policies`, `signing` | the operations |
 
 mod aliases;
+mod asked;
 mod create;
 mod find;
+mod grant;
+mod grants;
 mod key;
 mod lifecycle;
+mod managed;
 mod material;
 mod policies;
 mod policy;
+mod principal;
 mod signing;
+
+pub(super) use asked::{Purpose, usable};
+pub(super) use managed::{ALIAS as EBS_ALIAS, arn_in as ebs_key};
+pub(super) use principal::Principal;
 
 use super::input::{Dialect, Input};
 use super::wire::{Operation, ServiceError};
@@ -25,6 +36,7 @@ use serde_json::Value;
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("CancelKeyDeletion", lifecycle::cancel_deletion),
     ("CreateAlias", aliases::create),
+    ("CreateGrant", grants::create),
     ("CreateKey", create::create),
     ("DeleteAlias", aliases::delete),
     ("DescribeKey", create::describe),
@@ -33,7 +45,11 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("GetKeyPolicy", policies::get),
     ("GetPublicKey", signing::public_key),
     ("ListAliases", aliases::list),
+    ("ListGrants", grants::list),
+    ("ListRetirableGrants", grants::list_retirable),
     ("PutKeyPolicy", policies::put),
+    ("RetireGrant", grants::retire),
+    ("RevokeGrant", grants::revoke),
     ("ScheduleKeyDeletion", lifecycle::schedule_deletion),
     ("Sign", signing::sign),
     ("UpdateAlias", aliases::update),
@@ -48,4 +64,10 @@ fn input(request: &Value) -> Input<'_> {
 /// The error for a wish that the service can fulfil and the local environment cannot.
 fn lacks(what: &str) -> ServiceError {
     ServiceError::client("UnsupportedOperationException", format!("{what} is not in the local environment."))
+}
+
+/// The answer to a dry run that would have succeeded.
+fn dry() -> ServiceError {
+    let text = "The request would have succeeded, but the DryRun option is set.";
+    ServiceError::client("DryRunOperationException", text)
 }

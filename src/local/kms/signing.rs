@@ -6,7 +6,7 @@ use super::super::input::Input;
 use super::super::wire::{Caller, ServiceError};
 use super::key::Key;
 use super::material::Spec;
-use super::{find, input};
+use super::{dry, find, input};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -73,8 +73,7 @@ impl<'a> Asked<'a> {
         }
         self.mode(key.spec)?;
         if self.dry {
-            let text = "The request would have succeeded, but the DryRun option is set.";
-            return Err(ServiceError::client("DryRunOperationException", text));
+            return Err(dry());
         }
         Ok(key)
     }

@@ -13,7 +13,6 @@ const A: &str = "ami-0123456789abcdef0";
 const B: &str = "ami-0123456789abcdef1";
 const SNAPSHOT: &str = "snap-0123456789abcdef0";
 const OTHER: &str = "111122223333";
-const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// A clock with hands.
 #[derive(Clone)]
@@ -196,7 +195,8 @@ fn what_is_encrypted_stays_so_and_only_with_an_own_key_it_can_be_shared() {
     let bench = Bench::new();
     bench.add_ami(A, |ami| ami.encrypted = true);
     let sealed = copy(&bench, "Name=sealed&Encrypted=false").unwrap();
-    let keyed = copy(&bench, &format!("Name=keyed&Encrypted=true&KmsKeyId={KEY}")).unwrap();
+    let key = bench.disk_key();
+    let keyed = copy(&bench, &format!("Name=keyed&Encrypted=true&KmsKeyId={key}")).unwrap();
     for id in [&sealed, &keyed] {
         assert_eq!(element(&describe(&bench, id), "encrypted").unwrap(), "true");
     }

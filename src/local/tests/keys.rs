@@ -18,8 +18,27 @@ impl Bench {
         super::json_answer(&self.send("kms", head, &request.to_string()))
     }
 
+    /// The ARN of a new key with which disks are encrypted.
+    pub(super) fn disk_key(&self) -> String {
+        self.new_key("SYMMETRIC_DEFAULT")
+    }
+
+    /// Lets another account use such a key for its disks, by the policy that AWS's documentation has for that.
+    pub(super) fn share_key(&self, key: &str, account: &str) {
+        let principal = |account: &str| json!({ "AWS": format!("arn:aws:iam::{account}:root") });
+        let attach = json!({ "Bool": { "kms:GrantIsForAWSResource": true } });
+        let policy = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Principal": principal(&self.scope().account), "Action": "kms:*", "Resource": "*" },
+            { "Sid": "Allow use of the key", "Effect": "Allow", "Principal": principal(account), "Resource": "*",
+              "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"] },
+            { "Sid": "Allow attachment of persistent resources", "Effect": "Allow", "Principal": principal(account), "Resource": "*",
+              "Action": ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"], "Condition": attach },
+        ] });
+        self.kms("PutKeyPolicy", &json!({ "KeyId": key, "Policy": policy.to_string() })).unwrap();
+    }
+
     /// The ARN of a new key.
-    fn new_key(&self, spec: &str) -> String {
+    pub(super) fn new_key(&self, spec: &str) -> String {
         let usage = if spec == "SYMMETRIC_DEFAULT" { "ENCRYPT_DECRYPT" } else { "SIGN_VERIFY" };
         let made = self.kms("CreateKey", &json!({ "KeySpec": spec, "KeyUsage": usage })).unwrap();
         made["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
@@ -85,9 +104,9 @@ fn a_key_is_found_by_id_arn_and_alias() {
     let mixed = bench.kms("UpdateAlias", &json!({ "AliasName": "alias/evidence", "TargetKeyId": sealing }));
     assert_eq!(code(mixed), "ValidationException");
     bench.kms("CreateAlias", &json!({ "AliasName": "alias/volumes", "TargetKeyId": sealing })).unwrap();
-    let all = bench.kms("ListAliases", &json!({ "Limit": 1 })).unwrap();
-    assert_eq!((all["Aliases"].as_array().unwrap().len(), &all["Truncated"]), (1, &json!(true)));
-    let rest = bench.kms("ListAliases", &json!({ "Limit": 1, "Marker": all["NextMarker"] })).unwrap();
+    let all = bench.kms("ListAliases", &json!({ "Limit": 2 })).unwrap();
+    assert_eq!((all["Aliases"].as_array().unwrap().len(), &all["Truncated"]), (2, &json!(true)));
+    let rest = bench.kms("ListAliases", &json!({ "Limit": 2, "Marker": all["NextMarker"] })).unwrap();
     assert_eq!((&rest["Aliases"][0]["AliasName"], &rest["Truncated"]), (&json!("alias/volumes"), &json!(false)));
     assert_eq!(code(bench.kms("ListAliases", &json!({ "Marker": "x" }))), "InvalidMarkerException");
     for name in

@@ -4,8 +4,10 @@ mod baselines;
 mod buckets;
 mod concurrency;
 mod copies;
+mod encrypted;
 mod faults;
 mod followed;
+mod grants;
 mod groups;
 mod imagebuilder;
 mod images;
@@ -202,6 +204,22 @@ impl Bench {
         };
         change(&mut ami);
         self.local.store.write(|tx| tx.put(&self.scope(), AMI, id, &ami)).map_err(|error: StoreError| error).unwrap();
+    }
+
+    /// An AMI of the caller that is encrypted with that key, and that those accounts may launch and copy as far as EC2 has a say.
+    pub(super) fn add_encrypted_ami(&self, id: &str, key: &str, shared: &[&str]) {
+        let snapshot = id.replacen("ami-", "snap-", 1);
+        self.add_ami(id, |ami| {
+            ami.snapshot.clone_from(&snapshot);
+            (ami.encrypted, ami.kms_key) = (true, Some(key.to_owned()));
+            ami.launch_permissions = shared.iter().map(|account| (*account).to_owned()).collect();
+        });
+        for account in shared {
+            let share = format!(
+                "Action=ModifySnapshotAttribute&SnapshotId={snapshot}&CreateVolumePermission.Add.1.UserId={account}"
+            );
+            self.ec2(&share).unwrap();
+        }
     }
 }
 

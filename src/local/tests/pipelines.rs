@@ -179,7 +179,7 @@ fn what_a_distribution_may_not_be() {
         (json!({ "targetAccountIds": ["1"] }), "'1' is not an account ID"),
         (json!({ "launchPermission": { "userGroups": ["some"] } }), "The only group is 'all'"),
         (json!({ "launchPermission": { "organizationArns": ["arn"] } }), "knows no organizations"),
-        (json!({ "kmsKeyId": "k" }), "has no keys"),
+        (json!({ "kmsKeyId": "" }), "1 to 1024"),
     ] {
         assert!(ami(settings.clone()).contains(said), "{settings}: {}", ami(settings.clone()));
     }

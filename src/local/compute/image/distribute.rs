@@ -3,15 +3,17 @@
 
 use super::output::{CREATED_BY, IMAGE_ARN_TAG, timestamp};
 use super::scripted::digits;
+use super::undistributed::DistributionFailure;
 use super::{ImageRecord, OutputAmi};
 use crate::clock::rfc3339;
 use crate::local::Local;
 use crate::local::compute::{document, peer};
+use crate::local::ec2::keys;
+use crate::local::kms::Principal;
 use crate::local::records::{AMI, Ami};
 use crate::local::service::Service;
 use crate::local::store::{Scope, StoreError, Transaction};
 use crate::local::wire::{Caller, ServiceError};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -20,56 +22,6 @@ const OWN_PARAMETERS: &str = "/imagebuilder/";
 
 /// How long distributing may take: `timeoutMinutes` of every distribution configuration, which cannot be chosen.
 pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_hours(12);
-
-/// Why an image was not distributed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct DistributionFailure {
-    region: String,
-    account: String,
-    /// `imageConfigurationStep`, when it happened in one.
-    step: Option<String>,
-    message: String,
-    /// The state in which the image was.
-    status: String,
-    /// Whether it took too long.
-    #[serde(default)]
-    late: bool,
-}
-
-impl DistributionFailure {
-    /// That it took longer than it may.
-    pub(super) fn late(arn: &str) -> Self {
-        let mut parts = arn.split(':').skip(3).map(str::to_owned);
-        let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let message = format!("The distribution took longer than {} minutes.", PATIENCE.as_secs() / 60);
-        Self { region, account, step: None, message, status: "DISTRIBUTING".to_owned(), late: true }
-    }
-
-    /// `state.reason`.
-    pub(super) fn reason(&self) -> String {
-        format!(
-            "Not all distribution jobs are completed. 1) {} Account {}, Region {}.",
-            self.message, self.account, self.region
-        )
-    }
-
-    /// `state.failureContext`.
-    pub(super) fn context(&self) -> Value {
-        let mut failure = json!({
-            "region": self.region,
-            "status": if self.late { "TIMED_OUT" } else { "FAILED" },
-            "errorMessage": self.message,
-            "targetAccountId": self.account,
-        });
-        if let Some(step) = &self.step {
-            failure["imageConfigurationStep"] = json!(step);
-        }
-        json!({
-            "imageStatus": self.status,
-            "distributionFailure": {"errorMessage": self.reason(), "regionFailures": [failure]},
-        })
-    }
-}
 
 /// The outcome of distributing: every AMI of the image, the one in its own Region first.
 pub(super) type Outcome = Result<Vec<OutputAmi>, DistributionFailure>;
@@ -100,6 +52,13 @@ pub(super) fn distribute(
         entry.and_then(|entry| entry.get("amiDistributionConfiguration")).cloned()
     };
     if let Some(settings) = settings(&scope.region) {
+        // Without a key it stays as it was built.
+        if settings.get("kmsKeyId").is_some() {
+            match encryption(tx, scope, &settings, (&ami, scope), now) {
+                Ok(key) => (ami.encrypted, ami.kms_key) = (true, key),
+                Err(failure) => return Ok(Err(failure)),
+            }
+        }
         if let Err(failure) = adapt(tx, scope, image, &settings, &mut ami, now)? {
             return Ok(Err(failure));
         }
@@ -141,6 +100,10 @@ fn copy(
     if let Some(known) = tx.get::<Ami>(target, AMI, &id)? {
         return Ok(Ok(known));
     }
+    let kms_key = match encryption(tx, target, settings, (ami, from), now) {
+        Ok(key) => key,
+        Err(failure) => return Ok(Err(failure)),
+    };
     let mut copied = Ami {
         id,
         owner: target.account.clone(),
@@ -150,9 +113,9 @@ fn copy(
         launch_permissions: Vec::new(),
         source: Some(ami.id.clone()),
         source_region: Some(from.region.clone()),
-        // What is encrypted stays so; without a key it is the destination's own.
+        // What is encrypted stays so.
         encrypted: ami.encrypted || settings.get("kmsKeyId").is_some(),
-        kms_key: document::text(settings, "kmsKeyId").map(str::to_owned),
+        kms_key,
         tags: [(CREATED_BY.0, CREATED_BY.1), (IMAGE_ARN_TAG, image.arn.as_str())]
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -167,6 +130,30 @@ fn copy(
     }
     tx.put(target, AMI, &copied.id, &copied)?;
     Ok(Ok(copied))
+}
+
+/// The key of an AMI that is made there of another one: the one that is wished for, else the account's default one. Nothing for the
+/// key that AWS manages, and when nothing is encrypted.
+fn encryption(
+    tx: &Transaction<'_>,
+    target: &Scope,
+    settings: &Value,
+    (ami, from): (&Ami, &Scope),
+    now: OffsetDateTime,
+) -> Result<Option<String>, DistributionFailure> {
+    let given = document::text(settings, "kmsKeyId");
+    if given.is_none() && !ami.encrypted {
+        return Ok(None);
+    }
+    let role = if target.account == from.account { keys::IMAGE_BUILDER } else { keys::IMAGE_BUILDER_ABROAD };
+    let who = Principal::of_role(target, role);
+    let failed = |key: &str, region: &str, error: &ServiceError| {
+        DistributionFailure::at(target, keys::copy_failure(key, region, error).1)
+    };
+    keys::reading(tx, (&who.at(&from.region), now), ami)
+        .map_err(|error| failed(&keys::arn(ami, &from.region).unwrap_or_default(), &from.region, &error))?;
+    keys::writing(tx, (&who, now), given)
+        .map_err(|error| failed(given.unwrap_or("of the account"), &target.region, &error))
 }
 
 /// Gives an AMI what the configuration says of it.
@@ -191,14 +178,7 @@ fn adapt(
     ami.launch_permissions.sort();
     ami.launch_permissions.dedup();
     ami.public |= !document::items(&permission, "userGroups").is_empty();
-    let failure = |message: String| DistributionFailure {
-        region: scope.region.clone(),
-        account: scope.account.clone(),
-        step: None,
-        message,
-        status: "DISTRIBUTING".to_owned(),
-        late: false,
-    };
+    let failure = |message: String| DistributionFailure::at(scope, message);
     if ami.is_sealed() && !ami.launch_permissions.is_empty() {
         let text = format!("Snapshot {} encrypted with the AWS Managed CMK can't be shared", ami.snapshot);
         return Ok(Err(failure(text)));
@@ -264,14 +244,7 @@ pub(super) fn integrate(
             account: account.unwrap_or(&scope.account).to_owned(),
             region: region.to_owned(),
         };
-        let failed = |at: &Scope, step: &str, message: String| DistributionFailure {
-            region: at.region.clone(),
-            account: at.account.clone(),
-            step: Some(step.to_owned()),
-            message,
-            status: "INTEGRATING".to_owned(),
-            late: false,
-        };
+        let failed = |at: &Scope, step: &str, message: String| DistributionFailure::at(at, message).in_step(step);
         for template in document::items(entry, "launchTemplateConfigurations") {
             let at = target(document::text(template, "accountId"));
             let done = ami_in(outputs, &target(None)).and_then(|ami| launch_template(local, &at, template, ami));

@@ -1,7 +1,7 @@
 //! Why a build did not succeed, in the service's words (image-builder.md 11.3).
 
 use super::ImageStatus;
-use super::distribute::DistributionFailure;
+use super::undistributed::DistributionFailure;
 use crate::local::store::StoreError;
 use crate::local::wire::ServiceError;
 use crate::runner::StepFailure;

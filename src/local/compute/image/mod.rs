@@ -13,6 +13,7 @@
 //! | `outside` | what components may ask for |
 //! | `output` | the new AMI |
 //! | `distribute` | names, copies, launch templates and parameters of a distribution configuration |
+//! | `undistributed` | why that did not succeed |
 //! | `pipeline` | what a pipeline starts |
 //! | `flow`, `condition` | what workflows are made of |
 //! | `waiting` | steps that wait for somebody |
@@ -35,6 +36,7 @@ mod resolve;
 mod sanitize;
 pub(in crate::local) mod scripted;
 mod stage;
+mod undistributed;
 mod waiting;
 mod workflow;
 

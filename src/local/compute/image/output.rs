@@ -77,7 +77,7 @@ pub(in crate::local::compute) fn discard(local: &Local, scope: &Scope, ami: &Ami
     local.store.write(|tx| tx.delete(scope, AMI, &ami.id)).map(drop)
 }
 
-/// The AMI of an image on that parent, without id, name, snapshot and layers, pending.
+/// The AMI of an image on that parent, whose keys are those of the build's disk, without id, name, snapshot and layers, pending.
 pub(super) fn draft(at: time::OffsetDateTime, scope: &Scope, image: &ImageRecord, parent: &Ami) -> Ami {
     let mapping = document::items(&image.recipe, "blockDeviceMappings").first().cloned().unwrap_or_default();
     let ebs = mapping.get("ebs").cloned().unwrap_or_default();
@@ -97,7 +97,7 @@ pub(super) fn draft(at: time::OffsetDateTime, scope: &Scope, image: &ImageRecord
         snapshot: String::new(),
         volume_size: volume_size(&ebs).unwrap_or(parent.volume_size),
         volume_type: document::text(&ebs, "volumeType").unwrap_or(&parent.volume_type).to_owned(),
-        encrypted: document::boolean(&ebs, "encrypted").unwrap_or(parent.encrypted),
+        encrypted: parent.encrypted,
         imds_v2: parent.imds_v2,
         platform: parent.platform.clone(),
         tags,
@@ -105,7 +105,7 @@ pub(super) fn draft(at: time::OffsetDateTime, scope: &Scope, image: &ImageRecord
         launch_permissions: Vec::new(),
         source: Some(parent.id.clone()),
         source_region: Some(scope.region.clone()),
-        kms_key: document::text(&ebs, "kmsKeyId").map(str::to_owned),
+        kms_key: parent.kms_key.clone(),
         state_reason: None,
     }
 }

@@ -3,6 +3,8 @@
 use super::{ImageRecord, version_matches, version_numbers};
 use crate::local::Local;
 use crate::local::compute::{ami, document, peer};
+use crate::local::ec2::keys;
+use crate::local::kms::Principal;
 use crate::local::records::{Ami, COMPONENT, ComponentRecord};
 use crate::local::service::Service;
 use crate::local::store::{Scope, Transaction};
@@ -34,7 +36,7 @@ pub(super) fn parent(local: &Local, scope: &Scope, image: &ImageRecord) -> Resul
     Ok(ami)
 }
 
-/// The AMI that the recipe's parent is now.
+/// The AMI that the recipe's parent is now, encrypted as the disks of the build are.
 pub(super) fn parent_ami(local: &Local, scope: &Scope, image: &ImageRecord) -> Result<Ami, ServiceError> {
     let reference = document::text(&image.recipe, "parentImage").unwrap_or_default();
     let id = if reference.starts_with("ami-") {
@@ -44,7 +46,26 @@ pub(super) fn parent_ami(local: &Local, scope: &Scope, image: &ImageRecord) -> R
     } else {
         image_ami(local, scope, reference)?
     };
-    local.store.read(|tx| ami::launchable(tx, scope, &id))
+    let now = local.config.clock.now();
+    local.store.read(|tx| {
+        let parent = ami::launchable(tx, scope, &id)?;
+        disk(tx, (&Principal::of_role(scope, keys::IMAGE_BUILDER), now), image, parent)
+    })
+}
+
+/// A parent with the key of the disk that is made of it, which must be one that can be used.
+fn disk(tx: &Transaction<'_>, asking: keys::Asking<'_>, image: &ImageRecord, parent: Ami) -> Result<Ami, ServiceError> {
+    let mapping = document::items(&image.recipe, "blockDeviceMappings").first();
+    let ebs = mapping.and_then(|mapping| mapping.get("ebs")).cloned().unwrap_or_default();
+    let given = document::text(&ebs, "kmsKeyId");
+    let encrypts = document::boolean(&ebs, "encrypted") == Some(true);
+    let kms_key = if encrypts && given.is_none() && !parent.encrypted {
+        keys::writing(tx, asking, None)?
+    } else {
+        keys::launching(tx, asking, &parent, given)?
+    };
+    // What is encrypted stays so.
+    Ok(Ami { encrypted: encrypts || parent.encrypted, kms_key, ..parent })
 }
 
 fn caller(local: &Local, scope: &Scope) -> Caller {

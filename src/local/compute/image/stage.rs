@@ -14,9 +14,12 @@ use crate::local::compute::command::{Capture, Outcome, STDERR_LIMIT, STDOUT_LIMI
 use crate::local::compute::instance::{self, Order};
 use crate::local::compute::state::Live;
 use crate::local::compute::{ami, document};
+use crate::local::ec2::keys;
+use crate::local::kms::Principal;
 use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::store::StoreError;
+use crate::local::wire::ServiceError;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,7 +194,7 @@ impl<'a> StageRun<'a> {
     /// Starts an instance of the image or of another one.
     fn launch(&mut self, inputs: &Value, ami: &Ami) -> Result<Value, Failed> {
         let other = match document::text(inputs, "imageIdOverride") {
-            Some(id) => Some(self.build.local.store.read(|tx| ami::launchable(tx, &self.build.scope, id))?),
+            Some(id) => Some(self.other(id)?),
             None => None,
         };
         let ami = other.as_ref().unwrap_or(ami);
@@ -210,6 +213,18 @@ impl<'a> StageRun<'a> {
             tx.put(&build.scope, IMAGE, &image.arn, &image)
         })?;
         Ok(json!({"instanceId": record.id}))
+    }
+
+    /// Another image than that of the build.
+    fn other(&self, id: &str) -> Result<Ami, Failed> {
+        let Build { local, scope, .. } = self.build;
+        let asking = (&Principal::of_role(scope, keys::IMAGE_BUILDER), local.config.clock.now());
+        let found = local.store.read(|tx| {
+            let ami = ami::launchable(tx, scope, id)?;
+            keys::launching(tx, asking, &ami, None)?;
+            Ok::<_, ServiceError>(ami)
+        });
+        Ok(found?)
     }
 
     /// Runs the components' phases of this stage.
@@ -306,5 +321,6 @@ fn order(image: &ImageRecord, ami: &Ami, purpose: &str) -> Result<Order, Failed>
         http_tokens: document::text(&options, "httpTokens").unwrap_or("optional").to_owned(),
         hop_limit: document::integer(&options, "httpPutResponseHopLimit").unwrap_or(1),
         client_token: String::new(),
+        failure: None,
     })
 }

@@ -83,6 +83,7 @@ fn order(ami: &Ami) -> Result<Order, ServiceError> {
         http_tokens: "required".to_owned(),
         hop_limit: 1,
         client_token: String::new(),
+        failure: None,
     })
 }
 

@@ -7,11 +7,13 @@ use super::{INSTANCE, InstanceRecord, InstanceState};
 use crate::clock::rfc3339;
 use crate::local::compute::ami;
 use crate::local::compute::process::Owner;
+use crate::local::ec2::keys::Reason;
 use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::store::{Scope, StoreError, Transaction};
 use crate::local::wire::ServiceError;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use time::OffsetDateTime;
 
 /// The tag that AWS puts on every instance of a group.
@@ -43,11 +45,46 @@ pub(in crate::local) fn launchable(tx: &Transaction<'_>, scope: &Scope, id: &str
 /// # Errors
 /// A database error, or no randomness.
 pub(in crate::local) fn start(tx: &Transaction<'_>, scope: &Scope, order: Order<'_>) -> Result<String, ServiceError> {
+    let record = record(order)?;
+    tx.put(scope, INSTANCE, &record.id, &record)?;
+    Ok(record.id)
+}
+
+/// How long a group waits before it tries a launch again that has failed.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Records an instance that has ended before it ran, for that reason; unless one of its group did so just now.
+///
+/// # Errors
+/// A database error, or no randomness.
+pub(in crate::local) fn fail(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    order: Order<'_>,
+    reason: Reason,
+) -> Result<(), ServiceError> {
+    let since = rfc3339(order.at - PAUSE);
+    let failed = |one: &InstanceRecord| {
+        one.state_reason.as_ref() == Some(&reason)
+            && one.tags.get(GROUP) == order.tags.get(GROUP)
+            && one.launched_at > since
+    };
+    if tx.list::<InstanceRecord>(scope, INSTANCE, "")?.iter().any(|(_, one)| failed(one)) {
+        return Ok(());
+    }
+    let mut record = record(order)?;
+    record.state = InstanceState::Terminated;
+    record.terminated_at = Some(record.launched_at.clone());
+    record.state_reason = Some(reason);
+    Ok(tx.put(scope, INSTANCE, &record.id, &record)?)
+}
+
+fn record(order: Order<'_>) -> Result<InstanceRecord, ServiceError> {
     let id = random::resource_id("i")?;
     let digits = u16::from_str_radix(&id[2..6], 16).unwrap_or(1).to_be_bytes();
-    let record = InstanceRecord {
-        id: id.clone(),
+    Ok(InstanceRecord {
         reservation: id.replacen("i-", "r-", 1),
+        id,
         image: order.ami.id.clone(),
         architecture: order.ami.architecture.clone(),
         instance_type: order.instance_type.to_owned(),
@@ -64,9 +101,7 @@ pub(in crate::local) fn start(tx: &Transaction<'_>, scope: &Scope, order: Order<
         os_name: String::new(),
         os_version: String::new(),
         owner: Owner { pid: 0, started: 0 },
-    };
-    tx.put(scope, INSTANCE, &id, &record)?;
-    Ok(id)
+    })
 }
 
 /// Records that one has ended.

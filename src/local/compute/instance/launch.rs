@@ -5,6 +5,7 @@ use crate::clock::rfc3339;
 use crate::local::Local;
 use crate::local::compute::process::Owner;
 use crate::local::compute::state::Live;
+use crate::local::ec2::keys::Reason;
 use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::store::{Scope, StoreError};
@@ -25,6 +26,8 @@ pub(in crate::local::compute) struct Order {
     pub(in crate::local::compute) http_tokens: String,
     pub(in crate::local::compute) hop_limit: i64,
     pub(in crate::local::compute) client_token: String,
+    /// Why it will end instead of running, if it will: code and message of its state reason.
+    pub(in crate::local::compute) failure: Option<Reason>,
 }
 
 /// Why an instance could not be launched.
@@ -65,6 +68,9 @@ pub(in crate::local::compute) fn launch(
     if local.config.builds.are_scripted() {
         return super::modelled::start(local, scope, order);
     }
+    if let Some(reason) = &order.failure {
+        return stillborn(local, scope, order, reason);
+    }
     if order.ami.layers.is_empty() {
         return Err(LaunchError::NoFiles { ami: order.ami.id.clone() });
     }
@@ -87,6 +93,16 @@ pub(in crate::local::compute) fn launch(
             Err(error)
         }
     }
+}
+
+/// Records an instance that has ended before it ran.
+fn stillborn(local: &Local, scope: &Scope, order: &Order, reason: &Reason) -> Result<InstanceRecord, LaunchError> {
+    let mut record = new_record(local, order)?;
+    record.state = InstanceState::Terminated;
+    record.state_reason = Some(reason.clone());
+    record.terminated_at = Some(record.launched_at.clone());
+    local.store.write(|tx| tx.put(scope, INSTANCE, &record.id, &record))?;
+    Ok(record)
 }
 
 pub(super) fn new_record(local: &Local, order: &Order) -> Result<InstanceRecord, LaunchError> {

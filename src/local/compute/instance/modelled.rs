@@ -35,7 +35,8 @@ fn everywhere() -> Scope {
 pub(super) fn start(local: &Local, scope: &Scope, order: &Order) -> Result<InstanceRecord, LaunchError> {
     let record = new_record(local, order)?;
     let due = local.config.clock.now() + PENDING;
-    let starting = Starting { account: scope.account.clone(), region: scope.region.clone(), due, failure: None };
+    let (account, region) = (scope.account.clone(), scope.region.clone());
+    let starting = Starting { account, region, due, failure: order.failure.clone() };
     local.store.write(|tx| {
         tx.put(scope, INSTANCE, &record.id, &record)?;
         tx.put(&everywhere(), STARTING, &record.id, &starting)

@@ -6,8 +6,9 @@ use super::terminate::dry_run;
 use super::{InstanceRecord, InstanceState};
 use crate::local::Local;
 use crate::local::compute::{ami, document, peer};
-use crate::local::ec2::{MISMATCH, input};
+use crate::local::ec2::{MISMATCH, input, keys};
 use crate::local::input::Input;
+use crate::local::kms::Principal;
 use crate::local::random;
 use crate::local::records::Ami;
 use crate::local::service::Service;
@@ -19,8 +20,8 @@ use std::collections::BTreeMap;
 /// How many instances one call may start: they share one machine.
 const MOST_AT_ONCE: i64 = 20;
 
-/// `RunInstances`. An instance that cannot be started is an error of the call, where EC2 would show one that ends by
-/// itself a moment later: the caller learns the reason at once.
+/// `RunInstances`. An instance that cannot be started on this machine is an error of the call, where EC2 would show one that ends
+/// by itself a moment later: the caller learns the reason at once. One whose keys cannot be used ends by itself.
 pub(in crate::local::compute) fn run_instances(
     local: &Local,
     caller: &Caller,
@@ -36,6 +37,10 @@ pub(in crate::local::compute) fn run_instances(
     if input.flag("DryRun")? == Some(true) {
         return Err(dry_run());
     }
+    // A dry run does not come so far: EC2 does not look at keys in it.
+    let who = Principal::of_ec2(caller);
+    let failure = local.store.read(|tx| keys::launch_failure(tx, (&who, caller.now), &order.ami))?;
+    let order = Order { failure, ..order };
     let mut records: Vec<InstanceRecord> = Vec::new();
     for _ in 0..count {
         match launch(local, &caller.scope, &order) {
@@ -131,6 +136,7 @@ fn order(local: &Local, caller: &Caller, body: &Value, token: &str) -> Result<Or
         http_tokens,
         hop_limit,
         client_token: token.to_owned(),
+        failure: None,
     })
 }
 
