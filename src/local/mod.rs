@@ -194,7 +194,7 @@ use std::sync::Arc;
 /// The account of calls whose credentials name none.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
 /// The home Region of the local environment.
-pub const DEFAULT_REGION: &str = "us-east-1";
+pub const DEFAULT_REGION: &str = crate::project::LOCAL_REGION;
 
 /// How to open the local environment.
 #[derive(Debug, Clone)]

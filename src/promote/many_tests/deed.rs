@@ -16,6 +16,11 @@ pub(super) trait Deed: Copy + Debug + Send + Sync + 'static {
     /// How images come to the targets.
     fn distribute(self) -> Distribute;
 
+    /// A world before it is prepared.
+    fn world(self) -> World {
+        World::new(self.distribute())
+    }
+
     /// Makes a world in which it can begin.
     async fn prepare(self, world: &World);
 

@@ -81,11 +81,13 @@ impl End {
     }
 
     /// This end without what an undone promotion leaves where it was `old` before: copies that nothing points to and nobody
-    /// approves, and accounts to which images were opened.
+    /// approves, accounts to which images were opened, and grants on their keys.
     pub(super) fn swept(&self, old: &Self) -> Self {
         let mut rows = self.rows.clone();
         rows.retain(|name, value| {
-            old.rows.contains_key(name) || !is_image(name) || value["tags"].get(tags::APPROVED).is_some()
+            let approved = || value["tags"].get(tags::APPROVED).is_some();
+            let left = if is_image(name) { !approved() } else { name.contains(" kms-grant ") };
+            old.rows.contains_key(name) || !left
         });
         for (name, value) in &mut rows {
             let Some(before) = old.rows.get(name) else { continue };

@@ -99,7 +99,7 @@ struct Every<D> {
 pub(super) fn call_of<D: Deed>(deed: D) {
     let began = std::time::Instant::now();
     let case = alone(async {
-        let world = World::new(deed.distribute());
+        let world = deed.world();
         Case::new(deed, &world).await
     });
     let every = Every { case, tally: Tally::default(), samples: Samples::chosen(), gone_on: Mutex::default() };
@@ -107,7 +107,7 @@ pub(super) fn call_of<D: Deed>(deed: D) {
     let (first, second): (Vec<_>, Vec<_>) =
         every.jobs().into_iter().partition(|job| !matches!(job, Job::Second { .. } | Job::Undo { .. }));
     for jobs in [first, second] {
-        spread(|| World::new(deed.distribute()), &jobs, async |world, job| every.one(world, *job).await);
+        spread(|| deed.world(), &jobs, async |world, job| every.one(world, *job).await);
     }
     let calls = every.case.calls();
     let Tally { kills, worlds, faults, alike, before, whole, second } = every.tally;

@@ -6,6 +6,7 @@
 mod canary;
 mod case;
 mod deed;
+mod encrypted;
 mod end;
 mod every;
 mod eyes;

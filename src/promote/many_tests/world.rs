@@ -9,7 +9,7 @@ use crate::local::picture::Picture;
 use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError};
 use crate::local::{Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Fault, Local};
-use crate::project::{Channel, Distribute, EnvironmentConfig, LocalConfig, Location, Project};
+use crate::project::{Channel, Distribute, Encryption, EnvironmentConfig, LocalConfig, Location, Project};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -146,13 +146,24 @@ impl World {
 
     /// With other targets.
     pub(super) fn over(places: &[Location], clock: &Clock, distribute: Distribute) -> Self {
-        Self::of(places, clock, distribute, crate::local::Builds::Real)
+        Self::of(places, clock, LocalConfig { distribute, ..LocalConfig::default() }, crate::local::Builds::Real)
+    }
+
+    /// With settings about encryption.
+    pub(super) fn encrypting(distribute: Distribute, encryption: Encryption) -> Self {
+        let config = LocalConfig { distribute, encryption, ..LocalConfig::default() };
+        Self::of(&places(), &Clock::fixed(START), config, crate::local::Builds::Real)
     }
 
     /// Its instances are records whose states follow the clock, which goes on.
     pub(super) fn scripted(distribute: Distribute) -> Self {
+        Self::scripted_by(LocalConfig { distribute, ..LocalConfig::default() })
+    }
+
+    /// The same with these settings.
+    pub(super) fn scripted_by(config: LocalConfig) -> Self {
         let builds = crate::local::Builds::scripted(|_| crate::local::Script::default());
-        let world = Self::of(&places(), &Clock::with_tokio(START), distribute, builds);
+        let world = Self::of(&places(), &Clock::with_tokio(START), config, builds);
         // Copies are there already: thousands of looks at those under way are not what is tried.
         for (number, ami) in AMIS.into_iter().enumerate() {
             for (index, region) in REGIONS.into_iter().enumerate().skip(1) {
@@ -178,7 +189,7 @@ impl World {
         done.unwrap();
     }
 
-    fn of(places: &[Location], clock: &Clock, distribute: Distribute, builds: crate::local::Builds) -> Self {
+    fn of(places: &[Location], clock: &Clock, config: LocalConfig, builds: crate::local::Builds) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::open(Config {
             state: folder.path().join("state"),
@@ -199,8 +210,7 @@ impl World {
             }
             foretold::by(seed(&request), || served.handle(request))
         };
-        let config = EnvironmentConfig::Local(LocalConfig { distribute, ..LocalConfig::default() });
-        let cloud = testing::foreseeable(&local, Arc::new(handler), places, &config);
+        let cloud = testing::foreseeable(&local, Arc::new(handler), places, &EnvironmentConfig::Local(config));
         let world = Self { local, project: project(), cloud, turn: AtomicU64::new(0), film, _folder: folder };
         for ami in AMIS {
             world.image(ami);
