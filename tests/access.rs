@@ -28,7 +28,7 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of sources").flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if path.is_dir() {
-            if !(name == "tests" || path.ends_with("src/local")) {
+            if !(name.ends_with("tests") || path.ends_with("src/local")) {
                 sources(&path, into);
             }
         } else if path.extension().is_some_and(|end| end == "rs") && !name.ends_with("tests.rs") && name != "fake.rs" {

@@ -163,7 +163,9 @@ fn recipe(
 pub(super) mod tests {
     use super::*;
     use crate::diagnostic::{SourceFile, Span};
-    use crate::project::{Arch, AwsConfig, Gates, LocalConfig, Os, Parent, ParentReference, Promote, RootVolume};
+    use crate::project::{
+        Arch, AwsConfig, Encryption, Gates, LOCAL_REGION, LocalConfig, Os, Parent, ParentReference, Promote, RootVolume,
+    };
     use std::collections::BTreeMap;
 
     /// A project with one recipe whose components are `(name, document)`.
@@ -286,6 +288,24 @@ pub(super) mod tests {
         assert_ne!(before.infrastructure.fingerprint, after.infrastructure.fingerprint);
         aws.instance_types = vec!["m7g.large".into()];
         assert_ne!(after.recipe.fingerprint, make(&aws).recipe.fingerprint);
+    }
+
+    #[test]
+    fn the_key_of_the_home_region_encrypts_the_root_volume_and_no_other_does() {
+        let (project, rendered, mut recipe) = fixture(&[("a", "one")]);
+        let make = |recipe: &Recipe, region: &str| {
+            let kms_keys = BTreeMap::from([(region.to_owned(), "alias/golden".to_owned())]);
+            let encryption = Encryption { kms_keys, ..Encryption::default() };
+            let config = EnvironmentConfig::Local(LocalConfig { encryption, ..LocalConfig::default() });
+            desired(&project, &rendered, recipe, &config, "ami-1").recipe
+        };
+        let (home, far) = (make(&recipe, LOCAL_REGION), make(&recipe, "eu-west-1"));
+        assert_eq!((home.kms_key.as_deref(), far.kms_key.as_deref()), (Some("alias/golden"), None));
+        let plain = of(&[("a", "one")], "ami-1").recipe.fingerprint;
+        assert_ne!(home.fingerprint, plain, "it is another image");
+        assert_eq!(far.fingerprint, plain);
+        recipe.root_volume.encrypted = false;
+        assert_eq!(make(&recipe, LOCAL_REGION).kms_key, None);
     }
 
     #[test]

@@ -114,6 +114,21 @@ async fn what_is_published_is_found_again_and_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_key_of_the_root_volume_is_in_the_recipe() {
+    let house = House::new();
+    let mut desired = two("one");
+    let key = |recipe: &str| house.cloud.imagebuilder().get_image_recipe().image_recipe_arn(recipe).send();
+    for wanted in [None, Some("alias/golden")] {
+        desired.recipe.kms_key = wanted.map(str::to_owned);
+        desired.recipe.fingerprint.push_str(wanted.unwrap_or_default());
+        let published = house.publish(&desired).await.unwrap();
+        let recipe = key(&published.recipe).await.unwrap().image_recipe.unwrap();
+        let ebs = recipe.block_device_mappings()[0].ebs().unwrap();
+        assert_eq!((ebs.encrypted(), ebs.kms_key_id()), (Some(true), wanted));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_changed_document_is_explained_and_makes_the_next_versions() {
     let house = House::new();
     house.publish(&two("one")).await.unwrap();

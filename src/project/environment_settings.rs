@@ -347,3 +347,73 @@ pub(super) fn region(node: &Node, path: &str, out: &mut Findings) -> Option<Stri
     found.help.push("for example us-east-1".to_owned());
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::load;
+
+    /// Of an environment whose home is in us-east-1 and whose one target is in eu-west-1.
+    fn read(encryption: &str) -> Result<EnvironmentConfig, Vec<(&'static str, String, String)>> {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "project: acme\nenvironments:\n  prod:\n    home: {{ account: '111122223333', region: us-east-1 }}\n    \
+             targets: [{{ account: '444455556666', regions: [eu-west-1] }}]\n    distribution: {{ regions: [eu-west-1], \
+             kms_keys: {{ eu-west-1: alias/builds }} }}\n    encryption: {encryption}\n"
+        );
+        std::fs::write(folder.path().join("amiforge.yaml"), text).unwrap();
+        let told = |found: crate::diagnostic::Diagnostic| (found.code, found.place().unwrap(), found.message);
+        let project = load(folder.path()).map_err(|found| found.into_iter().map(told).collect::<Vec<_>>())?;
+        Ok(project.environments["prod"].clone())
+    }
+
+    #[test]
+    fn a_grant_to_the_account_is_what_is_usual_and_nobody_can_be_said() {
+        for usual in ["", "{}", "{ kms_keys: }"] {
+            assert_eq!(*read(usual).unwrap().encryption(), Encryption::default(), "{usual}");
+        }
+        assert_eq!(Encryption::default().grants, [Grantee::Account]);
+        assert_eq!(read("{ grants: [] }").unwrap().encryption().grants, []);
+    }
+
+    #[test]
+    fn keys_are_by_region_and_go_before_those_of_builds() {
+        let config = read("{ kms_keys: { us-east-1: alias/home } }").unwrap();
+        assert_eq!(
+            (config.kms_key("us-east-1"), config.kms_key("eu-west-1")),
+            (Some("alias/home"), Some("alias/builds"))
+        );
+        let config = read("{ kms_keys: { eu-west-1: alias/far } }").unwrap();
+        assert_eq!((config.kms_key("us-east-1"), config.kms_key("eu-west-1")), (None, Some("alias/far")));
+    }
+
+    #[test]
+    fn grantees_are_principals_of_the_account_that_needs_the_key() {
+        let config = read("{ grants: [account, autoscaling, role/deploy/web] }").unwrap();
+        let place = Location { account: "444455556666".into(), region: "cn-north-1".into() };
+        let arns: Vec<String> = config.encryption().grants.iter().map(|one| one.arn(&place)).collect();
+        let role = "arn:aws-cn:iam::444455556666:role/";
+        let service = format!("{role}aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling");
+        assert_eq!(arns, ["arn:aws-cn:iam::444455556666:root".to_owned(), service, format!("{role}deploy/web")]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_shown_where_it_stands() {
+        for (encryption, code, column, says) in [
+            ("alias/golden", "P003", 17, "must be a mapping"),
+            ("{ kms_keys: { mars-north-1: alias/x } }", "P005", 31, "not one of the Regions of `home` and `targets`"),
+            ("{ kms_keys: { us-east-1: golden } }", "P005", 42, "golden"),
+            ("{ grants: account }", "P003", 27, "must be a list"),
+            ("{ grants: [everybody] }", "P005", 28, "`everybody` is nobody that"),
+            ("{ grants: [role/] }", "P005", 28, "`role/` is nobody that"),
+            ("{ grants: [account, account] }", "P009", 37, "`account` stands here twice"),
+            ("{ key: alias/x }", "P002", 19, "`key` is not a key"),
+        ] {
+            let found = read(encryption).unwrap_err();
+            assert_eq!(found.len(), 1, "{encryption}: {found:?}");
+            let place = format!("amiforge.yaml:7:{column}");
+            assert_eq!((found[0].0, &*found[0].1), (code, &*place), "{encryption}: {found:?}");
+            assert!(found[0].2.contains(says), "{encryption}: {found:?}");
+        }
+    }
+}

@@ -273,6 +273,21 @@ fn both_agree_on_project_files_by_hand() {
         (false, "environments: { local: { evidence: { bucket: acme, prefix: x/ } } }".into()),
         (false, "environments: { local: { evidence: { bucket: acme, region: europe } } }".into()),
         (false, "environments: { local: { evidence: { bucket: acme, kms_key: key } } }".into()),
+        (true, "environments: { local: { encryption: } }".into()),
+        (true, "environments: { local: { encryption: { kms_keys: , grants: [] } } }".into()),
+        (true, "environments: { local: { encryption: { kms_keys: { us-east-1: alias/golden } } } }".into()),
+        (
+            true,
+            format!(
+                "environments: {{ prod: {{ {home}, encryption: {{ grants: [account, autoscaling, role/deploy/web] }} }} }}"
+            ),
+        ),
+        (false, "environments: { local: { encryption: { kms_keys: { us-east-1: golden } } } }".into()),
+        (false, "environments: { local: { encryption: { grants: } } }".into()),
+        (false, "environments: { local: { encryption: { grants: account } } }".into()),
+        (false, "environments: { local: { encryption: { grants: [everybody] } } }".into()),
+        (false, "environments: { local: { encryption: { grants: [role/] } } }".into()),
+        (false, "environments: { local: { encryption: { grants: [account, account] } } }".into()),
         (true, "channels: { one: }".into()),
         (false, "channels:".into()),
         (false, "channels: {}".into()),

@@ -36,7 +36,7 @@ const BEYOND: &[&str] = &[
     "no test workflow that would run them",
     "there is no workflow `",
     "is the home Region",
-    "is not one of the Regions that get a copy",
+    "is not one of the Regions ",
     "but it is not among the gates of this file",
     "which amiforge.yaml does not have",
     "cannot be left out",
@@ -184,6 +184,7 @@ fn full_project() -> Value {
         "environments": {
             "local": { "mirror": "http://localhost/debian", "bind": ["fixtures/repo"], "distribute": "share",
                 "evidence": { "bucket": "acme-evidence", "prefix": "golden", "region": "us-east-1", "kms_key": "alias/evidence" },
+                "encryption": { "kms_keys": { "us-east-1": "alias/golden" }, "grants": ["account", "role/deploy"] },
                 "targets": [{ "account": "444455556666", "regions": ["us-east-1"], "role": "target" }],
             },
             "aws": {
@@ -199,6 +200,7 @@ fn full_project() -> Value {
                 "distribute": "copy",
                 "evidence": { "bucket": "acme-evidence", "prefix": "golden/images", "region": "eu-west-1",
                     "kms_key": "alias/evidence" },
+                "encryption": { "kms_keys": { "us-east-1": "alias/golden" }, "grants": ["autoscaling"] },
                 "targets": [{ "account": "444455556666", "regions": ["us-gov-west-1", "eu-west-1"], "role": "target" }],
             },
         },
@@ -353,7 +355,7 @@ fn every_key_is_known_to_both_and_no_misspelled_one() {
     let any = |key: &str| project::schema::project()["properties"][key]["additionalProperties"].clone();
     let environment = keys(&any("environments"), "/environments/aws");
     let channel = keys(&any("channels"), "/channels/staging");
-    assert_eq!((environment.len(), channel.len()), (27, 22));
+    assert_eq!((environment.len(), channel.len()), (30, 22));
     for (file, schema, rules, files, more) in [
         ("recipes/web.yaml", project::schema::recipe(), &RECIPE, recipes().to_vec(), vec![]),
         ("amiforge.yaml", project::schema::project(), &PROJECT, projects(), [environment, channel].concat()),

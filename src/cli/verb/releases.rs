@@ -11,7 +11,6 @@ use crate::run::Work;
 #[derive(Debug, clap::Args)]
 pub struct ReleasesArgs {
     /// Only this recipe.
-    #[arg(long, value_name = "RECIPE")]
     pub recipe: Option<String>,
     /// How the list is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
