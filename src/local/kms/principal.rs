@@ -83,10 +83,9 @@ impl Principal {
         match key.to_ascii_lowercase().as_str() {
             "kms:calleraccount" => Some(self.account().to_owned()),
             "kms:viaservice" if self.through_ec2 => Some(format!("ec2.{}.amazonaws.com", self.scope.region)),
-            "kms:viaservice" => Some(String::new()),
             // It belongs to requests for grants alone; EC2 makes them for what it attaches.
             "kms:grantisforawsresource" if operation == "CreateGrant" => Some(self.through_ec2.to_string()),
-            "kms:grantisforawsresource" => Some(String::new()),
+            "kms:viaservice" | "kms:grantisforawsresource" => Some(String::new()),
             _ => None,
         }
     }
@@ -103,15 +102,11 @@ pub(super) fn is_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let ["arn", partition, service, "", account, resource] = parts[..] else { return false };
     let whose = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let filled = |rest: &str, parts: usize| {
-        let all: Vec<&str> = rest.split('/').collect();
-        all.len() >= parts && all.iter().all(|part| !part.is_empty())
-    };
+    let filled = |rest: &str| rest.split('/').all(|part| !part.is_empty());
     let good = match (service, resource.split_once('/')) {
         ("iam", None) => resource == "root",
-        ("iam", Some(("user" | "role", name))) => filled(name, 1),
-        ("sts", Some(("assumed-role", session))) => filled(session, 2) && session.split('/').count() == 2,
-        ("sts", Some(("federated-user", name))) => filled(name, 1),
+        ("iam", Some(("user" | "role", name))) | ("sts", Some(("federated-user", name))) => filled(name),
+        ("sts", Some(("assumed-role", session))) => filled(session) && session.split('/').count() == 2,
         _ => false,
     };
     partition.starts_with("aws") && whose && good

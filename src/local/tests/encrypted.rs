@@ -252,3 +252,33 @@ fn image_builder_copies_with_keys_that_can_be_used() {
     let ami = image["outputResources"]["amis"][1]["image"].as_str().unwrap();
     assert_eq!(key_of(&bench.by(OTHER).region("eu-west-1"), ami), made);
 }
+
+#[test]
+fn a_build_has_the_key_of_its_recipe() {
+    let hands = scripted::Hands::new();
+    let bench = scripted::bench(&hands, scripted::script());
+    scripted::start(&bench);
+    let key = bench.disk_key();
+    bench.kms("CreateAlias", &json!({ "AliasName": "alias/disks", "TargetKeyId": key })).unwrap();
+    let base = "arn:aws:imagebuilder:us-east-1:000000000000";
+    let build = |name: &str, key: &str| {
+        let recipe = json!({
+            "name": name, "semanticVersion": "1.0.0", "parentImage": "ami-0000000000000000a",
+            "components": [{ "componentArn": format!("{base}:component/abc/1.0.0/1") }],
+            "blockDeviceMappings": [{ "deviceName": "/dev/xvda", "ebs": { "encrypted": true, "kmsKeyId": key } }],
+        });
+        let recipe = bench.builder("CreateImageRecipe", &recipe).unwrap()["imageRecipeArn"].clone();
+        let infrastructure = format!("{base}:infrastructure-configuration/infra");
+        let request = json!({
+            "imageRecipeArn": recipe, "infrastructureConfigurationArn": infrastructure, "clientToken": name,
+        });
+        bench.builder("CreateImage", &request).unwrap()["imageBuildVersionArn"].as_str().unwrap().to_owned()
+    };
+    let (good, bad) = (build("good", "alias/disks"), build("bad", "alias/none"));
+    hands.to(60);
+    let made = scripted::image(&bench, &good);
+    assert_eq!(key_of(&bench, made["outputResources"]["amis"][0]["image"].as_str().unwrap()), key);
+    let state = scripted::image(&bench, &bad)["state"].clone();
+    assert_eq!(state["status"], "FAILED");
+    assert!(state["reason"].as_str().unwrap().contains("alias/none is not found"), "{state}");
+}

@@ -52,14 +52,7 @@ pub(super) fn distribute(
         entry.and_then(|entry| entry.get("amiDistributionConfiguration")).cloned()
     };
     if let Some(settings) = settings(&scope.region) {
-        // Without a key it stays as it was built.
-        if settings.get("kmsKeyId").is_some() {
-            match encryption(tx, scope, &settings, (&ami, scope), now) {
-                Ok(key) => (ami.encrypted, ami.kms_key) = (true, key),
-                Err(failure) => return Ok(Err(failure)),
-            }
-        }
-        if let Err(failure) = adapt(tx, scope, image, &settings, &mut ami, now)? {
+        if let Err(failure) = keep(tx, scope, image, &settings, &mut ami, now)? {
             return Ok(Err(failure));
         }
         tx.put(scope, AMI, &ami.id, &ami)?;
@@ -85,6 +78,25 @@ pub(super) fn distribute(
         }
     }
     Ok(Ok(outputs))
+}
+
+/// Gives the AMI in the image's own Region the key of the configuration, and what else that says of it.
+fn keep(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    image: &ImageRecord,
+    settings: &Value,
+    ami: &mut Ami,
+    now: OffsetDateTime,
+) -> Result<Result<(), DistributionFailure>, StoreError> {
+    // Without a key it stays as it was built.
+    if settings.get("kmsKeyId").is_some() {
+        match encryption(tx, scope, settings, (ami, scope), now) {
+            Ok(key) => (ami.encrypted, ami.kms_key) = (true, key),
+            Err(failure) => return Ok(Err(failure)),
+        }
+    }
+    adapt(tx, scope, image, settings, ami, now)
 }
 
 fn copy(

@@ -51,7 +51,7 @@ pub(in crate::local) fn start(tx: &Transaction<'_>, scope: &Scope, order: Order<
 }
 
 /// How long a group waits before it tries a launch again that has failed.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// Records an instance that has ended before it ran, for that reason; unless one of its group did so just now.
 ///
