@@ -157,6 +157,8 @@ fn the_only_release_leaves_channels_empty_when_it_may() {
     assert_eq!(resolve(&env, "candidate"), only, "nothing was changed");
     let revoked = run(&env, 0, &format!("revoke {only} --reason bad --yes --allow-empty")).stdout;
     assert!(revoked.contains("candidate is empty"), "{revoked}");
+    let channels = run(&env, 0, "channels web").stdout;
+    assert!(channels.lines().any(|line| line.contains(" candidate ") && line.contains("empty since 2")), "{channels}");
     let empty = run(&env, 8, "resolve web --channel candidate").stderr;
     assert!(empty.contains("nothing is promoted"), "{empty}");
     let history = run(&env, 0, "history web").stdout;

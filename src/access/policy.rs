@@ -1,9 +1,11 @@
 //! Rows of the table become statements: one per kind of resource, narrowed to the site.
 
 use super::document::{Policy, Statement};
+use super::need::{At, Need, On};
 use super::roles::SERVICE_ROLE;
 use super::scope::Site;
-use super::table::{At, Need, On, Verb, needs};
+use super::table::needs;
+use super::verb::Verb;
 use crate::project::{EvidenceBucket, Location};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,7 +183,7 @@ fn arns(site: &Site, on: On, place: &Location) -> Vec<String> {
         On::SigningKey => site.signing_key.iter().map(|name| kms_key(p, place, name)).collect(),
         On::TrustedKeys => site.trusted_keys.iter().map(|name| kms_key(p, place, name)).collect(),
         On::ImageKeys | On::GrantedKeys => {
-            let owners: BTreeSet<&String> = [account, &site.home.account].into();
+            let owners: BTreeSet<&String> = [account, &site.home.account].into_iter().chain(&site.key_owners).collect();
             owners.into_iter().map(|owner| format!("arn:{p}:kms:*:{owner}:key/*")).collect()
         }
         On::Baselines => vec![format!("arn:{p}:ssm:{region}:*:patchbaseline/*")],

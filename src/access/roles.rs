@@ -4,7 +4,7 @@
 use super::document::{Policy, Statement};
 use super::policy::{ec2_principal, in_targets};
 use super::scope::Site;
-use super::table::Verb;
+use super::verb::Verb;
 use crate::project::Location;
 use serde::Serialize;
 use serde_json::json;

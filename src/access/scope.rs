@@ -39,6 +39,8 @@ pub struct Site {
     pub trusted_keys: Vec<String>,
     /// Where evidence is kept.
     pub evidence: Option<EvidenceBucket>,
+    /// Other accounts whose keys encrypt images, as the environment names them.
+    pub key_owners: BTreeSet<String>,
     /// Objects (`bucket/key`) that builds fetch: install override lists.
     pub objects: BTreeSet<String>,
 }
@@ -67,6 +69,7 @@ impl Site {
             evidence: config.evidence.clone(),
             signing_key: project.signing.kms.clone(),
             trusted_keys: project.signing.trusted_kms.clone(),
+            key_owners: config.encryption.kms_keys.values().filter_map(|key| owner(key)).collect(),
             objects: BTreeSet::new(),
         };
         for recipe in project.recipes.values() {
@@ -123,4 +126,9 @@ impl Site {
         arns.extend(self.target_roles().into_keys());
         arns.into_iter().collect()
     }
+}
+
+/// The account of a key that is named by its ARN.
+fn owner(key: &str) -> Option<String> {
+    key.starts_with("arn:").then(|| key.split(':').nth(4).map(str::to_owned)).flatten()
 }

@@ -3,230 +3,8 @@
 //! One row per operation and kind of resource, in groups that follow the code. `tests/access.rs` holds the rows against
 //! the source text, and against the calls that verbs make in the local environment.
 
-/// A verb that calls AWS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "the verbs of the command line")]
-pub enum Verb {
-    Plan,
-    Publish,
-    Build,
-    Validate,
-    Verify,
-    Promote,
-    Rollback,
-    Revoke,
-    Restore,
-    Resolve,
-    Channels,
-    History,
-    Releases,
-    Diff,
-    Drift,
-    Repair,
-    Run,
-    Logs,
-    Why,
-    Baseline,
-    Doctor,
-    Import,
-    Status,
-    Watch,
-    Approve,
-    /// `component run` and `component validate` of documents outside: not in an environment, so only on request.
-    Component,
-}
-
-impl Verb {
-    /// Those that work in an environment: what a policy covers when no verb is named.
-    pub const ENVIRONMENT: [Self; 25] = [
-        Self::Plan,
-        Self::Publish,
-        Self::Build,
-        Self::Validate,
-        Self::Verify,
-        Self::Promote,
-        Self::Rollback,
-        Self::Revoke,
-        Self::Restore,
-        Self::Resolve,
-        Self::Channels,
-        Self::History,
-        Self::Releases,
-        Self::Diff,
-        Self::Drift,
-        Self::Repair,
-        Self::Run,
-        Self::Logs,
-        Self::Why,
-        Self::Baseline,
-        Self::Doctor,
-        Self::Import,
-        Self::Status,
-        Self::Watch,
-        Self::Approve,
-    ];
-
-    /// As on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Publish => "publish",
-            Self::Build => "build",
-            Self::Validate => "validate",
-            Self::Verify => "verify",
-            Self::Promote => "promote",
-            Self::Rollback => "rollback",
-            Self::Revoke => "revoke",
-            Self::Restore => "restore",
-            Self::Resolve => "resolve",
-            Self::Channels => "channels",
-            Self::History => "history",
-            Self::Releases => "releases",
-            Self::Diff => "diff",
-            Self::Drift => "drift",
-            Self::Repair => "repair",
-            Self::Run => "run",
-            Self::Logs => "logs",
-            Self::Why => "why",
-            Self::Baseline => "baseline",
-            Self::Doctor => "doctor",
-            Self::Import => "import",
-            Self::Status => "status",
-            Self::Watch => "watch",
-            Self::Approve => "approve",
-            Self::Component => "component",
-        }
-    }
-}
-
-/// In which account the call is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum At {
-    /// The home account and Region.
-    Home,
-    /// Every target.
-    Targets,
-}
-
-/// On what an action works, and with that how far it can be narrowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum On {
-    /// Anything: the action knows no resources, or it is not certain which.
-    Anything,
-    /// Components, workflows, recipes, configurations and pipelines of the project (image-builder.md 2.2).
-    Project,
-    /// Pipelines, recipes, workflows and configurations of the account, whoever made them.
-    Account,
-    /// Parameters of the account and of AWS.
-    AnyParameter,
-    /// Components of anybody that may be read: AWS's own and shared ones.
-    AnyComponent,
-    /// Images of the project, with their workflow executions.
-    Images,
-    /// Images that recipes start from, of any owner.
-    ParentImages,
-    /// Parameters with parent images; those of AWS have no account in their ARN (general knowledge of AWS).
-    ParentParameters,
-    /// Parameters in which promotions keep their books: `/amiforge/PROJECT/…`.
-    Books,
-    /// Parameters that promotions move.
-    Pointers,
-    /// Launch templates that carry the project's tag; their names are no part of ARNs (general knowledge of AWS).
-    Templates,
-    /// A launch template that is created with the project's tag.
-    NewTemplate,
-    /// What an instance for validation is launched from and with (general knowledge of AWS).
-    Launch,
-    /// The instance itself and its volume, created with the project's tag.
-    NewInstance,
-    /// A launch from a launch template, tried without being done.
-    TemplateLaunch,
-    /// Instances that carry the project's tag.
-    Instances,
-    /// The same, as Systems Manager names the tag (general knowledge of AWS).
-    Commanded,
-    /// Documents of Systems Manager that validation sends.
-    Documents,
-    /// AMIs that carry the project's tag.
-    Amis,
-    /// The same in every Region: promotions copy them.
-    Releases,
-    /// Images and snapshots of every Region, as the source and the outcome of copying (general knowledge of AWS).
-    Copies,
-    /// Auto Scaling groups of the account (general knowledge of AWS).
-    Groups,
-    /// Tags that a creating call of EC2 sets.
-    NewTags,
-    /// Documents of the project in the bucket for long ones.
-    LongDocuments,
-    /// The role of custom workflows, handed to Image Builder.
-    WorkflowRole,
-    /// The log bucket itself.
-    LogBucket,
-    /// What is in it below the project's prefix.
-    LogObjects,
-    /// The log group of the project's images.
-    LogGroups,
-    /// The role of the instance profile, handed to EC2.
-    InstanceRole,
-    /// The instance profile.
-    InstanceProfile,
-    /// Roles in general: who the caller is, and what the instance's role has.
-    Roles,
-    /// The service-linked role of Image Builder.
-    ServiceRole,
-    /// Roles that are assumed.
-    Assumed,
-    /// The key in KMS that signs evidence.
-    SigningKey,
-    /// Keys in KMS that are trusted.
-    TrustedKeys,
-    /// The bucket of evidence.
-    EvidenceBucket,
-    /// What is in it of the project.
-    EvidenceObjects,
-    /// The key that it is encrypted with.
-    EvidenceKey,
-    /// Keys that images are encrypted with, of the account and of the home account, in every Region.
-    ImageKeys,
-    /// The same, for grants to others of what launching and copying takes.
-    GrantedKeys,
-    /// Scans of AMIs, in the home Region: on which resources they work is not certain (UNCONFIRMED).
-    Scans,
-    /// Patch baselines.
-    Baselines,
-    /// A patch baseline that is created with the project's tag: until then it has no ARN (general knowledge of AWS).
-    NewBaseline,
-    /// Whatever a component document names.
-    Named,
-}
-
-/// One row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Need {
-    /// `service.Operation` that the code calls; nothing when AWS asks for the permission on the way.
-    pub operation: Option<&'static str>,
-    /// The IAM action.
-    pub action: &'static str,
-    /// On what.
-    pub on: On,
-    /// Where.
-    pub at: At,
-}
-
-const fn home(operation: &'static str, action: &'static str, on: On) -> Need {
-    Need { operation: Some(operation), action, on, at: At::Home }
-}
-
-const fn target(operation: &'static str, action: &'static str, on: On) -> Need {
-    Need { operation: Some(operation), action, on, at: At::Targets }
-}
-
-/// A permission that another row's call asks for.
-const fn implied(action: &'static str, on: On, at: At) -> Need {
-    Need { operation: None, action, on, at }
-}
+use super::need::{At, Need, On, home, implied, target};
+use super::verb::Verb;
 
 /// `aws/parent`.
 const PARENT: &[Need] = &[
@@ -467,12 +245,16 @@ const PROMOTE: &[Need] = &[
     // What CopyImage does with keys for its caller (general knowledge of AWS).
     implied("kms:Decrypt", On::ImageKeys, At::Home),
     implied("kms:Encrypt", On::ImageKeys, At::Home),
-    implied("kms:GenerateDataKey*", On::ImageKeys, At::Home),
-    implied("kms:ReEncrypt*", On::ImageKeys, At::Home),
+    implied("kms:GenerateDataKey", On::ImageKeys, At::Home),
+    implied("kms:GenerateDataKeyWithoutPlaintext", On::ImageKeys, At::Home),
+    implied("kms:ReEncryptFrom", On::ImageKeys, At::Home),
+    implied("kms:ReEncryptTo", On::ImageKeys, At::Home),
     implied("kms:Decrypt", On::ImageKeys, At::Targets),
     implied("kms:Encrypt", On::ImageKeys, At::Targets),
-    implied("kms:GenerateDataKey*", On::ImageKeys, At::Targets),
-    implied("kms:ReEncrypt*", On::ImageKeys, At::Targets),
+    implied("kms:GenerateDataKey", On::ImageKeys, At::Targets),
+    implied("kms:GenerateDataKeyWithoutPlaintext", On::ImageKeys, At::Targets),
+    implied("kms:ReEncryptFrom", On::ImageKeys, At::Targets),
+    implied("kms:ReEncryptTo", On::ImageKeys, At::Targets),
     implied("kms:CreateGrant", On::GrantedKeys, At::Targets),
     target("ec2.CreateTags", "ec2:CreateTags", On::Amis),
     target("ec2.DeleteTags", "ec2:DeleteTags", On::Amis),

@@ -33,6 +33,7 @@ fn site() -> Site {
         }),
         signing_key: Some("alias/evidence".into()),
         trusted_keys: vec!["arn:aws:kms:eu-west-1:111122223333:key/k".into(), "1-2".into()],
+        key_owners: BTreeSet::new(),
         objects: BTreeSet::new(),
     }
 }
@@ -94,6 +95,20 @@ fn keys_are_allowed_by_their_arn_or_by_what_they_are_called() {
     let expected = ["arn:aws:kms:eu-central-1:111122223333:key/1-2", "arn:aws:kms:eu-west-1:111122223333:key/k"];
     assert_eq!((trusted.resource.as_slice(), &trusted.condition), (&expected.map(String::from)[..], &None));
     assert!(!caller(&site(), &[Verb::Verify]).json().contains("kms:Sign"));
+}
+
+#[test]
+fn keys_of_images_are_opened_for_what_launching_takes_and_no_more() {
+    let site = Site { key_owners: BTreeSet::from(["777788889999".to_owned()]), ..site() };
+    let policy = caller(&site, &[Verb::Promote]);
+    let grants = statement(&policy, "GrantedKeys");
+    assert_eq!(grants.action, ["kms:CreateGrant"]);
+    assert_eq!(grants.resource, ["111122223333", "777788889999"].map(|owner| format!("arn:aws:kms:*:{owner}:key/*")));
+    let may_be_granted = &grants.condition.as_ref().unwrap()["ForAllValues:StringEquals"]["kms:GrantOperations"];
+    assert_eq!(may_be_granted.as_array().unwrap().len(), 8);
+    let used = statement(&policy, "ImageKeys");
+    assert!(used.action.contains(&"kms:DescribeKey".to_owned()) && used.action.contains(&"kms:ListGrants".to_owned()));
+    assert!(!caller(&site, &[Verb::Restore]).json().contains("kms:"));
 }
 
 #[test]

@@ -162,6 +162,9 @@ pub struct ChannelEntry {
     pub channel: String,
     /// What it points to; absent when nothing was promoted yet, or a revocation has left it empty.
     pub release: Option<Release>,
+    /// Since when a revocation has left it empty, RFC 3339; absent when it has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub empty_since: Option<String>,
 }
 
 /// All channels; a slice of [`ChannelEntry`] with a schema.
@@ -192,7 +195,7 @@ pub async fn channels(cloud: &Cloud, project: &Project, only: Option<&Recipe>) -
             for channel in &project.channels {
                 let parameter = record_name(&project.name, &recipe.name, arch, &channel.name);
                 let (recipe, arch, channel) = (recipe.name.clone(), arch.to_owned(), channel.name.clone());
-                entries.push((parameter, ChannelEntry { recipe, arch, channel, release: None }));
+                entries.push((parameter, ChannelEntry { recipe, arch, channel, release: None, empty_since: None }));
             }
         }
     }
@@ -201,10 +204,11 @@ pub async fn channels(cloud: &Cloud, project: &Project, only: Option<&Recipe>) -
     let mut channels = Vec::new();
     for (parameter, entry) in entries {
         let release = match found.get(&parameter) {
-            Some(text) => Some(read_release(cloud, &parameter, text).await?).filter(|release| !release.empty),
+            Some(text) => Some(read_release(cloud, &parameter, text).await?),
             None => None,
         };
-        channels.push(ChannelEntry { release, ..entry });
+        let empty_since = release.as_ref().filter(|release| release.empty).map(|release| release.promoted_at.clone());
+        channels.push(ChannelEntry { release: release.filter(|release| !release.empty), empty_since, ..entry });
     }
     Ok(Listing { schema: "amiforge.channels/1", channels })
 }

@@ -12,6 +12,7 @@ pub mod difference;
 #[cfg(feature = "aws")]
 mod error;
 pub mod file;
+mod found;
 pub mod hygiene;
 mod model;
 mod schema;
@@ -26,10 +27,10 @@ pub use collect::{
 };
 #[cfg(feature = "aws")]
 pub use error::EvidenceError;
+pub use found::{FailedRule, Finding, Fix, Hygiene, HygieneFinding, VulnerabilityScan};
 pub use model::{
-    Ancestor, Ancestry, Candidate, CommandOutcome, Evidence, FailedRule, Finding, Fix, Hygiene, HygieneFinding,
-    ImageAttributes, InstalledPackage, NotReal, OwnEvaluation, PatchNotice, PatchScan, SCHEMA, System, TestCase,
-    TestOutcome, TestResult, TestStep, Volume, VulnerabilityScan,
+    Ancestor, Ancestry, Candidate, CommandOutcome, Evidence, ImageAttributes, InstalledPackage, NotReal, OwnEvaluation,
+    PatchNotice, PatchScan, SCHEMA, System, TestCase, TestOutcome, TestResult, TestStep, Volume,
 };
 pub use schema::schema;
 #[cfg(feature = "aws")]

@@ -233,22 +233,28 @@ fn distribution(node: &Node, path: &str, home: &Location, out: &mut Findings) ->
     }
     // The AMI in the home Region is encrypted by the recipe's volume, never by a distribution (image-builder.md 9.1).
     if let Some(node) = fields.take("kms_keys") {
-        let whose = "the Regions that get a copy";
-        let found = keys(node, &fields.path("kms_keys"), &read.regions, whose, out);
-        read.kms_keys = found.into_iter().map(|(region, key, _)| (region, key)).collect();
+        let whose = (read.regions.as_slice(), "the Regions that get a copy");
+        read.kms_keys = keys(node, &fields.path("kms_keys"), whose, out, |key, _, _| Some(key));
     }
     fields.finish(out);
     Some(read)
 }
 
-/// Keys by Region, which must be one of those; with where they stand.
-fn keys(node: &Node, path: &str, regions: &[String], whose: &str, out: &mut Findings) -> Vec<(String, String, Span)> {
-    let mut keys = Vec::new();
+/// Keys by Region, which must be one of those; `check` is asked about the keys.
+fn keys(
+    node: &Node,
+    path: &str,
+    (regions, whose): (&[String], &str),
+    out: &mut Findings,
+    check: impl Fn(String, Span, &mut Findings) -> Option<String>,
+) -> BTreeMap<String, String> {
+    let mut keys = BTreeMap::new();
     let Some(entries) = Fields::new(node, path, true, out).and(node.entries()) else { return keys };
     for (name, value) in entries {
         let (Some(region), Some(key)) = (text(name, path, out), text(value, path, out)) else { continue };
+        let key = check(key, value.span, out);
         if regions.contains(&region) {
-            keys.push((region, key, value.span));
+            keys.extend(key.map(|key| (region, key)));
         } else {
             let known: Vec<&str> = regions.iter().map(String::as_str).collect();
             let message = format!("`{region}` is not one of {whose}");
@@ -273,10 +279,9 @@ fn encryption(fields: &mut Fields<'_>, home: &str, targets: &[Target], out: &mut
     let regions: BTreeSet<String> = regions.map(str::to_owned).collect();
     if let Some(node) = fields.take("kms_keys") {
         let path = fields.path("kms_keys");
-        let whose = "the Regions of `home` and `targets`";
-        for (region, key, span) in keys(node, &path, &Vec::from_iter(regions), whose, out) {
-            read.kms_keys.extend(kms_key(key, span, &path, out).map(|key| (region, key)));
-        }
+        let regions = Vec::from_iter(regions);
+        let whose = (regions.as_slice(), "the Regions of `home` and `targets`");
+        read.kms_keys = keys(node, &path, whose, out, |key, span, out| kms_key(key, span, &path, out));
     }
     let path = fields.path("grants");
     if let Some(node) = fields.take("grants") {
@@ -400,10 +405,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_shown_where_it_stands() {
         for (encryption, code, column, says) in [
-            ("alias/golden", "P003", 17, "must be a mapping"),
+            ("alias/golden", "P003", 17, "has to be a mapping"),
             ("{ kms_keys: { mars-north-1: alias/x } }", "P005", 31, "not one of the Regions of `home` and `targets`"),
             ("{ kms_keys: { us-east-1: golden } }", "P005", 42, "golden"),
-            ("{ grants: account }", "P003", 27, "must be a list"),
+            ("{ grants: account }", "P003", 27, "has to be a list"),
             ("{ grants: [everybody] }", "P005", 28, "`everybody` is nobody that"),
             ("{ grants: [role/] }", "P005", 28, "`role/` is nobody that"),
             ("{ grants: [account, account] }", "P009", 37, "`account` stands here twice"),

@@ -43,10 +43,30 @@ pub(super) struct KeyNow {
     name: String,
     /// Accounts that are to launch or copy the image.
     users: Vec<String>,
-    /// Whether the key is that of an image that is there already.
-    of_source: bool,
+    /// Which image.
+    of: Of,
     /// What KMS says of it.
     found: Result<Found, CallError>,
+}
+
+/// An image, by how its key is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The one at home, which is there.
+    Source,
+    /// The one at home, before it is built.
+    Build,
+    /// A copy that is yet to be made.
+    Copy,
+}
+
+/// What is known of the image at home.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// It is there.
+    There(&'a Image),
+    /// It will be encrypted with that key, or with the account's default one.
+    Coming(Option<&'a str>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -72,11 +92,11 @@ impl KeyNow {
     /// by whoever works there.
     pub(super) fn check(&self, ami: &str) -> Result<(), PromoteError> {
         let Location { account, region } = &self.place;
-        let (at, name) = (format!("{account}/{region}"), &self.name);
-        let which = if self.of_source {
-            format!("{ami} is encrypted with {name}")
-        } else {
-            format!("copies would be encrypted with {name}")
+        let name = &self.name;
+        let (which, what) = match self.of {
+            Of::Source => (format!("it is encrypted with {name}"), "build an image"),
+            Of::Build => (format!("it would be encrypted with {name}"), "let it be encrypted"),
+            Of::Copy => (format!("copies would be encrypted with {name}"), "let copies be encrypted"),
         };
         let why = match &self.found {
             Ok(found) if found.managed_by_aws && !self.users.is_empty() => {
@@ -89,12 +109,11 @@ impl KeyNow {
             Err(error) if error.fault.is(&REFUSED) => format!("{which}: {}", error.fault),
             _ => return Ok(()),
         };
-        let what = if self.of_source { "build an image" } else { "let copies be encrypted" };
         let next = format!(
             "{what} with a customer-managed key that {account} may use: `encryption: {{ kms_keys: {{ {region}: alias/NAME }} }}` in the \
              environment"
         );
-        Err(PromoteError::Key { ami: ami.to_owned(), why: format!("{at}: {why}"), next })
+        Err(PromoteError::Key { ami: ami.to_owned(), why: format!("{account}/{region}: {why}"), next })
     }
 }
 
@@ -102,7 +121,7 @@ impl KeyNow {
 pub(super) async fn observe(
     cloud: &Cloud,
     ami: &str,
-    image: &Image,
+    source: Source<'_>,
     places: &[Location],
     copies: &BTreeMap<Location, (String, How)>,
 ) -> Result<Vec<KeyNow>, CallError> {
@@ -110,20 +129,48 @@ pub(super) async fn observe(
     let mut keys = Vec::new();
     for (index, supply) in all.iter().enumerate() {
         let (place, users) = (supply.location(), users(supply));
-        let names = match (index, supply.how, &supply.kms_key) {
-            (0, ..) if image.encrypted && !users.is_empty() => named(cloud, &place, &image.snapshots).await?,
-            (1.., How::Copied, Some(key)) if supply.ami.is_none() => vec![key.clone()],
-            (1.., How::Copied, None) if supply.ami.is_none() && image.encrypted && !users.is_empty() => {
-                default(cloud, &place).await.into_iter().collect()
+        let (encrypted, opened) = (source.is_encrypted(), !users.is_empty());
+        let is_coming = index > 0 && supply.how == How::Copied && supply.ami.is_none();
+        let (of, names) = match (&supply.kms_key, source) {
+            (_, Source::There(image)) if index == 0 && encrypted && opened => {
+                (Of::Source, named(cloud, &place, &image.snapshots).await?)
             }
-            _ => vec![],
+            (_, Source::Coming(key)) if index == 0 && (opened || key.is_some()) => match key {
+                Some(key) => (Of::Build, vec![key.to_owned()]),
+                None => (Of::Build, default(cloud, &place).await.into_iter().collect()),
+            },
+            (Some(key), _) if is_coming => (Of::Copy, vec![key.clone()]),
+            (None, _) if is_coming && encrypted && opened => {
+                (Of::Copy, default(cloud, &place).await.into_iter().collect())
+            }
+            _ => continue,
         };
         for name in names {
             let found = describe(cloud, &place, &name).await;
-            keys.push(KeyNow { place: place.clone(), name, users: users.clone(), of_source: index == 0, found });
+            keys.push(KeyNow { place: place.clone(), name, users: users.clone(), of, found });
         }
     }
     Ok(keys)
+}
+
+impl Source<'_> {
+    fn is_encrypted(self) -> bool {
+        match self {
+            Self::There(image) => image.encrypted,
+            Self::Coming(_) => true,
+        }
+    }
+}
+
+/// Refuses to build what could not be promoted, because nobody but the home account could use its key, or those of its copies.
+/// `key` is what the image will be encrypted with; the account's default one when absent.
+///
+/// # Errors
+/// [`PromoteError::Key`]; what cannot be seen at this moment is no reason.
+pub(crate) async fn foresee(cloud: &Cloud, recipe: &str, key: Option<&str>) -> Result<(), PromoteError> {
+    let places: Vec<Location> = cloud.targets().iter().map(|target| target.location.clone()).collect();
+    let keys = observe(cloud, recipe, Source::Coming(key), &places, &BTreeMap::new()).await?;
+    keys.iter().try_for_each(|key| key.check(recipe))
 }
 
 /// Accounts other than the owner's that launch or copy an image.

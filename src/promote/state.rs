@@ -1,7 +1,7 @@
 //! What is there before a promotion.
 
 use super::approve::{Consent, consent};
-use super::encryption::KeyNow;
+use super::encryption::{KeyNow, Source};
 use super::error::PromoteError;
 use super::image::{self, Image};
 use super::model::{Candidate, How, LOCK_SCHEMA, LeftOut, Lock, Order, Plan, Release, TemplateBefore};
@@ -93,7 +93,7 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
     let copies = copies(cloud, candidate, &seen).await;
     let reached = cloud.targets().iter().zip(&seen).filter(|(_, seen)| seen.is_ok());
     let reached: Vec<Location> = reached.map(|(target, _)| target.location.clone()).collect();
-    let keys = encryption::observe(cloud, &candidate.ami, &image, &reached, &copies).await?;
+    let keys = encryption::observe(cloud, &candidate.ami, Source::There(&image), &reached, &copies).await?;
     Ok(State {
         environment: cloud.environment().to_owned(),
         config: cloud.config().clone(),

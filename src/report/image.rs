@@ -139,8 +139,8 @@ pub fn channels(listing: &Listing) -> String {
     let mut text = String::new();
     for entry in &listing.channels {
         let image = format!("{} ({})", entry.recipe, entry.arch);
-        let _ = match &entry.release {
-            Some(release) => writeln!(
+        let _ = match (&entry.release, &entry.empty_since) {
+            (Some(release), _) => writeln!(
                 text,
                 "{image:<28} {:<12} {}  {}  since {}",
                 entry.channel,
@@ -148,7 +148,8 @@ pub fn channels(listing: &Listing) -> String {
                 release.image_version.as_deref().unwrap_or("-"),
                 release.promoted_at
             ),
-            None => writeln!(text, "{image:<28} {:<12} nothing promoted yet", entry.channel),
+            (None, Some(since)) => writeln!(text, "{image:<28} {:<12} empty since {since}", entry.channel),
+            (None, None) => writeln!(text, "{image:<28} {:<12} nothing promoted yet", entry.channel),
         };
     }
     text

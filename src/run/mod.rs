@@ -39,8 +39,8 @@ use crate::build::Built;
 use crate::event::Events;
 use crate::evidence::Evidence;
 use crate::gate::Verdict;
-use crate::plan::Plan;
-use crate::promote::Promotion;
+use crate::plan::{Desired, ImagePlan, Plan};
+use crate::promote::{self, Promotion};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -84,6 +84,12 @@ pub struct RunReport {
 pub async fn all(work: &Work<'_>, fresh: bool, over_quota: bool, events: &Events) -> Result<RunReport, RunError> {
     let rendered = work.check(events)?;
     let plan = work.plan(&rendered, fresh, events).await?.despite_quotas(over_quota);
+    if let (ImagePlan::Build { .. }, Desired { recipe, .. }) = (&plan.image, plan.desired())
+        && recipe.encrypted
+    {
+        // A build takes half an hour, and what it makes could go nowhere.
+        promote::foresee_keys(work.cloud, &recipe.name, recipe.kms_key.as_deref()).await?;
+    }
     let image = work.build(&rendered, &plan, fresh, events).await?;
     work.respect_revocation(&image.ami).await?;
     let judged = work.validate(&image, &plan.fingerprint, events).await?;

@@ -5,9 +5,9 @@ use super::site::Site;
 use super::transport::fetch;
 use crate::clock::rfc3339;
 use crate::event::Stage;
+use crate::evidence::Hygiene;
 use crate::evidence::error::EvidenceError;
 use crate::evidence::hygiene::{SCRIPT, read};
-use crate::evidence::model::Hygiene;
 
 /// Runs the script of the rules on the instance. Nothing when it does not run there, or says nothing usable: then nobody has
 /// looked, which is told, and which no gate takes for clean.

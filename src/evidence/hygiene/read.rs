@@ -1,7 +1,7 @@
 //! From the lines of the script to the section of the evidence.
 
 use super::{RULES, VERSION, rule_named};
-use crate::evidence::model::{FailedRule, Hygiene, HygieneFinding};
+use crate::evidence::{FailedRule, Hygiene, HygieneFinding};
 
 /// Reads what the script has printed, at that time (RFC 3339).
 ///

@@ -196,7 +196,7 @@ fn promoted() -> Picture {
 
 #[test]
 fn promoters_at_the_same_time_never_mix() {
-    let (start, seeds) = (promoted(), seeds(12));
+    let (start, seeds) = (promoted(), seeds(24));
     spread(
         || World::new(Distribute::Share),
         &seeds,
@@ -207,7 +207,7 @@ fn promoters_at_the_same_time_never_mix() {
 
 #[test]
 fn promoters_that_fail_and_die_never_mix() {
-    let (start, seeds) = (promoted(), seeds(48));
+    let (start, seeds) = (promoted(), seeds(96));
     spread(
         || World::new(Distribute::Share),
         &seeds,

@@ -8,7 +8,7 @@ use super::super::site::Site;
 use crate::clock::rfc3339;
 use crate::event::Stage;
 use crate::evidence::error::EvidenceError;
-use crate::evidence::model::{Finding, Fix, VulnerabilityScan};
+use crate::evidence::{Finding, Fix, VulnerabilityScan};
 use crate::project::Scanner;
 use aws_sdk_imagebuilder::types::{
     Image, ImageScanFinding, ImageScanFindingsFilter, ImageScanStatus, PackageVulnerabilityDetails, VulnerablePackage,

@@ -6,7 +6,7 @@
 use super::super::site::{RESULT, Site};
 use crate::clock::rfc3339;
 use crate::evidence::error::EvidenceError;
-use crate::evidence::model::{Finding, Fix, VulnerabilityScan};
+use crate::evidence::{Finding, Fix, VulnerabilityScan};
 use crate::project::{Rating, Scanner};
 use aws_sdk_ec2::types::{ImageFinding, ScanResults, SeverityLabel};
 use aws_smithy_types::DateTime;

@@ -51,7 +51,7 @@ impl Withdrawal {
             assert!(!go(world, AMIS[1]).await.unwrap().is_partial());
         }
         let start = world.local.store.picture();
-        let (film, done) = world.filmed(way.go(world)).await;
+        let (film, done) = world.filmed(Box::pin(way.go(world))).await;
         assert!(done.unwrap(), "{way:?}");
         let (old, new) = (State::of(&Eyes::on(&start)), State::now(world));
         assert_ne!(old, new);
@@ -182,7 +182,7 @@ fn watched(world: &World, case: &str, fault: impl Fn(u64) -> Option<Fault> + Sen
 /// ways that do no harm: each of them together with others, and some alone. With `AMIFORGE_EVERY_CALL=1` every single call alone.
 fn try_all(way: Way, distribute: Distribute) {
     let began = std::time::Instant::now();
-    let case = alone(async { Withdrawal::new(way, &world(distribute)).await });
+    let case = alone(async { Box::pin(Withdrawal::new(way, &world(distribute))).await });
     let jobs = case.jobs();
     spread(|| world(distribute), &jobs, async |world, job| case.one(world, *job).await);
     let (calls, took) = (case.calls(), began.elapsed().as_secs_f64());
