@@ -407,7 +407,7 @@ mod tests {
         for (encryption, code, column, says) in [
             ("alias/golden", "P003", 17, "has to be a mapping"),
             ("{ kms_keys: { mars-north-1: alias/x } }", "P005", 31, "not one of the Regions of `home` and `targets`"),
-            ("{ kms_keys: { us-east-1: golden } }", "P005", 42, "golden"),
+            ("{ kms_keys: { us-east-1: golden } }", "P042", 42, "names no key in KMS"),
             ("{ grants: account }", "P003", 27, "has to be a list"),
             ("{ grants: [everybody] }", "P005", 28, "`everybody` is nobody that"),
             ("{ grants: [role/] }", "P005", 28, "`role/` is nobody that"),
