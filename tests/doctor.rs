@@ -33,7 +33,7 @@ fn a_machine_that_builds_is_told_what_it_has() {
     let outcome = env.expect(0, &["doctor", "--format", "json"]);
     let report: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
     assert_eq!((&report["schema"], &report["environment"]), (&"amiforge.doctor/1".into(), &"local".into()));
-    for id in ["namespaces", "limits", "room", "programs", "sources", "state"] {
+    for id in ["namespaces", "limits", "room", "programs", "sources", "image-keys", "state"] {
         let status = check(&report, id)["status"].as_str().expect("a status");
         assert!(matches!(status, "ok" | "warning"), "{id} is {status}: {report:#}");
     }

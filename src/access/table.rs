@@ -359,6 +359,8 @@ const DOCTOR: &[Need] = &[
     home("s3.HeadBucket", "s3:ListBucket", On::EvidenceBucket),
     home("kms.GetPublicKey", "kms:GetPublicKey", On::SigningKey),
     home("kms.GetPublicKey", "kms:GetPublicKey", On::TrustedKeys),
+    home("ec2.GetEbsDefaultKmsKeyId", "ec2:GetEbsDefaultKmsKeyId", On::Anything),
+    home("kms.DescribeKey", "kms:DescribeKey", On::ImageKeys),
     home("imagebuilder.ListComponents", "imagebuilder:ListComponents", On::Anything),
     home("imagebuilder.ListImageRecipes", "imagebuilder:ListImageRecipes", On::Anything),
     home(

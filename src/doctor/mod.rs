@@ -12,10 +12,12 @@
 //! | `network`, `endpoints` | `network`, `security-groups`, `instance-types` |
 //! | `stock` | `log-bucket`, `quotas`, `parents` |
 //! | `sealed` | `evidence` |
+//! | `keys` | `image-keys` |
 //! | `machine` | of the local environment: `namespaces`, `limits`, `room`, `programs`, `sources`, `state` |
 
 mod endpoints;
 mod identity;
+mod keys;
 mod machine;
 mod model;
 mod network;
@@ -121,6 +123,13 @@ const EVIDENCE: Check = Check {
     run: |context| Box::pin(async move { sealed::looked(&context).await }),
 };
 
+/// So is this.
+const IMAGE_KEYS: Check = Check {
+    id: "image-keys",
+    title: "keys that images are encrypted with",
+    run: |context| Box::pin(async move { keys::looked(&context).await }),
+};
+
 const IN_AWS: &[Check] = &[
     Check {
         id: "credentials",
@@ -139,6 +148,7 @@ const IN_AWS: &[Check] = &[
     in_aws!("instance-types", "instance types where they are needed", network::types),
     in_aws!("log-bucket", "the bucket of build logs", stock::bucket),
     EVIDENCE,
+    IMAGE_KEYS,
     in_aws!("quotas", "quotas of Image Builder", stock::quotas),
     in_aws!("parents", "parent images of the recipes", stock::parents),
 ];
@@ -150,6 +160,7 @@ const HERE: &[Check] = &[
     here!("programs", "programs that make roots", machine::programs),
     here!("sources", "files and folders that roots are made of", machine::sources),
     EVIDENCE,
+    IMAGE_KEYS,
     Check {
         id: "state",
         title: "the state of the local environment",

@@ -307,3 +307,37 @@ fn a_disk_is_full_before_it_is_full() {
     assert_eq!(look(5 << 30), Status::Warning);
     assert_eq!(look(50 << 30), Status::Ok);
 }
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_images_can_be_used_by_whoever_is_to_launch_them() {
+    let look = |operation, status, body: String| async move {
+        World::new().with(operation, status, body).look("image-keys").await
+    };
+    found(
+        &World::new().look("image-keys").await,
+        Status::Ok,
+        "KMS key arn:aws:kms:us-east-1:111122223333:key/k in 111122223333/us-east-1",
+    );
+    let managed = look("DescribeKey", 200, key("AWS", "Enabled")).await;
+    found(
+        &managed,
+        Status::Problem,
+        "a key that AWS manages and no other account can use, and 444455556666 must be able to",
+    );
+    found(
+        &look("DescribeKey", 200, key("CUSTOMER", "PendingDeletion")).await,
+        Status::Problem,
+        "whose state is PendingDeletion",
+    );
+    found(&look("DescribeKey", 400, "code:NotFoundException".into()).await, Status::Problem, "NotFoundException");
+    found(
+        &look("DescribeKey", 400, "code:KMSInternalException".into()).await,
+        Status::Unknown,
+        "could not be looked at",
+    );
+    let denied = look("GetEbsDefaultKmsKeyId", 403, refusal("UnauthorizedOperation")).await;
+    found(&denied, Status::Unknown, "GetEbsDefaultKmsKeyId");
+    let mut alone = World::new();
+    alone.config.targets.retain(|target| target.location.account == HOME);
+    found(&alone.look("image-keys").await, Status::Ok, "no other account");
+}

@@ -36,7 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A key, as it is found when a promotion is planned.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct KeyNow {
+pub(crate) struct KeyNow {
     /// The account that has, or will have, the image; and its Region.
     place: Location,
     /// As the snapshot or the settings name it.
@@ -88,9 +88,19 @@ impl From<Option<KeyMetadata>> for Found {
 const REFUSED: [&str; 4] = ["NotFoundException", "InvalidArnException", "ValidationException", "AccessDeniedException"];
 
 impl KeyNow {
+    /// Which key, and where.
+    pub(crate) fn label(&self) -> String {
+        format!("{} in {}/{}", self.name, self.place.account, self.place.region)
+    }
+
+    /// Why nothing can be said of it.
+    pub(crate) fn unseen(&self) -> Option<&CallError> {
+        self.found.as_ref().err().filter(|error| !error.fault.is(&REFUSED))
+    }
+
     /// Refuses a key of which it is certain that the image cannot be used with it. What cannot be seen at this moment is found
     /// by whoever works there.
-    pub(super) fn check(&self, ami: &str) -> Result<(), PromoteError> {
+    pub(crate) fn check(&self, ami: &str) -> Result<(), PromoteError> {
         let Location { account, region } = &self.place;
         let name = &self.name;
         let (which, what) = match self.of {
@@ -133,20 +143,21 @@ pub(super) async fn observe(
         let is_coming = index > 0 && supply.how == How::Copied && supply.ami.is_none();
         let (of, names) = match (&supply.kms_key, source) {
             (_, Source::There(image)) if index == 0 && encrypted && opened => {
-                (Of::Source, named(cloud, &place, &image.snapshots).await?)
+                (Of::Source, named(cloud, &place, &image.snapshots).await?.into_iter().map(Ok).collect())
             }
             (_, Source::Coming(key)) if index == 0 && (opened || key.is_some()) => match key {
-                Some(key) => (Of::Build, vec![key.to_owned()]),
-                None => (Of::Build, default(cloud, &place).await.into_iter().collect()),
+                Some(key) => (Of::Build, vec![Ok(key.to_owned())]),
+                None => (Of::Build, vec![default(cloud, &place).await]),
             },
-            (Some(key), _) if is_coming => (Of::Copy, vec![key.clone()]),
-            (None, _) if is_coming && encrypted && opened => {
-                (Of::Copy, default(cloud, &place).await.into_iter().collect())
-            }
+            (Some(key), _) if is_coming => (Of::Copy, vec![Ok(key.clone())]),
+            (None, _) if is_coming && encrypted && opened => (Of::Copy, vec![default(cloud, &place).await]),
             _ => continue,
         };
         for name in names {
-            let found = describe(cloud, &place, &name).await;
+            let (name, found) = match name {
+                Ok(name) => (name.clone(), describe(cloud, &place, &name).await),
+                Err(error) => ("the account's default key".to_owned(), Err(error)),
+            };
             keys.push(KeyNow { place: place.clone(), name, users: users.clone(), of, found });
         }
     }
@@ -168,9 +179,17 @@ impl Source<'_> {
 /// # Errors
 /// [`PromoteError::Key`]; what cannot be seen at this moment is no reason.
 pub(crate) async fn foresee(cloud: &Cloud, recipe: &str, key: Option<&str>) -> Result<(), PromoteError> {
+    foreseen(cloud, key).await?.iter().try_for_each(|key| key.check(recipe))
+}
+
+/// The same, key by key, for who wants to know all of it.
+///
+/// # Errors
+/// When it cannot be found out which keys there are.
+pub(crate) async fn foreseen(cloud: &Cloud, key: Option<&str>) -> Result<Vec<KeyNow>, CallError> {
     let places: Vec<Location> = cloud.targets().iter().map(|target| target.location.clone()).collect();
-    let keys = observe(cloud, recipe, Source::Coming(key), &places, &BTreeMap::new()).await?;
-    keys.iter().try_for_each(|key| key.check(recipe))
+    // No image has this name yet, so nothing is there already.
+    observe(cloud, "", Source::Coming(key), &places, &BTreeMap::new()).await
 }
 
 /// Accounts other than the owner's that launch or copy an image.
@@ -179,9 +198,12 @@ fn users(supply: &Supply) -> Vec<String> {
     all.into_iter().cloned().collect()
 }
 
-/// The key of copies that are made without one. One that cannot be seen is found by who copies.
-async fn default(cloud: &Cloud, place: &Location) -> Option<String> {
-    cloud.ec2(place).get_ebs_default_kms_key_id().send().await.ok()?.kms_key_id
+/// The key of what is encrypted without naming one.
+async fn default(cloud: &Cloud, place: &Location) -> Result<String, CallError> {
+    let answer = cloud.ec2(place).get_ebs_default_kms_key_id().send().await;
+    // Without one that was chosen it is the one that AWS manages (reference of the operation).
+    let name = |named: Option<String>| named.unwrap_or_else(|| "alias/aws/ebs".to_owned());
+    answer.map(|answer| name(answer.kms_key_id)).map_err(CallError::of("GetEbsDefaultKmsKeyId", place))
 }
 
 async fn describe(cloud: &Cloud, place: &Location, key: &str) -> Result<Found, CallError> {

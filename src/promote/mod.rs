@@ -60,7 +60,7 @@ pub use rollback::{history, prepare as prepare_rollback, rollback};
 pub use state::{State, observe};
 pub use steps::{Step, Undo};
 
-pub(crate) use encryption::foresee as foresee_keys;
+pub(crate) use encryption::{KeyNow, foresee as foresee_keys, foreseen as foreseen_keys};
 pub(crate) use names::record as record_name;
 pub(crate) use state::default_image;
 pub(crate) use store::{get as get_parameter, get_many as get_parameters, release as read_release};

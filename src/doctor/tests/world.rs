@@ -103,6 +103,8 @@ impl World {
             "CreateComponent" => (412, "code:DryRunOperationException".into()),
             "GetParameter" => (200, r#"{"Parameter":{"Value":"ami-0123456789abcdef0"}}"#.into()),
             "HeadBucket" => (200, "eu-central-1".into()),
+            "GetEbsDefaultKmsKeyId" => ec2("<kmsKeyId>arn:aws:kms:us-east-1:111122223333:key/k</kmsKeyId>"),
+            "DescribeKey" => (200, key("CUSTOMER", "Enabled")),
             _ => (200, "{}".into()),
         }
     }
@@ -154,6 +156,10 @@ pub(super) fn operation(request: &http::Request<Bytes>, body: &str) -> String {
         Some(action) => action.to_owned(),
         None => request.uri().path().trim_matches('/').to_owned(),
     }
+}
+
+pub(super) fn key(manager: &str, state: &str) -> String {
+    format!(r#"{{"KeyMetadata":{{"KeyId":"k","KeyManager":"{manager}","KeyState":"{state}"}}}}"#)
 }
 
 pub(super) fn refusal(code: &str) -> String {

@@ -50,6 +50,7 @@ impl Compute {
         }
         // Builds end as cancelled by themselves. Folders go afterwards: a build may still be reading one.
         local.compute.join();
+        local.compute.shared.wait_for_endings();
         for (id, live) in instances {
             if instance::shelve(local, &id, &live) {
                 continue;

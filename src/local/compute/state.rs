@@ -31,6 +31,8 @@ struct State {
     closing: bool,
     supervised: bool,
     instances: BTreeMap<String, Arc<Live>>,
+    /// How many that were taken out are being ended now.
+    ending: usize,
     /// Those that failed builds have left.
     left: BTreeSet<String>,
     /// Image build version ARN of every build of this process, running or waiting.
@@ -200,6 +202,20 @@ impl Drop for Compute {
     }
 }
 
+/// An instance that is being ended; dropped when that is done.
+#[derive(Debug)]
+pub(super) struct Ending<'a> {
+    pub(super) live: Arc<Live>,
+    shared: &'a Shared,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.shared.state().ending -= 1;
+        self.shared.wake();
+    }
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change under the lock is complete in one statement or harmless when repeated.
@@ -259,6 +275,23 @@ impl Shared {
     /// Takes the running instance out; whoever takes it ends it.
     pub(super) fn take_instance(&self, id: &str) -> Option<Arc<Live>> {
         self.state().instances.remove(id)
+    }
+
+    /// Takes the running instance out to end it. Until that is done the environment is not closed: the process would be gone
+    /// before the folder is.
+    pub(super) fn end_instance(&self, id: &str) -> Option<Ending<'_>> {
+        let mut state = self.state();
+        let live = state.instances.remove(id)?;
+        state.ending += 1;
+        Some(Ending { live, shared: self })
+    }
+
+    /// Waits until none is being ended any more.
+    pub(super) fn wait_for_endings(&self) {
+        let mut state = self.state();
+        while state.ending > 0 {
+            state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Ids of the running instances.

@@ -95,8 +95,8 @@ pub(in crate::local::compute) fn terminate(
     id: &str,
     reason: Option<(&str, &str)>,
 ) -> Result<(), StoreError> {
-    if let Some(live) = local.compute.shared.take_instance(id) {
-        live.stop();
+    if let Some(ending) = local.compute.shared.end_instance(id) {
+        ending.live.stop();
         discard(local, id);
         return record_terminated(local, scope, id, reason);
     }
