@@ -8,12 +8,14 @@
 use super::error::{PromoteError, StepError};
 use super::image::Image;
 use super::model::{How, Supply};
+use super::state::LANES;
 use super::supply::supplies;
 use crate::aws::wait::Poller;
 use crate::aws::{CallError, Cloud};
 use crate::project::{EnvironmentConfig, Grantee, Location};
 use aws_sdk_ec2::types::Snapshot;
 use aws_sdk_kms::types::{GrantListEntry, GrantOperation, KeyManagerType, KeyMetadata, KeyState};
+use futures_util::{StreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -136,30 +138,35 @@ pub(super) async fn observe(
     copies: &BTreeMap<Location, (String, How)>,
 ) -> Result<Vec<KeyNow>, CallError> {
     let (all, _) = supplies(cloud.config(), cloud.home(), ami, places, copies);
-    let mut keys = Vec::new();
-    for (index, supply) in all.iter().enumerate() {
-        let (place, users) = (supply.location(), users(supply));
-        let (encrypted, opened) = (source.is_encrypted(), !users.is_empty());
-        let is_coming = index > 0 && supply.how == How::Copied && supply.ami.is_none();
-        let (of, names) = match (&supply.kms_key, source) {
-            (_, Source::There(image)) if index == 0 && encrypted && opened => {
-                (Of::Source, named(cloud, &place, &image.snapshots).await?.into_iter().map(Ok).collect())
-            }
-            (_, Source::Coming(key)) if index == 0 && (opened || key.is_some()) => match key {
-                Some(key) => (Of::Build, vec![Ok(key.to_owned())]),
-                None => (Of::Build, vec![default(cloud, &place).await]),
-            },
-            (Some(key), _) if is_coming => (Of::Copy, vec![Ok(key.clone())]),
-            (None, _) if is_coming && encrypted && opened => (Of::Copy, vec![default(cloud, &place).await]),
-            _ => continue,
-        };
-        for name in names {
-            let (name, found) = match name {
-                Ok(name) => (name.clone(), describe(cloud, &place, &name).await),
-                Err(error) => ("the account's default key".to_owned(), Err(error)),
-            };
-            keys.push(KeyNow { place: place.clone(), name, users: users.clone(), of, found });
+    let looks = all.iter().enumerate().map(|(index, supply)| look(cloud, source, index, supply));
+    let looks: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
+    Ok(looks.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// The same of one image of the release; the first one is that at home.
+async fn look(cloud: &Cloud, source: Source<'_>, index: usize, supply: &Supply) -> Result<Vec<KeyNow>, CallError> {
+    let (place, users) = (supply.location(), users(supply));
+    let (encrypted, opened) = (source.is_encrypted(), !users.is_empty());
+    let is_coming = index > 0 && supply.how == How::Copied && supply.ami.is_none();
+    let (of, names) = match (&supply.kms_key, source) {
+        (_, Source::There(image)) if index == 0 && encrypted && opened => {
+            (Of::Source, named(cloud, &place, &image.snapshots).await?.into_iter().map(Ok).collect())
         }
+        (_, Source::Coming(key)) if index == 0 && (opened || key.is_some()) => match key {
+            Some(key) => (Of::Build, vec![Ok(key.to_owned())]),
+            None => (Of::Build, vec![default(cloud, &place).await]),
+        },
+        (Some(key), _) if is_coming => (Of::Copy, vec![Ok(key.clone())]),
+        (None, _) if is_coming && encrypted && opened => (Of::Copy, vec![default(cloud, &place).await]),
+        _ => return Ok(vec![]),
+    };
+    let mut keys = Vec::new();
+    for name in names {
+        let (name, found) = match name {
+            Ok(name) => (name.clone(), describe(cloud, &place, &name).await),
+            Err(error) => ("the account's default key".to_owned(), Err(error)),
+        };
+        keys.push(KeyNow { place: place.clone(), name, users: users.clone(), of, found });
     }
     Ok(keys)
 }

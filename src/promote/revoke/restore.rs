@@ -79,8 +79,8 @@ pub async fn restore(
         }
     };
     let revocation = Revocation { progress: Progress::Restoring, ..revocation };
+    let unapproved = approved(cloud, &release.ami, approval).await?;
     let held = lock::take(cloud, first, &revocation.id, order.resume).await?;
-    let unapproved = approved(cloud, &release.ami, approval).await;
     let run = Run { cloud, order, events, revocation, unapproved };
     let ended = run.run(&held, copies).await;
     match (ended, held.release().await) {
@@ -109,18 +109,19 @@ fn lost(order: &Order<'_>, release: &Known) -> Revocation {
     }
 }
 
-/// Why an image may not carry the mark of approval: what was found out about its evidence, held against its tag.
+/// Why an image may not carry the mark of approval: what was found out about its evidence, held against its tag. That it could not
+/// be looked at is no reason: then nothing is restored yet, because afterwards nobody would give it the mark again.
 async fn approved(
     cloud: &Cloud,
     ami: &str,
     approval: impl AsyncFnOnce(&str) -> Result<Approval, String>,
-) -> Option<String> {
-    let judged = async {
-        let approval = approval(ami).await?;
-        let image = image::look(cloud, cloud.home(), ami).await.map_err(|error| error.to_string())?;
-        rules::approved(ami, &approval, &image).map_err(|error| error.to_string())
+) -> Result<Option<String>, PromoteError> {
+    let approval = match approval(ami).await {
+        Ok(approval) => approval,
+        Err(why) => return Ok(Some(why)),
     };
-    judged.await.err()
+    let image = image::look(cloud, cloud.home(), ami).await?;
+    Ok(rules::approved(ami, &approval, &image).err().map(|error| error.to_string()))
 }
 
 /// A restoration being carried out.
