@@ -9,8 +9,9 @@ use std::sync::atomic::AtomicUsize;
 
 /// What goes wrong with a call and does no harm when the call is made again.
 const PASSING: [Fault; 3] = [Fault::LoseResponse, Fault::Fail, Fault::Throttle];
-/// How many of each such fault are tried alone, when not all are.
-const SOME: usize = 8;
+/// How many of each such fault are tried alone, and how many calls of a revocation are denied, when not all are: it has six hundred
+/// calls, and all of them denied take minutes.
+const SOME: (usize, usize) = (2, 24);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -69,7 +70,8 @@ impl Withdrawal {
         let again = worlds.iter().map(|at| Job::Again(*at));
         let back = worlds.iter().map(|at| Job::TakenBack(*at)).filter(|_| self.way == Way::Revoke);
         let halves = PASSING.into_iter().flat_map(|fault| [0, 1].map(|first| Job::Half(fault, first)));
-        let others = if everything() { usize::MAX } else { SOME };
+        let (others, denied) = if everything() { (usize::MAX, usize::MAX) } else { SOME };
+        let denied = if self.way == Way::Restore { usize::MAX } else { denied };
         let stride = |many: usize| self.calls().div_ceil(many).max(1);
         let ones = |fault, many: usize, first: usize| {
             let numbers = (1 + first..=self.calls()).step_by(stride(many));
@@ -77,7 +79,7 @@ impl Withdrawal {
         };
         let passing = PASSING.into_iter().enumerate();
         let passing = passing.flat_map(|(index, fault)| ones(fault, others, index * stride(others) / 4));
-        again.chain(back).chain(halves).chain(ones(Fault::Deny, usize::MAX, 0)).chain(passing).collect()
+        again.chain(back).chain(halves).chain(ones(Fault::Deny, denied, 0)).chain(passing).collect()
     }
 
     async fn one(&self, world: &World, job: Job) {
@@ -178,7 +180,7 @@ fn watched(world: &World, case: &str, fault: impl Fn(u64) -> Option<Fault> + Sen
     });
 }
 
-/// Kills it in every world that it passes through, and goes on from there in every way; denies every call; and lets every call go
+/// Kills it in every world that it passes through, and goes on from there in every way; denies calls; and lets every call go
 /// wrong in ways that do no harm, together with every other one, and some alone: with `AMIFORGE_EVERY_CALL=1` all of them.
 fn try_all(way: Way, distribute: Distribute) {
     let began = std::time::Instant::now();
