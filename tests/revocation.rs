@@ -138,6 +138,17 @@ fn a_release_is_revoked_in_every_account_and_restored() {
     let empty = run(&env, 2, &format!("revoke {first} --recipe web --reason \"this too\" --yes")).stderr;
     assert!(empty.contains("--allow-empty"), "{empty}");
 
+    // Evidence that cannot be looked at says nothing: the mark would be lost for want of an answer.
+    let evidence = env.project().join(format!(".amiforge/evidence/web/x86_64/{second}.json"));
+    let aside = evidence.with_extension("aside");
+    std::fs::rename(&evidence, &aside).expect("the evidence");
+    std::fs::create_dir(&evidence).expect("a folder");
+    let unread = run(&env, 8, &format!("restore {second} --reason \"it was another key\" --yes"));
+    assert!(unread.stdout.is_empty() && unread.stderr.contains(&format!("{second}.json")), "{unread:?}");
+    assert_eq!(run(&env, 0, "releases").stdout, releases, "nothing was changed");
+    std::fs::remove_dir(&evidence).expect("the folder");
+    std::fs::rename(&aside, &evidence).expect("the evidence");
+
     let restored = run(&env, 0, &format!("restore {second} --reason \"it was another key\" --yes")).stdout;
     insta::assert_snapshot!("restored", normal(&restored, &names));
     assert_eq!(resolve(&env, "production"), first, "no channel is moved");

@@ -249,13 +249,27 @@ impl EvidenceError {
         Some(next.to_owned())
     }
 
+    /// Whether it says something about the evidence there is, or the image that it is about: whoever looks again finds the same.
+    /// Otherwise it could not be looked at, and nobody knows.
+    #[must_use]
+    pub fn is_of_the_evidence(&self) -> bool {
+        match self {
+            Self::File(error) => !matches!(error, FileError::Io { .. }),
+            Self::Sign(error) => error.is_of_the_evidence(),
+            Self::Object { .. } | Self::NoImage { .. } | Self::ImageState { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The exit code of DESIGN section 9.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             // A key that is disabled, gone or another one is evidence that does not count.
             Self::Kms { source, .. }
-                if source.fault.status.is_some_and(|status| status < 500) && !source.fault.denied =>
+                if source.fault.status.is_some_and(|status| status < 500)
+                    && !source.fault.denied
+                    && !source.fault.throttled =>
             {
                 8
             }

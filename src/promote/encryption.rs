@@ -121,11 +121,16 @@ impl KeyNow {
             Err(error) if error.fault.is(&REFUSED) => format!("{which}: {}", error.fault),
             _ => return Ok(()),
         };
+        let denied = self.found.as_ref().err().filter(|error| error.fault.denied);
+        let first =
+            denied.and_then(CallError::next).map(|next| format!("{next}, as the key's policy must say, too; or "));
         let next = format!(
-            "{what} with a customer-managed key that {account} may use: `encryption: {{ kms_keys: {{ {region}: alias/NAME }} }}` in the \
-             environment"
+            "{}{what} with a customer-managed key that {account} may use: `encryption: {{ kms_keys: {{ {region}: alias/NAME }} }}` in the \
+             environment",
+            first.unwrap_or_default()
         );
-        Err(PromoteError::Key { ami: ami.to_owned(), why: format!("{account}/{region}: {why}"), next })
+        let why = format!("{account}/{region}: {why}");
+        Err(PromoteError::Key { ami: ami.to_owned(), why, next, denied: denied.is_some() })
     }
 }
 
@@ -150,7 +155,7 @@ async fn look(cloud: &Cloud, source: Source<'_>, index: usize, supply: &Supply) 
     let is_coming = index > 0 && supply.how == How::Copied && supply.ami.is_none();
     let (of, names) = match (&supply.kms_key, source) {
         (_, Source::There(image)) if index == 0 && encrypted && opened => {
-            (Of::Source, named(cloud, &place, &image.snapshots).await?.into_iter().map(Ok).collect())
+            (Of::Source, named(cloud, &place, &image.snapshots).await?.into_iter().flatten().map(Ok).collect())
         }
         (_, Source::Coming(key)) if index == 0 && (opened || key.is_some()) => match key {
             Some(key) => (Of::Build, vec![Ok(key.to_owned())]),
@@ -218,24 +223,32 @@ async fn describe(cloud: &Cloud, place: &Location, key: &str) -> Result<Found, C
     answer.map(|answer| answer.key_metadata.into()).map_err(CallError::of("DescribeKey", place))
 }
 
-/// The keys that the snapshots of an image are encrypted with; none when it is not encrypted.
+/// The keys that the snapshots of an image are encrypted with; none when it is not encrypted. A snapshot that does not say with
+/// which could keep out those who are let in by the keys of the others.
 pub(super) async fn keys(cloud: &Cloud, place: &Location, image: &Image) -> Result<Vec<String>, StepError> {
     if !image.encrypted {
         return Ok(vec![]);
     }
     let keys = named(cloud, place, &image.snapshots).await?;
-    if keys.is_empty() {
-        return Err(StepError::Refused("it is encrypted, and none of its snapshots says with which key".to_owned()));
-    }
-    Ok(keys)
+    let known: Option<Vec<String>> = keys.into_iter().collect();
+    known.filter(|keys| !keys.is_empty()).ok_or_else(|| {
+        StepError::Refused("it is encrypted, and not every snapshot of it says with which key".to_owned())
+    })
 }
 
-async fn named(cloud: &Cloud, place: &Location, snapshots: &[String]) -> Result<Vec<String>, CallError> {
+/// The keys of snapshots, each once; nothing for encrypted ones that name none, and for those that are not shown.
+async fn named(cloud: &Cloud, place: &Location, snapshots: &[String]) -> Result<Vec<Option<String>>, CallError> {
     let request = cloud.ec2(place).describe_snapshots().set_snapshot_ids(Some(snapshots.to_vec()));
     let answer = request.send().await.map_err(CallError::of("DescribeSnapshots", place))?;
-    let key = |one: Snapshot| one.kms_key_id.filter(|_| one.encrypted == Some(true));
-    let keys: BTreeSet<String> = answer.snapshots.unwrap_or_default().into_iter().filter_map(key).collect();
-    Ok(keys.into_iter().collect())
+    Ok(keys_of(snapshots, &answer.snapshots.unwrap_or_default()))
+}
+
+fn keys_of(asked: &[String], shown: &[Snapshot]) -> Vec<Option<String>> {
+    let is_shown = |id: &String| shown.iter().any(|one| one.snapshot_id() == Some(id));
+    let unseen = asked.iter().filter(|id| !is_shown(id)).map(|_| None);
+    let encrypted = shown.iter().filter(|one| one.encrypted != Some(false));
+    let keys: BTreeSet<Option<String>> = encrypted.map(|one| one.kms_key_id.clone()).chain(unseen).collect();
+    keys.into_iter().collect()
 }
 
 /// Gives those who launch and copy an image a grant on its keys, where they have none.
@@ -303,6 +316,32 @@ pub(super) async fn usable(cloud: &Cloud, account: &str, key: &str) -> Result<()
             Ok(found) => return Err(StepError::Refused(format!("the key {key} is {}", found.state.as_str()))),
             Err(error) if error.fault.denied && waiting.pause().await.is_ok() => {}
             Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(id: &str, encrypted: Option<bool>, key: Option<&str>) -> Snapshot {
+        let one = Snapshot::builder().snapshot_id(id).set_encrypted(encrypted);
+        one.set_kms_key_id(key.map(str::to_owned)).build()
+    }
+
+    #[test]
+    fn a_snapshot_that_does_not_name_its_key_is_not_passed_over() {
+        let asked = ["snap-1".to_owned(), "snap-2".to_owned()];
+        let of = |second| keys_of(&asked, &[snapshot("snap-1", Some(true), Some("one")), second]);
+        let one = || Some("one".to_owned());
+        assert_eq!(of(snapshot("snap-2", Some(true), Some("one"))), [one()]);
+        assert_eq!(of(snapshot("snap-2", Some(false), None)), [one()], "another volume may not be encrypted");
+        for unnamed in [
+            snapshot("snap-2", Some(true), None),
+            snapshot("snap-2", None, None),
+            snapshot("snap-3", Some(false), None),
+        ] {
+            assert_eq!(of(unnamed), [None, one()]);
         }
     }
 }

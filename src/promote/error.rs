@@ -247,6 +247,8 @@ pub enum PromoteError {
         why: String,
         /// What to do.
         next: String,
+        /// Whether the caller may not ask for it: it may be the caller who lacks something, and not the key.
+        denied: bool,
     },
     /// There is nothing to go back to.
     #[error("channel `{channel}` has no earlier release to go back to")]

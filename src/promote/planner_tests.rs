@@ -480,20 +480,10 @@ fn a_channel_is_emptied_in_the_machines_order_and_its_record_says_what_was_in_it
     let project = project();
     let order = order(&project, "candidate");
     let plan = emptying(&order, &at("ami-1"), NOW).unwrap();
-    assert_eq!(
-        plan.steps(),
-        [
-            Step::Lock,
-            Step::Verify,
-            Step::Journal,
-            Step::Hold,
-            Step::RemoveParameter(0),
-            Step::Record,
-            Step::Clear,
-            Step::Unlock
-        ]
-    );
-    assert_eq!(Step::RemoveParameter(0).undo(), Undo::ParameterAgain(0));
+    let remove = Step::RemoveParameter(0);
+    let closing = [Step::Record, Step::Clear, Step::Unlock];
+    assert_eq!(plan.steps(), [&[Step::Lock, Step::Verify, Step::Journal, Step::Hold, remove][..], &closing].concat());
+    assert_eq!(remove.undo(), Undo::ParameterAgain(0));
     assert!(plan.release.empty && plan.previous.is_none());
     assert_eq!((plan.release.ami.as_str(), plan.moves[0].parameters[0].before.as_deref()), ("ami-1", Some("ami-1")));
     let emptied = State { record: Some((plan.release.clone(), "text".into())), ..at("ami-1") };

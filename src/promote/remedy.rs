@@ -101,6 +101,7 @@ impl PromoteError {
             | Self::NothingToResume { .. } => 2,
             Self::NotApproved { .. } | Self::Rule { .. } | Self::Revoked { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
+            Self::Key { denied: true, .. } => 12,
             Self::Image { .. } | Self::Key { .. } => 10,
             Self::Locked { .. } | Self::TakenOver { .. } | Self::Revoking { .. } => 11,
             Self::Unseen { denied, .. } => {

@@ -1,8 +1,9 @@
 //! What an image would take the place of, for the gates that compare.
 
+use super::error::RunError;
 use super::stages::Work;
 use crate::consume;
-use crate::evidence::{self, Evidence};
+use crate::evidence::{self, Evidence, EvidenceError};
 use crate::gate::Promoted;
 use crate::promote::Release;
 
@@ -12,8 +13,10 @@ pub(super) enum Before {
     Nothing,
     /// Its evidence.
     Known(Box<Evidence>),
-    /// Why its evidence is not known.
+    /// Why its evidence does not count.
     Unknown(String),
+    /// Why it could not be looked at.
+    Unseen(RunError),
 }
 
 impl Before {
@@ -22,7 +25,12 @@ impl Before {
             Self::Nothing => Promoted::Nothing,
             Self::Known(evidence) => Promoted::Known(evidence),
             Self::Unknown(why) => Promoted::Unknown(why.clone()),
+            Self::Unseen(error) => Promoted::Unknown(error.sentence()),
         }
+    }
+
+    fn of(error: EvidenceError) -> Self {
+        if error.is_of_the_evidence() { Self::Unknown(error.to_string()) } else { Self::Unseen(error.into()) }
     }
 }
 
@@ -32,32 +40,34 @@ impl Work<'_> {
     pub(super) async fn promoted(&self, ami: &str) -> Before {
         let listing = match consume::channels(self.cloud, self.project, Some(self.recipe)).await {
             Ok(listing) => listing,
-            Err(error) => return Before::Unknown(error.to_string()),
+            Err(error) => return Before::Unseen(error.into()),
         };
         let here = listing.channels.into_iter().rev().filter(|entry| entry.arch == self.arch.name());
         let releases: Vec<Release> = here.filter_map(|entry| entry.release).collect();
         let Some(release) = before(&releases, ami) else { return Before::Nothing };
-        self.evidence_of(release).await.map_or_else(Before::Unknown, |evidence| Before::Known(Box::new(evidence)))
+        self.evidence_of(release).await.unwrap_or_else(Before::of)
     }
 
     /// The evidence of a release: that by which it was approved, or a later one that stands on the image.
-    async fn evidence_of(&self, release: &Release) -> Result<Evidence, String> {
+    async fn evidence_of(&self, release: &Release) -> Result<Before, EvidenceError> {
         let ami = &release.ami;
-        let found = evidence::file::load(&self.evidence_folder(), ami).map_err(|error| error.to_string())?;
+        let known = |evidence| Ok(Before::Known(Box::new(evidence)));
+        let found = evidence::file::load(&self.evidence_folder(), ami)?;
         let digest = found.as_ref().map(evidence::digest).unwrap_or_default();
         if digest != release.evidence
-            && let Some(fetched) = self.fetched(ami, &release.evidence).await.map_err(|error| error.to_string())?
+            && let Some(fetched) = self.fetched(ami, &release.evidence).await?
         {
-            return Ok(fetched);
+            return known(fetched);
         }
-        let found = found.ok_or_else(|| format!("there is no evidence about {ami} here"))?;
+        let Some(found) = found else {
+            return Ok(Before::Unknown(format!("there is no evidence about {ami} here")));
+        };
         if digest == release.evidence {
-            return Ok(found);
+            return known(found);
         }
-        let recorded = evidence::recorded_digest(self.cloud, self.cloud.home(), ami).await;
-        match recorded.map_err(|error| error.to_string())? {
-            Some(recorded) if recorded == digest => Ok(found),
-            _ => Err(format!("the evidence about {ami} here is not the one it was approved by")),
+        match evidence::recorded_digest(self.cloud, self.cloud.home(), ami).await? {
+            Some(recorded) if recorded == digest => known(found),
+            _ => Ok(Before::Unknown(format!("the evidence about {ami} here is not the one it was approved by"))),
         }
     }
 }

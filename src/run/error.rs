@@ -149,6 +149,16 @@ impl RunError {
         }
     }
 
+    /// Whether it says something about an image and the evidence there is of it. Otherwise they could not be looked at.
+    #[must_use]
+    pub fn is_of_the_evidence(&self) -> bool {
+        match self {
+            Self::NotApproved { .. } | Self::NoEvidence { .. } | Self::Digest { .. } => true,
+            Self::Evidence(error) => error.is_of_the_evidence(),
+            _ => false,
+        }
+    }
+
     /// The exit code of DESIGN section 9.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -82,11 +82,20 @@ impl Work<'_> {
     }
 
     /// The verdicts about an image by this evidence, as of now.
-    pub(super) async fn judged(&self, ami: &str, evidence: Evidence, file: PathBuf, reused: bool) -> Judged {
+    pub(super) async fn judged(&self, ami: &str, evidence: Evidence, file: PathBuf) -> Judged {
+        let before = self.predecessor(ami).await;
+        self.judged_against(&before, ami, evidence, file)
+    }
+
+    /// What gates compare the image with; nothing when none does.
+    pub(super) async fn predecessor(&self, ami: &str) -> Before {
         let gates = &self.recipe.gates;
         let compares = gates.vulnerabilities.as_ref().is_some_and(|gate| gate.only_new)
             || gates.size.as_ref().is_some_and(|size| size.max_growth.is_some());
-        let promoted = if compares { self.promoted(ami).await } else { Before::Nothing };
+        if compares { self.promoted(ami).await } else { Before::Nothing }
+    }
+
+    pub(super) fn judged_against(&self, before: &Before, ami: &str, evidence: Evidence, file: PathBuf) -> Judged {
         let home = self.cloud.home();
         let baseline = self.project.baseline(&self.recipe.baseline);
         let context = Context {
@@ -103,12 +112,12 @@ impl Work<'_> {
                 name: &self.recipe.baseline,
                 digest: baseline.as_ref().map(evidence::baseline_digest),
             }),
-            promoted: promoted.for_gates(),
+            promoted: before.for_gates(),
             waivers: &self.project.waivers,
         };
-        let Judgement { verdicts, waivers } = gate::judge(gates, &evidence, &context);
+        let Judgement { verdicts, waivers } = gate::judge(&self.recipe.gates, &evidence, &context);
         let digest = evidence::digest(&evidence);
-        Judged { evidence, digest, file, verdicts, waivers, reused }
+        Judged { evidence, digest, file, verdicts, waivers, reused: false }
     }
 }
 

@@ -46,18 +46,20 @@ impl Work<'_> {
     pub async fn restore(&self, how: &Withdrawing, events: &Events) -> Result<Restored, RunError> {
         events.started(Stage::Promote, format!("restoring {}", how.release));
         let order = self.withdraw(how).await?;
+        // What could not be looked at is no judgement: the mark would be lost for want of an answer.
         let approval = async |ami: &str| match self.approved(ami).await {
-            Ok(judged) => Ok(Approval { digest: judged.digest, verdicts: judged.verdicts }),
-            Err(error) => Err(error.sentence()),
+            Ok(judged) => Ok(Ok(Approval { digest: judged.digest, verdicts: judged.verdicts })),
+            Err(error) if error.is_of_the_evidence() => Ok(Err(error.sentence())),
+            Err(error) => Err(error),
         };
-        let restored = Box::pin(promote::restore(self.cloud, &order, approval, events)).await;
+        let restored: Result<_, RunError> = Box::pin(promote::restore(self.cloud, &order, approval, events)).await;
         let (ending, message) = match &restored {
             Ok(one) if one.complete => (Ending::Done, format!("{} is restored", one.revocation.ami)),
             Ok(one) => (Ending::Failed, format!("{} is restored in part", one.revocation.ami)),
-            Err(error) => (Ending::Failed, error.to_string()),
+            Err(error) => (Ending::Failed, error.sentence()),
         };
         events.finished(Stage::Promote, ending, message);
-        Ok(restored?)
+        restored
     }
 
     /// The releases of this recipe and architecture, newest first.

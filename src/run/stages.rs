@@ -1,5 +1,6 @@
 //! The stages, one function each: what more than one verb does.
 
+use super::before::Before;
 use super::error::RunError;
 use super::judge::tell;
 use super::settle;
@@ -338,7 +339,7 @@ impl Work<'_> {
         let (evidence, file) =
             failing(events, Stage::Validate, self.keep(evidence, &inventory, signer.as_ref(), events).await)?;
         events.finished(Stage::Validate, Ending::Done, message);
-        let judged = self.judged(&candidate.ami, evidence, file, false).await;
+        let judged = self.judged(&candidate.ami, evidence, file).await;
         tell(&judged, events);
         Ok(judged)
     }
@@ -382,7 +383,10 @@ impl Work<'_> {
     pub async fn known(&self, ami: &str) -> Result<Judged, RunError> {
         let (evidence, file) = self.evidence(ami).await?;
         super::verify::signed(self.cloud, self.project, &file, &evidence).await?;
-        Ok(self.judged(ami, evidence, file, true).await)
+        match self.predecessor(ami).await {
+            Before::Unseen(error) => Err(error),
+            before => Ok(Judged { reused: true, ..self.judged_against(&before, ami, evidence, file) }),
+        }
     }
 
     /// The channel a run promotes to.

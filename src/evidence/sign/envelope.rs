@@ -49,7 +49,13 @@ pub fn verify<'a>(
     trusted: &'a [PublicKey],
 ) -> Result<&'a PublicKey, SignError> {
     let unreadable = |reason: String| SignError::Envelope { path: path.to_owned(), reason };
-    let envelope: Envelope = serde_json::from_str(&text(path)?).map_err(|error| unreadable(error.to_string()))?;
+    let read = text(path).map_err(|error| match error {
+        SignError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            SignError::Unsigned { path: path.to_owned() }
+        }
+        error => error,
+    });
+    let envelope: Envelope = serde_json::from_str(&read?).map_err(|error| unreadable(error.to_string()))?;
     if envelope.payload_type != PAYLOAD_TYPE {
         return Err(unreadable(format!("its payload is `{}`", envelope.payload_type)));
     }

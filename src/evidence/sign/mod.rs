@@ -35,6 +35,12 @@ pub enum SignError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no envelope.
+    #[error("{} is not there: nobody has signed the evidence", path.display())]
+    Unsigned {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// No key of the kind.
     #[error("{} is no {kind} key that can be used: it has to be {wanted} in PEM", path.display())]
     Key {
@@ -84,7 +90,8 @@ impl SignError {
     #[must_use]
     pub fn next(&self) -> Option<String> {
         Some(match self {
-            Self::Io { .. } => "run `amiforge validate` again with `signing` in amiforge.yaml".to_owned(),
+            Self::Io { .. } => "look whether the file is there, and the path in `signing` of amiforge.yaml".to_owned(),
+            Self::Unsigned { .. } => "run `amiforge validate` again with `signing` in amiforge.yaml".to_owned(),
             Self::Key { kind: "private", .. } => {
                 "make one: openssl genpkey -algorithm ed25519 -out evidence.pem".to_owned()
             }
@@ -95,6 +102,15 @@ impl SignError {
             Self::Untrusted { .. } => "ask who signed it, or run `amiforge validate` again".to_owned(),
             Self::Envelope { .. } | Self::Other { .. } => "run `amiforge validate` again".to_owned(),
         })
+    }
+
+    /// Whether it says something about the signature. Otherwise nobody knows: a key or a file could not be had.
+    #[must_use]
+    pub fn is_of_the_evidence(&self) -> bool {
+        match self {
+            Self::Unsigned { .. } | Self::Envelope { .. } | Self::Untrusted { .. } | Self::Other { .. } => true,
+            Self::Io { .. } | Self::Key { .. } | Self::KmsKey { .. } => false,
+        }
     }
 }
 

@@ -103,7 +103,8 @@ fn an_envelope_that_was_changed_is_refused() {
         );
     }
     std::fs::remove_file(&envelope).unwrap();
-    assert!(matches!(verify(&envelope, &good, &file, &trusted).unwrap_err(), SignError::Io { .. }));
+    let unsigned = verify(&envelope, &good, &file, &trusted).unwrap_err();
+    assert!(matches!(unsigned, SignError::Unsigned { .. }) && unsigned.is_of_the_evidence(), "{unsigned}");
 }
 
 #[test]
@@ -117,7 +118,8 @@ fn what_is_no_key_is_refused() {
         let path = files.write("bad", text);
         assert!(matches!(PublicKey::read(&path), Err(SignError::Key { kind: "public", .. })), "{text}");
     }
-    assert!(matches!(PublicKey::read(&files.path("none")), Err(SignError::Io { .. })));
+    let unread = PublicKey::read(&files.path("none")).unwrap_err();
+    assert!(matches!(unread, SignError::Io { .. }) && !unread.is_of_the_evidence(), "{unread}");
 }
 
 /// OpenSSL makes a key, amiforge signs with it, and OpenSSL says whether what it signed is good.

@@ -282,6 +282,22 @@ async fn keys_that_are_not_there_or_not_enabled_are_refused() {
     assert!(why.ends_with("whose state is Disabled"), "{why}");
 }
 
+/// Who may not ask for a key is told so: it may be that nothing is wrong with the key.
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_look_at_a_key_is_told_what_is_lacking() {
+    let world = World::encrypting(Distribute::Share, settings(&[Grantee::Account]));
+    seal(&world).await;
+    world.faults(|_, operation, _| (operation == "DescribeKey").then_some(Fault::Deny));
+    let error = world.promote(AMIS[0]).await.unwrap_err();
+    assert!(matches!(error, PromoteError::Key { denied: true, .. }), "{error:?}");
+    assert_eq!(error.exit_code(), 12);
+    let next = error.next().unwrap();
+    assert!(
+        next.starts_with("check the credentials and that they may call DescribeKey in 000000000000/us-east-1"),
+        "{next}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_promoted_is_known_before_it_is_built() {
     let world = World::encrypting(Distribute::Share, settings(&[Grantee::Account]));

@@ -59,7 +59,7 @@ async fn again(world: &World, ami: &str) -> Result<Revoked, PromoteError> {
 
 async fn back(world: &World, ami: &str, resume: bool) -> Result<Restored, PromoteError> {
     let order = Withdraw { resume, ..withdraw(world, ami) };
-    withdrawal::restore(&world.cloud, &order, async |ami: &str| Ok(approval(ami)), &Events::none()).await
+    withdrawal::restore(&world.cloud, &order, async |ami: &str| Ok(Ok(approval(ami))), &Events::none()).await
 }
 
 async fn promote_to(world: &World, channel: usize, ami: &str) -> Result<Promotion, PromoteError> {
@@ -213,7 +213,14 @@ async fn without_evidence_the_mark_does_not_come_back() {
     prepared(&world).await;
     go(&world, AMIS[1]).await.unwrap();
     let order = withdraw(&world, AMIS[1]);
-    let other = async |_: &str| Ok(Approval { digest: "sha256:other".into(), ..approval(AMIS[1]) });
+    // What cannot be looked at is no judgement.
+    let before = State::now(&world);
+    let unseen = async |_: &str| Err(PromoteError::NoReason);
+    let unseen = withdrawal::restore(&world.cloud, &order, unseen, &Events::none()).await;
+    assert!(matches!(unseen, Err(PromoteError::NoReason)), "{unseen:?}");
+    assert_eq!(State::now(&world), before);
+    let other =
+        async |_: &str| Ok::<_, PromoteError>(Ok(Approval { digest: "sha256:other".into(), ..approval(AMIS[1]) }));
     let restored = withdrawal::restore(&world.cloud, &order, other, &Events::none()).await.unwrap();
     assert!(restored.complete && restored.unapproved.as_ref().is_some_and(|why| why.contains("sha256:other")));
     let end = State::now(&world);

@@ -292,6 +292,11 @@ impl World {
         (film, done)
     }
 
+    /// How many calls have been filmed.
+    pub(super) fn frames(&self) -> usize {
+        self.film.lock().unwrap().as_ref().map_or(0, Vec::len)
+    }
+
     /// Who holds the lock.
     pub(super) fn holder(&self) -> Option<String> {
         let picture = self.local.store.picture();

@@ -4,7 +4,7 @@ use super::copies::{Copies, Copy, Found};
 use super::planner::{self, Action, Withdrawal, action, held, ids, is_busy, is_withdrawn};
 use super::record::{self, Progress, Revocation};
 use super::survey::{self, Seen, Survey, survey};
-use super::users::{self, Users};
+use super::users::Users;
 use super::{Withdraw, images, lock};
 use crate::aws::Cloud;
 use crate::clock::rfc3339;
@@ -82,7 +82,9 @@ impl Revoked {
 /// When there is no such release, a channel would become empty, or somebody is at a channel.
 pub async fn prepare(cloud: &Cloud, order: &Withdraw<'_>) -> Result<Withdrawal, PromoteError> {
     order.check()?;
-    planner::plan(&survey(cloud, order).await?, order.allow_empty, order.resume)
+    let survey = survey(cloud, order).await?;
+    let plan = planner::plan(&survey, order.allow_empty, order.resume)?;
+    Ok(Withdrawal { users: survey::users(cloud, order, &survey.copies).await, ..plan })
 }
 
 /// Revokes a release. What fails after it is written down does not stop the rest: [`Revoked::is_partial`] says whether
@@ -91,26 +93,49 @@ pub async fn prepare(cloud: &Cloud, order: &Withdraw<'_>) -> Result<Withdrawal, 
 /// # Errors
 /// As [`prepare`]; when somebody else is at it; when it cannot be written down.
 pub async fn revoke(cloud: &Cloud, order: &Withdraw<'_>, events: &Events) -> Result<Revoked, PromoteError> {
-    order.check()?;
     // The futures of whole promotions are large; on the heap they move cheaply.
-    let survey = Box::pin(survey(cloud, order)).await?;
+    let begun = match Box::pin(begin(cloud, order)).await? {
+        Beginning::Unchanged(revoked) => return Ok(*revoked),
+        Beginning::Begun(begun) => begun,
+    };
+    let run = Run { cloud, order, events, begun: &begun };
+    let ended = Box::pin(run.run()).await;
+    run.close(ended).await
+}
+
+/// A revocation that nobody else is at: what was seen before it, and what is written down of it.
+#[derive(Debug, Clone)]
+pub(super) struct Begun {
+    pub(super) survey: Survey,
+    pub(super) revocation: Revocation,
+    pub(super) held: lock::Held,
+}
+
+/// What there is to do.
+pub(super) enum Beginning {
+    /// Nothing: it is revoked already.
+    Unchanged(Box<Revoked>),
+    /// Something.
+    Begun(Box<Begun>),
+}
+
+/// Looks at everything, and takes the lock if something has to be done.
+pub(super) async fn begin(cloud: &Cloud, order: &Withdraw<'_>) -> Result<Beginning, PromoteError> {
+    order.check()?;
+    let survey = survey(cloud, order).await?;
     let plan = planner::plan(&survey, order.allow_empty, order.resume)?;
     let first = order.first()?;
     if let (false, Some(revocation)) = (plan.changes, &survey.standing) {
         lock::clear(cloud, first, &revocation.id, order.resume).await?;
-        return Ok(unchanged(revocation.clone(), &survey));
+        let users = survey::users(cloud, order, &survey.copies).await;
+        return Ok(Beginning::Unchanged(Box::new(unchanged(revocation.clone(), &survey, users))));
     }
     let revocation = begun(cloud, first, &survey, &plan);
     let held = lock::take(cloud, first, &revocation.id, order.resume).await?;
-    let run = Run { cloud, order, events, survey: &survey, revocation };
-    let ended = Box::pin(run.run(&held)).await;
-    match (ended, held.release().await) {
-        (Ok(_), Err(cause)) => Err(PromoteError::Untidy { step: Step::Unlock, cause }),
-        (ended, _) => ended,
-    }
+    Ok(Beginning::Begun(Box::new(Begun { survey, revocation, held })))
 }
 
-fn unchanged(revocation: Revocation, survey: &Survey) -> Revoked {
+fn unchanged(revocation: Revocation, survey: &Survey, users: Users) -> Revoked {
     let images = survey.copies.found.iter().map(|found| image_end(&found.copy, None)).collect();
     Revoked {
         schema: "amiforge.revoked/1",
@@ -118,7 +143,7 @@ fn unchanged(revocation: Revocation, survey: &Survey) -> Revoked {
         revocation,
         channels: vec![],
         images,
-        users: survey.users.clone(),
+        users,
         unseen: vec![],
     }
 }
@@ -153,41 +178,58 @@ fn begun(cloud: &Cloud, order: &Order<'_>, survey: &Survey, plan: &Withdrawal) -
 }
 
 /// A revocation being carried out.
-struct Run<'a> {
-    cloud: &'a Cloud,
-    order: &'a Withdraw<'a>,
-    events: &'a Events,
-    survey: &'a Survey,
-    revocation: Revocation,
+pub(super) struct Run<'a> {
+    pub(super) cloud: &'a Cloud,
+    pub(super) order: &'a Withdraw<'a>,
+    pub(super) events: &'a Events,
+    pub(super) begun: &'a Begun,
 }
 
 impl Run<'_> {
-    async fn run(self, held: &lock::Held<'_>) -> Result<Revoked, PromoteError> {
-        record::write(self.cloud, &self.revocation).await.map_err(unrecorded)?;
+    async fn run(&self) -> Result<Revoked, PromoteError> {
+        self.write_down().await?;
         let mut channels = Vec::new();
         // The last channel has the most users.
-        for (order, seen) in self.order.orders.iter().zip(&self.survey.channels).rev() {
-            channels.extend(self.settle(order, seen).await);
+        for index in (0..self.order.orders.len()).rev() {
+            channels.extend(self.settle(index).await);
         }
         channels.reverse();
-        let copies = survey::find_copies(self.cloud, &self.survey.release, &[]).await;
-        let copies = merged(copies, &self.survey.copies);
+        self.withdraw_all(channels).await
+    }
+
+    /// From here on nothing moves to the release.
+    pub(super) async fn write_down(&self) -> Result<(), PromoteError> {
+        record::write(self.cloud, &self.begun.revocation).await.map_err(unrecorded)
+    }
+
+    /// Withdraws every image, once the channels are what they are to be.
+    pub(super) async fn withdraw_all(&self, channels: Vec<ChannelEnd>) -> Result<Revoked, PromoteError> {
+        let Begun { survey, revocation, .. } = self.begun;
+        let copies = merged(survey::find_copies(self.cloud, &survey.release, &[]).await, &survey.copies);
         let settled = channels.iter().all(|one| one.failed.is_none());
-        let images = self.images(held, &copies, settled).await?;
+        let images = self.images(&copies, settled).await?;
         let done = settled && copies.unseen.is_empty() && images.iter().all(|one| one.withdrawn);
-        let mut revocation = self.revocation.clone();
+        let mut revocation = revocation.clone();
         if done {
             revocation.progress = Progress::Done;
             record::write(self.cloud, &revocation).await.map_err(unrecorded)?;
         }
-        let own: BTreeSet<String> = self.order.orders.iter().flat_map(|order| order.launch_templates.clone()).collect();
-        let users = users::find(self.cloud, &copies.found, &own).await;
+        let users = survey::users(self.cloud, self.order, &copies).await;
         let unseen = copies.unseen;
         Ok(Revoked { schema: "amiforge.revoked/1", changed: true, revocation, channels, images, users, unseen })
     }
 
+    /// Gives the lock back.
+    pub(super) async fn close(&self, ended: Result<Revoked, PromoteError>) -> Result<Revoked, PromoteError> {
+        match (ended, self.begun.held.release(self.cloud).await) {
+            (Ok(_), Err(cause)) => Err(PromoteError::Untidy { step: Step::Unlock, cause }),
+            (ended, _) => ended,
+        }
+    }
+
     /// Moves a channel off the release; nothing when it has nothing to do with it.
-    async fn settle(&self, order: &Order<'_>, seen: &Seen) -> Option<ChannelEnd> {
+    pub(super) async fn settle(&self, index: usize) -> Option<ChannelEnd> {
+        let (order, seen) = (self.order.orders.get(index)?, self.begun.survey.channels.get(index)?);
         let end = ChannelEnd {
             channel: order.channel.to_owned(),
             to: None,
@@ -212,9 +254,9 @@ impl Run<'_> {
         before: &Seen,
         end: ChannelEnd,
     ) -> Result<Option<ChannelEnd>, PromoteError> {
-        let (ami, cloud) = (self.revocation.ami.as_str(), self.cloud);
+        let (ami, cloud) = (self.begun.revocation.ami.as_str(), self.cloud);
         let seen = self.looked_again(order, before).await?;
-        let ids = ids(&self.survey.copies.found, ami);
+        let ids = ids(&self.begun.survey.copies.found, ami);
         let Some(action) = action(&seen, ami, &ids) else { return Ok(None) };
         let order = Order { reason: format!("{ami} is revoked"), ..order.clone() };
         let decision = match action {
@@ -246,7 +288,7 @@ impl Run<'_> {
     /// The channel as it is now that nobody can move it to the release any more. Who had it locked before that may still do
     /// so: that is waited for by whoever runs the command again.
     async fn looked_again(&self, order: &Order<'_>, before: &Seen) -> Result<Seen, PromoteError> {
-        let ami = &self.revocation.ami;
+        let ami = &self.begun.revocation.ami;
         let mut seen = self.fresh(order, before).await?;
         if let (Some(busy), true) = (&seen.busy, self.order.resume) {
             // What was going to the release goes back, everything else on.
@@ -270,16 +312,11 @@ impl Run<'_> {
             return Ok(Seen { busy, ..before.clone() });
         }
         let history = rollback::history(self.cloud, order).await?;
-        survey::look(self.cloud, order, &history, &self.revocation.ami).await
+        survey::look(self.cloud, order, &history, &self.begun.revocation.ami).await
     }
 
     /// Withdraws the images that no channel points at. While a channel is not settled none is touched: it may be moving.
-    async fn images(
-        &self,
-        lock: &lock::Held<'_>,
-        copies: &Copies,
-        settled: bool,
-    ) -> Result<Vec<ImageEnd>, PromoteError> {
+    async fn images(&self, copies: &Copies, settled: bool) -> Result<Vec<ImageEnd>, PromoteError> {
         let found = &copies.found;
         let mut why: Vec<Option<String>> = if settled {
             held(found, &self.proof().await?, self.cloud.home())
@@ -292,8 +329,8 @@ impl Run<'_> {
         };
         if !open(&why).is_empty() {
             self.remember(found).await?;
-            lock.check().await.map_err(|cause| taken(&self.revocation, cause))?;
-            let text = self.revocation.tag();
+            self.begun.held.check(self.cloud).await.map_err(|cause| taken(&self.begun.revocation, cause))?;
+            let text = self.begun.revocation.tag();
             for (index, result) in self.each(found, &open(&why), |copy| self.withdraw(copy, &text)).await {
                 why[index] = result.err().map(|error| error.to_string());
             }
@@ -337,7 +374,7 @@ impl Run<'_> {
     async fn proof(&self) -> Result<Vec<Seen>, PromoteError> {
         let mut all = Vec::new();
         for order in &self.order.orders {
-            all.push(survey::look(self.cloud, order, &[], &self.revocation.ami).await?);
+            all.push(survey::look(self.cloud, order, &[], &self.begun.revocation.ami).await?);
         }
         Ok(all)
     }
@@ -346,7 +383,7 @@ impl Run<'_> {
     /// some of them since.
     async fn remember(&self, found: &[Found]) -> Result<(), PromoteError> {
         let first = self.order.first()?;
-        let mut all = record::images(self.cloud, first, &self.revocation.ami).await?;
+        let mut all = record::images(self.cloud, first, &self.begun.revocation.ami).await?;
         let before = all.len();
         for one in found {
             if !all.iter().any(|known| known.ami == one.copy.ami && known.region == one.copy.region) {
@@ -356,7 +393,7 @@ impl Run<'_> {
         if all.len() == before {
             return Ok(());
         }
-        record::write_images(self.cloud, first, &self.revocation.ami, &all).await.map_err(unrecorded)
+        record::write_images(self.cloud, first, &self.begun.revocation.ami, &all).await.map_err(unrecorded)
     }
 }
 

@@ -16,20 +16,14 @@ use std::time::Duration;
 const LIFE: Duration = Duration::from_hours(3);
 
 /// The lock, held.
-#[derive(Debug)]
-pub(super) struct Held<'a> {
-    cloud: &'a Cloud,
+#[derive(Debug, Clone)]
+pub(super) struct Held {
     name: String,
     mine: Lock,
 }
 
 /// Takes it; `by_force` takes it from whoever holds it, who is gone as the caller says.
-pub(super) async fn take<'a>(
-    cloud: &'a Cloud,
-    order: &Order<'_>,
-    id: &str,
-    by_force: bool,
-) -> Result<Held<'a>, PromoteError> {
+pub(super) async fn take(cloud: &Cloud, order: &Order<'_>, id: &str, by_force: bool) -> Result<Held, PromoteError> {
     let now = cloud.clock().now();
     let mine = Lock {
         schema: LOCK_SCHEMA.to_owned(),
@@ -39,7 +33,7 @@ pub(super) async fn take<'a>(
         expires: rfc3339(now + LIFE),
         journal_parts: 0,
     };
-    let held = Held { cloud, name: names::revoking(&order.project.name, order.recipe, order.arch), mine };
+    let held = Held { name: names::revoking(&order.project.name, order.recipe, order.arch), mine };
     let text = json(&held.mine).map_err(|error| unwritable(&held.name, &error))?;
     let Err(error) = store::create_document(cloud, &held.name, &text).await else { return Ok(held) };
     if !error.fault.may_have_been_applied() && !error.fault.is(&["ParameterAlreadyExists"]) {
@@ -64,21 +58,21 @@ pub(super) async fn clear(cloud: &Cloud, order: &Order<'_>, id: &str, by_force: 
         return Ok(());
     }
     let held = take(cloud, order, id, by_force).await?;
-    held.release().await.map_err(|cause| PromoteError::Untidy { step: Step::Unlock, cause })
+    held.release(cloud).await.map_err(|cause| PromoteError::Untidy { step: Step::Unlock, cause })
 }
 
 fn unwritable(name: &str, error: &StepError) -> PromoteError {
     PromoteError::Unreadable { parameter: name.to_owned(), reason: error.to_string() }
 }
 
-impl Held<'_> {
+impl Held {
     fn is_mine(&self, lock: &Lock) -> bool {
         lock.id == self.mine.id && lock.holder == self.mine.holder
     }
 
     /// It is still ours: the last look before images change.
-    pub(super) async fn check(&self) -> Result<(), StepError> {
-        match lock(self.cloud, &self.name).await.map_err(step_error)? {
+    pub(super) async fn check(&self, cloud: &Cloud) -> Result<(), StepError> {
+        match lock(cloud, &self.name).await.map_err(step_error)? {
             Some(found) if self.is_mine(&found) => Ok(()),
             Some(Lock { holder, since, .. }) => Err(StepError::Locked { holder, since }),
             None => Err(StepError::Changed("the lock")),
@@ -86,9 +80,9 @@ impl Held<'_> {
     }
 
     /// Gives it back; one that somebody has taken over is theirs.
-    pub(super) async fn release(self) -> Result<(), StepError> {
-        match lock(self.cloud, &self.name).await.map_err(step_error)? {
-            Some(found) if self.is_mine(&found) => Ok(store::delete(self.cloud, self.cloud.home(), &self.name).await?),
+    pub(super) async fn release(&self, cloud: &Cloud) -> Result<(), StepError> {
+        match lock(cloud, &self.name).await.map_err(step_error)? {
+            Some(found) if self.is_mine(&found) => Ok(store::delete(cloud, cloud.home(), &self.name).await?),
             _ => Ok(()),
         }
     }

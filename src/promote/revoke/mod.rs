@@ -28,6 +28,8 @@ mod copies;
 mod execute;
 mod images;
 mod lock;
+#[cfg(test)]
+pub(super) mod parts;
 mod planner;
 mod record;
 mod restore;

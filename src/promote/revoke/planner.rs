@@ -77,7 +77,7 @@ pub struct ImageNow {
     pub launched_by: Vec<String>,
 }
 
-/// Decides what is done.
+/// Decides what is done. Who uses the release has no part in that, and is for the caller to add.
 ///
 /// # Errors
 /// When a channel would become empty and may not, or somebody is at a channel.
@@ -111,7 +111,7 @@ pub(super) fn plan(survey: &Survey, allow_empty: bool, resume: bool) -> Result<W
         standing: survey.standing.clone(),
         channels,
         images,
-        users: survey.users.clone(),
+        users: Users::default(),
         unseen: survey.copies.unseen.clone(),
     })
 }

@@ -64,7 +64,6 @@ fn survey(channels: Vec<Seen>) -> Survey {
         standing: None,
         channels,
         copies: Copies { found: vec![found("1", "home-1", "ami-1"), found("1", "far-1", "ami-1f")], unseen: vec![] },
-        users: Users::default(),
     }
 }
 

@@ -53,16 +53,18 @@ pub struct RestoredImage {
     pub failed: Option<String>,
 }
 
-/// Restores a release. `approval` is what is known of its evidence, or why nothing is.
+/// Restores a release. `approval` is what is known of its evidence, or why it may not be used; its error is that nobody
+/// knows.
 ///
 /// # Errors
-/// When there is no such release, it is not revoked, somebody else is at it, or nothing can be written down.
-pub async fn restore(
+/// That of `approval`. When there is no such release, it is not revoked, somebody else is at it, or nothing can be written
+/// down.
+pub async fn restore<E: From<PromoteError>>(
     cloud: &Cloud,
     order: &Withdraw<'_>,
-    approval: impl AsyncFnOnce(&str) -> Result<Approval, String>,
+    approval: impl AsyncFnOnce(&str) -> Result<Result<Approval, String>, E>,
     events: &Events,
-) -> Result<Restored, PromoteError> {
+) -> Result<Restored, E> {
     order.check()?;
     let first = order.first()?;
     let histories = survey::histories(cloud, order).await?;
@@ -75,7 +77,7 @@ pub async fn restore(
         None if copies.found.iter().any(|found| found.tagged) => lost(first, &release),
         None => {
             lock::clear(cloud, first, &release.ami, order.resume).await?;
-            return Err(PromoteError::NotRevoked { ami: release.ami });
+            return Err(PromoteError::NotRevoked { ami: release.ami }.into());
         }
     };
     let revocation = Revocation { progress: Progress::Restoring, ..revocation };
@@ -83,9 +85,9 @@ pub async fn restore(
     let held = lock::take(cloud, first, &revocation.id, order.resume).await?;
     let run = Run { cloud, order, events, revocation, unapproved };
     let ended = run.run(&held, copies).await;
-    match (ended, held.release().await) {
-        (Ok(_), Err(cause)) => Err(PromoteError::Untidy { step: Step::Unlock, cause }),
-        (ended, _) => ended,
+    match (ended, held.release(cloud).await) {
+        (Ok(_), Err(cause)) => Err(PromoteError::Untidy { step: Step::Unlock, cause }.into()),
+        (ended, _) => Ok(ended?),
     }
 }
 
@@ -111,16 +113,16 @@ fn lost(order: &Order<'_>, release: &Known) -> Revocation {
 
 /// Why an image may not carry the mark of approval: what was found out about its evidence, held against its tag. That it could not
 /// be looked at is no reason: then nothing is restored yet, because afterwards nobody would give it the mark again.
-async fn approved(
+async fn approved<E: From<PromoteError>>(
     cloud: &Cloud,
     ami: &str,
-    approval: impl AsyncFnOnce(&str) -> Result<Approval, String>,
-) -> Result<Option<String>, PromoteError> {
-    let approval = match approval(ami).await {
+    approval: impl AsyncFnOnce(&str) -> Result<Result<Approval, String>, E>,
+) -> Result<Option<String>, E> {
+    let approval = match approval(ami).await? {
         Ok(approval) => approval,
         Err(why) => return Ok(Some(why)),
     };
-    let image = image::look(cloud, cloud.home(), ami).await?;
+    let image = image::look(cloud, cloud.home(), ami).await.map_err(PromoteError::from)?;
     Ok(rules::approved(ami, &approval, &image).err().map(|error| error.to_string()))
 }
 
@@ -134,7 +136,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn run(self, held: &lock::Held<'_>, copies: Copies) -> Result<Restored, PromoteError> {
+    async fn run(self, held: &lock::Held, copies: Copies) -> Result<Restored, PromoteError> {
         record::write(self.cloud, &self.revocation).await.map_err(unrecorded)?;
         let first = self.order.first()?;
         let mut all = record::images(self.cloud, first, &self.revocation.ami).await?;
@@ -143,7 +145,7 @@ impl Run<'_> {
                 all.push(found.copy);
             }
         }
-        held.check().await.map_err(|cause| taken(&self.revocation, cause))?;
+        held.check(self.cloud).await.map_err(|cause| taken(&self.revocation, cause))?;
         let this = &self;
         let works = all.iter().map(|copy| async move {
             let result = this.one(copy).await;

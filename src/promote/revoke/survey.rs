@@ -16,14 +16,13 @@ use futures_util::{StreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was seen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Survey {
     pub(super) release: Known,
     pub(super) standing: Option<Revocation>,
     /// In the orders' order.
     pub(super) channels: Vec<Seen>,
     pub(super) copies: Copies,
-    pub(super) users: Users,
 }
 
 /// A channel.
@@ -73,9 +72,13 @@ pub(super) async fn survey(cloud: &Cloud, order: &Withdraw<'_>) -> Result<Survey
         channels.push(look(cloud, order, history, &release.ami).await?);
     }
     let copies = find_copies(cloud, &release, &histories).await;
+    Ok(Survey { release, standing, channels, copies })
+}
+
+/// Who uses the images, besides the project's own launch templates.
+pub(super) async fn users(cloud: &Cloud, order: &Withdraw<'_>, copies: &Copies) -> Users {
     let own: BTreeSet<String> = order.orders.iter().flat_map(|order| order.launch_templates.clone()).collect();
-    let users = users::find(cloud, &copies.found, &own).await;
-    Ok(Survey { release, standing, channels, copies, users })
+    users::find(cloud, &copies.found, &own).await
 }
 
 /// What was ever in each channel.

@@ -4,14 +4,16 @@
 
 use super::super::world::{Frame, alone, everything, spread};
 use super::*;
+use crate::promote::revoke::parts::{self, Middle, Point};
 use std::collections::HashSet;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 /// What goes wrong with a call and does no harm when the call is made again.
 const PASSING: [Fault; 3] = [Fault::LoseResponse, Fault::Fail, Fault::Throttle];
-/// How many of each such fault are tried alone, and how many calls of a revocation are denied, when not all are: it has six hundred
-/// calls, and all of them denied take minutes.
-const SOME: (usize, usize) = (2, 24);
+/// At most how many calls such a fault is tried at alone, unless all are.
+const SOME: usize = 24;
+/// Whose turn it is in whatever begins as the filmed one did.
+const TURN: u64 = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -40,9 +42,23 @@ struct Withdrawal {
     new: State,
     /// The world before every call, and at the end.
     film: Vec<Frame>,
+    /// Where it can be begun in the middle: a restoration nowhere.
+    marks: Vec<Mark>,
+    /// Where trials have been between two parts: what comes after that is tried already.
+    passed: Mutex<HashSet<(u64, u64, bool)>>,
     /// Worlds in which the command was given again: it knows nothing else.
     again: Mutex<HashSet<u64>>,
+    /// Worlds that were looked at and are as they should be.
+    seen: Arc<Mutex<HashSet<u64>>>,
     cases: AtomicUsize,
+}
+
+/// Between two parts of a revocation.
+struct Mark {
+    /// Calls before it.
+    calls: usize,
+    picture: Dump,
+    middle: Box<Middle>,
 }
 
 impl Withdrawal {
@@ -52,11 +68,15 @@ impl Withdrawal {
             assert!(!go(world, AMIS[1]).await.unwrap().is_partial());
         }
         let start = world.local.store.picture();
+        world.back_to(&start, TURN);
         let (film, done) = world.filmed(Box::pin(way.go(world))).await;
         assert!(done.unwrap(), "{way:?}");
         let (old, new) = (State::of(&Eyes::on(&start)), State::now(world));
         assert_ne!(old, new);
-        Self { way, start, old, new, film, again: Mutex::default(), cases: AtomicUsize::new(0) }
+        let marks = if way == Way::Revoke { marks(world, &start, &film).await } else { vec![] };
+        let passed = marks.iter().map(|mark| mark.passed(false)).collect();
+        let (passed, cases) = (Mutex::new(passed), AtomicUsize::new(0));
+        Self { way, start, old, new, film, marks, passed, again: Mutex::default(), seen: Arc::default(), cases }
     }
 
     /// Calls of it undisturbed.
@@ -70,16 +90,14 @@ impl Withdrawal {
         let again = worlds.iter().map(|at| Job::Again(*at));
         let back = worlds.iter().map(|at| Job::TakenBack(*at)).filter(|_| self.way == Way::Revoke);
         let halves = PASSING.into_iter().flat_map(|fault| [0, 1].map(|first| Job::Half(fault, first)));
-        let (others, denied) = if everything() { (usize::MAX, usize::MAX) } else { SOME };
-        let denied = if self.way == Way::Restore { usize::MAX } else { denied };
-        let stride = |many: usize| self.calls().div_ceil(many).max(1);
-        let ones = |fault, many: usize, first: usize| {
-            let numbers = (1 + first..=self.calls()).step_by(stride(many));
+        let stride = if everything() { 1 } else { self.calls().div_ceil(SOME) };
+        let ones = |fault, stride: usize, first: usize| {
+            let numbers = (1 + first..=self.calls()).step_by(stride);
             numbers.map(move |nth| Job::One(fault, nth as u64))
         };
         let passing = PASSING.into_iter().enumerate();
-        let passing = passing.flat_map(|(index, fault)| ones(fault, others, index * stride(others) / 4));
-        again.chain(back).chain(halves).chain(ones(Fault::Deny, denied, 0)).chain(passing).collect()
+        let passing = passing.flat_map(|(index, fault)| ones(fault, stride, index * stride / 4));
+        again.chain(back).chain(halves).chain(ones(Fault::Deny, 1, 0)).chain(passing).collect()
     }
 
     async fn one(&self, world: &World, job: Job) {
@@ -87,7 +105,6 @@ impl Withdrawal {
         let case = format!("{:?}, {job:?}", self.way);
         match job {
             Job::Again(at) => {
-                safe(&Eyes::on(&self.film[at].picture), &case);
                 world.back_to(&self.film[at].picture, 1000);
                 self.finish(world, &case).await;
             }
@@ -95,6 +112,7 @@ impl Withdrawal {
                 world.back_to(&self.film[at].picture, 1000);
                 self.taken_back(world, &case).await;
             }
+            Job::One(fault, nth) if self.way == Way::Revoke => self.disturbed_once(world, fault, nth, &case).await,
             Job::One(fault, nth) => self.disturbed(world, fault, move |call| call == nth, &case).await,
             Job::Half(fault, first) => self.disturbed(world, fault, move |call| call % 2 == first, &case).await,
         }
@@ -105,7 +123,7 @@ impl Withdrawal {
         if !self.again.lock().unwrap().insert(world.local.store.picture().print()) {
             return;
         }
-        watched(world, case, |_| None);
+        self.watched(world, case, |_| None);
         match self.way {
             Way::Revoke => {
                 let ended = again(world, AMIS[1]).await;
@@ -124,7 +142,7 @@ impl Withdrawal {
 
     async fn taken_back(&self, world: &World, case: &str) {
         let begun = State::now(world).books.iter().any(|name| name.contains("/revocations/"));
-        watched(world, case, |_| None);
+        self.watched(world, case, |_| None);
         let restored = back(world, AMIS[1], true).await;
         world.calm();
         let end = State::now(world);
@@ -137,6 +155,18 @@ impl Withdrawal {
         assert!(!end.books.iter().any(|name| name.contains("/revocations/")), "{case}: {:?}", end.books);
     }
 
+    /// Every world is looked at before the call that is made in it, and `fault` says what goes wrong with that.
+    fn watched(&self, world: &World, case: &str, fault: impl Fn(u64) -> Option<Fault> + Send + Sync + 'static) {
+        let (local, seen, case) = (Arc::downgrade(&world.local), Arc::clone(&self.seen), case.to_owned());
+        world.faults(move |_, _, nth| {
+            let picture = local.upgrade().unwrap().store.picture();
+            if seen.lock().unwrap().insert(picture.print()) {
+                safe(&Eyes::on(&picture), &case);
+            }
+            fault(nth)
+        });
+    }
+
     /// Some calls go wrong.
     async fn disturbed(
         &self,
@@ -145,9 +175,13 @@ impl Withdrawal {
         wrong: impl Fn(u64) -> bool + Send + Sync + 'static,
         case: &str,
     ) {
-        world.back_to(&self.start, 500);
-        watched(world, case, move |call| wrong(call).then_some(fault));
+        world.back_to(&self.start, TURN);
+        self.watched(world, case, move |call| wrong(call).then_some(fault));
         let ended = self.way.go(world).await;
+        self.ended(world, fault, ended, case).await;
+    }
+
+    async fn ended(&self, world: &World, fault: Fault, ended: Result<bool, PromoteError>, case: &str) {
         world.calm();
         match &ended {
             Ok(true) => assert_eq!(State::now(world), self.new, "{case}"),
@@ -156,6 +190,65 @@ impl Withdrawal {
         }
         self.finish(world, case).await;
     }
+
+    /// One call of a revocation goes wrong. It begins at the last mark before that call, and ends where it has come to a place in
+    /// which a trial was before: what comes next follows from the place.
+    async fn disturbed_once(&self, world: &World, fault: Fault, nth: u64, case: &str) {
+        let mark = self.marks.iter().rev().find(|mark| (mark.calls as u64) < nth);
+        let (picture, before) = mark.map_or((&self.start, 0), |mark| (&mark.picture, mark.calls as u64));
+        world.back_to(picture, TURN);
+        let order = withdraw(world, AMIS[1]);
+        let done = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&done);
+        self.watched(world, case, move |call| {
+            (call + before == nth).then(|| told.store(true, Ordering::SeqCst)).map(|()| fault)
+        });
+        let mut point = match mark {
+            Some(mark) => mark.middle.next(&world.cloud, &order).await,
+            None => Box::pin(parts::begin(&world.cloud, &order)).await,
+        };
+        let ended = loop {
+            assert!(done.load(Ordering::SeqCst), "{case}: nothing went wrong");
+            match point {
+                Point::End(ended) => break ended,
+                Point::Middle(middle) => {
+                    let place = (world.local.store.picture().print(), middle.print(), fault == Fault::Deny);
+                    if !self.passed.lock().unwrap().insert(place) {
+                        return world.calm();
+                    }
+                    point = Box::pin(middle.next(&world.cloud, &order)).await;
+                }
+            }
+        };
+        self.ended(world, fault, ended.map(|ended| !ended.is_partial()), case).await;
+    }
+}
+
+impl Mark {
+    /// What a trial that comes by is known by, and whether something was denied before.
+    fn passed(&self, denied: bool) -> (u64, u64, bool) {
+        (self.picture.print(), self.middle.print(), denied)
+    }
+}
+
+/// A revocation part by part makes the same calls in the same worlds as one at a stretch.
+async fn marks(world: &World, start: &Dump, film: &[Frame]) -> Vec<Mark> {
+    world.back_to(start, TURN);
+    let order = withdraw(world, AMIS[1]);
+    let by_parts = async {
+        let mut marks = Vec::new();
+        let mut point = Box::pin(parts::begin(&world.cloud, &order)).await;
+        while let Point::Middle(middle) = point {
+            let (calls, picture) = (world.frames(), world.local.store.picture());
+            point = Box::pin(middle.next(&world.cloud, &order)).await;
+            marks.push(Mark { calls, picture, middle });
+        }
+        marks
+    };
+    let (parts, marks) = world.filmed(by_parts).await;
+    let worlds = |film: &[Frame]| film.iter().map(|frame| frame.picture.print()).collect::<Vec<_>>();
+    assert_eq!(worlds(&parts), worlds(film));
+    marks
 }
 
 impl Way {
@@ -168,19 +261,7 @@ impl Way {
     }
 }
 
-/// Every change is looked at before the next call, and `fault` says what goes wrong with that.
-fn watched(world: &World, case: &str, fault: impl Fn(u64) -> Option<Fault> + Send + Sync + 'static) {
-    let (local, case) = (Arc::downgrade(&world.local), case.to_owned());
-    let wrote = AtomicU64::new(0);
-    world.faults(move |_, operation, nth| {
-        if wrote.swap(u64::from(CHANGES.contains(&operation)), Ordering::SeqCst) == 1 {
-            safe(&Eyes::on(&local.upgrade().unwrap().store.picture()), &case);
-        }
-        fault(nth)
-    });
-}
-
-/// Kills it in every world that it passes through, and goes on from there in every way; denies calls; and lets every call go
+/// Kills it in every world that it passes through, and goes on from there in every way; denies every call; and lets every call go
 /// wrong in ways that do no harm, together with every other one, and some alone: with `AMIFORGE_EVERY_CALL=1` all of them.
 fn try_all(way: Way, distribute: Distribute) {
     let began = std::time::Instant::now();
