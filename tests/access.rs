@@ -158,7 +158,7 @@ fn evidence_of(env: &Env) -> String {
 #[test]
 fn verbs_call_nothing_that_their_policy_does_not_allow() {
     let env = project();
-    let verbs: [(Verb, &[&str]); 14] = [
+    let verbs: [(Verb, &[&str]); 15] = [
         (Verb::Plan, &["plan", "web"]),
         (Verb::Publish, &["publish", "web"]),
         (Verb::Build, &["build", "web"]),
@@ -172,6 +172,7 @@ fn verbs_call_nothing_that_their_policy_does_not_allow() {
         (Verb::Logs, &["logs", "--recipe", "web"]),
         (Verb::Rollback, &["rollback", "web", "--yes"]),
         (Verb::Run, &["run", "web"]),
+        (Verb::Resolve, &["resolve", "web", "--channel", "candidate", "--previous"]),
         (Verb::Import, &["import", "--recipe", "RECIPE", "--into", "copy", "--os", "debian-12"]),
     ];
     let mut refused: Vec<String> = Vec::new();

@@ -104,6 +104,8 @@ fn a_release_is_revoked_in_every_account_and_restored() {
     let markdown = run(&env, 0, "diff production candidate --format markdown").stdout;
     assert!(markdown.starts_with("## production"), "{markdown}");
     run(&env, 0, "promote web --channel production");
+    let before = "resolve web --channel production --previous";
+    assert_eq!(run(&env, 0, before).stdout, format!("{first}\n"));
 
     let refused = run(&env, 2, &format!("revoke {second} --reason leak")).stderr;
     assert!(refused.contains("there is no terminal to ask on") && refused.contains(&first), "{refused}");
@@ -117,6 +119,8 @@ fn a_release_is_revoked_in_every_account_and_restored() {
     for channel in ["candidate", "production"] {
         assert_eq!(resolve(&env, channel), first);
     }
+    let none = run(&env, 2, before);
+    assert!(none.stdout.is_empty() && none.stderr.contains("no earlier release"), "{none:?}");
     run(&env, 0, "drift");
     let again = run(&env, 0, &format!("revoke {second} --reason again --yes --format json")).stdout;
     let again: serde_json::Value = serde_json::from_str(&again).expect("JSON");

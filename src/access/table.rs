@@ -420,7 +420,8 @@ pub fn needs(verb: Verb) -> Vec<Need> {
         Verb::Revoke => &[BOOKS, PROMOTE, REVOKE],
         Verb::Restore => &[BOOKS, RESTORE],
         Verb::Drift => &[BOOKS, DRIFT],
-        Verb::Resolve => &[BOOKS, RESOLVE],
+        // `--previous` reads what was in the channel.
+        Verb::Resolve => &[BOOKS, HISTORY, RESOLVE],
         Verb::Channels => &[BOOKS],
         Verb::Diff => &[BOOKS, FIND],
         Verb::Verify => &[BOOKS, TRUST, FIND],

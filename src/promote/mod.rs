@@ -21,6 +21,7 @@ mod names;
 mod older;
 mod perform;
 mod planner;
+mod previous;
 mod refresh;
 mod releases;
 mod remedy;
@@ -44,6 +45,7 @@ pub use model::{
     Promotion, Release, Supply, TemplateBefore, TemplateMove, TemplatePointer,
 };
 pub use planner::plan;
+pub use previous::previous;
 pub use refresh::{
     Outcome as RefreshOutcome, Preview as GroupPreview, RefreshError, Refreshed, Wanted,
     exit_code as refresh_exit_code, preview as preview_groups, refresh as refresh_groups, resume_command,

@@ -182,6 +182,15 @@ impl Work<'_> {
         Ok(promote::history(self.cloud, &self.order(channel, "history")?).await?)
     }
 
+    /// The release before the one that a channel holds. Those that do not come into question are told.
+    pub async fn previous(&self, channel: &Channel, events: &Events) -> Result<Release, RunError> {
+        let (found, passed_over) = promote::previous(self.cloud, &self.order(channel, "previous")?).await?;
+        for why in passed_over {
+            events.note(Stage::Promote, format!("passed over: {why}"));
+        }
+        Ok(found.ok_or_else(|| PromoteError::NoEarlier { channel: channel.name.clone() })?)
+    }
+
     /// Moves a channel back to its previous release, or to an earlier one.
     pub async fn rollback(
         &self,

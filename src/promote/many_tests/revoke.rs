@@ -252,6 +252,7 @@ async fn a_channel_becomes_empty_only_when_it_may() {
         [(AMIS[0], true), (AMIS[0], false)]
     );
     assert_eq!(drift(&world.cloud, order).await.unwrap(), None);
+    assert_eq!(previous(&world.cloud, order).await.unwrap(), (None, vec![]), "an empty channel has none");
     assert!(matches!(rollback(&world.cloud, order, None, &Events::none()).await, Err(PromoteError::NoEarlier { .. })));
     // The next release fills it, and the templates launch again.
     let filled = promote_to(&world, 0, AMIS[1]).await.unwrap();
@@ -291,6 +292,10 @@ async fn a_channel_goes_back_past_releases_that_were_revoked_or_rolled_back_from
         promote_to(&world, 0, ami).await.unwrap();
     }
     go(&world, AMIS[1]).await.unwrap();
+    // Who stays one release behind goes past it as well.
+    let (before, passed_over) = previous(&world.cloud, &orders(&world)[0]).await.unwrap();
+    assert_eq!(before.unwrap().ami, AMIS[0]);
+    assert!(passed_over.len() == 1 && passed_over[0].contains("was revoked at"), "{passed_over:?}");
     let plan = prepare_revocation(&world.cloud, &withdraw(&world, AMIS[2])).await.unwrap();
     assert_eq!(plan.channels[0].to.as_deref(), Some(AMIS[0]));
     assert!(plan.channels[0].passed_over[0].contains(AMIS[1]), "{plan:?}");

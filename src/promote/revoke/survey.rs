@@ -10,6 +10,7 @@ use crate::promote::error::PromoteError;
 use crate::promote::image;
 use crate::promote::model::{Order, Release};
 use crate::promote::planner::expired;
+use crate::promote::previous::earlier;
 use crate::promote::rollback::history;
 use crate::promote::state::{Books, LANES, Pointers, books, pointers};
 use futures_util::{StreamExt as _, stream};
@@ -177,46 +178,4 @@ pub(super) async fn looks(cloud: &Cloud, order: &Order<'_>) -> Vec<Look> {
         Look { place, seen }
     });
     stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await
-}
-
-/// The newest release before the current one that can take its place. It follows what each release has recorded as the one
-/// before it, as `rollback` does: what a channel was once rolled back from is not gone back to.
-async fn earlier(
-    cloud: &Cloud,
-    order: &Order<'_>,
-    current: &Release,
-    history: &[Release],
-) -> Result<(Option<Release>, Vec<String>), PromoteError> {
-    let (mut passed_over, mut seen) = (Vec::new(), BTreeSet::new());
-    let mut next = current.previous.as_deref();
-    while let Some(release) = next {
-        // Only what is in the history knows what was before it.
-        let whole = history.iter().find(|one| one.id == release.id);
-        if !seen.insert(release.id.clone()) {
-            break;
-        }
-        if release.ami != current.ami {
-            match unusable(cloud, order, release).await? {
-                None => return Ok((Some(release.clone()), passed_over)),
-                Some(why) => passed_over.push(format!("{} in channel {}: {why}", release.ami, order.channel)),
-            }
-        }
-        next = whole.and_then(|whole| whole.previous.as_deref());
-    }
-    Ok((None, passed_over))
-}
-
-/// Why a channel cannot go to a release.
-async fn unusable(cloud: &Cloud, order: &Order<'_>, release: &Release) -> Result<Option<String>, PromoteError> {
-    let found = standing(cloud, &order.project.name, order.recipe, order.arch, &release.ami).await?;
-    if let Some(revocation) = found {
-        return Ok(Some(format!("was revoked at {}: {}", revocation.at, revocation.reason)));
-    }
-    let image = image::look(cloud, cloud.home(), &release.ami).await?;
-    Ok(match (image.state.as_deref(), image.revoked) {
-        (_, Some(tag)) => Some(format!("its tag says that it was revoked: {tag}")),
-        (Some("available"), None) => None,
-        (Some(state), None) => Some(format!("its state is `{state}`")),
-        (None, None) => Some("the image is not there any more".to_owned()),
-    })
 }
