@@ -57,6 +57,12 @@ impl Project {
             None => patch::predefined(name),
         }
     }
+
+    /// The name that Systems Manager knows a recipe's baseline by: a file's name need not be the one in it.
+    #[must_use]
+    pub fn baseline_name(&self, name: &str) -> String {
+        self.baseline(name).map_or_else(|| name.to_owned(), |baseline| baseline.name)
+    }
 }
 
 /// `lint:`, how strict the linter is and what it has to know.

@@ -112,8 +112,11 @@ pub async fn prepare_repair(cloud: &Cloud, order: &Order<'_>) -> Result<Decision
     let state = observe(cloud, order, &candidate).await?;
     match planner::plan(order, &candidate, None, &state, cloud.clock().now())? {
         Decision::Go(mut plan) => {
-            // It is the same release: it has been there since then, and what was before it stays that.
+            // It is the same release: it has been there since then, what was before it stays that, and who brought it there may
+            // not become the one who approves it further on.
             plan.release.evidence = release.evidence;
+            plan.release.caller = release.caller;
+            plan.release.overridden = release.overridden;
             plan.release.promoted_at = release.promoted_at;
             plan.previous = release.previous.map(|previous| *previous);
             Ok(Decision::Go(plan))

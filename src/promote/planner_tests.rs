@@ -347,6 +347,9 @@ fn windows_and_freezes_close_a_channel_and_an_override_is_recorded_unless_forbid
     assert_eq!(planned(with(&closed, Some("not needed")).unwrap()).release.overridden, None);
     let (from, to) = (time::macros::date!(2026 - 01 - 10), time::macros::date!(2026 - 01 - 11));
     closed.channels[0].freezes = vec![crate::project::Freeze { from, to, reason: "fair".into() }];
+    closed.channels[0].after = Some("staging".into());
+    let passed_over = planned(with(&closed, Some("zero day")).unwrap()).release.overridden.unwrap();
+    assert!(passed_over.contains("frozen") && passed_over.contains("`staging` first"), "each of them: {passed_over}");
     closed.channels[0].override_forbidden = true;
     let text = with(&closed, Some("zero day")).unwrap_err().to_string();
     assert!(text.contains("does not allow --override"), "{text}");

@@ -51,16 +51,20 @@ pub(super) fn channel(
     now: OffsetDateTime,
 ) -> Result<(), PromoteError> {
     let before = state.before.as_ref();
-    let missing = open(channel, now)
-        .or_else(|| order(channel, ami, before, now))
-        .or_else(|| consent(channel, ami, before, state.consent.as_ref(), evidence));
-    match missing {
-        None => Ok(()),
-        Some(missing) => {
-            let (channel, recipe, ami) = (channel.name.clone(), recipe.to_owned(), ami.to_owned());
-            Err(PromoteError::Rule { channel, recipe, ami, missing })
-        }
+    // All of them: whoever passes over rules passes over each, and the record says which.
+    let missing: Vec<String> = [
+        open(channel, now),
+        order(channel, ami, before, now),
+        consent(channel, ami, before, state.consent.as_ref(), evidence),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if missing.is_empty() {
+        return Ok(());
     }
+    let (channel, recipe, ami) = (channel.name.clone(), recipe.to_owned(), ami.to_owned());
+    Err(PromoteError::Rule { channel, recipe, ami, missing: missing.join("; ") })
 }
 
 /// Passes over a rule, if somebody says why and the channel allows it: what goes into the record.
@@ -120,11 +124,22 @@ fn consent(
     }
     match before.and_then(|before| before.caller.as_ref()) {
         None => Some("it is not known who brought it to the channel before, so another one cannot be told".to_owned()),
-        Some(caller) if *caller == consent.by => {
-            Some(format!("{caller} has approved it and also brought it to the channel before: another one must"))
-        }
+        Some(caller) if is_same(caller, &consent.by) => Some(format!(
+            "{} has approved it, and {caller} brought it to the channel before: another one must",
+            consent.by
+        )),
         Some(_) => None,
     }
+}
+
+/// Whether two callers may be the same. Whoever takes on a role chooses the name of the session, so it tells nobody apart; only of
+/// roles of IAM Identity Center it is the user, and not for choosing (general knowledge of AWS).
+fn is_same(one: &str, other: &str) -> bool {
+    let role = |arn: &str| {
+        let (role, _) = arn.rsplit_once('/').filter(|(role, _)| role.contains(":assumed-role/"))?;
+        (!role.contains(":assumed-role/AWSReservedSSO_")).then(|| role.to_owned())
+    };
+    one == other || role(one).is_some_and(|first| role(other).as_ref() == Some(&first))
 }
 
 /// What is missing of the soak time; `None` when it is over. A time that cannot be read never counts as long ago.
@@ -142,4 +157,21 @@ fn soaking(before: &Release, soak: Duration, now: OffsetDateTime) -> Option<Stri
     }
     let until = crate::clock::rfc3339(since + soak);
     Some(format!("it must soak {} (until {until}), it has been {}", human_duration(soak), human_duration(there)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same;
+
+    #[test]
+    fn another_session_of_a_role_is_nobody_else_unless_identity_center_names_its_user() {
+        let role = |role: &str, session: &str| format!("arn:aws:sts::111122223333:assumed-role/{role}/{session}");
+        assert!(is_same("arn:a", "arn:a") && !is_same("arn:a", "arn:b"));
+        assert!(is_same(&role("deploy", "run-1"), &role("deploy", "run-2")));
+        assert!(!is_same(&role("deploy", "run-1"), &role("release", "run-1")));
+        let user = |name: &str| role("AWSReservedSSO_Admin_0123456789abcdef", name);
+        assert!(is_same(&user("ann"), &user("ann")) && !is_same(&user("ann"), &user("bob")));
+        let alice = "arn:aws:iam::111122223333:user/team/alice";
+        assert!(!is_same(alice, "arn:aws:iam::111122223333:user/team/bob"), "users are no roles");
+    }
 }

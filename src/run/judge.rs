@@ -98,6 +98,7 @@ impl Work<'_> {
     pub(super) fn judged_against(&self, before: &Before, ami: &str, evidence: Evidence, file: PathBuf) -> Judged {
         let home = self.cloud.home();
         let baseline = self.project.baseline(&self.recipe.baseline);
+        let name = self.project.baseline_name(&self.recipe.baseline);
         let context = Context {
             now: self.cloud.clock().now(),
             subject: Some(Subject {
@@ -108,10 +109,7 @@ impl Work<'_> {
                 region: &home.region,
                 ami,
             }),
-            baseline: Some(BaselineNow {
-                name: &self.recipe.baseline,
-                digest: baseline.as_ref().map(evidence::baseline_digest),
-            }),
+            baseline: Some(BaselineNow { name: &name, digest: baseline.as_ref().map(evidence::baseline_digest) }),
             promoted: before.for_gates(),
             waivers: &self.project.waivers,
         };

@@ -420,8 +420,7 @@ impl Work<'_> {
                 by: gate.scanned_by.clone(),
                 within: gate.scanned_within,
             }),
-            // By the name that Systems Manager knows it by, which a file need not have.
-            expected_baseline: baseline.as_ref().map_or(&self.recipe.baseline, |known| &known.name).clone(),
+            expected_baseline: self.project.baseline_name(&self.recipe.baseline),
             baseline,
             caller: super::inspector(),
         }

@@ -165,3 +165,27 @@ fn evidence_of_another_image_or_an_edited_one_never_promotes() {
     assert_eq!(fixture.resolve("production"), second);
     fixture.nothing_is_left();
 }
+
+const GOLDEN: &str = "\
+Name: acme-golden
+OperatingSystem: DEBIAN
+ApprovalRules:
+  PatchRules:
+    - PatchFilterGroup: { PatchFilters: [{ Key: PRIORITY, Values: ['*'] }] }
+      ApproveAfterDays: 0
+";
+
+/// A baseline of the project goes by the name that stands in it, whatever its file is called.
+#[test]
+fn a_baseline_whose_file_has_another_name_judges_what_it_was_scanned_with() {
+    let fixture = Fixture::new();
+    fixture.env.write("baselines/golden.yaml", GOLDEN);
+    let recipe = recipe(&fixture.env.base().join("root"), "[boots, patched]");
+    fixture.env.write("recipes/web.yaml", &format!("{recipe}baseline: golden\ngates:\n  patches: {{}}\n"));
+    fixture.env.expect(0, &["baseline", "publish", "golden", "--default", "--yes"]);
+    fixture.env.expect(0, &["run", "web"]);
+    let report = fixture.json(&["validate", "web", "--format", "json"]);
+    let patches = report["verdicts"].as_array().expect("verdicts").iter().find(|one| one["gate"] == "patches");
+    assert_eq!(patches.expect("patches")["status"], "pass", "{patches:?}");
+    fixture.nothing_is_left();
+}

@@ -94,8 +94,10 @@ async fn pointers_that_were_moved_by_hand_are_seen_and_put_right() {
     let told: Vec<_> = seen.iter().map(|one| (one.region.as_str(), one.what)).collect();
     assert_eq!(told, [(&*one.region, "launch template"), (&*two.region, "parameter")]);
     assert!(seen[0].found.contains("default version 2 with ami-00000000000000003"), "{seen:?}");
-    let repaired = repair(&world.cloud, &world.order(), &Events::none()).await.unwrap();
+    let order = Order { caller: Some("arn:whoever-repairs".into()), ..world.order() };
+    let repaired = repair(&world.cloud, &order, &Events::none()).await.unwrap();
     assert!(repaired.changed);
+    assert_eq!(repaired.release.caller, first.caller, "who repairs has not promoted it");
     assert_eq!((&repaired.release.ami, &repaired.release.promoted_at), (&first.ami, &first.promoted_at));
     assert_eq!(drift(&world.cloud, &world.order()).await.unwrap().unwrap().1, []);
     assert!(!repair(&world.cloud, &world.order(), &Events::none()).await.unwrap().changed);
