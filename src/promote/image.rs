@@ -67,15 +67,26 @@ pub(super) fn of(found: aws_sdk_ec2::types::Image) -> Image {
 }
 
 /// The account's copy of an AMI of the home account and Region, if it has one that may be used; the oldest of several.
+///
+/// The tag finds it and does not vouch for it: whoever may tag can put it on any image. What an image was copied from is said
+/// by EC2 alone.
 pub(super) async fn find_copy(cloud: &Cloud, place: &Location, source: &str) -> Result<Option<String>, CallError> {
     let of_source = Filter::builder().name(format!("tag:{}", tags::SOURCE)).values(source).build();
     let usable = Filter::builder().name("state").values("available").values("pending").build();
     let request = cloud.ec2(place).describe_images().owners("self").filters(of_source).filters(usable);
     let answer = request.send().await.map_err(CallError::of("DescribeImages", place))?;
-    let found = answer.images.unwrap_or_default().into_iter();
+    let found = answer.images.unwrap_or_default().into_iter().filter(|one| is_copy(one, cloud.home(), source));
     let mut found: Vec<_> = found.filter_map(|one| Some((one.creation_date, one.image_id?))).collect();
     found.sort();
     Ok(found.into_iter().next().map(|(_, ami)| ami))
+}
+
+/// Whether an image has the very content of another one. `CreateImage` too names the AMI that its instance was launched from as the
+/// source, though the instance may have changed since; but it names the instance as well.
+fn is_copy(found: &aws_sdk_ec2::types::Image, home: &Location, source: &str) -> bool {
+    found.source_image_id() == Some(source)
+        && found.source_image_region() == Some(home.region.as_str())
+        && found.source_instance_id().is_none()
 }
 
 /// The images that Image Builder has distributed by itself, as the build says. A build that cannot be asked has none.
@@ -254,4 +265,31 @@ pub(super) async fn share(cloud: &Cloud, supply: &Supply, ami: &str, found: &Ima
         request.send().await.map_err(CallError::of("ModifySnapshotAttribute", &place))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_what_ec2_says_was_copied() {
+        let home = Location { account: "1".into(), region: "home-1".into() };
+        let image = |source: Option<&str>, region: Option<&str>, instance: Option<&str>| {
+            let image = aws_sdk_ec2::types::Image::builder().set_source_instance_id(instance.map(str::to_owned));
+            let image = image.set_source_image_id(source.map(str::to_owned));
+            image.set_source_image_region(region.map(str::to_owned)).build()
+        };
+        let copy = image(Some("ami-1"), Some("home-1"), None);
+        assert!(is_copy(&copy, &home, "ami-1"));
+        let others = [
+            ("of another image", image(Some("ami-2"), Some("home-1"), None)),
+            ("of an image of that id elsewhere", image(Some("ami-1"), Some("far-1"), None)),
+            ("of which only the id is known", image(Some("ami-1"), None, None)),
+            ("registered", image(None, None, None)),
+            ("made of an instance of the image", image(Some("ami-1"), Some("home-1"), Some("i-1"))),
+        ];
+        for (what, other) in others {
+            assert!(!is_copy(&other, &home, "ami-1"), "{what}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod prefixes;
 mod revoke;
 mod rivals;
 mod steps;
+mod swapped;
 mod world;
 
 use super::*;

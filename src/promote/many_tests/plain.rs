@@ -61,9 +61,9 @@ impl Eyes {
         self.amis().find(|ami| ami["id"] == id).unwrap_or_else(|| panic!("no image {id}"))
     }
 
-    /// The image at home that an image is, or is a copy of.
+    /// The image at home that an image is, or is a copy of: what EC2 says, whatever tags say.
     pub(super) fn source(&self, id: &str) -> String {
-        self.ami(id)["tags"][tags::SOURCE].as_str().unwrap_or(id).to_owned()
+        self.ami(id)["source"].as_str().unwrap_or(id).to_owned()
     }
 
     pub(super) fn parameter(&self, place: &Location, name: &str) -> Option<String> {

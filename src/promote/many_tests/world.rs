@@ -184,6 +184,7 @@ impl World {
             ami.name = format!("copy {id}");
             ami.snapshot = format!("snap-{}", &id[4..]);
             ami.tags.insert(tags::SOURCE.to_owned(), source.to_owned());
+            (ami.source, ami.source_region) = (Some(source.to_owned()), Some(home.region.clone()));
             tx.put(&there, AMI, id, &ami)
         });
         done.unwrap();
