@@ -63,6 +63,14 @@ impl<'a> Case<'a> {
         self
     }
 
+    /// The same when the evidence as a whole is too old, unless what was looked at is known to be so itself.
+    pub(super) fn of_evidence(mut self, too_old: Option<&str>) -> Self {
+        if let (None, Some(why)) = (&self.stale, too_old) {
+            (self.stale, self.advice) = (Some(why.to_owned()), vec![super::AGAIN.to_owned()]);
+        }
+        self
+    }
+
     /// The verdict. `waive` is asked about each finding and marks those that a waiver accepts; what it returns is said of
     /// the finding besides.
     pub(super) fn decide(self, mut waive: impl FnMut(&mut Found) -> Option<String>) -> Verdict {

@@ -1,5 +1,6 @@
 //! The gates on the image's attributes and its age.
 
+use super::AGAIN;
 use super::case::{Case, Outcome};
 use super::times;
 use super::verdict::{Found, Verdict};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 /// The image can be used and has the attributes the policy asks for.
-pub(super) fn image<'a>(gate: &'a ImageGate, evidence: &'a Evidence, now: OffsetDateTime) -> Outcome<'a> {
+pub(super) fn image<'a>(gate: &'a ImageGate, evidence: &'a Evidence) -> Outcome<'a> {
     const GATE: &str = "image";
     let image = &evidence.image;
     let looked_at = format!(
@@ -17,11 +18,8 @@ pub(super) fn image<'a>(gate: &'a ImageGate, evidence: &'a Evidence, now: Offset
         evidence.candidate.ami, image.name, image.state, image.imds_v2, image.encrypted, image.public
     );
     let error = |why: String| Verdict::error(GATE, why).detail(looked_at.clone());
-    times::age("the evidence's time", &evidence.collected_at, now).map_err(error)?;
     if image.state.is_empty() || evidence.candidate.ami.is_empty() {
-        return Err(
-            Verdict::error(GATE, "the attributes of the image were not read").detail("run `amiforge validate` again")
-        );
+        return Err(Verdict::error(GATE, "the attributes of the image were not read").detail(AGAIN));
     }
     let mut wrong = vec![];
     if image.state != "available" {

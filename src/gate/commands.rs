@@ -1,5 +1,6 @@
 //! The gate that the project's own commands make.
 
+use super::AGAIN;
 use super::case::{Case, Outcome};
 use super::verdict::{Found, Verdict};
 use crate::evidence::{CommandOutcome, Evidence};
@@ -29,7 +30,7 @@ pub(super) fn check<'a>(commands: &'a BTreeMap<String, CommandGate>, evidence: &
         let mut verdict = Verdict::error(GATE, unknown.join("; "));
         verdict.details.extend(wrong.iter().map(|found| found.what.clone()));
         verdict.details.extend(lines);
-        return Err(verdict.detail("run `amiforge validate` again"));
+        return Err(verdict.detail(AGAIN));
     }
     let count = commands.len();
     let noun = if count == 1 { "command" } else { "commands" };

@@ -1,5 +1,6 @@
 //! The gate on what an image carries and should not.
 
+use super::AGAIN;
 use super::case::{Case, Outcome};
 use super::times;
 use super::verdict::{Found, Verdict};
@@ -9,7 +10,6 @@ use crate::project::HygieneGate;
 use time::OffsetDateTime;
 
 const GATE: &str = "hygiene";
-const AGAIN: &str = "run `amiforge validate` again";
 
 /// Too much is each finding of a rule that is not allowed. A rule that was not looked at says nothing.
 pub(super) fn check<'a>(gate: &'a HygieneGate, evidence: &'a Evidence, now: OffsetDateTime) -> Outcome<'a> {

@@ -28,6 +28,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use waivers::Waivers;
 
+/// What to do when evidence says nothing.
+const AGAIN: &str = "run `amiforge validate` again";
+
 /// What gates depend on besides policy and evidence.
 #[derive(Debug, Clone)]
 pub struct Context<'a> {
@@ -99,8 +102,8 @@ pub fn judge(gates: &Gates, evidence: &Evidence, context: &Context<'_>) -> Judge
     let outcomes: [Option<Outcome<'_>>; 10] = [
         gates.patches.as_ref().map(|gate| patches::check(gate, evidence, context)),
         gates.vulnerabilities.as_ref().map(|gate| vulnerabilities::check(gate, evidence, context)),
-        gates.image.as_ref().map(|gate| checks::image(gate, evidence, now)),
-        gates.tests.as_ref().map(|gate| tested::check(gate, evidence, now)),
+        gates.image.as_ref().map(|gate| checks::image(gate, evidence)),
+        gates.tests.as_ref().map(|gate| tested::check(gate, evidence)),
         gates.packages.as_ref().map(|gate| packages::check(gate, evidence)),
         gates.size.as_ref().map(|gate| size::check(gate, evidence, context)),
         gates.max_age.map(|max| checks::age(max, evidence, now)),
@@ -108,7 +111,9 @@ pub fn judge(gates: &Gates, evidence: &Evidence, context: &Context<'_>) -> Judge
         gates.hygiene.as_ref().map(|gate| hygiene::check(gate, evidence, now)),
         Some(&gates.commands).filter(|all| !all.is_empty()).map(|all| commands::check(all, evidence)),
     ];
-    let unusable = unusable(evidence, context);
+    let old = old(gates, evidence, now);
+    let unusable = unusable(evidence, context).or_else(|| old.clone().err().map(|why| (why, AGAIN)));
+    let old = old.unwrap_or_default();
     let mut waivers = Waivers::new(context.waivers, &evidence.candidate.recipe, &gates.unwaivable, now);
     let mut verdicts = vec![];
     for outcome in outcomes.into_iter().flatten() {
@@ -116,7 +121,7 @@ pub fn judge(gates: &Gates, evidence: &Evidence, context: &Context<'_>) -> Judge
             Err(verdict) => verdict,
             Ok(case) => {
                 let gate = case.gate;
-                case.decide(|found| waivers.waive(gate, found))
+                case.of_evidence(old.as_deref()).decide(|found| waivers.waive(gate, found))
             }
         };
         verdicts.push(match &unusable {
@@ -135,9 +140,15 @@ pub fn approved(verdicts: &[Verdict]) -> bool {
     !verdicts.is_empty() && verdicts.iter().all(|verdict| verdict.status.approves())
 }
 
+/// Why the evidence as a whole is too old, if it is; or why its age cannot be told.
+fn old(gates: &Gates, evidence: &Evidence, now: OffsetDateTime) -> Result<Option<String>, String> {
+    let (age, limit) = (times::age("the evidence's time", &evidence.collected_at, now)?, gates.valid_within());
+    let (words, most) = (times::human(age), times::human(limit));
+    Ok((age > limit).then(|| format!("the evidence is {words} old, at most {most} are allowed")))
+}
+
 /// Why this evidence says nothing at all, and what to do.
 fn unusable(evidence: &Evidence, context: &Context<'_>) -> Option<(String, &'static str)> {
-    const AGAIN: &str = "run `amiforge validate` again";
     // What another version of the document means is not known.
     if evidence.schema != SCHEMA {
         let found = &evidence.schema;

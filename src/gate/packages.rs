@@ -1,5 +1,6 @@
 //! The gate on packages that must and must not be there.
 
+use super::AGAIN;
 use super::case::{Case, Outcome};
 use super::verdict::{Found, Verdict};
 use crate::evidence::{Evidence, InstalledPackage};
@@ -11,7 +12,7 @@ const GATE: &str = "packages";
 /// Too much is each package that is missing, or there although it must not be.
 pub(super) fn check<'a>(gate: &'a PackageGate, evidence: &'a Evidence) -> Outcome<'a> {
     if evidence.packages.is_empty() {
-        return Err(Verdict::error(GATE, "no installed package is known").detail("run `amiforge validate` again"));
+        return Err(Verdict::error(GATE, "no installed package is known").detail(AGAIN));
     }
     let mut wrong = vec![];
     for rule in &gate.must_have {
@@ -69,7 +70,7 @@ fn in_range(rule: &PackageRule, package: &InstalledPackage, evidence: &Evidence)
 fn holds(bound: &VersionBound, package: &InstalledPackage, evidence: &Evidence) -> Result<bool, Verdict> {
     let Some(os) = evidence.os.as_ref().filter(|os| !os.id.is_empty()) else {
         let why = "the system in the image is not known, so versions cannot be compared";
-        return Err(Verdict::error(GATE, why).detail("run `amiforge validate` again"));
+        return Err(Verdict::error(GATE, why).detail(AGAIN));
     };
     let order = version_order(&os.id, &package.version, &bound.version).ok_or_else(|| {
         let InstalledPackage { name, version, .. } = package;

@@ -1,5 +1,6 @@
 //! The gate on patch compliance.
 
+use super::AGAIN;
 use super::case::{Case, Outcome};
 use super::verdict::{Found, Verdict};
 use super::{Context, times};
@@ -19,8 +20,7 @@ pub(super) fn check<'a>(gate: &'a PatchGate, evidence: &'a Evidence, context: &C
     let now = context.now;
     let believed = sanity(scan).and_then(|()| of_today(scan, context));
     let age = believed.and_then(|()| times::age("the scan's time", &scan.scanned_at, now));
-    let age =
-        age.map_err(|why| Verdict::error(GATE, why).detail(source(scan)).detail("run `amiforge validate` again"))?;
+    let age = age.map_err(|why| Verdict::error(GATE, why).detail(source(scan)).detail(AGAIN))?;
     let stale = (age > gate.scanned_within).then(|| {
         let (age, limit) = (times::human(age), times::human(gate.scanned_within));
         format!("the patch scan is {age} old, at most {limit} are allowed")
@@ -50,7 +50,7 @@ pub(super) fn check<'a>(gate: &'a PatchGate, evidence: &'a Evidence, context: &C
     let mut case = Case::limited(GATE, findings, good, limit).stale(stale);
     case.looked_at.extend(graced);
     let case = case.looked_at(source(scan));
-    Ok(if case.stale.is_some() { case.advice("run `amiforge validate` again") } else { case })
+    Ok(if case.stale.is_some() { case.advice(AGAIN) } else { case })
 }
 
 /// Whether the scan can be believed (patch-baselines.md 8.3 step 6).

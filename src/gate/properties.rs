@@ -139,7 +139,7 @@ fn some_harm() -> impl Strategy<Value = Harm> {
 }
 
 /// Ways to know less.
-const LESS: [fn(&mut Evidence); 23] = [
+const LESS: [fn(&mut Evidence); 24] = [
     |e| e.patches = None,
     |e| e.vulnerabilities.clear(),
     // One that says nothing bad: to forget bad news is no harm, and is what digests and signatures are for.
@@ -154,6 +154,7 @@ const LESS: [fn(&mut Evidence); 23] = [
     |e| e.tests = None,
     |e| e.candidate.created_at.clear(),
     |e| e.collected_at.clear(),
+    |e| e.collected_at = ago(3).min(e.collected_at.clone()),
     |e| e.image.state.clear(),
     |e| e.image.shared_with = None,
     |e| e.image.volumes.clear(),
@@ -415,6 +416,20 @@ proptest! {
         prop_assert!(!verdicts.is_empty());
         for verdict in verdicts {
             prop_assert_eq!(verdict.status, VerdictStatus::Error);
+        }
+    }
+
+    /// Evidence that is older than the policy allows passes no gate of any policy, whatever waivers accept.
+    #[test]
+    fn old_evidence_never_passes(
+        gates in some_policy(), within in prop::option::of(1_u64..72), count in 0_usize..7, over in 1_u64..100_000,
+    ) {
+        let gates = Gates { validated_within: within.map(Duration::from_hours), ..gates };
+        let mut evidence = good();
+        let at = NOW - gates.valid_within() - Duration::from_secs(over);
+        evidence.collected_at = crate::clock::rfc3339(at);
+        for (gate, status) in statuses(&gates, &evidence, &waivers(count)) {
+            prop_assert!(!status.approves(), "{gate}: {status:?}");
         }
     }
 

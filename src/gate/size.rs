@@ -1,5 +1,6 @@
 //! The gate on the size of an image, and on how much larger it is than the promoted one.
 
+use super::AGAIN;
 use super::case::{Case, Outcome};
 use super::verdict::{Found, Verdict};
 use super::{Context, Promoted};
@@ -7,7 +8,6 @@ use crate::evidence::Evidence;
 use crate::project::SizeGate;
 
 const GATE: &str = "size";
-const AGAIN: &str = "run `amiforge validate` again";
 
 /// Too much is more than the policy allows in all, and more growth than it allows.
 pub(super) fn check<'a>(gate: &'a SizeGate, evidence: &'a Evidence, context: &Context<'_>) -> Outcome<'a> {

@@ -35,8 +35,14 @@ pub(super) fn human(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::NOW;
+    use super::super::*;
     use super::*;
+    use crate::evidence::testing::evidence;
+    use crate::project::PatchGate;
     use time::macros::datetime;
+
+    const HOUR: Duration = Duration::from_hours(1);
 
     #[test]
     fn the_age_is_told_in_every_offset_and_never_negative() {
@@ -58,5 +64,45 @@ mod tests {
         assert_eq!(read(3600), "60 minutes");
         assert_eq!(read(7200), "2 hours");
         assert_eq!(read(86_400 * 14), "14 days");
+    }
+
+    /// Gates that ask for no scan: nothing else says how old their evidence may be.
+    #[test]
+    fn evidence_that_is_too_old_is_stale_for_every_gate() {
+        let gates = Gates { patches: None, vulnerabilities: None, ..super::super::tests::policy() };
+        let at = |gates: &Gates, hours: u32| {
+            let mut evidence = evidence();
+            evidence.collected_at = crate::clock::rfc3339(NOW - HOUR * hours);
+            judge(gates, &evidence, &Context::at(NOW)).verdicts
+        };
+        assert!(approved(&at(&gates, 24)));
+        let stale = at(&gates, 25);
+        assert_eq!(stale.len(), 3);
+        for verdict in &stale {
+            assert_eq!(
+                (verdict.status, verdict.summary.as_str()),
+                (VerdictStatus::Stale, "the evidence is 25 hours old, at most 24 hours are allowed"),
+                "{}",
+                verdict.gate
+            );
+            assert_eq!(verdict.details.last().map(String::as_str), Some(AGAIN), "{}", verdict.gate);
+        }
+        let within = |hours| Gates { validated_within: Some(HOUR * hours), ..gates.clone() };
+        assert!(approved(&at(&within(48), 48)) && !approved(&at(&within(48), 49)) && !approved(&at(&within(1), 2)));
+        // Whoever allows an old scan allows the evidence it stands in.
+        let patches = Some(PatchGate { scanned_within: HOUR * 72, ..super::super::tests::patch_gate() });
+        let scanned = Gates { patches, ..gates.clone() };
+        assert!(approved(&at(&scanned, 72)) && !approved(&at(&scanned, 73)));
+        assert!(!approved(&at(&Gates { validated_within: Some(HOUR), ..scanned }, 2)));
+    }
+
+    #[test]
+    fn evidence_of_which_the_time_is_not_known_is_an_error_for_every_gate() {
+        for at in ["", "yesterday", "2026-11-23T12:06:00Z"] {
+            let evidence = Evidence { collected_at: at.into(), ..evidence() };
+            let verdicts = judge(&super::super::tests::policy(), &evidence, &Context::at(NOW)).verdicts;
+            assert!(verdicts.iter().all(|verdict| verdict.status == VerdictStatus::Error), "{at}: {verdicts:?}");
+            assert!(verdicts[0].summary.starts_with("the evidence's time"), "{}", verdicts[0].summary);
+        }
     }
 }

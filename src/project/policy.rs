@@ -26,8 +26,21 @@ pub struct Gates {
     pub hygiene: Option<HygieneGate>,
     /// Commands of the project's own, by name.
     pub commands: BTreeMap<String, CommandGate>,
+    /// How old evidence may be, as the policy says it: [`Gates::valid_within`] is what holds.
+    pub validated_within: Option<Duration>,
     /// Gates whose findings no waiver accepts.
     pub unwaivable: Vec<&'static str>,
+}
+
+impl Gates {
+    /// How old evidence may be as a whole, whatever gate looks at it: what the policy says, else as old as the oldest scan that it
+    /// allows, and a day when it asks for none.
+    #[must_use]
+    pub fn valid_within(&self) -> Duration {
+        let patches = self.patches.as_ref().map(|gate| gate.scanned_within);
+        let vulnerabilities = self.vulnerabilities.as_ref().map(|gate| gate.scanned_within);
+        self.validated_within.or_else(|| patches.max(vulnerabilities)).unwrap_or(Duration::from_hours(24))
+    }
 }
 
 /// The gates of `amiforge.yaml`, and which of them hold for every recipe.

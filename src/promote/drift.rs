@@ -117,6 +117,7 @@ pub async fn prepare_repair(cloud: &Cloud, order: &Order<'_>) -> Result<Decision
             plan.release.evidence = release.evidence;
             plan.release.caller = release.caller;
             plan.release.overridden = release.overridden;
+            plan.release.resumed_by = release.resumed_by;
             plan.release.promoted_at = release.promoted_at;
             plan.previous = release.previous.map(|previous| *previous);
             Ok(Decision::Go(plan))

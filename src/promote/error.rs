@@ -309,6 +309,14 @@ pub enum PromoteError {
         /// The channel.
         channel: String,
     },
+    /// What was cut off may not be finished any more.
+    #[error("the promotion of channel `{channel}` that was cut off is not finished: {cause}")]
+    NotResumed {
+        /// The channel.
+        channel: String,
+        /// Why.
+        cause: Box<PromoteError>,
+    },
     /// A step failed and everything is as it was.
     #[error("{}: {cause}{}", describe_failure(*step), if restored.is_empty() { "; nothing was changed" } else { "; everything is as it was before" })]
     Failed {

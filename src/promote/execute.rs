@@ -38,6 +38,13 @@ pub(super) enum Done {
     Parameters(Vec<ParameterPointer>),
 }
 
+/// What the record says of the one who finishes what another process has begun. The plan stays as it is in the journal.
+#[derive(Debug, Clone)]
+pub(super) struct Again {
+    pub(super) by: String,
+    pub(super) overridden: Option<String>,
+}
+
 /// A promotion being carried out.
 #[derive(Debug, Clone)]
 pub(super) struct Executor<'a> {
@@ -47,6 +54,8 @@ pub(super) struct Executor<'a> {
     pub(super) holder: String,
     /// Nobody has done any of it before, so nothing has to be looked for.
     pub(super) fresh: bool,
+    /// Who finishes it after it was cut off, and why rules are passed over, for the record.
+    pub(super) again: Option<Again>,
     pub(super) events: &'a Events,
     /// AMI ids by supply.
     pub(super) images: BTreeMap<usize, String>,
@@ -66,6 +75,7 @@ impl<'a> Executor<'a> {
             cloud,
             plan,
             fresh: true,
+            again: None,
             holder: plan.release.by.clone(),
             events,
             images: known.filter_map(|(index, one)| Some((index, one.ami.clone()?))).collect(),
@@ -380,12 +390,16 @@ impl<'a> Executor<'a> {
             let one = &self.plan.moves[*target];
             LeftOut { account: one.account.clone(), region: one.region.clone(), reason: reason.clone() }
         });
-        Release {
+        let mut release = Release {
             targets: self.plan.moves.iter().enumerate().filter_map(placed).collect(),
             left_out: self.plan.left_out.iter().cloned().chain(out).collect(),
             previous: self.plan.previous.clone().map(Box::new),
             ..self.plan.release.clone()
+        };
+        if let Some(Again { by, overridden }) = self.again.clone() {
+            (release.resumed_by, release.overridden) = (Some(by), overridden);
         }
+        release
     }
 }
 

@@ -49,6 +49,9 @@ pub struct Release {
     /// Why rules of the channel were passed over, and which did not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<String>,
+    /// Who finished it after it was cut off: the caller as AWS knows it, else host and process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_by: Option<String>,
     /// The channel is empty since then: this release was taken out of it, and nothing came in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub empty: bool,

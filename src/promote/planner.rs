@@ -47,7 +47,7 @@ pub fn plan(
         rules::approved(ami, approval, &state.image)?;
     }
     let evidence = approval.map(|one| &*one.digest);
-    let overridden = match (approval, rules::channel(channel, (order.recipe, ami), state, evidence, now)) {
+    let overridden = match (approval, rules::channel(channel, (order.recipe, ami), state.into(), evidence, now)) {
         (None, _) | (_, Ok(())) => None,
         (Some(_), Err(missing)) => Some(rules::overridden(order, channel, missing)?),
     };
@@ -265,6 +265,7 @@ fn release(
         caller: order.caller.clone(),
         reason: order.reason.clone(),
         overridden: None,
+        resumed_by: None,
         empty: false,
         previous: None,
     }

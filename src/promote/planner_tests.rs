@@ -134,6 +134,7 @@ fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
         by: "host/0".into(),
         caller: None,
         overridden: None,
+        resumed_by: None,
         empty: false,
         reason: "test".into(),
         previous: None,

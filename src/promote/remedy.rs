@@ -33,6 +33,10 @@ impl PromoteError {
                 "wait until it is done; only when the process that began it is gone, run `amiforge promote --resume` for this recipe and channel"
                     .into(),
             ),
+            Self::NotResumed { cause, .. } => Some(match **cause {
+                Self::Rule { .. } => "take it back with `amiforge promote --abort`, or pass over the rule: --resume --override REASON".into(),
+                _ => "take it back with `amiforge promote --abort`, and promote again".into(),
+            }),
             Self::Unseen { .. } => Some(
                 "make them reachable, or leave them out on purpose: --quorum N says how many targets are enough".into(),
             ),
@@ -99,6 +103,7 @@ impl PromoteError {
             | Self::NotRevoked { .. }
             | Self::WouldBeEmpty { .. }
             | Self::NothingToResume { .. } => 2,
+            Self::NotResumed { cause, .. } => cause.exit_code(),
             Self::NotApproved { .. } | Self::Rule { .. } | Self::Revoked { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
             Self::Key { denied: true, .. } => 12,

@@ -1,13 +1,15 @@
 //! Finishes or undoes a promotion that was cut off, from its journal.
 
+use super::approve::consent;
 use super::error::{PromoteError, StepError};
-use super::execute::Executor;
-use super::model::{Lock, Order, Plan, Promotion, Release};
-use super::planner::expired;
+use super::execute::{Again, Executor};
+use super::model::{Approval, Lock, Order, Plan, Promotion, Release};
+use super::planner::{expired, find_channel};
 use super::revoke::standing;
-use super::state::{Books, books};
+use super::rules::{self, Known};
+use super::state::{Books, before, books};
 use super::steps::{Step, Undo};
-use super::{document, names, store};
+use super::{document, image, names, store};
 use crate::aws::Cloud;
 use crate::event::Events;
 
@@ -39,14 +41,62 @@ pub enum Resumed {
 /// Finishes or undoes the cut-off promotion of a channel. The caller says by calling that the process which began it is
 /// gone; should it still run after all, it finds its lock taken before it changes anything in use.
 ///
+/// What is finished was judged when it was begun, which may be long ago: `judge` is asked again for the evidence about the image of
+/// that id and the verdicts on it, and the channel's rules must hold now, or are passed over by the order. Neither holds up the way
+/// back, nor the end of what had gone back.
+///
 /// # Errors
-/// When there is nothing to resume, somebody else has the channel now, or a step fails.
-pub async fn resume(
+/// When there is nothing to resume, somebody else has the channel now, it may not be finished any more, or a step fails.
+pub async fn resume<E: From<PromoteError>>(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    direction: Direction,
+    judge: impl AsyncFnOnce(&str) -> Result<Approval, E>,
+    events: &Events,
+) -> Result<Resumed, E> {
+    let plan = match find(cloud, order, direction, events).await? {
+        Left::Settled(resumed) => return Ok(*resumed),
+        Left::Cut(plan) => plan,
+    };
+    let overridden = match (&plan.evidence_tag, direction) {
+        (Some(begun_with), Direction::Finish) => {
+            let approval = judge(&plan.release.ami).await?;
+            let allowed = allowed(cloud, order, &plan, begun_with, &approval).await;
+            allowed.map_err(|cause| match cause {
+                PromoteError::Rule { .. } | PromoteError::NotApproved { .. } => {
+                    PromoteError::NotResumed { channel: order.channel.to_owned(), cause: Box::new(cause) }
+                }
+                cause => cause,
+            })?
+        }
+        _ => plan.release.overridden.clone(),
+    };
+    Ok(go_on(cloud, order, direction, &plan, overridden, events).await?)
+}
+
+/// The same by somebody who moves the channel anyway, whose way does not depend on what it was judged by.
+pub(super) async fn settle(
     cloud: &Cloud,
     order: &Order<'_>,
     direction: Direction,
     events: &Events,
 ) -> Result<Resumed, PromoteError> {
+    match find(cloud, order, direction, events).await? {
+        Left::Settled(resumed) => Ok(*resumed),
+        Left::Cut(plan) => go_on(cloud, order, direction, &plan, plan.release.overridden.clone(), events).await,
+    }
+}
+
+/// What a process that was cut off has left.
+enum Left {
+    /// Nothing that is still to be decided.
+    Settled(Box<Resumed>),
+    /// A promotion, or a way back, in the middle.
+    Cut(Box<Plan>),
+}
+
+/// Looks for it. What had not begun, or had happened, is tidied up; what was revoked since is not gone on to.
+async fn find(cloud: &Cloud, order: &Order<'_>, direction: Direction, events: &Events) -> Result<Left, PromoteError> {
     let (project, recipe, arch, channel) = (order.project.name.as_str(), order.recipe, order.arch, order.channel);
     let Books { record, journal, lock } = books(cloud, project, recipe, arch, channel).await?;
     let Some(mut plan) = journal else {
@@ -56,7 +106,8 @@ pub async fn resume(
         remove(cloud, order, &lock).await?;
         // The journal is removed after the record is written: then the promotion had happened.
         let happened = record.map(|(release, _)| release).filter(|release| release.id == lock.id);
-        return Ok(happened.map_or(Resumed::NotBegun, |release| Resumed::Finished(Promotion::moved(release))));
+        let happened = happened.map(|release| Resumed::Finished(Promotion::moved(release)));
+        return Ok(Left::Settled(Box::new(happened.unwrap_or(Resumed::NotBegun))));
     };
     if let Some(lock) = lock
         && lock.id != plan.release.id
@@ -71,21 +122,59 @@ pub async fn resume(
             let executor = Executor::resumed(cloud, &plan, order.holder.clone(), events);
             executor.take_over().await.map_err(|cause| locking(channel, cause))?;
             executor.tidy().await?;
-            return Ok(Resumed::Finished(Promotion::moved(release)));
+            return Ok(Left::Settled(Box::new(Resumed::Finished(Promotion::moved(release)))));
         }
         // The record is still the old one, as it must be put back should finishing fail after it is written.
         record => plan.record_before = record.map(|(_, text)| text),
     }
-    // Verifying is not repeated, but what was revoked since must not be gone on to.
     if direction == Direction::Finish && !plan.release.empty {
         let found = standing(cloud, project, recipe, arch, &plan.release.ami).await?;
         found.map_or(Ok(()), |revocation| Err(revocation.refusal()))?;
     }
-    let executor = Executor::resumed(cloud, &plan, order.holder.clone(), events);
-    executor.take_over().await.map_err(|cause| locking(channel, cause))?;
+    Ok(Left::Cut(Box::new(plan)))
+}
+
+/// Whether a promotion may be finished now, which was begun with the evidence of that digest; which rules are passed over.
+async fn allowed(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    plan: &Plan,
+    begun_with: &str,
+    approval: &Approval,
+) -> Result<Option<String>, PromoteError> {
+    let (channel, ami, earlier) = (find_channel(order)?, &plan.release.ami, &plan.release.overridden);
+    if approval.digest != begun_with {
+        let reason =
+            format!("it was begun with evidence {begun_with}, there is other evidence now: {}", approval.digest);
+        return Err(PromoteError::NotApproved { ami: ami.clone(), reason });
+    }
+    rules::approved(ami, approval, &image::look(cloud, cloud.home(), ami).await?)?;
+    let (before, consent) = (before(cloud, order).await?, consent(cloud, order, ami).await?);
+    let known = Known { before: before.as_ref(), consent: consent.as_ref() };
+    match rules::channel(channel, (order.recipe, ami), known, Some(begun_with), cloud.clock().now()) {
+        Ok(()) => Ok(earlier.clone()),
+        Err(missing) => {
+            let now = rules::overridden(order, channel, missing)?;
+            Ok(Some(earlier.as_ref().map_or(now.clone(), |earlier| format!("{earlier}; when it was finished: {now}"))))
+        }
+    }
+}
+
+async fn go_on(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    direction: Direction,
+    plan: &Plan,
+    overridden: Option<String>,
+    events: &Events,
+) -> Result<Resumed, PromoteError> {
+    let mut executor = Executor::resumed(cloud, plan, order.holder.clone(), events);
+    let by = order.caller.clone().unwrap_or_else(|| order.holder.clone());
+    executor.again = Some(Again { by, overridden });
+    executor.take_over().await.map_err(|cause| locking(order.channel, cause))?;
     match direction {
-        Direction::Finish => finish(executor, &plan).await,
-        Direction::Undo => undo(&executor, &plan).await,
+        Direction::Finish => finish(executor, plan).await,
+        Direction::Undo => undo(&executor, plan).await,
     }
 }
 

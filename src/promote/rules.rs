@@ -41,25 +41,36 @@ pub(super) fn approved(ami: &str, approval: &Approval, image: &Image) -> Result<
     Ok(())
 }
 
+/// What the rules of a channel look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What is in the channel that this one comes `after`.
+    pub(super) before: Option<&'a Release>,
+    /// A person's approval of the AMI for the channel.
+    pub(super) consent: Option<&'a Consent>,
+}
+
+impl<'a> From<&'a State> for Known<'a> {
+    fn from(state: &'a State) -> Self {
+        Self { before: state.before.as_ref(), consent: state.consent.as_ref() }
+    }
+}
+
 /// The channel's own rules: when it takes releases, where the release must be first, for how long, and who must have
 /// approved. `evidence` is the digest of what the verdicts are about.
 pub(super) fn channel(
     channel: &Channel,
     (recipe, ami): (&str, &str),
-    state: &State,
+    Known { before, consent: given }: Known<'_>,
     evidence: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<(), PromoteError> {
-    let before = state.before.as_ref();
     // All of them: whoever passes over rules passes over each, and the record says which.
-    let missing: Vec<String> = [
-        open(channel, now),
-        order(channel, ami, before, now),
-        consent(channel, ami, before, state.consent.as_ref(), evidence),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let missing: Vec<String> =
+        [open(channel, now), order(channel, ami, before, now), consent(channel, ami, before, given, evidence)]
+            .into_iter()
+            .flatten()
+            .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -122,14 +133,14 @@ fn consent(
     if !channel.approval_by_another {
         return None;
     }
-    match before.and_then(|before| before.caller.as_ref()) {
-        None => Some("it is not known who brought it to the channel before, so another one cannot be told".to_owned()),
-        Some(caller) if is_same(caller, &consent.by) => Some(format!(
-            "{} has approved it, and {caller} brought it to the channel before: another one must",
-            consent.by
-        )),
-        Some(_) => None,
-    }
+    let Some((before, caller)) = before.and_then(|before| Some((before, before.caller.as_ref()?))) else {
+        return Some("it is not known who brought it to the channel before, so another one cannot be told".to_owned());
+    };
+    // Whoever finished it has brought it there, too.
+    let brought = std::iter::once(caller).chain(&before.resumed_by).find(|who| is_same(who, &consent.by));
+    brought.map(|who| {
+        format!("{} has approved it, and {who} brought it to the channel before: another one must", consent.by)
+    })
 }
 
 /// Whether two callers may be the same. Whoever takes on a role chooses the name of the session, so it tells nobody apart; only of
@@ -161,7 +172,8 @@ fn soaking(before: &Release, soak: Duration, now: OffsetDateTime) -> Option<Stri
 
 #[cfg(test)]
 mod tests {
-    use super::is_same;
+    use super::super::older;
+    use super::*;
 
     #[test]
     fn another_session_of_a_role_is_nobody_else_unless_identity_center_names_its_user() {
@@ -173,5 +185,25 @@ mod tests {
         assert!(is_same(&user("ann"), &user("ann")) && !is_same(&user("ann"), &user("bob")));
         let alice = "arn:aws:iam::111122223333:user/team/alice";
         assert!(!is_same(alice, "arn:aws:iam::111122223333:user/team/bob"), "users are no roles");
+    }
+
+    #[test]
+    fn whoever_finished_what_another_one_began_has_brought_it_there_too() {
+        let release = serde_json::json!({
+            "schema": "amiforge.release/2", "id": "1", "project": "acme", "recipe": "web", "arch": "x86_64", "channel": "first",
+            "ami": "ami-1", "evidence": "sha256:1", "targets": [], "promoted_at": "2026-01-01T00:00:00Z", "by": "host", "reason": "r",
+            "caller": "arn:ann", "resumed_by": "arn:bob",
+        });
+        let before = older::release("/p", &release.to_string()).unwrap();
+        let channel = Channel { approval_required: true, approval_by_another: true, ..Channel::default() };
+        let missing = |by: &str| {
+            let (ami, evidence) = ("ami-1".to_owned(), "sha256:1".to_owned());
+            let (by, at, reason) = (by.to_owned(), "2026-01-02T00:00:00Z".to_owned(), "good".to_owned());
+            let given = Consent { schema: String::new(), ami, evidence, by, at, reason };
+            consent(&channel, "ami-1", Some(&before), Some(&given), Some("sha256:1"))
+        };
+        assert!(missing("arn:ann").is_some_and(|why| why.contains("arn:ann brought it")));
+        assert!(missing("arn:bob").is_some_and(|why| why.contains("arn:bob brought it")));
+        assert_eq!(missing("arn:cid"), None);
     }
 }

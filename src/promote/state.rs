@@ -80,11 +80,7 @@ impl Pointers {
 pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) -> Result<State, PromoteError> {
     let (project, recipe, arch) = (order.project.name.as_str(), order.recipe, order.arch);
     let books = books(cloud, project, recipe, arch, order.channel).await?;
-    let after = order.project.channels.iter().find(|one| one.name == order.channel).and_then(|one| one.after.as_ref());
-    let before = match after {
-        Some(after) => record(cloud, project, recipe, arch, after).await?.map(|(release, _)| release),
-        None => None,
-    };
+    let before = before(cloud, order).await?;
     let image = image::look(cloud, cloud.home(), &candidate.ami).await?;
     let places = cloud.targets().iter().map(|target| target.location.clone());
     let looks =
@@ -102,7 +98,7 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         record: books.record,
         journal: books.journal,
         lock: books.lock,
-        before: before.filter(|release| !release.empty),
+        before,
         consent: consent(cloud, order, &candidate.ami).await?,
         revoked: standing(cloud, project, recipe, arch, &candidate.ami).await?,
         copies,
@@ -110,6 +106,14 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         keys,
         seen,
     })
+}
+
+/// What is in the channel that the order's one comes `after`.
+pub(super) async fn before(cloud: &Cloud, order: &Order<'_>) -> Result<Option<Release>, PromoteError> {
+    let after = order.project.channels.iter().find(|one| one.name == order.channel).and_then(|one| one.after.as_ref());
+    let Some(after) = after else { return Ok(None) };
+    let found = record(cloud, &order.project.name, order.recipe, order.arch, after).await?;
+    Ok(found.map(|(release, _)| release).filter(|release| !release.empty))
 }
 
 /// Images of the candidate outside the home Region that are there already. One that is not found is copied, so a look

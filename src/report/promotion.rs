@@ -294,6 +294,9 @@ impl<'a> History<'a> {
             let who = one.caller.as_ref().unwrap_or(&one.by);
             let without = if one.empty { "empty, without " } else { "" };
             let _ = writeln!(text, "  {}  {without}{}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
+            if let Some(who) = &one.resumed_by {
+                let _ = writeln!(text, "    cut off, and finished by {who}");
+            }
             if let Some(why) = &one.overridden {
                 let _ = writeln!(text, "    rules were passed over: {why}");
             }

@@ -104,6 +104,7 @@ mod tests {
             caller: None,
             reason: text("promoted"),
             overridden: None,
+            resumed_by: None,
             empty: false,
             previous: previous.map(Box::new),
         }

@@ -145,10 +145,22 @@ impl Work<'_> {
         }
     }
 
-    /// Finishes or undoes a promotion that was cut off.
-    pub async fn resume(&self, channel: &Channel, direction: Direction, events: &Events) -> Result<Resumed, RunError> {
-        let order = self.order(channel, "resumed")?;
-        Ok(promote::resume(self.cloud, &order, direction, events).await?)
+    /// Finishes or undoes a promotion that was cut off. It is finished only if the image is approved now and the channel's rules
+    /// hold, or are passed over.
+    pub async fn resume(
+        &self,
+        channel: &Channel,
+        direction: Direction,
+        override_reason: Option<String>,
+        events: &Events,
+    ) -> Result<Resumed, RunError> {
+        let how = Moving { override_reason, ..Moving::default() };
+        let order = match direction {
+            Direction::Finish => self.moving(channel, "resumed", &how).await?,
+            Direction::Undo => self.order(channel, "resumed")?,
+        };
+        let judge = async |ami: &str| Ok::<_, RunError>(approval(&self.approved(ami).await?));
+        Box::pin(promote::resume(self.cloud, &order, direction, judge, events)).await
     }
 
     /// What [`Work::rollback`] would do.
@@ -236,7 +248,11 @@ fn asked(built: &Built, judged: &Judged) -> (Candidate, Approval) {
         image_arn: Some(built.image_arn.clone()),
         image_version: Some(built.image_version.clone()),
     };
-    (candidate, Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() })
+    (candidate, approval(judged))
+}
+
+fn approval(judged: &Judged) -> Approval {
+    Approval { digest: judged.digest.clone(), verdicts: judged.verdicts.clone() }
 }
 
 /// Who we are, for locks and tokens: host and process.

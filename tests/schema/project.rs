@@ -135,7 +135,7 @@ fn full_recipe() -> Value {
         "hooks": { "before_patch": { "stop-app": { "Seconds": 5 } }, "after_patch": "/opt/app/start" },
         "root_volume": { "size_gib": 20, "type": "gp2", "encrypted": false },
         "gates": {
-            "without": ["size"],
+            "without": ["size"], "validated_within": "36h",
             "patches": {
                 "missing": 2, "rejected": 1, "scanned_within": "1h30m",
                 "levels": { "low": 9, "medium": 5, "high": 1, "critical": 0, "unrated": 0 },

@@ -25,14 +25,15 @@ pub struct PromoteArgs {
     pub quorum: Option<usize>,
     /// Pass over the channel's rules (order, soak time, windows, freezes, approval), and why; it is recorded. Evidence and
     /// gates are never passed over.
-    #[arg(long = "override", value_name = "REASON", conflicts_with_all = ["resume", "abort"])]
+    #[arg(long = "override", value_name = "REASON", conflicts_with = "abort")]
     pub override_reason: Option<String>,
     /// When the channel is moved (or was before), bring the Auto Scaling groups that use the launch template to the release by
     /// instance refreshes: all of them, or the one that is named; may be given several times. How is said by `refresh` of the
     /// channel in amiforge.yaml.
     #[arg(long, value_name = "GROUP", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["resume", "abort"])]
     pub refresh: Vec<String>,
-    /// Finish a promotion that was cut off, from its journal. Only when the process that began it is gone.
+    /// Finish a promotion that was cut off, from its journal. Only when the process that began it is gone. Evidence, gates and the
+    /// channel's rules are looked at again.
     #[arg(long)]
     pub resume: bool,
     /// As --resume, but back to what was before instead of on to the release.
@@ -52,7 +53,7 @@ pub(crate) async fn run(session: &Session, args: &PromoteArgs) -> Result<Exit, F
     };
     if args.resume || args.abort {
         let direction = if args.abort { Direction::Undo } else { Direction::Finish };
-        let resumed = work.resume(channel, direction, &session.events).await?;
+        let resumed = work.resume(channel, direction, args.override_reason.clone(), &session.events).await?;
         print(&report::resumed(&resumed, &channel.name))?;
         return Ok(Exit::Done);
     }

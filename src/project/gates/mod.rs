@@ -73,7 +73,12 @@ pub(super) fn read_project(node: &Node, out: &mut Findings) -> ProjectGates {
 /// later, so at least one has to.
 pub(super) fn read(node: &Node, has_tests: bool, project: &ProjectGates, out: &mut Findings) -> Gates {
     let mut gates = project.gates.clone().unwrap_or_default();
+    // A gate that is not required, and may become weaker, must not make what a required one looks at older.
+    if let (Some(project), false) = (&project.gates, project.required.is_empty()) {
+        gates.validated_within = Some(project.valid_within());
+    }
     let Some(mut fields) = Fields::new(node, "gates", true, out) else { return of_project(project) };
+    let before = out.list.len();
     if node.entries().is_none_or(<[_]>::is_empty) {
         let found = out.error(codes::NO_GATE, node.span, "`gates` holds no gate", "nothing would be checked");
         found.help.push("leave `gates` out to get the defaults".to_owned());
@@ -86,6 +91,11 @@ pub(super) fn read(node: &Node, has_tests: bool, project: &ProjectGates, out: &m
     }
     fields.elsewhere("waivers", "waivers.yaml", out);
     fields.finish(out);
+    if out.list.len() == before && !NAMES.iter().any(|name| has(&gates, name)) {
+        let message = "the recipe has no gate, and amiforge.yaml leaves none to it";
+        let found = out.error(codes::NO_GATE, node.span, message, "nothing would be checked");
+        found.help.push("leave `gates` out to get the defaults, or add a gate".to_owned());
+    }
     weaker::refuse(node, &gates, project, out);
     gates.unwaivable = unwaivable(project);
     gates
@@ -132,6 +142,7 @@ fn read_all(fields: &mut Fields<'_>, gates: &mut Gates, out: &mut Findings) {
     if let Some(node) = fields.take("commands") {
         one::commands(node, &mut gates.commands, out);
     }
+    gates.validated_within = fields.duration("validated_within", out).or(gates.validated_within);
 }
 
 /// `without`: gates of the project that do not hold for this recipe.

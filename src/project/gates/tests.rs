@@ -45,15 +45,55 @@ fn a_recipe_cannot_weaken_what_is_required() {
         ("gates: { image: { boot_modes: [uefi, legacy-bios] } }\n", "6:19"),
         ("gates: { image: { accounts: ['999988887777'] } }\n", "6:19"),
         ("gates: { without: [image] }\n", "6:20"),
+        ("gates: { validated_within: 25h }\n", "6:10"),
     ] {
         assert_eq!(refused(lines), at("P040", &format!("recipes/web.yaml:{place}")), "{lines}");
     }
     for stricter in [
         "gates: { patches: { missing: 0, scanned_within: 1h, levels: { medium: 0 }, grace: { critical: 1d } } }\n",
         "gates: { image: { boot_modes: [uefi], accounts: [], ena: true } }\n",
+        "gates: { validated_within: 23h }\n",
     ] {
         gates(stricter);
     }
+}
+
+/// Hours.
+fn valid(gates: &crate::project::Gates) -> u64 {
+    gates.valid_within().as_secs() / 3600
+}
+
+#[test]
+fn evidence_may_be_as_old_as_the_policy_says_or_as_its_oldest_scan() {
+    assert_eq!(valid(&gates("")), 24);
+    assert_eq!(valid(&gates("gates: { validated_within: 1h }\n")), 1);
+    // What is not required may become weaker, and what is required looks at no older evidence for it.
+    let older = gates("gates: { vulnerabilities: { scanned_within: 7d } }\n");
+    assert_eq!((valid(&older), older.vulnerabilities.unwrap().scanned_within.as_secs() / 3600), (24, 168));
+    let free = |lines: &str, policy: &str| {
+        let recipe = format!("{RECIPE}{lines}");
+        let folder =
+            write(&[("amiforge.yaml", &format!("project: acme\n{policy}")), ("recipes/web.yaml", recipe.as_str())]);
+        valid(&load(folder.path()).unwrap_or_else(|found| panic!("{}", shown(&found))).recipes["web"].gates)
+    };
+    assert_eq!(free("", ""), 24);
+    assert_eq!(free("gates: { patches: { scanned_within: 3d } }\n", ""), 72);
+    assert_eq!(free("gates: { vulnerabilities: { scanned_within: 1h } }\n", ""), 1);
+    assert_eq!(free("gates: { image: { ena: true } }\n", ""), 24);
+    let policy = "gates: { validated_within: 2d, age: { max: 7d } }\n";
+    assert_eq!(free("", policy), 48);
+    assert_eq!(free("gates: { validated_within: 3d }\n", policy), 72);
+}
+
+#[test]
+fn a_recipe_without_any_gate_is_refused() {
+    let bare = |lines: &str, policy: &str| {
+        let recipe = format!("{RECIPE}{lines}");
+        places(&faults(&[("amiforge.yaml", &format!("project: acme\n{policy}")), ("recipes/web.yaml", &recipe)]))
+    };
+    let place = |column: u8| at("P016", &format!("recipes/web.yaml:6:{column}"));
+    assert_eq!(bare("gates: { validated_within: 2h }\n", ""), place(8));
+    assert_eq!(bare("gates: { without: [age] }\n", "gates: { age: { max: 7d } }\n"), place(8));
 }
 
 #[test]

@@ -6,6 +6,9 @@ use crate::project::policy::{Gates, PatchGate, ProjectGates, Rating};
 use crate::yaml::Node;
 use std::time::Duration;
 
+/// The key that says how old evidence may be.
+const VALIDATED_WITHIN: &str = "validated_within";
+
 /// The ratings that a patch may have.
 const RATINGS: [Rating; 6] =
     [Rating::Informational, Rating::Low, Rating::Medium, Rating::High, Rating::Critical, Rating::Unrated];
@@ -13,6 +16,14 @@ const RATINGS: [Rating; 6] =
 /// Refuses each key of a recipe that makes a required gate weaker.
 pub(super) fn refuse(node: &Node, recipe: &Gates, project: &ProjectGates, out: &mut Findings) {
     let Some(wanted) = &project.gates else { return };
+    if let (Some((key, _)), false) = (node.entry(VALIDATED_WITHIN), project.required.is_empty())
+        && recipe.valid_within() > wanted.valid_within()
+    {
+        let message = format!("`gates.{VALIDATED_WITHIN}` asks for less than amiforge.yaml requires");
+        let found = out.error(codes::WEAKER, key.span, message, "longer than the project's");
+        found.notes.push("amiforge.yaml has gates under `gates.required`, which look at evidence, too".to_owned());
+        found.help.push("recipes can ask for newer evidence; to allow older one, change amiforge.yaml".to_owned());
+    }
     for gate in &project.required {
         for key in weaker(gate, wanted, recipe) {
             let Some((name, value)) = node.entry(gate) else { continue };

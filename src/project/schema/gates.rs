@@ -14,6 +14,7 @@ pub(super) fn of_recipe() -> Value {
         described("Gates of amiforge.yaml that do not hold for this recipe.", texts(&json!({ "enum": NAMES })));
     let mut schema = mapping(&[], all());
     schema["properties"]["without"] = without;
+    schema["properties"]["validated_within"] = validated();
     schema["minProperties"] = 1.into();
     let summary = "What a candidate must pass before it is promoted, on top of the gates of amiforge.yaml. Without any there, \
                    only the gates that stand here are evaluated.";
@@ -25,6 +26,7 @@ pub(super) fn of_project() -> Value {
     let mut schema = mapping(&[], all());
     let required = texts(&json!({ "enum": NAMES }));
     schema["properties"]["required"] = described("Gates that recipes may not weaken.", required);
+    schema["properties"]["validated_within"] = validated();
     schema["properties"]["waivable"] = described("Whether findings of required gates can be waived.", flag(true));
     schema["anyOf"] = NAMES.iter().map(|name| json!({ "required": [name] })).collect();
     described("What every candidate of the project must pass; recipes refine it.", schema)
@@ -45,6 +47,12 @@ fn all() -> [(&'static str, Value); 10] {
         ("hygiene", described("What the image must not carry.", hygiene())),
         ("commands", described("Commands that decide by their exit status, by name.", commands())),
     ]
+}
+
+fn validated() -> Value {
+    let summary = "How old the evidence may be, whatever gate looks at it. Without it as old as the oldest scan that the gates allow, and \
+                   24 hours when they ask for none.";
+    described(summary, duration())
 }
 
 fn within(summary: &str) -> Value {

@@ -143,11 +143,12 @@ fn comparable(kind: &str, value: &Value) -> Value {
     value
 }
 
-/// What the record says, without how often parameters were written.
+/// What the record says, without how often parameters were written and who has finished it.
 fn recorded(ours: &BTreeMap<String, String>) -> Release {
     let mut release: Release = serde_json::from_str(&document::whole_among(RECORD, ours).unwrap()).unwrap();
     for parameter in release.targets.iter_mut().flat_map(|placed| &mut placed.parameters) {
         parameter.version = 0;
     }
+    release.resumed_by = None;
     release
 }

@@ -15,6 +15,7 @@ mod lag;
 mod plain;
 mod pointers;
 mod prefixes;
+mod resumed;
 mod revoke;
 mod rivals;
 mod steps;

@@ -181,7 +181,7 @@ async fn a_promotion_of_several_pointers_is_killed_and_resumed() {
         for direction in [Direction::Finish, Direction::Undo] {
             world.local.store.restore(moment);
             let order = order(&world, &TEMPLATES, &PARAMETERS);
-            let resumed = resume(&world.cloud, &order, direction, &Events::none()).await;
+            let resumed = world.resume_as(&order, direction, async |ami: &str| Ok(approval(ami))).await;
             let (end, case) = (said(&world), format!("killed before call {}, {direction:?}", nth + 1));
             match resumed {
                 Ok(Resumed::Finished(_)) => assert_eq!(end, new, "{case}"),

@@ -266,7 +266,16 @@ impl World {
     }
 
     pub(super) async fn resume(&self, direction: Direction) -> Result<Resumed, PromoteError> {
-        resume(&self.cloud, &self.order(), direction, &Events::none()).await
+        self.resume_as(&self.order(), direction, async |ami: &str| Ok(approval(ami))).await
+    }
+
+    pub(super) async fn resume_as(
+        &self,
+        order: &Order<'_>,
+        direction: Direction,
+        judge: impl AsyncFnOnce(&str) -> Result<Approval, PromoteError>,
+    ) -> Result<Resumed, PromoteError> {
+        resume(&self.cloud, order, direction, judge, &Events::none()).await
     }
 
     pub(super) fn faults(&self, plan: impl Fn(&str, &str, u64) -> Option<Fault> + Send + Sync + 'static) {

@@ -12,7 +12,7 @@ use crate::event::{Events, Stage};
 use crate::plan::token;
 use crate::promote::error::{PromoteError, StepError};
 use crate::promote::model::{Candidate, Decision, LeftOut, Order};
-use crate::promote::resume::{Direction, resume};
+use crate::promote::resume::{Direction, settle};
 use crate::promote::state::{LANES, observe};
 use crate::promote::steps::Step;
 use crate::promote::{drift, execute, planner as channel_planner, rollback};
@@ -294,7 +294,7 @@ impl Run<'_> {
             // What was going to the release goes back, everything else on.
             let to_it = busy.to.as_ref() == Some(ami);
             let direction = if to_it { Direction::Undo } else { Direction::Finish };
-            match Box::pin(resume(self.cloud, order, direction, self.events)).await {
+            match Box::pin(settle(self.cloud, order, direction, self.events)).await {
                 Ok(_) | Err(PromoteError::NothingToResume { .. }) => {}
                 Err(error) => return Err(error),
             }

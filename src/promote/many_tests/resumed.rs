@@ -1,0 +1,147 @@
+//! What was cut off is finished only if it may be promoted now, and it is known who has finished it.
+
+use super::super::*;
+use super::end::End;
+use super::eyes::Eyes;
+use super::world::*;
+use crate::gate::VerdictStatus;
+use crate::local::Fault;
+use crate::project::{Channel, Distribute, Freeze, Project};
+use std::sync::atomic::{AtomicU64, Ordering};
+use time::macros::date;
+
+/// A world in which the second release was cut off: after so many launch templates were moved.
+async fn cut(after: u64) -> (World, End) {
+    let world = World::new(Distribute::Share);
+    world.promote(AMIS[0]).await.unwrap();
+    let old = End::of(&world.local.store.picture());
+    stop(&world, after);
+    assert!(world.promote(AMIS[1]).await.is_err());
+    world.calm();
+    (world, old)
+}
+
+fn stop(world: &World, after: u64) {
+    let count = AtomicU64::new(0);
+    world.faults(move |_, operation, _| {
+        let here = operation == "ModifyLaunchTemplate" && count.fetch_add(1, Ordering::SeqCst) == after;
+        here.then_some(Fault::Stop)
+    });
+}
+
+/// The project as somebody has frozen its channel since.
+fn frozen(override_forbidden: bool) -> Project {
+    let freeze = Freeze { from: date!(2026 - 01 - 01), to: date!(2026 - 01 - 31), reason: "year end".into() };
+    let channel = Channel { name: "candidate".into(), freezes: vec![freeze], override_forbidden, ..Channel::default() };
+    Project { channels: vec![channel], ..project() }
+}
+
+async fn approving(ami: &str) -> Result<Approval, PromoteError> {
+    Ok(approval(ami))
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_not_finished_while_a_rule_of_the_channel_does_not_hold() {
+    for after in [0, 5] {
+        let (world, old) = cut(after).await;
+        let before = world.local.store.picture();
+        let (frozen, strict) = (frozen(false), frozen(true));
+        let order = |reason: Option<&str>| Order {
+            project: &frozen,
+            override_reason: reason.map(str::to_owned),
+            caller: Some("arn:who-finishes".into()),
+            ..world.order()
+        };
+        let error = world.resume_as(&order(None), Direction::Finish, approving).await.unwrap_err();
+        assert!(
+            matches!(&error, PromoteError::NotResumed { cause, .. } if matches!(**cause, PromoteError::Rule { .. }))
+        );
+        assert_eq!(error.exit_code(), 8);
+        assert!(error.to_string().contains("year end"), "{error}");
+        let next = error.next().unwrap();
+        assert!(next.contains("--abort") && next.contains("--override"), "{next}");
+        let forbidden = Order { project: &strict, ..order(Some("no")) };
+        let error = world.resume_as(&forbidden, Direction::Finish, approving).await.unwrap_err();
+        assert!(matches!(error, PromoteError::OverrideForbidden { .. }), "{error}");
+        assert!(before.differences(&world.local.store.picture()).is_empty(), "{after}: nothing is changed");
+        // Back it goes in any case, and on when somebody says why.
+        let (start, turn) = (world.local.store.picture(), 9);
+        world.resume_as(&order(None), Direction::Undo, approving).await.unwrap();
+        assert_eq!(End::of(&world.local.store.picture()).swept(&old), old, "{after}");
+        world.back_to(&start, turn);
+        let finished =
+            world.resume_as(&order(Some("half of it is there")), Direction::Finish, approving).await.unwrap();
+        let Resumed::Finished(Promotion { release, .. }) = finished else { panic!("{finished:?}") };
+        let why = release.overridden.as_deref().unwrap();
+        assert!(why.contains("half of it is there") && why.contains("year end"), "{why}");
+        assert_eq!(release.resumed_by.as_deref(), Some("arn:who-finishes"));
+        assert_eq!(history(&world.cloud, &world.order()).await.unwrap()[0], release, "it is written down");
+        let targets = Eyes::on(&world.local.store.picture()).targets();
+        assert!(targets.values().all(|one| one.parameter.as_deref() == Some(AMIS[1])));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_not_finished_without_evidence_that_passes_now() {
+    let (world, old) = cut(5).await;
+    let before = world.local.store.picture();
+    let failing = async |ami: &str| {
+        let mut failing = approval(ami);
+        (failing.verdicts[0].status, failing.verdicts[0].summary) = (VerdictStatus::Stale, "too old".into());
+        Ok(failing)
+    };
+    let error = world.resume_as(&world.order(), Direction::Finish, failing).await.unwrap_err();
+    assert!(error.to_string().contains("too old"), "{error}");
+    assert_eq!(error.exit_code(), 8);
+    // Nobody has looked at what is promoted with other evidence than it was begun with.
+    let other = async |ami: &str| Ok(Approval { digest: "sha256:other".into(), ..approval(ami) });
+    let error = world.resume_as(&world.order(), Direction::Finish, other).await.unwrap_err();
+    assert!(error.to_string().contains("there is other evidence now: sha256:other"), "{error}");
+    assert!(error.next().unwrap().contains("--abort"));
+    let none = async |ami: &str| {
+        Err(PromoteError::NotApproved { ami: ami.to_owned(), reason: "no evidence is kept here".into() })
+    };
+    let error = world.resume_as(&world.order(), Direction::Finish, none).await.unwrap_err();
+    assert!(error.to_string().contains("no evidence is kept here"), "{error}");
+    assert!(before.differences(&world.local.store.picture()).is_empty(), "nothing is changed");
+    let judge = async |_: &str| panic!("nobody asks what it was judged by when it goes back");
+    world.resume_as(&world.order(), Direction::Undo, judge).await.unwrap();
+    assert_eq!(End::of(&world.local.store.picture()).swept(&old), old);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_rollback_is_not_held_up() {
+    let world = World::new(Distribute::Share);
+    for ami in &AMIS[..2] {
+        world.promote(ami).await.unwrap();
+    }
+    stop(&world, 5);
+    assert!(world.rollback().await.is_err());
+    world.calm();
+    let frozen = frozen(true);
+    let order = Order { project: &frozen, ..world.order() };
+    let judge = async |_: &str| panic!("it has been there");
+    let finished = world.resume_as(&order, Direction::Finish, judge).await.unwrap();
+    assert!(matches!(&finished, Resumed::Finished(promotion) if promotion.release.ami == AMIS[0]), "{finished:?}");
+}
+
+/// Rules that were passed over when it was begun, and others when it was finished.
+#[tokio::test(start_paused = true)]
+async fn what_was_passed_over_is_all_written_down() {
+    let world = World::new(Distribute::Share);
+    let frozen = frozen(false);
+    let order = |why: &str| Order { project: &frozen, override_reason: Some(why.into()), ..world.order() };
+    let count = AtomicU64::new(0);
+    world.faults(move |_, operation, _| {
+        (operation == "PutParameter" && count.fetch_add(1, Ordering::SeqCst) == 6).then_some(Fault::Stop)
+    });
+    let begun = promote(&world.cloud, &order("first"), &candidate(AMIS[0]), &approval(AMIS[0]), &Events::none()).await;
+    assert!(begun.is_err());
+    world.calm();
+    let finished = world.resume_as(&order("second"), Direction::Finish, approving).await.unwrap();
+    let Resumed::Finished(Promotion { release, .. }) = finished else { panic!("{finished:?}") };
+    let why = release.overridden.unwrap();
+    assert!(why.starts_with("first (although") && why.contains("; when it was finished: second (although"), "{why}");
+    // Without a caller that AWS knows it is the process.
+    assert!(release.resumed_by.unwrap().starts_with("host/"));
+}
