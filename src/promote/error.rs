@@ -53,7 +53,7 @@ pub enum StepError {
     #[error("{0}")]
     Refused(String),
     /// What was written could not be read back in time.
-    #[error("{what} was written but does not show: {timed_out}")]
+    #[error("{what} was asked for but does not show: {timed_out}")]
     NotSeen {
         /// What was written.
         what: String,

@@ -373,8 +373,14 @@ impl Executor<'_> {
         for ParameterMove { name, before } in &one.parameters {
             let Some(before) = before else { continue };
             let current = store::get(self.cloud, &place, name).await?;
-            if current.is_some_and(|current| current.value == *before) {
-                store::delete(self.cloud, &place, name).await?;
+            if current.is_none_or(|current| current.value != *before) {
+                continue;
+            }
+            store::delete(self.cloud, &place, name).await?;
+            let mut waiting = self.read_back().start();
+            while store::get(self.cloud, &place, name).await?.is_some_and(|current| current.value == *before) {
+                let what = format!("the removal of parameter {name}");
+                waiting.pause().await.map_err(|timed_out| StepError::NotSeen { what, timed_out })?;
             }
         }
         Ok(())

@@ -336,17 +336,23 @@ impl<D: Deed> Every<D> {
         self.ended(world, fault, done.err(), &case).await;
     }
 
-    /// It ended, or failed: what is left is resumed, and the end must be the right one.
+    /// It ended, or failed: what is left is finished, and once more undone, and the end must be the right one each time.
     async fn ended(&self, world: &World, fault: Fault, error: Option<PromoteError>, case: &str) {
         world.calm();
-        if !End::of(&world.local.store.picture()).books.is_empty() {
-            let resumed = self.case.deed.recover(world, Direction::Finish).await;
-            resumed.unwrap_or_else(|error| panic!("{case}, resumed: {error}"));
-        }
-        let is_new = self.case.is_new(world, case);
-        match error {
+        let left = world.local.store.picture();
+        let is_right = |is_new: bool, case: &str| match &error {
             None | Some(PromoteError::Untidy { .. }) => assert!(is_new, "{case}"),
             Some(error) => assert!(fault == Fault::Deny && !is_new, "{case}: {error:?}"),
+        };
+        if End::of(&left).books.is_empty() {
+            return is_right(self.case.is_new(world, case), case);
+        }
+        for direction in DIRECTIONS {
+            let case = format!("{case}, {direction:?} after it");
+            world.back_to(&left, DOER + 1);
+            let resumed = self.case.deed.recover(world, direction).await;
+            resumed.unwrap_or_else(|error| panic!("{case}: {error}"));
+            is_right(self.case.is_new(world, &case), &case);
         }
     }
 }
