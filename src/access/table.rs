@@ -121,7 +121,8 @@ const BUILD: &[Need] = &[
     home("imagebuilder.CreateImage", "imagebuilder:CreateImage", On::Images),
     home("imagebuilder.CancelImageCreation", "imagebuilder:CancelImageCreation", On::Images),
     implied("imagebuilder:GetInfrastructureConfiguration", On::Project, At::Home),
-    implied("imagebuilder:TagResource", On::Images, At::Home),
+    home("sts.GetCallerIdentity", "sts:GetCallerIdentity", On::Anything),
+    home("imagebuilder.TagResource", "imagebuilder:TagResource", On::Images),
     implied("iam:CreateServiceLinkedRole", On::ServiceRole, At::Home),
 ];
 

@@ -4,6 +4,7 @@
 //! with the same clients: their HTTP client hands requests to [`crate::local`] in this process. This is the only
 //! room that knows of `local`.
 
+mod caller;
 mod cloud;
 mod connector;
 mod duty;
@@ -25,6 +26,7 @@ pub(crate) use cloud::testing;
 /// Attempts per call, for tests that let all of them fail.
 #[cfg(test)]
 pub(crate) const ATTEMPTS: u64 = identity::ATTEMPTS as u64;
+pub use caller::caller;
 pub use cloud::{Cloud, Options};
 pub use duty::{Duties, Duty, Left};
 pub use error::{AwsError, CallError};

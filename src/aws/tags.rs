@@ -10,6 +10,8 @@ pub const COMPONENT: &str = "amiforge:component";
 pub const BASELINE: &str = "amiforge:baseline";
 /// Fingerprint (64 hexadecimal digits) of everything that went into the resource.
 pub const FINGERPRINT: &str = "amiforge:fingerprint";
+/// Who has built it, as AWS knows the caller (an ARN), on image builds.
+pub const BUILDER: &str = "amiforge:builder";
 /// The mark of approval on AMIs: the promotion that has set it. Revocation takes it away.
 pub const APPROVED: &str = "amiforge:approved";
 /// Why and when the release was revoked, on every copy of it; `restore` takes it away.

@@ -26,6 +26,8 @@ pub(super) struct Seen {
     pub(super) version: String,
     pub(super) ami: Option<String>,
     pub(super) created: Option<String>,
+    /// Who has started it, if that was written down.
+    pub(super) builder: Option<String>,
     pub(super) state: Option<ib::ImageState>,
     /// How long its instances are kept if it fails; absent when they are ended, or nobody has said how long.
     pub(super) keep: Option<Duration>,
@@ -56,6 +58,7 @@ pub(super) async fn look(cloud: &Cloud, arn: &str) -> Result<Seen, BuildError> {
         version: crate::plan::build_version(arn).or(image.version).unwrap_or_default(),
         ami: amis.into_iter().filter(here).find_map(|ami| ami.image),
         created: image.date_created,
+        builder: image.tags.and_then(|mut tags| tags.remove(tags::BUILDER)),
         state: image.state,
         keep: image.infrastructure_configuration.as_ref().and_then(keep),
     })
@@ -143,7 +146,7 @@ async fn sight(cloud: &Cloud, arn: &str, follow: &Follow<'_>, progress: &Progres
         Glance::New => progress.status.clone(),
     };
     let version = crate::plan::build_version(arn).unwrap_or_default();
-    Ok(Seen { status, version, ami: None, created: None, state: None, keep: None })
+    Ok(Seen { status, version, ami: None, created: None, builder: None, state: None, keep: None })
 }
 
 /// How it ended, if it did.

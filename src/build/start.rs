@@ -4,7 +4,7 @@ use super::error::{BuildError, Failure};
 use super::follow::{Ended, follow, look};
 use super::keep;
 use crate::aws::wait::Poller;
-use crate::aws::{CallError, Cloud, tags};
+use crate::aws::{self, CallError, Cloud, tags};
 use crate::event::{Ending, Event, Events, Stage};
 use crate::evidence::TestResult;
 use crate::plan::{self, Desired, ImagePlan, ObservedImage, Plan, Published, images, role, token, workflows};
@@ -238,10 +238,25 @@ async fn start(
         let arn = create_when_free(cloud, desired, published, options, attempt, events).await?;
         let seen = look(cloud, &arn).await?;
         if !(seen.ended() && seen.status != "AVAILABLE" && older(seen.created.as_deref(), now)) {
+            // The answer may be about a build that somebody else has started a moment ago.
+            if seen.builder.is_none()
+                && let Err(error) = sign(cloud, &arn).await
+            {
+                events.note(Stage::Build, format!("it could not be written down who builds it: {error}"));
+            }
             return Ok(arn);
         }
     }
     Err(BuildError::Answer { operation: "CreateImage", what: "a new image (only builds that ended long ago)" })
+}
+
+/// Writes down on the build who has started it: who approves it may have to be another one. It is no tag of `CreateImage`, because
+/// who repeats that for somebody else must repeat it to the letter.
+async fn sign(cloud: &Cloud, arn: &str) -> Result<(), CallError> {
+    let who = aws::caller(cloud).await?;
+    let request = cloud.imagebuilder().tag_resource().resource_arn(arn).tags(tags::BUILDER, who);
+    request.send().await.map_err(CallError::of("TagResource", cloud.home()))?;
+    Ok(())
 }
 
 /// Creates the image; where the account builds as many at a time as it may, once one of them has ended

@@ -3,8 +3,9 @@
 use super::error::PromoteError;
 use super::model::Order;
 use super::{names, planner, store};
-use crate::aws::{CallError, Cloud};
+use crate::aws::{CallError, Cloud, caller, tags};
 use crate::clock::rfc3339;
+use aws_sdk_imagebuilder::types::BuildType;
 use serde::{Deserialize, Serialize};
 
 /// Schema of [`Consent`].
@@ -26,17 +27,6 @@ pub struct Consent {
     pub at: String,
     /// Why.
     pub reason: String,
-}
-
-/// Who calls, as AWS knows it.
-///
-/// # Errors
-/// When it cannot be asked.
-pub async fn caller(cloud: &Cloud) -> Result<String, CallError> {
-    let home = cloud.home();
-    let answer = cloud.sts(home).get_caller_identity().send().await;
-    let answer = answer.map_err(CallError::of("GetCallerIdentity", home))?;
-    Ok(answer.arn.unwrap_or_else(|| "unknown".to_owned()))
 }
 
 /// Writes an approval down. A later one takes the place of an earlier one, which stays in the parameter's history.
@@ -70,6 +60,37 @@ pub(super) async fn consent(cloud: &Cloud, order: &Order<'_>, ami: &str) -> Resu
         Some(stored) => store::read(&name, &stored.value, SCHEMA).map(Some),
         None => Ok(None),
     }
+}
+
+/// Who has built an image.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Builder {
+    /// Nobody has written it down.
+    #[default]
+    Unknown,
+    /// The caller as AWS knows it.
+    Known(String),
+    /// A pipeline, on its schedule.
+    Schedule,
+}
+
+/// Who has built the image of an order; asked only where the channel wants to know.
+pub(super) async fn builder(cloud: &Cloud, order: &Order<'_>, image_arn: Option<&str>) -> Result<Builder, CallError> {
+    let mut channels = order.project.channels.iter();
+    let wants = channels.any(|one| one.name == order.channel && one.approval_by_another);
+    let Some(arn) = image_arn.filter(|_| wants) else { return Ok(Builder::Unknown) };
+    let answer = cloud.imagebuilder().get_image().image_build_version_arn(arn).send().await;
+    let answer = answer.map_err(CallError::of("GetImage", cloud.home()));
+    if answer.as_ref().is_err_and(|error| error.fault.is(&["ResourceNotFoundException"])) {
+        return Ok(Builder::Unknown);
+    }
+    let Some(image) = answer?.image else { return Ok(Builder::Unknown) };
+    let named = image.tags.and_then(|mut tags| tags.remove(tags::BUILDER));
+    Ok(match (named, image.build_type) {
+        (Some(who), _) => Builder::Known(who),
+        (None, Some(BuildType::Scheduled)) => Builder::Schedule,
+        (None, _) => Builder::Unknown,
+    })
 }
 
 fn name(order: &Order<'_>, ami: &str) -> String {

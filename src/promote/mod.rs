@@ -36,7 +36,7 @@ mod supply;
 mod template;
 mod undo;
 
-pub use approve::{Consent, approve, caller};
+pub use approve::{Consent, approve};
 pub use drift::{Difference, drift, prepare_repair, repair};
 pub use error::{CanaryFailure, Failure, PromoteError, StepError};
 pub use execute::execute;

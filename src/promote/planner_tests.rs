@@ -1,4 +1,4 @@
-use super::super::approve::Consent;
+use super::super::approve::{Builder, Consent};
 use super::super::image::Image;
 use super::super::model::{ParameterPointer, Placed, TemplateBefore, TemplatePointer};
 use super::super::state::{Pointers, TemplateNow};
@@ -91,6 +91,7 @@ fn empty() -> State {
         revoked: None,
         image: Image { state: Some("available".into()), evidence: Some("sha256:e".into()), ..Image::default() },
         consent: None,
+        builder: Builder::Unknown,
         keys: vec![],
         copies: BTreeMap::new(),
         seen: vec![Ok(nothing())],
@@ -320,7 +321,8 @@ fn channels_hold_their_rules() {
     strict.channels[2].approval_by_another = true;
     let by = |caller: Option<&str>, by: &str| {
         let before = Release { caller: caller.map(Into::into), ..before.clone() };
-        let state = State { consent: Some(given("sha256:e", by)), ..with(Some(before)) };
+        let builder = Builder::Schedule;
+        let state = State { builder, consent: Some(given("sha256:e", by)), ..with(Some(before)) };
         plan(&order(&strict, "production"), &candidate("ami-2"), Some(&approval()), &state, NOW).map(|_| ())
     };
     assert!(by(Some("arn:a"), "arn:b").is_ok());

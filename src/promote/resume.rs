@@ -1,6 +1,6 @@
 //! Finishes or undoes a promotion that was cut off, from its journal.
 
-use super::approve::consent;
+use super::approve::{builder, consent};
 use super::error::{PromoteError, StepError};
 use super::execute::{Again, Executor};
 use super::model::{Approval, Lock, Order, Plan, Promotion, Release};
@@ -150,7 +150,8 @@ async fn allowed(
     }
     rules::approved(ami, approval, &image::look(cloud, cloud.home(), ami).await?)?;
     let (before, consent) = (before(cloud, order).await?, consent(cloud, order, ami).await?);
-    let known = Known { before: before.as_ref(), consent: consent.as_ref() };
+    let builder = builder(cloud, order, plan.release.image_arn.as_deref()).await?;
+    let known = Known { before: before.as_ref(), consent: consent.as_ref(), builder: &builder };
     match rules::channel(channel, (order.recipe, ami), known, Some(begun_with), cloud.clock().now()) {
         Ok(()) => Ok(earlier.clone()),
         Err(missing) => {

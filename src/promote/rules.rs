@@ -1,6 +1,6 @@
 //! What must hold before a channel takes a candidate. Pure.
 
-use super::approve::Consent;
+use super::approve::{Builder, Consent};
 use super::error::PromoteError;
 use super::image::Image;
 use super::model::{Approval, Order, Release};
@@ -48,11 +48,13 @@ pub(super) struct Known<'a> {
     pub(super) before: Option<&'a Release>,
     /// A person's approval of the AMI for the channel.
     pub(super) consent: Option<&'a Consent>,
+    /// Who has built it, if the channel wants to know.
+    pub(super) builder: &'a Builder,
 }
 
 impl<'a> From<&'a State> for Known<'a> {
     fn from(state: &'a State) -> Self {
-        Self { before: state.before.as_ref(), consent: state.consent.as_ref() }
+        Self { before: state.before.as_ref(), consent: state.consent.as_ref(), builder: &state.builder }
     }
 }
 
@@ -61,13 +63,13 @@ impl<'a> From<&'a State> for Known<'a> {
 pub(super) fn channel(
     channel: &Channel,
     (recipe, ami): (&str, &str),
-    Known { before, consent: given }: Known<'_>,
+    known: Known<'_>,
     evidence: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<(), PromoteError> {
     // All of them: whoever passes over rules passes over each, and the record says which.
     let missing: Vec<String> =
-        [open(channel, now), order(channel, ami, before, now), consent(channel, ami, before, given, evidence)]
+        [open(channel, now), order(channel, ami, known.before, now), consent(channel, ami, known, evidence)]
             .into_iter()
             .flatten()
             .collect();
@@ -113,18 +115,12 @@ fn order(channel: &Channel, ami: &str, before: Option<&Release>, now: OffsetDate
 }
 
 /// A person has approved what is promoted now, with the evidence there is now; where the channel wants it, another one than
-/// who brought it to the channel before. Whoever that was must be known.
-fn consent(
-    channel: &Channel,
-    ami: &str,
-    before: Option<&Release>,
-    consent: Option<&Consent>,
-    evidence: Option<&str>,
-) -> Option<String> {
+/// who built it and who brought it to the channel before. Whoever these were must be known.
+fn consent(channel: &Channel, ami: &str, known: Known<'_>, evidence: Option<&str>) -> Option<String> {
     if !channel.approval_required {
         return None;
     }
-    let Some(consent) = consent.filter(|consent| consent.ami == ami) else {
+    let Some(consent) = known.consent.filter(|consent| consent.ami == ami) else {
         return Some("a person must approve it".to_owned());
     };
     if Some(consent.evidence.as_str()) != evidence {
@@ -133,7 +129,14 @@ fn consent(
     if !channel.approval_by_another {
         return None;
     }
-    let Some((before, caller)) = before.and_then(|before| Some((before, before.caller.as_ref()?))) else {
+    match known.builder {
+        Builder::Unknown => return Some("it is not known who built it, so another one cannot be told".to_owned()),
+        Builder::Known(who) if is_same(who, &consent.by) => {
+            return Some(format!("{} has approved it, and {who} has built it: another one must", consent.by));
+        }
+        Builder::Known(_) | Builder::Schedule => {}
+    }
+    let Some((before, caller)) = known.before.and_then(|before| Some((before, before.caller.as_ref()?))) else {
         return Some("it is not known who brought it to the channel before, so another one cannot be told".to_owned());
     };
     // Whoever finished it has brought it there, too.
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_finished_what_another_one_began_has_brought_it_there_too() {
+    fn another_one_has_neither_built_it_nor_brought_it_there_nor_finished_that() {
         let release = serde_json::json!({
             "schema": "amiforge.release/2", "id": "1", "project": "acme", "recipe": "web", "arch": "x86_64", "channel": "first",
             "ami": "ami-1", "evidence": "sha256:1", "targets": [], "promoted_at": "2026-01-01T00:00:00Z", "by": "host", "reason": "r",
@@ -196,14 +199,20 @@ mod tests {
         });
         let before = older::release("/p", &release.to_string()).unwrap();
         let channel = Channel { approval_required: true, approval_by_another: true, ..Channel::default() };
-        let missing = |by: &str| {
+        let missing_of = |builder: &Builder, by: &str| {
             let (ami, evidence) = ("ami-1".to_owned(), "sha256:1".to_owned());
             let (by, at, reason) = (by.to_owned(), "2026-01-02T00:00:00Z".to_owned(), "good".to_owned());
             let given = Consent { schema: String::new(), ami, evidence, by, at, reason };
-            consent(&channel, "ami-1", Some(&before), Some(&given), Some("sha256:1"))
+            let known = Known { before: Some(&before), consent: Some(&given), builder };
+            consent(&channel, "ami-1", known, Some("sha256:1"))
         };
+        let missing = |by: &str| missing_of(&Builder::Schedule, by);
         assert!(missing("arn:ann").is_some_and(|why| why.contains("arn:ann brought it")));
         assert!(missing("arn:bob").is_some_and(|why| why.contains("arn:bob brought it")));
         assert_eq!(missing("arn:cid"), None);
+        let cid = Builder::Known("arn:cid".into());
+        assert!(missing_of(&cid, "arn:cid").is_some_and(|why| why.contains("arn:cid has built it")));
+        assert_eq!(missing_of(&cid, "arn:dan"), None);
+        assert!(missing_of(&Builder::Unknown, "arn:dan").is_some_and(|why| why.contains("not known who built it")));
     }
 }

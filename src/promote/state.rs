@@ -1,6 +1,6 @@
 //! What is there before a promotion.
 
-use super::approve::{Consent, consent};
+use super::approve::{Builder, Consent, builder, consent};
 use super::encryption::{KeyNow, Source};
 use super::error::PromoteError;
 use super::image::{self, Image};
@@ -35,6 +35,8 @@ pub struct State {
     pub(super) before: Option<Release>,
     /// A person's approval of the AMI for the channel.
     pub(super) consent: Option<Consent>,
+    /// Who has built it, if the channel wants to know.
+    pub(super) builder: Builder,
     /// That the AMI was revoked.
     pub(super) revoked: Option<Revocation>,
     /// The AMI to promote, at home.
@@ -100,6 +102,7 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         lock: books.lock,
         before,
         consent: consent(cloud, order, &candidate.ami).await?,
+        builder: builder(cloud, order, candidate.image_arn.as_deref()).await?,
         revoked: standing(cloud, project, recipe, arch, &candidate.ami).await?,
         copies,
         image,

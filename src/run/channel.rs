@@ -3,6 +3,7 @@
 use super::error::RunError;
 use super::settle;
 use super::stages::{Judged, Work};
+use crate::aws;
 use crate::build::Built;
 use crate::consume;
 use crate::event::{Ending, Events, Stage};
@@ -98,7 +99,7 @@ impl Work<'_> {
     }
 
     async fn moving<'a>(&'a self, channel: &'a Channel, reason: &str, how: &Moving) -> Result<Order<'a>, RunError> {
-        let caller = promote::caller(self.cloud).await.map_err(PromoteError::from)?;
+        let caller = aws::caller(self.cloud).await.map_err(PromoteError::from)?;
         let (quorum, override_reason) = (how.quorum, how.override_reason.clone());
         Ok(Order { quorum, override_reason, caller: Some(caller), ..self.order(channel, reason)? })
     }
@@ -276,3 +277,7 @@ fn told(events: &Events, moved: Result<Promotion, RunError>) -> Result<Promotion
     }
     moved
 }
+
+#[cfg(test)]
+#[path = "channel_tests.rs"]
+mod tests;

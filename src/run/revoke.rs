@@ -2,6 +2,7 @@
 
 use super::error::RunError;
 use super::stages::Work;
+use crate::aws;
 use crate::event::{Ending, Events, Stage};
 use crate::promote::{self, Approval, KnownRelease, Order, PromoteError, Restored, Revoked, Withdraw, Withdrawal};
 
@@ -93,7 +94,7 @@ impl Work<'_> {
     }
 
     async fn withdraw<'a>(&'a self, how: &Withdrawing) -> Result<Withdraw<'a>, RunError> {
-        let caller = promote::caller(self.cloud).await.map_err(PromoteError::from)?;
+        let caller = aws::caller(self.cloud).await.map_err(PromoteError::from)?;
         let orders = self.orders(&how.reason)?.into_iter();
         let orders = orders.map(|order| Order { quorum: how.quorum, caller: Some(caller.clone()), ..order }).collect();
         let (release, allow_empty, resume) = (how.release.clone(), how.allow_empty, how.resume);

@@ -79,6 +79,7 @@ impl Given {
             before: None,
             revoked: None,
             consent: None,
+            builder: super::super::approve::Builder::Unknown,
             image: Image { state: Some("available".into()), evidence: Some(digest(AMIS[1])), ..Image::default() },
             copies,
             keys: vec![],

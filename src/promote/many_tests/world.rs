@@ -60,11 +60,15 @@ impl Frame {
     }
 }
 
-/// What is drawn while a request is answered follows from who asks for what.
+/// Where the day stands in a credential: `KEY/DAY/REGION/SERVICE/aws4_request` (AWS's signature version 4).
+const DATE: usize = 1;
+
+/// What is drawn while a request is answered follows from who asks for what, and not from the day on which that is signed.
 fn seed(request: &http::Request<Bytes>) -> u64 {
     let mut hasher = DefaultHasher::new();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let who = header("authorization").split(',').next();
+    let who = header("authorization").split(',').next().unwrap_or_default();
+    let who: Vec<&str> = who.split('/').enumerate().filter(|(part, _)| *part != DATE).map(|(_, part)| part).collect();
     (request.uri().to_string(), header("x-amz-target"), who, request.body()).hash(&mut hasher);
     hasher.finish()
 }
@@ -343,4 +347,18 @@ pub(super) fn unshare(local: &Local, id: &str) {
         tx.put(&scope, AMI, id, &Ami { launch_permissions: vec![], ..ami.unwrap() })
     });
     done.unwrap();
+}
+
+#[test]
+fn what_is_drawn_does_not_depend_on_the_day() {
+    let request = |day: &str, region: &str| {
+        let by = format!(
+            "AWS4-HMAC-SHA256 Credential=KEY/{day}/{region}/ec2/aws4_request, SignedHeaders=host, Signature=00"
+        );
+        let request = http::Request::builder().uri("https://ec2/").header("authorization", by);
+        request.body(Bytes::from_static(b"Action=CopyImage")).unwrap()
+    };
+    let one = seed(&request("20260102", "us-east-1"));
+    assert_eq!(one, seed(&request("20260103", "us-east-1")));
+    assert_ne!(one, seed(&request("20260102", "eu-west-1")));
 }
