@@ -71,8 +71,8 @@ pub const ENTRIES: &[Entry] = &[
         "A009",
         "partly done",
         "Exit code 9. A promotion stopped in the middle and could not be put back by itself, or an earlier one was cut off: its\n\
-         journal is there and no lock holds it any more. `amiforge promote RECIPE --channel NAME --resume` finishes it or undoes\n\
-         it. A `baseline publish` that failed in some accounts or\n\
+         journal is there and no lock holds it any more. `amiforge promote RECIPE --channel NAME --resume` finishes it, if evidence\n\
+         and rules hold now, and `--abort` takes it back. A `baseline publish` that failed in some accounts or\n\
          Regions has done the others; the same command finishes it. Of `revoke` and `restore`: a channel could not be moved, or an\n\
          image not be changed; until the same command has finished it, nothing promotes the release.",
     ),

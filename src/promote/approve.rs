@@ -96,3 +96,44 @@ pub(super) async fn builder(cloud: &Cloud, order: &Order<'_>, image_arn: Option<
 fn name(order: &Order<'_>, ami: &str) -> String {
     names::approval(&order.project.name, order.recipe, order.arch, order.channel, ami)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing;
+    use crate::clock::Clock;
+    use crate::project::{Channel, Project};
+    use std::sync::Arc;
+
+    const ARN: &str = "arn:aws:imagebuilder:us-east-1:000000000000:image/web/1.0.0/1";
+
+    /// What is known when Image Builder answers so.
+    async fn told(status: u16, answer: &str, by_another: bool) -> Result<Builder, CallError> {
+        let answer = answer.to_owned();
+        let handler = move |_| http::Response::builder().status(status).body(answer.clone().into()).unwrap();
+        let now = time::macros::datetime!(2026-01-01 00:00 UTC);
+        let cloud = testing::over(Arc::new(handler), Clock::fixed(now));
+        let channel = Channel { name: "production".into(), approval_by_another: by_another, ..Channel::default() };
+        let project = Project { channels: vec![channel], ..crate::promote::many_tests::project() };
+        let order = Order { channel: "production", ..crate::promote::many_tests::order(&project) };
+        builder(&cloud, &order, Some(ARN)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_builder_is_who_signed_or_a_schedule() {
+        let image = |fields: &str| format!("{{\"image\": {{{fields}}}}}");
+        let tagged = image("\"tags\": {\"amiforge:builder\": \"arn:ann\"}, \"buildType\": \"SCHEDULED\"");
+        assert_eq!(told(200, &tagged, true).await.unwrap(), Builder::Known("arn:ann".into()));
+        let scheduled = image("\"buildType\": \"SCHEDULED\"");
+        assert_eq!(told(200, &scheduled, true).await.unwrap(), Builder::Schedule);
+        let by_hand = image("\"buildType\": \"USER_INITIATED\", \"tags\": {\"amiforge:recipe\": \"web\"}");
+        for unknown in [by_hand, image(""), "{}".to_owned()] {
+            assert_eq!(told(200, &unknown, true).await.unwrap(), Builder::Unknown, "{unknown}");
+        }
+        let gone = "{\"__type\": \"ResourceNotFoundException\", \"message\": \"gone\"}";
+        assert_eq!(told(404, gone, true).await.unwrap(), Builder::Unknown);
+        let denied = "{\"__type\": \"AccessDeniedException\", \"message\": \"no\"}";
+        assert!(told(403, denied, true).await.is_err(), "that it may not be asked is no answer");
+        assert_eq!(told(403, denied, false).await.unwrap(), Builder::Unknown, "where nobody wants to know nobody asks");
+    }
+}

@@ -364,6 +364,18 @@ pub enum PromoteError {
     Call(#[from] CallError),
 }
 
+impl PromoteError {
+    /// The same as the reason for which a cut-off promotion is not finished, if it is one.
+    pub(crate) fn of_resuming(self, channel: &str) -> Self {
+        match self {
+            Self::Rule { .. } | Self::NotApproved { .. } | Self::OverrideForbidden { .. } => {
+                Self::NotResumed { channel: channel.to_owned(), cause: Box::new(self) }
+            }
+            other => other,
+        }
+    }
+}
+
 fn list(left_out: &[LeftOut]) -> String {
     let one = |one: &LeftOut| format!("{}/{}", one.account, one.region);
     left_out.iter().map(one).collect::<Vec<_>>().join(", ")

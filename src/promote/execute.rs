@@ -1,7 +1,7 @@
 //! Carries out the phases of a plan, and undoes them when a step fails.
 
 use super::error::{Failure, PromoteError, StepError};
-use super::model::{LeftOut, Move, ParameterPointer, Placed, Plan, Promotion, Release, Supply, TemplatePointer};
+use super::model::{Again, LeftOut, Move, ParameterPointer, Placed, Plan, Promotion, Release, Supply, TemplatePointer};
 use super::state::LANES;
 use super::steps::{Step, Undo};
 use super::undo::Undone;
@@ -38,13 +38,6 @@ pub(super) enum Done {
     Parameters(Vec<ParameterPointer>),
 }
 
-/// What the record says of the one who finishes what another process has begun. The plan stays as it is in the journal.
-#[derive(Debug, Clone)]
-pub(super) struct Again {
-    pub(super) by: String,
-    pub(super) overridden: Option<String>,
-}
-
 /// A promotion being carried out.
 #[derive(Debug, Clone)]
 pub(super) struct Executor<'a> {
@@ -54,8 +47,8 @@ pub(super) struct Executor<'a> {
     pub(super) holder: String,
     /// Nobody has done any of it before, so nothing has to be looked for.
     pub(super) fresh: bool,
-    /// Who finishes it after it was cut off, and why rules are passed over, for the record.
-    pub(super) again: Option<Again>,
+    /// Who has gone on with it after it was cut off, for the record.
+    pub(super) again: Vec<Again>,
     pub(super) events: &'a Events,
     /// AMI ids by supply.
     pub(super) images: BTreeMap<usize, String>,
@@ -75,7 +68,7 @@ impl<'a> Executor<'a> {
             cloud,
             plan,
             fresh: true,
-            again: None,
+            again: vec![],
             holder: plan.release.by.clone(),
             events,
             images: known.filter_map(|(index, one)| Some((index, one.ami.clone()?))).collect(),
@@ -396,8 +389,10 @@ impl<'a> Executor<'a> {
             previous: self.plan.previous.clone().map(Box::new),
             ..self.plan.release.clone()
         };
-        if let Some(Again { by, overridden }) = self.again.clone() {
-            (release.resumed_by, release.overridden) = (Some(by), overridden);
+        for Again { by, overridden } in self.again.clone() {
+            release.resumed_by.push(by);
+            let rules = [release.overridden.take(), overridden].into_iter().flatten().collect::<Vec<_>>();
+            release.overridden = (!rules.is_empty()).then(|| rules.join("; when it was finished: "));
         }
         release
     }

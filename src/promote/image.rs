@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, Filter, LaunchPermission,
     LaunchPermissionModifications, ResourceType, SnapshotAttributeName, Tag, TagSpecification,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long it is waited for a copy. Copies over Regions take minutes to an hour, by size and distance.
@@ -69,13 +69,20 @@ pub(super) fn of(found: aws_sdk_ec2::types::Image) -> Image {
 /// The account's copy of an AMI of the home account and Region, if it has one that may be used; the oldest of several.
 ///
 /// The tag finds it and does not vouch for it: whoever may tag can put it on any image. What an image was copied from is said
-/// by EC2 alone.
-pub(super) async fn find_copy(cloud: &Cloud, place: &Location, source: &str) -> Result<Option<String>, CallError> {
+/// by EC2, or by a channel's record, in which `recorded` are the ids of copies that were proven once.
+pub(super) async fn find_copy(
+    cloud: &Cloud,
+    place: &Location,
+    source: &str,
+    recorded: &BTreeSet<String>,
+) -> Result<Option<String>, CallError> {
     let of_source = Filter::builder().name(format!("tag:{}", tags::SOURCE)).values(source).build();
     let usable = Filter::builder().name("state").values("available").values("pending").build();
     let request = cloud.ec2(place).describe_images().owners("self").filters(of_source).filters(usable);
     let answer = request.send().await.map_err(CallError::of("DescribeImages", place))?;
-    let found = answer.images.unwrap_or_default().into_iter().filter(|one| is_copy(one, cloud.home(), source));
+    let is_recorded = |one: &aws_sdk_ec2::types::Image| one.image_id().is_some_and(|id| recorded.contains(id));
+    let found = answer.images.unwrap_or_default().into_iter();
+    let found = found.filter(|one| is_copy(one, cloud.home(), source) || is_recorded(one));
     let mut found: Vec<_> = found.filter_map(|one| Some((one.creation_date, one.image_id?))).collect();
     found.sort();
     Ok(found.into_iter().next().map(|(_, ami)| ami))
@@ -158,7 +165,7 @@ async fn copy_as(cloud: &Cloud, plan: &Plan, supply: &Supply, source: &Image, na
         Err(error) if error.fault.may_have_been_applied() => {
             let mut waiting = soon(cloud).start();
             loop {
-                if let Some(found) = find_copy(cloud, &place, &release.ami).await? {
+                if let Some(found) = find_copy(cloud, &place, &release.ami, &BTreeSet::new()).await? {
                     return Ok(found);
                 }
                 // What was begun shows by then.

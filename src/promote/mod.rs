@@ -101,7 +101,8 @@ pub async fn prepare(
     candidate: &Candidate,
     approval: &Approval,
 ) -> Result<Decision, PromoteError> {
-    let state = observe(cloud, order, candidate).await?;
+    let builder = approve::builder(cloud, order, candidate.image_arn.as_deref()).await?;
+    let state = State { builder, ..observe(cloud, order, candidate).await? };
     plan(order, candidate, Some(approval), &state, cloud.clock().now())
 }
 

@@ -49,9 +49,9 @@ pub struct Release {
     /// Why rules of the channel were passed over, and which did not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<String>,
-    /// Who finished it after it was cut off: the caller as AWS knows it, else host and process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resumed_by: Option<String>,
+    /// Who went on with it after it was cut off, one after the other: the caller as AWS knows it, else host and process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed_by: Vec<String>,
     /// The channel is empty since then: this release was taken out of it, and nothing came in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub empty: bool,
@@ -398,6 +398,20 @@ pub(super) struct Lock {
     /// Parameters that the journal has beside its own, to be removed with it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) journal_parts: usize,
+    /// Who has gone on with it after it was cut off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) again: Vec<Again>,
+}
+
+/// Somebody who goes on with what another process has begun. The plan stays as it is in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Again {
+    /// The caller as AWS knows it, else host and process.
+    pub(super) by: String,
+    /// Why rules are passed over that do not hold any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) overridden: Option<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

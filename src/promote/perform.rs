@@ -12,6 +12,7 @@ use crate::aws::{CallError, Cloud};
 use crate::clock::rfc3339;
 use crate::project::Location;
 use futures_util::{StreamExt as _, stream};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// After this time somebody else may take over a lock that is still there and has no journal. A promotion takes well under
@@ -61,6 +62,7 @@ impl Executor<'_> {
             since: rfc3339(now),
             expires: rfc3339(now + life),
             journal_parts: self.journal_parts()?,
+            again: self.again.clone(),
         })
     }
 
@@ -91,10 +93,12 @@ impl Executor<'_> {
         Ok(store::delete(self.cloud, self.cloud.home(), &self.lock_name()).await?)
     }
 
-    /// Takes the lock of this promotion from the process that is gone, so that it finds its lock taken should it still run.
-    pub(super) async fn take_over(&self) -> Result<(), StepError> {
+    /// Takes the lock of this promotion from the process that is gone, so that it finds its lock taken should it still run. Whoever
+    /// went on with it before stays written down.
+    pub(super) async fn take_over(&mut self) -> Result<(), StepError> {
         match self.current_lock().await? {
             Some(found) if found.id == self.plan.release.id => {
+                self.again.splice(0..0, found.again);
                 let text = json(&Lock { journal_parts: found.journal_parts, ..self.new_lock()? })?;
                 let written = store::put_document(self.cloud, &self.lock_name(), &text).await;
                 match (written, self.hold().await) {
@@ -204,7 +208,8 @@ impl Executor<'_> {
 
     async fn copied(&self, index: usize) -> Result<String, StepError> {
         let supply = self.supply(index)?;
-        if let Some(found) = image::find_copy(self.cloud, &supply.location(), &self.plan.release.ami).await? {
+        let (place, source) = (supply.location(), &self.plan.release.ami);
+        if let Some(found) = image::find_copy(self.cloud, &place, source, &BTreeSet::new()).await? {
             return Ok(found);
         }
         let source = image::look(self.cloud, self.cloud.home(), &self.plan.release.ami).await?;

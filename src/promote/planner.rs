@@ -265,7 +265,7 @@ fn release(
         caller: order.caller.clone(),
         reason: order.reason.clone(),
         overridden: None,
-        resumed_by: None,
+        resumed_by: vec![],
         empty: false,
         previous: None,
     }

@@ -135,7 +135,7 @@ fn released(channel: &str, ami: &str, promoted_at: &str) -> Release {
         by: "host/0".into(),
         caller: None,
         overridden: None,
-        resumed_by: None,
+        resumed_by: vec![],
         empty: false,
         reason: "test".into(),
         previous: None,
@@ -426,6 +426,7 @@ fn a_target_that_cannot_be_seen_holds_everything_unless_a_quorum_does_without_it
 #[test]
 fn a_lock_refuses_until_it_expires_and_a_journal_until_it_is_resumed() {
     let lock = |id: &str, expires: &str| Lock {
+        again: vec![],
         journal_parts: 0,
         schema: "amiforge.lock/1".into(),
         id: id.into(),

@@ -1,6 +1,7 @@
 //! What a failed promotion tells besides its message: what happened elsewhere, what to do next, and the exit code.
 
 use super::error::{Failure, PromoteError, StepError};
+use super::rules;
 
 impl PromoteError {
     /// What failed elsewhere at the same time, and what was put back: a line each.
@@ -33,15 +34,24 @@ impl PromoteError {
                 "wait until it is done; only when the process that began it is gone, run `amiforge promote --resume` for this recipe and channel"
                     .into(),
             ),
-            Self::NotResumed { cause, .. } => Some(match **cause {
-                Self::Rule { .. } => "take it back with `amiforge promote --abort`, or pass over the rule: --resume --override REASON".into(),
-                _ => "take it back with `amiforge promote --abort`, and promote again".into(),
-            }),
+            Self::NotResumed { cause, .. } => {
+                const BACK: &str = "take it back with `amiforge promote --abort`";
+                Some(match (&**cause, cause.next()) {
+                    (Self::Rule { .. }, Some(next)) => format!("{next}; or {BACK}"),
+                    (Self::Rule { .. }, None) => {
+                        format!("{BACK}; where the channel allows it, --resume --override REASON passes over the rule")
+                    }
+                    _ => format!("{BACK}, and promote again when it can be"),
+                })
+            }
             Self::Unseen { .. } => Some(
                 "make them reachable, or leave them out on purpose: --quorum N says how many targets are enough".into(),
             ),
             Self::Rule { channel, recipe, ami, missing } if missing.contains("approve") => {
                 Some(format!("amiforge approve {ami} --recipe {recipe} --channel {channel} --reason TEXT"))
+            }
+            Self::Rule { recipe, missing, .. } if missing.contains(rules::BUILDER_UNKNOWN) => {
+                Some(format!("build it anew, which is written down: amiforge run {recipe} --fresh"))
             }
             Self::NeverThere { channel, .. } => {
                 Some(format!("`amiforge history RECIPE --channel {channel}` says what it held"))
@@ -103,8 +113,8 @@ impl PromoteError {
             | Self::NotRevoked { .. }
             | Self::WouldBeEmpty { .. }
             | Self::NothingToResume { .. } => 2,
-            Self::NotResumed { cause, .. } => cause.exit_code(),
-            Self::NotApproved { .. } | Self::Rule { .. } | Self::Revoked { .. } => 8,
+            // That it cannot be passed over does not make it a wrong command line.
+            Self::NotResumed { .. } | Self::NotApproved { .. } | Self::Rule { .. } | Self::Revoked { .. } => 8,
             Self::CutOff { .. } | Self::Stuck { .. } | Self::Untidy { .. } => 9,
             Self::Key { denied: true, .. } => 12,
             Self::Image { .. } | Self::Key { .. } => 10,

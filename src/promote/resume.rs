@@ -2,8 +2,8 @@
 
 use super::approve::{builder, consent};
 use super::error::{PromoteError, StepError};
-use super::execute::{Again, Executor};
-use super::model::{Approval, Lock, Order, Plan, Promotion, Release};
+use super::execute::Executor;
+use super::model::{Again, Approval, Lock, Order, Plan, Promotion, Release};
 use super::planner::{expired, find_channel};
 use super::revoke::standing;
 use super::rules::{self, Known};
@@ -61,30 +61,36 @@ pub async fn resume<E: From<PromoteError>>(
     let overridden = match (&plan.evidence_tag, direction) {
         (Some(begun_with), Direction::Finish) => {
             let approval = judge(&plan.release.ami).await?;
-            let allowed = allowed(cloud, order, &plan, begun_with, &approval).await;
-            allowed.map_err(|cause| match cause {
-                PromoteError::Rule { .. } | PromoteError::NotApproved { .. } => {
-                    PromoteError::NotResumed { channel: order.channel.to_owned(), cause: Box::new(cause) }
-                }
-                cause => cause,
-            })?
+            allowed(cloud, order, &plan, begun_with, &approval)
+                .await
+                .map_err(|cause| cause.of_resuming(order.channel))?
         }
-        _ => plan.release.overridden.clone(),
+        _ => None,
     };
     Ok(go_on(cloud, order, direction, &plan, overridden, events).await?)
 }
 
-/// The same by somebody who moves the channel anyway, whose way does not depend on what it was judged by.
+/// The same for a revocation, which must know that nothing goes to the release any more. What leads away from it is finished: that
+/// is no more held up than going back is. Anything else goes back to where it was: whether a promotion is to be finished is not for
+/// a revocation to say.
 pub(super) async fn settle(
     cloud: &Cloud,
     order: &Order<'_>,
-    direction: Direction,
+    revoked: &str,
     events: &Events,
 ) -> Result<Resumed, PromoteError> {
-    match find(cloud, order, direction, events).await? {
-        Left::Settled(resumed) => Ok(*resumed),
-        Left::Cut(plan) => go_on(cloud, order, direction, &plan, plan.release.overridden.clone(), events).await,
+    let plan = match find(cloud, order, Direction::Undo, events).await? {
+        Left::Settled(resumed) => return Ok(*resumed),
+        Left::Cut(plan) => plan,
+    };
+    let (to, from) = (&plan.release, plan.previous.as_ref());
+    let goes_back = plan.evidence_tag.is_none() && (to.empty || to.ami != revoked);
+    let leads_away = to.ami != revoked && from.is_some_and(|from| from.ami == revoked);
+    if !goes_back && !leads_away {
+        return go_on(cloud, order, Direction::Undo, &plan, None, events).await;
     }
+    let unjudged = plan.evidence_tag.as_ref().map(|_| format!("{} (it was not judged again)", order.reason));
+    go_on(cloud, order, Direction::Finish, &plan, unjudged, events).await
 }
 
 /// What a process that was cut off has left.
@@ -119,7 +125,7 @@ async fn find(cloud: &Cloud, order: &Order<'_>, direction: Direction, events: &E
     }
     match record {
         Some((release, _)) if release.id == plan.release.id => {
-            let executor = Executor::resumed(cloud, &plan, order.holder.clone(), events);
+            let mut executor = Executor::resumed(cloud, &plan, order.holder.clone(), events);
             executor.take_over().await.map_err(|cause| locking(channel, cause))?;
             executor.tidy().await?;
             return Ok(Left::Settled(Box::new(Resumed::Finished(Promotion::moved(release)))));
@@ -127,14 +133,22 @@ async fn find(cloud: &Cloud, order: &Order<'_>, direction: Direction, events: &E
         // The record is still the old one, as it must be put back should finishing fail after it is written.
         record => plan.record_before = record.map(|(_, text)| text),
     }
-    if direction == Direction::Finish && !plan.release.empty {
-        let found = standing(cloud, project, recipe, arch, &plan.release.ami).await?;
-        found.map_or(Ok(()), |revocation| Err(revocation.refusal()))?;
+    if direction == Direction::Finish {
+        stands(cloud, order, &plan).await?;
     }
     Ok(Left::Cut(Box::new(plan)))
 }
 
-/// Whether a promotion may be finished now, which was begun with the evidence of that digest; which rules are passed over.
+/// What was revoked since is not gone on to.
+async fn stands(cloud: &Cloud, order: &Order<'_>, plan: &Plan) -> Result<(), PromoteError> {
+    if plan.release.empty {
+        return Ok(());
+    }
+    let found = standing(cloud, &order.project.name, order.recipe, order.arch, &plan.release.ami).await?;
+    found.map_or(Ok(()), |revocation| Err(revocation.refusal()))
+}
+
+/// Whether a promotion may be finished now, which was begun with the evidence of that digest; why rules are passed over.
 async fn allowed(
     cloud: &Cloud,
     order: &Order<'_>,
@@ -142,7 +156,7 @@ async fn allowed(
     begun_with: &str,
     approval: &Approval,
 ) -> Result<Option<String>, PromoteError> {
-    let (channel, ami, earlier) = (find_channel(order)?, &plan.release.ami, &plan.release.overridden);
+    let (channel, ami) = (find_channel(order)?, &plan.release.ami);
     if approval.digest != begun_with {
         let reason =
             format!("it was begun with evidence {begun_with}, there is other evidence now: {}", approval.digest);
@@ -153,11 +167,8 @@ async fn allowed(
     let builder = builder(cloud, order, plan.release.image_arn.as_deref()).await?;
     let known = Known { before: before.as_ref(), consent: consent.as_ref(), builder: &builder };
     match rules::channel(channel, (order.recipe, ami), known, Some(begun_with), cloud.clock().now()) {
-        Ok(()) => Ok(earlier.clone()),
-        Err(missing) => {
-            let now = rules::overridden(order, channel, missing)?;
-            Ok(Some(earlier.as_ref().map_or(now.clone(), |earlier| format!("{earlier}; when it was finished: {now}"))))
-        }
+        Ok(()) => Ok(None),
+        Err(missing) => rules::overridden(order, channel, missing).map(Some),
     }
 }
 
@@ -170,13 +181,34 @@ async fn go_on(
     events: &Events,
 ) -> Result<Resumed, PromoteError> {
     let mut executor = Executor::resumed(cloud, plan, order.holder.clone(), events);
-    let by = order.caller.clone().unwrap_or_else(|| order.holder.clone());
-    executor.again = Some(Again { by, overridden });
+    if direction == Direction::Finish {
+        let by = order.caller.clone().unwrap_or_else(|| order.holder.clone());
+        executor.again.push(Again { by, overridden });
+    }
     executor.take_over().await.map_err(|cause| locking(order.channel, cause))?;
+    if let Err(error) = is_still_so(cloud, order, direction, plan).await {
+        // The journal stays, and whoever comes next looks anew.
+        executor.unlock().await.map_err(|cause| locking(order.channel, cause))?;
+        return Err(error);
+    }
     match direction {
         Direction::Finish => finish(executor, plan).await,
         Direction::Undo => undo(&executor, plan).await,
     }
+}
+
+/// Looks again under the lock: between the first look and this one somebody else may have ended it, and begun another one. Whoever
+/// revokes the release writes that down before looking at the lock: one of the two sees the other.
+async fn is_still_so(cloud: &Cloud, order: &Order<'_>, direction: Direction, plan: &Plan) -> Result<(), PromoteError> {
+    let books = books(cloud, &order.project.name, order.recipe, order.arch, order.channel).await?;
+    let changed = |what| PromoteError::TakenOver { channel: order.channel.to_owned(), cause: StepError::Changed(what) };
+    if books.journal.is_none_or(|journal| journal.release.id != plan.release.id) {
+        return Err(changed("the journal"));
+    }
+    if books.record.map(|(_, text)| text) != plan.record_before {
+        return Err(changed("the channel's record"));
+    }
+    if direction == Direction::Finish { stands(cloud, order, plan).await } else { Ok(()) }
 }
 
 /// Removes a lock that is nobody's any more, with what its journal may have left.

@@ -3,7 +3,7 @@
 use super::error::PromoteError;
 use super::execute::execute;
 use super::model::{Candidate, Decision, Order, Promotion, Release};
-use super::state::{observe, record};
+use super::state::{images, observe_with, record};
 use super::{names, planner, store};
 use crate::aws::Cloud;
 use crate::event::Events;
@@ -43,11 +43,14 @@ pub async fn prepare(cloud: &Cloud, order: &Order<'_>, to: Option<&str>) -> Resu
         image_arn: back_to.image_arn.clone(),
         image_version: back_to.image_version.clone(),
     };
-    let state = observe(cloud, order, &candidate).await?;
+    let all = readable(cloud, order).await?;
+    let state = observe_with(cloud, order, &candidate, images(all.iter(), &back_to.ami)).await?;
     match planner::plan(order, &candidate, None, &state, cloud.clock().now())? {
         Decision::Go(mut plan) => {
             plan.release.evidence.clone_from(&back_to.evidence);
-            plan.previous = earlier(cloud, order, &back_to).await?;
+            // The record itself keeps only one step, the parameter's history the rest.
+            let before = all.into_iter().find(|release| release.id == back_to.id);
+            plan.previous = before.and_then(|release| release.previous).map(|release| *release);
             Ok(Decision::Go(plan))
         }
         nothing @ Decision::Nothing(_) => Ok(nothing),
@@ -75,21 +78,12 @@ async fn named(cloud: &Cloud, order: &Order<'_>, to: &str) -> Result<Release, Pr
     found.ok_or_else(|| PromoteError::NeverThere { channel: order.channel.to_owned(), release: to.to_owned() })
 }
 
-/// What was in the channel before the release that is gone back to: the record itself keeps only one step, the
-/// parameter's history the rest.
-pub(super) async fn earlier(
-    cloud: &Cloud,
-    order: &Order<'_>,
-    back_to: &Release,
-) -> Result<Option<Release>, PromoteError> {
+/// What was in the channel, newest first, as far as it can be read: what nobody can read any more is not gone back to.
+async fn readable(cloud: &Cloud, order: &Order<'_>) -> Result<Vec<Release>, PromoteError> {
     let name = names::record(&order.project.name, order.recipe, order.arch, order.channel);
-    let same = |release: &Release| release.id == back_to.id;
+    let mut releases = Vec::new();
     for text in store::history(cloud, &name).await? {
-        if let Ok(release) = store::release(cloud, &name, &text).await
-            && same(&release)
-        {
-            return Ok(release.previous.map(|release| *release));
-        }
+        releases.extend(store::release(cloud, &name, &text).await.ok());
     }
-    Ok(None)
+    Ok(releases)
 }

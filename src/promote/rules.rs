@@ -41,6 +41,9 @@ pub(super) fn approved(ami: &str, approval: &Approval, image: &Image) -> Result<
     Ok(())
 }
 
+/// What is said of a build that nobody has signed.
+pub(super) const BUILDER_UNKNOWN: &str = "it is not known who built it";
+
 /// What the rules of a channel look at.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {
@@ -130,7 +133,7 @@ fn consent(channel: &Channel, ami: &str, known: Known<'_>, evidence: Option<&str
         return None;
     }
     match known.builder {
-        Builder::Unknown => return Some("it is not known who built it, so another one cannot be told".to_owned()),
+        Builder::Unknown => return Some(format!("{BUILDER_UNKNOWN}, so another one cannot be told")),
         Builder::Known(who) if is_same(who, &consent.by) => {
             return Some(format!("{} has approved it, and {who} has built it: another one must", consent.by));
         }
@@ -195,7 +198,7 @@ mod tests {
         let release = serde_json::json!({
             "schema": "amiforge.release/2", "id": "1", "project": "acme", "recipe": "web", "arch": "x86_64", "channel": "first",
             "ami": "ami-1", "evidence": "sha256:1", "targets": [], "promoted_at": "2026-01-01T00:00:00Z", "by": "host", "reason": "r",
-            "caller": "arn:ann", "resumed_by": "arn:bob",
+            "caller": "arn:ann", "resumed_by": ["arn:bob"],
         });
         let before = older::release("/p", &release.to_string()).unwrap();
         let channel = Channel { approval_required: true, approval_by_another: true, ..Channel::default() };

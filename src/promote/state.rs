@@ -1,6 +1,6 @@
 //! What is there before a promotion.
 
-use super::approve::{Builder, Consent, builder, consent};
+use super::approve::{Builder, Consent, consent};
 use super::encryption::{KeyNow, Source};
 use super::error::PromoteError;
 use super::image::{self, Image};
@@ -35,7 +35,7 @@ pub struct State {
     pub(super) before: Option<Release>,
     /// A person's approval of the AMI for the channel.
     pub(super) consent: Option<Consent>,
-    /// Who has built it, if the channel wants to know.
+    /// Who has built it, where that was asked: only a promotion to a channel that wants to know does.
     pub(super) builder: Builder,
     /// That the AMI was revoked.
     pub(super) revoked: Option<Revocation>,
@@ -80,6 +80,16 @@ impl Pointers {
 /// # Errors
 /// When a call at home fails, or a document of ours cannot be read.
 pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) -> Result<State, PromoteError> {
+    observe_with(cloud, order, candidate, BTreeSet::new()).await
+}
+
+/// The same by somebody who knows of copies that earlier releases of the image have recorded.
+pub(super) async fn observe_with(
+    cloud: &Cloud,
+    order: &Order<'_>,
+    candidate: &Candidate,
+    mut recorded: BTreeSet<String>,
+) -> Result<State, PromoteError> {
     let (project, recipe, arch) = (order.project.name.as_str(), order.recipe, order.arch);
     let books = books(cloud, project, recipe, arch, order.channel).await?;
     let before = before(cloud, order).await?;
@@ -88,7 +98,9 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
     let looks =
         places.map(|place| async move { pointers(cloud, &place, &order.launch_templates, &order.parameters).await });
     let seen: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;
-    let copies = copies(cloud, candidate, &seen).await;
+    let releases = books.record.iter().map(|(release, _)| release).chain(&before);
+    recorded.extend(images(releases, &candidate.ami));
+    let copies = copies(cloud, candidate, &seen, &recorded).await;
     let reached = cloud.targets().iter().zip(&seen).filter(|(_, seen)| seen.is_ok());
     let reached: Vec<Location> = reached.map(|(target, _)| target.location.clone()).collect();
     let keys = encryption::observe(cloud, &candidate.ami, Source::There(&image), &reached, &copies).await?;
@@ -102,13 +114,19 @@ pub async fn observe(cloud: &Cloud, order: &Order<'_>, candidate: &Candidate) ->
         lock: books.lock,
         before,
         consent: consent(cloud, order, &candidate.ami).await?,
-        builder: builder(cloud, order, candidate.image_arn.as_deref()).await?,
+        builder: Builder::Unknown,
         revoked: standing(cloud, project, recipe, arch, &candidate.ami).await?,
         copies,
         image,
         keys,
         seen,
     })
+}
+
+/// The images that releases of an AMI have in their places.
+pub(super) fn images<'a>(releases: impl Iterator<Item = &'a Release>, ami: &str) -> BTreeSet<String> {
+    let same = releases.filter(|release| release.ami == ami);
+    same.flat_map(|release| &release.targets).map(|placed| placed.ami.clone()).collect()
 }
 
 /// What is in the channel that the order's one comes `after`.
@@ -125,13 +143,14 @@ async fn copies(
     cloud: &Cloud,
     candidate: &Candidate,
     seen: &[Result<Pointers, CallError>],
+    recorded: &BTreeSet<String>,
 ) -> BTreeMap<Location, (String, How)> {
     let (how, home) = (cloud.config().distribute(), cloud.home());
     let reached = cloud.targets().iter().zip(seen).filter(|(_, seen)| seen.is_ok());
     let owners: BTreeSet<Location> = reached.map(|(target, _)| owner(how, home, &target.location)).collect();
     let wanted: Vec<Location> = owners.into_iter().filter(|owner| owner != home).collect();
     let looks = wanted.iter().map(|place| async move {
-        let found = image::find_copy(cloud, place, &candidate.ami).await.ok().flatten();
+        let found = image::find_copy(cloud, place, &candidate.ami, recorded).await.ok().flatten();
         found.map(|ami| (place.clone(), (ami, How::Copied)))
     });
     let found: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffered(LANES).collect().await;

@@ -7,6 +7,7 @@ use super::state::record;
 use super::steps::Undo;
 use super::{document, image, store, template};
 use crate::promote::perform::step_error;
+use std::collections::BTreeSet;
 
 /// What became of an undo.
 #[derive(Debug, Default)]
@@ -81,7 +82,7 @@ impl Executor<'_> {
         let place = supply.location();
         let found = match self.image(index) {
             Some(ami) => Some(ami.to_owned()),
-            None => image::find_copy(self.cloud, &place, &self.plan.release.ami).await?,
+            None => image::find_copy(self.cloud, &place, &self.plan.release.ami, &BTreeSet::new()).await?,
         };
         let Some(ami) = found else { return Ok(None) };
         let taken = image::unmark(self.cloud, &place, &ami, &self.plan.release.id).await?;

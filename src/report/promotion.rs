@@ -294,8 +294,8 @@ impl<'a> History<'a> {
             let who = one.caller.as_ref().unwrap_or(&one.by);
             let without = if one.empty { "empty, without " } else { "" };
             let _ = writeln!(text, "  {}  {without}{}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
-            if let Some(who) = &one.resumed_by {
-                let _ = writeln!(text, "    cut off, and finished by {who}");
+            if !one.resumed_by.is_empty() {
+                let _ = writeln!(text, "    cut off, and finished by {}", one.resumed_by.join(", "));
             }
             if let Some(why) = &one.overridden {
                 let _ = writeln!(text, "    rules were passed over: {why}");

@@ -104,7 +104,7 @@ mod tests {
             caller: None,
             reason: text("promoted"),
             overridden: None,
-            resumed_by: None,
+            resumed_by: vec![],
             empty: false,
             previous: previous.map(Box::new),
         }

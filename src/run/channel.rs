@@ -160,7 +160,15 @@ impl Work<'_> {
             Direction::Finish => self.moving(channel, "resumed", &how).await?,
             Direction::Undo => self.order(channel, "resumed")?,
         };
-        let judge = async |ami: &str| Ok::<_, RunError>(approval(&self.approved(ami).await?));
+        // New evidence would be none for what was begun with this one, so that is not the advice to give.
+        let judge = async |ami: &str| match self.approved(ami).await {
+            Ok(judged) => Ok(approval(&judged)),
+            Err(error) if error.is_of_the_evidence() => {
+                let cause = PromoteError::NotApproved { ami: ami.to_owned(), reason: error.sentence() };
+                Err(RunError::from(cause.of_resuming(&channel.name)))
+            }
+            Err(error) => Err(error),
+        };
         Box::pin(promote::resume(self.cloud, &order, direction, judge, events)).await
     }
 

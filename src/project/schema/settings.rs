@@ -9,6 +9,10 @@ use crate::project::settings::{
 use crate::project::windows::{DAY, WINDOW};
 use serde_json::{Value, json};
 
+/// What `approval` says.
+const APPROVAL: &str =
+    "Whether a person must approve; by-another: one who has neither built it nor brought it to the channel before.";
+
 /// The schema of `amiforge.yaml`.
 pub fn project() -> Value {
     let schema = mapping(
@@ -176,7 +180,7 @@ fn channels() -> Value {
         [
             ("after", described("The channel a release must be in first; one that stands before this one.", text())),
             ("soak", described("How long it must have been there.", duration())),
-            ("approval", described("Whether a person must approve.", default("none", json!({ "enum": APPROVALS })))),
+            ("approval", described(APPROVAL, default("none", json!({ "enum": APPROVALS })))),
             ("windows", described("When it takes releases, in UTC.", texts(&matching(WINDOW)))),
             ("freezes", freezes()),
             ("canary", canary()),

@@ -149,6 +149,6 @@ fn recorded(ours: &BTreeMap<String, String>) -> Release {
     for parameter in release.targets.iter_mut().flat_map(|placed| &mut placed.parameters) {
         parameter.version = 0;
     }
-    release.resumed_by = None;
+    release.resumed_by.clear();
     release
 }

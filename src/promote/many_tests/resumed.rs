@@ -62,7 +62,10 @@ async fn it_is_not_finished_while_a_rule_of_the_channel_does_not_hold() {
         assert!(next.contains("--abort") && next.contains("--override"), "{next}");
         let forbidden = Order { project: &strict, ..order(Some("no")) };
         let error = world.resume_as(&forbidden, Direction::Finish, approving).await.unwrap_err();
-        assert!(matches!(error, PromoteError::OverrideForbidden { .. }), "{error}");
+        assert!(
+            matches!(&error, PromoteError::NotResumed { cause, .. } if matches!(**cause, PromoteError::OverrideForbidden { .. }))
+        );
+        assert!(error.exit_code() == 8 && !error.next().unwrap().contains("--override"), "{error}");
         assert!(before.differences(&world.local.store.picture()).is_empty(), "{after}: nothing is changed");
         // Back it goes in any case, and on when somebody says why.
         let (start, turn) = (world.local.store.picture(), 9);
@@ -74,7 +77,7 @@ async fn it_is_not_finished_while_a_rule_of_the_channel_does_not_hold() {
         let Resumed::Finished(Promotion { release, .. }) = finished else { panic!("{finished:?}") };
         let why = release.overridden.as_deref().unwrap();
         assert!(why.contains("half of it is there") && why.contains("year end"), "{why}");
-        assert_eq!(release.resumed_by.as_deref(), Some("arn:who-finishes"));
+        assert_eq!(release.resumed_by, ["arn:who-finishes"]);
         assert_eq!(history(&world.cloud, &world.order()).await.unwrap()[0], release, "it is written down");
         let targets = Eyes::on(&world.local.store.picture()).targets();
         assert!(targets.values().all(|one| one.parameter.as_deref() == Some(AMIS[1])));
@@ -143,5 +146,117 @@ async fn what_was_passed_over_is_all_written_down() {
     let why = release.overridden.unwrap();
     assert!(why.starts_with("first (although") && why.contains("; when it was finished: second (although"), "{why}");
     // Without a caller that AWS knows it is the process.
-    assert!(release.resumed_by.unwrap().starts_with("host/"));
+    assert!(release.resumed_by[0].starts_with("host/"));
+}
+
+/// Whoever passes over a rule and is cut off in turn stays written down.
+#[tokio::test(start_paused = true)]
+async fn of_several_who_go_on_with_it_each_is_written_down() {
+    let (world, _) = cut(3).await;
+    let frozen = frozen(false);
+    let first = Order {
+        project: &frozen,
+        override_reason: Some("half of it is there".into()),
+        caller: Some("arn:first".into()),
+        ..world.order()
+    };
+    stop(&world, 4);
+    assert!(world.resume_as(&first, Direction::Finish, approving).await.is_err());
+    world.calm();
+    let second = Order { caller: Some("arn:second".into()), ..world.order() };
+    let finished = world.resume_as(&second, Direction::Finish, approving).await.unwrap();
+    let Resumed::Finished(Promotion { release, .. }) = finished else { panic!("{finished:?}") };
+    assert_eq!(release.resumed_by, ["arn:first", "arn:second"]);
+    assert!(release.overridden.as_ref().is_some_and(|why| why.starts_with("half of it is there")), "{release:?}");
+}
+
+/// While evidence is looked at somebody else takes the promotion back, and even begins another one.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_has_ended_meanwhile_is_not_gone_on_with() {
+    for another in [false, true] {
+        let (world, _) = cut(5).await;
+        let meanwhile = async |ami: &str| {
+            world.resume(Direction::Undo).await?;
+            if another {
+                world.promote(AMIS[2]).await?;
+            }
+            Ok(approval(ami))
+        };
+        let error = world.resume_as(&world.order(), Direction::Finish, meanwhile).await.unwrap_err();
+        assert!(matches!(error, PromoteError::TakenOver { .. }), "{another}: {error}");
+        assert_eq!(error.exit_code(), 11);
+        let picture = world.local.store.picture();
+        let wanted = if another { AMIS[2] } else { AMIS[0] };
+        assert_eq!(End::of(&picture).books, Vec::<String>::new(), "{another}: no lock is left");
+        assert!(Eyes::on(&picture).targets().values().all(|one| one.parameter.as_deref() == Some(wanted)), "{another}");
+    }
+}
+
+fn withdraw<'a>(world: &'a World, ami: &str) -> Withdraw<'a> {
+    let order = Order { reason: "a key is in it".into(), ..world.order() };
+    Withdraw { orders: vec![order], release: ami.to_owned(), allow_empty: false, resume: true }
+}
+
+/// Stops a promotion in the middle of its flips.
+async fn cut_off(world: &World, ami: &str) {
+    stop(world, 5);
+    assert!(world.promote(ami).await.is_err());
+    world.calm();
+}
+
+/// While evidence is looked at the release is revoked: by somebody who is done, and by somebody who has only written it down.
+#[tokio::test(start_paused = true)]
+async fn what_is_revoked_meanwhile_is_not_gone_on_to() {
+    let world = World::new(Distribute::Share);
+    for ami in [AMIS[1], AMIS[0]] {
+        world.promote(ami).await.unwrap();
+    }
+    let (start, turn) = (world.local.store.picture(), 9);
+    cut_off(&world, AMIS[1]).await;
+    let meanwhile = async |ami: &str| {
+        let revoked = Box::pin(revoke(&world.cloud, &withdraw(&world, AMIS[1]), &Events::none())).await?;
+        assert!(!revoked.is_partial(), "{revoked:?}");
+        Ok(approval(ami))
+    };
+    let error = world.resume_as(&world.order(), Direction::Finish, meanwhile).await.unwrap_err();
+    assert!(matches!(error, PromoteError::TakenOver { .. }), "{error}");
+    let leads = || Eyes::on(&world.local.store.picture()).targets().into_values().map(|one| one.parameter);
+    assert!(leads().all(|ami| ami.as_deref() == Some(AMIS[0])));
+    let name = names::revocation("acme", "debian-12", "x86_64", AMIS[1]);
+    let written = store::get(&world.cloud, world.cloud.home(), &name).await.unwrap().unwrap().value;
+    world.back_to(&start, turn);
+    cut_off(&world, AMIS[1]).await;
+    let meanwhile = async |ami: &str| {
+        store::put_document(&world.cloud, &name, &written).await?;
+        Ok(approval(ami))
+    };
+    let error = world.resume_as(&world.order(), Direction::Finish, meanwhile).await.unwrap_err();
+    assert!(matches!(error, PromoteError::Revoked { .. }), "{error}");
+    assert_eq!(world.holder(), None, "whoever comes next is not held up");
+    world.resume(Direction::Undo).await.unwrap();
+    assert!(leads().all(|ami| ami.as_deref() == Some(AMIS[0])));
+}
+
+/// A revocation settles what was cut off: what leads away from the release is finished, which is written down, and what has nothing to
+/// do with it is taken back.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_finishes_nothing_but_what_leads_away_from_the_release() {
+    for (revoked, end) in [(AMIS[0], AMIS[1]), (AMIS[1], AMIS[2])] {
+        let world = World::new(Distribute::Share);
+        for ami in &AMIS[..2] {
+            world.promote(ami).await.unwrap();
+        }
+        cut_off(&world, AMIS[2]).await;
+        let done = Box::pin(revoke(&world.cloud, &withdraw(&world, revoked), &Events::none())).await.unwrap();
+        assert!(!done.is_partial(), "{done:?}");
+        let targets = Eyes::on(&world.local.store.picture()).targets();
+        assert!(targets.values().all(|one| one.parameter.as_deref() == Some(end)), "{revoked}: {targets:?}");
+        let release = history(&world.cloud, &world.order()).await.unwrap().remove(0);
+        let (finished, why) = (end == AMIS[2], release.overridden.unwrap_or_default());
+        assert_eq!(
+            why,
+            if finished { format!("{revoked} is revoked (it was not judged again)") } else { String::new() }
+        );
+        assert_eq!(release.resumed_by.len(), usize::from(finished));
+    }
 }

@@ -1,5 +1,6 @@
 //! Images that somebody has put in the place of a release's copies: they carry every tag that a copy of ours carries.
 
+use super::super::Release;
 use super::eyes::{Eyes, Watch};
 use super::world::*;
 use crate::aws::tags;
@@ -48,6 +49,12 @@ fn swap(world: &World, index: usize, source: Source) {
 fn points_to(world: &World, watch: &Watch, index: usize, case: &str) {
     let eyes = Eyes::on(&world.local.store.picture());
     eyes.check(watch, case);
+    for place in places() {
+        let versions = eyes.template(&place).into_iter().flat_map(|(_, versions)| versions.into_values());
+        for id in versions.chain(eyes.parameter(&place, PARAMETER)) {
+            assert_ne!(eyes.ami(&id)["name"], "swapped", "{case}: {place:?}");
+        }
+    }
     for (place, target) in eyes.targets() {
         assert_eq!(target.parameter.as_deref(), Some(AMIS[index]), "{case}: {place}");
         assert_eq!(target.template.map(|(_, ami)| ami).as_deref(), Some(AMIS[index]), "{case}: {place}");
@@ -84,6 +91,28 @@ async fn a_swapped_image_is_not_gone_back_to() {
         assert!(world.rollback().await.unwrap().changed, "{case}");
         points_to(&world, &watch, 0, &case);
     }
+}
+
+/// Where EC2 does not say what a copy was made of, the channel's record does.
+#[tokio::test(start_paused = true)]
+async fn what_a_channel_has_recorded_is_a_copy_whatever_ec2_knows_of_it() {
+    let world = World::new(Distribute::Copy);
+    let first = world.promote(AMIS[0]).await.unwrap().release;
+    for place in places().iter().filter(|place| *place != world.cloud.home()) {
+        let scope = Scope { account: place.account.clone(), region: place.region.clone() };
+        let done: Result<(), StoreError> = world.local.store.write(|tx| {
+            for (id, ami) in tx.list::<Ami>(&scope, AMI, "")? {
+                tx.put(&scope, AMI, &id, &Ami { source: None, source_region: None, ..ami })?;
+            }
+            Ok(())
+        });
+        done.unwrap();
+    }
+    let images = |release: &Release| release.targets.iter().map(|one| one.ami.clone()).collect::<Vec<_>>();
+    assert!(!world.promote(AMIS[0]).await.unwrap().changed);
+    world.promote(AMIS[1]).await.unwrap();
+    swap(&world, 0, None);
+    assert_eq!(images(&world.rollback().await.unwrap().release), images(&first));
 }
 
 /// The answer of a copy is lost: what is looked for then is the copy, whatever else claims to be one.

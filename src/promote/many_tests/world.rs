@@ -116,7 +116,7 @@ pub(super) fn places() -> Vec<Location> {
     all.map(|(account, region)| Location { account: account.into(), region: region.into() }).collect()
 }
 
-pub(super) fn project() -> Project {
+pub(in crate::promote) fn project() -> Project {
     let channel = Channel { name: "candidate".into(), ..Channel::default() };
     Project {
         root: "/p".into(),
@@ -135,6 +135,23 @@ pub(super) fn project() -> Project {
         memory: std::sync::Arc::default(),
         workflows: BTreeMap::new(),
         baselines: BTreeMap::new(),
+    }
+}
+
+/// An order of a project's.
+pub(in crate::promote) fn order(project: &Project) -> Order<'_> {
+    Order {
+        project,
+        recipe: "debian-12",
+        arch: "x86_64",
+        channel: "candidate",
+        launch_templates: vec![TEMPLATE.into()],
+        parameters: vec![PARAMETER.into()],
+        reason: "test".into(),
+        holder: "host/1".into(),
+        quorum: None,
+        caller: None,
+        override_reason: None,
     }
 }
 
@@ -246,19 +263,8 @@ impl World {
     }
 
     pub(super) fn order(&self) -> Order<'_> {
-        Order {
-            project: &self.project,
-            recipe: "debian-12",
-            arch: "x86_64",
-            channel: "candidate",
-            launch_templates: vec![TEMPLATE.into()],
-            parameters: vec![PARAMETER.into()],
-            reason: "test".into(),
-            holder: format!("host/{}", self.turn.fetch_add(1, Ordering::SeqCst)),
-            quorum: None,
-            caller: None,
-            override_reason: None,
-        }
+        let holder = format!("host/{}", self.turn.fetch_add(1, Ordering::SeqCst));
+        Order { holder, ..order(&self.project) }
     }
 
     pub(super) async fn promote(&self, ami: &str) -> Result<Promotion, PromoteError> {

@@ -12,7 +12,7 @@ use crate::event::{Events, Stage};
 use crate::plan::token;
 use crate::promote::error::{PromoteError, StepError};
 use crate::promote::model::{Candidate, Decision, LeftOut, Order};
-use crate::promote::resume::{Direction, settle};
+use crate::promote::resume::settle;
 use crate::promote::state::{LANES, observe};
 use crate::promote::steps::Step;
 use crate::promote::{drift, execute, planner as channel_planner, rollback};
@@ -290,11 +290,9 @@ impl Run<'_> {
     async fn looked_again(&self, order: &Order<'_>, before: &Seen) -> Result<Seen, PromoteError> {
         let ami = &self.begun.revocation.ami;
         let mut seen = self.fresh(order, before).await?;
-        if let (Some(busy), true) = (&seen.busy, self.order.resume) {
-            // What was going to the release goes back, everything else on.
-            let to_it = busy.to.as_ref() == Some(ami);
-            let direction = if to_it { Direction::Undo } else { Direction::Finish };
-            match Box::pin(settle(self.cloud, order, direction, self.events)).await {
+        if seen.busy.is_some() && self.order.resume {
+            let settling = Order { reason: format!("{ami} is revoked"), ..order.clone() };
+            match Box::pin(settle(self.cloud, &settling, ami, self.events)).await {
                 Ok(_) | Err(PromoteError::NothingToResume { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -31,6 +31,7 @@ pub(super) async fn take(cloud: &Cloud, order: &Order<'_>, id: &str, by_force: b
         holder: order.holder.clone(),
         since: rfc3339(now),
         expires: rfc3339(now + LIFE),
+        again: vec![],
         journal_parts: 0,
     };
     let held = Held { name: names::revoking(&order.project.name, order.recipe, order.arch), mine };
