@@ -69,7 +69,7 @@ pub(super) fn of(found: aws_sdk_ec2::types::Image) -> Image {
 /// The account's copy of an AMI of the home account and Region, if it has one that may be used; the oldest of several.
 ///
 /// The tag finds it and does not vouch for it: whoever may tag can put it on any image. What an image was copied from is said
-/// by EC2, or by a channel's record, in which `recorded` are the ids of copies that were proven once.
+/// by EC2; where it does not know, by a channel's record, in which `recorded` are the ids of copies that were proven once.
 pub(super) async fn find_copy(
     cloud: &Cloud,
     place: &Location,
@@ -80,7 +80,10 @@ pub(super) async fn find_copy(
     let usable = Filter::builder().name("state").values("available").values("pending").build();
     let request = cloud.ec2(place).describe_images().owners("self").filters(of_source).filters(usable);
     let answer = request.send().await.map_err(CallError::of("DescribeImages", place))?;
-    let is_recorded = |one: &aws_sdk_ec2::types::Image| one.image_id().is_some_and(|id| recorded.contains(id));
+    let is_recorded = |one: &aws_sdk_ec2::types::Image| {
+        let unknown = one.source_image_id().is_none() && one.source_instance_id().is_none();
+        unknown && one.image_id().is_some_and(|id| recorded.contains(id))
+    };
     let found = answer.images.unwrap_or_default().into_iter();
     let found = found.filter(|one| is_copy(one, cloud.home(), source) || is_recorded(one));
     let mut found: Vec<_> = found.filter_map(|one| Some((one.creation_date, one.image_id?))).collect();

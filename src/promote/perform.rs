@@ -93,16 +93,17 @@ impl Executor<'_> {
         Ok(store::delete(self.cloud, self.cloud.home(), &self.lock_name()).await?)
     }
 
-    /// Takes the lock of this promotion from the process that is gone, so that it finds its lock taken should it still run. Whoever
-    /// went on with it before stays written down.
-    pub(super) async fn take_over(&mut self) -> Result<(), StepError> {
+    /// Takes the lock of this promotion from the process that is gone, so that it finds its lock taken should it still run; the lock
+    /// as it was. Whoever went on with it before stays written down.
+    pub(super) async fn take_over(&mut self) -> Result<Option<Lock>, StepError> {
         match self.current_lock().await? {
             Some(found) if found.id == self.plan.release.id => {
-                self.again.splice(0..0, found.again);
+                self.again.splice(0..0, found.again.clone());
+                self.again.dedup();
                 let text = json(&Lock { journal_parts: found.journal_parts, ..self.new_lock()? })?;
                 let written = store::put_document(self.cloud, &self.lock_name(), &text).await;
                 match (written, self.hold().await) {
-                    (_, Ok(())) => Ok(()),
+                    (_, Ok(())) => Ok(Some(found)),
                     (Err(error), Err(_)) => Err(error.into()),
                     (Ok(()), Err(taken)) => Err(taken),
                 }
@@ -110,8 +111,15 @@ impl Executor<'_> {
             Some(found) if !expired(&found, self.cloud.clock().now()) => {
                 Err(StepError::Locked { holder: found.holder, since: found.since })
             }
-            _ => self.lock().await,
+            _ => self.lock().await.map(|()| None),
         }
+    }
+
+    /// Gives the lock back as it was.
+    pub(super) async fn give_back(&self, found: Option<&Lock>) -> Result<(), StepError> {
+        let Some(found) = found else { return self.unlock().await };
+        self.hold().await?;
+        Ok(store::put_document(self.cloud, &self.lock_name(), &json(found)?).await?)
     }
 
     /// Everything is as it was when the plan was made.

@@ -35,12 +35,14 @@ impl PromoteError {
                     .into(),
             ),
             Self::NotResumed { cause, .. } => {
+                const OVERRIDE: &str = "where the channel allows it, --resume --override REASON passes over its rules";
                 const BACK: &str = "take it back with `amiforge promote --abort`";
                 Some(match (&**cause, cause.next()) {
-                    (Self::Rule { .. }, Some(next)) => format!("{next}; or {BACK}"),
-                    (Self::Rule { .. }, None) => {
-                        format!("{BACK}; where the channel allows it, --resume --override REASON passes over the rule")
+                    (Self::Rule { missing, .. }, _) if missing.contains(rules::BUILDER_UNKNOWN) => {
+                        format!("{BACK}; {OVERRIDE}")
                     }
+                    (Self::Rule { .. }, Some(next)) => format!("{next}; or {BACK}; {OVERRIDE}"),
+                    (Self::Rule { .. }, None) => format!("{BACK}; {OVERRIDE}"),
                     _ => format!("{BACK}, and promote again when it can be"),
                 })
             }

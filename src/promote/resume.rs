@@ -86,7 +86,11 @@ pub(super) async fn settle(
     let (to, from) = (&plan.release, plan.previous.as_ref());
     let goes_back = plan.evidence_tag.is_none() && (to.empty || to.ami != revoked);
     let leads_away = to.ami != revoked && from.is_some_and(|from| from.ami == revoked);
-    if !goes_back && !leads_away {
+    let stands = match stands(cloud, order, &plan).await {
+        Err(PromoteError::Revoked { .. }) => false,
+        stands => stands.map(|()| true)?,
+    };
+    if !stands || (!goes_back && !leads_away) {
         return go_on(cloud, order, Direction::Undo, &plan, None, events).await;
     }
     let unjudged = plan.evidence_tag.as_ref().map(|_| format!("{} (it was not judged again)", order.reason));
@@ -185,11 +189,17 @@ async fn go_on(
         let by = order.caller.clone().unwrap_or_else(|| order.holder.clone());
         executor.again.push(Again { by, overridden });
     }
-    executor.take_over().await.map_err(|cause| locking(order.channel, cause))?;
-    if let Err(error) = is_still_so(cloud, order, direction, plan).await {
-        // The journal stays, and whoever comes next looks anew.
-        executor.unlock().await.map_err(|cause| locking(order.channel, cause))?;
-        return Err(error);
+    let found = executor.take_over().await.map_err(|cause| locking(order.channel, cause))?;
+    let now = look_again(cloud, order, direction, plan).await;
+    if !matches!(now, Ok(Now::Same)) {
+        // Whoever comes next finds what we have found; the lock of what has ended meanwhile is nobody's. Why it is not gone on with
+        // is more than that the lock could not be given back.
+        let ended = matches!(now, Ok(Now::Ended));
+        drop(executor.give_back(found.as_ref().filter(|_| !ended)).await);
+        let what = if ended { "the promotion" } else { "what the books say of it" };
+        let taken_over =
+            |_| PromoteError::TakenOver { channel: order.channel.to_owned(), cause: StepError::Changed(what) };
+        return Err(now.map_or_else(|error| error, taken_over));
     }
     match direction {
         Direction::Finish => finish(executor, plan).await,
@@ -197,18 +207,31 @@ async fn go_on(
     }
 }
 
-/// Looks again under the lock: between the first look and this one somebody else may have ended it, and begun another one. Whoever
-/// revokes the release writes that down before looking at the lock: one of the two sees the other.
-async fn is_still_so(cloud: &Cloud, order: &Order<'_>, direction: Direction, plan: &Plan) -> Result<(), PromoteError> {
+/// What has become of a promotion since it was looked at first.
+enum Now {
+    Same,
+    /// Somebody else has gone on with it, or with the channel.
+    Changed,
+    /// Somebody else has ended it.
+    Ended,
+}
+
+/// Looks again under the lock. Whoever revokes the release writes that down before looking at the lock: one of the two sees the
+/// other.
+async fn look_again(cloud: &Cloud, order: &Order<'_>, direction: Direction, plan: &Plan) -> Result<Now, PromoteError> {
     let books = books(cloud, &order.project.name, order.recipe, order.arch, order.channel).await?;
-    let changed = |what| PromoteError::TakenOver { channel: order.channel.to_owned(), cause: StepError::Changed(what) };
-    if books.journal.is_none_or(|journal| journal.release.id != plan.release.id) {
-        return Err(changed("the journal"));
+    let Some(journal) = books.journal.filter(|journal| journal.release.id == plan.release.id) else {
+        return Ok(Now::Ended);
+    };
+    // To the last id of a copy: what somebody else has staged by it would be nobody's.
+    let journal = Plan { from: plan.from.clone(), record_before: plan.record_before.clone(), ..journal };
+    if journal != *plan || books.record.map(|(_, text)| text) != plan.record_before {
+        return Ok(Now::Changed);
     }
-    if books.record.map(|(_, text)| text) != plan.record_before {
-        return Err(changed("the channel's record"));
+    if direction == Direction::Finish {
+        stands(cloud, order, plan).await?;
     }
-    if direction == Direction::Finish { stands(cloud, order, plan).await } else { Ok(()) }
+    Ok(Now::Same)
 }
 
 /// Removes a lock that is nobody's any more, with what its journal may have left.

@@ -83,7 +83,10 @@ async fn readable(cloud: &Cloud, order: &Order<'_>) -> Result<Vec<Release>, Prom
     let name = names::record(&order.project.name, order.recipe, order.arch, order.channel);
     let mut releases = Vec::new();
     for text in store::history(cloud, &name).await? {
-        releases.extend(store::release(cloud, &name, &text).await.ok());
+        match store::release(cloud, &name, &text).await {
+            Err(PromoteError::Unreadable { .. }) => {}
+            release => releases.push(release?),
+        }
     }
     Ok(releases)
 }

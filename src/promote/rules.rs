@@ -41,6 +41,9 @@ pub(super) fn approved(ami: &str, approval: &Approval, image: &Image) -> Result<
     Ok(())
 }
 
+/// Most bytes of a reason: it stands in the lock, too, which has room for a few.
+const LONGEST_REASON: usize = 1_000;
+
 /// What is said of a build that nobody has signed.
 pub(super) const BUILDER_UNKNOWN: &str = "it is not known who built it";
 
@@ -91,6 +94,9 @@ pub(super) fn overridden(order: &Order<'_>, channel: &Channel, rule: PromoteErro
     }
     if reason.trim().is_empty() {
         return Err(PromoteError::NoReason);
+    }
+    if reason.len() > LONGEST_REASON {
+        return Err(PromoteError::LongReason { bytes: reason.len(), most: LONGEST_REASON });
     }
     Ok(format!("{reason} (although {rule})"))
 }

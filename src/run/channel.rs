@@ -161,7 +161,7 @@ impl Work<'_> {
             Direction::Undo => self.order(channel, "resumed")?,
         };
         // New evidence would be none for what was begun with this one, so that is not the advice to give.
-        let judge = async |ami: &str| match self.approved(ami).await {
+        let judge = async |ami: &str| match self.known(ami).await {
             Ok(judged) => Ok(approval(&judged)),
             Err(error) if error.is_of_the_evidence() => {
                 let cause = PromoteError::NotApproved { ami: ami.to_owned(), reason: error.sentence() };

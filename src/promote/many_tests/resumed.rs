@@ -170,6 +170,16 @@ async fn of_several_who_go_on_with_it_each_is_written_down() {
     assert!(release.overridden.as_ref().is_some_and(|why| why.starts_with("half of it is there")), "{release:?}");
 }
 
+/// A reason stands in the lock, too.
+#[tokio::test(start_paused = true)]
+async fn a_reason_that_has_no_room_is_refused() {
+    let (world, _) = cut(3).await;
+    let frozen = frozen(false);
+    let order = Order { project: &frozen, override_reason: Some("x".repeat(1_001)), ..world.order() };
+    let error = world.resume_as(&order, Direction::Finish, approving).await.unwrap_err();
+    assert!(matches!(error, PromoteError::LongReason { bytes: 1_001, .. }), "{error}");
+}
+
 /// While evidence is looked at somebody else takes the promotion back, and even begins another one.
 #[tokio::test(start_paused = true)]
 async fn what_somebody_else_has_ended_meanwhile_is_not_gone_on_with() {
@@ -230,11 +240,56 @@ async fn what_is_revoked_meanwhile_is_not_gone_on_to() {
         store::put_document(&world.cloud, &name, &written).await?;
         Ok(approval(ami))
     };
+    let found = world.holder();
     let error = world.resume_as(&world.order(), Direction::Finish, meanwhile).await.unwrap_err();
     assert!(matches!(error, PromoteError::Revoked { .. }), "{error}");
-    assert_eq!(world.holder(), None, "whoever comes next is not held up");
+    assert!(found.is_some() && world.holder() == found, "whoever comes next finds it as it was");
     world.resume(Direction::Undo).await.unwrap();
     assert!(leads().all(|ami| ami.as_deref() == Some(AMIS[0])));
+}
+
+/// Somebody is refused in between.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_does_not_make_others_forgotten() {
+    let (world, _) = cut(3).await;
+    let order = |caller: &str| Order { caller: Some(caller.to_owned()), ..world.order() };
+    stop(&world, 4);
+    assert!(world.resume_as(&order("arn:first"), Direction::Finish, approving).await.is_err());
+    world.calm();
+    for direction in [Direction::Finish, Direction::Undo] {
+        // The second look is denied, after the lock was taken.
+        let count = AtomicU64::new(0);
+        world.faults(move |_, operation, _| {
+            (operation == "GetParameters" && count.fetch_add(1, Ordering::SeqCst) == 1).then_some(Fault::Deny)
+        });
+        let error = world.resume_as(&order("arn:second"), direction, approving).await.unwrap_err();
+        world.calm();
+        assert_eq!(error.exit_code(), 12, "{error}");
+    }
+    let finished = world.resume_as(&order("arn:third"), Direction::Finish, approving).await.unwrap();
+    let Resumed::Finished(Promotion { release, .. }) = finished else { panic!("{finished:?}") };
+    assert_eq!(release.resumed_by, ["arn:first", "arn:third"]);
+}
+
+/// While evidence is looked at somebody else goes on with it, copies, stages, and dies in turn.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_has_gone_on_with_meanwhile_is_looked_at_anew() {
+    let world = World::new(Distribute::Copy);
+    world.promote(AMIS[0]).await.unwrap();
+    let old = End::of(&world.local.store.picture());
+    world.faults(|_, operation, _| (operation == "CopyImage").then_some(Fault::Stop));
+    assert!(world.promote(AMIS[1]).await.is_err());
+    world.calm();
+    let meanwhile = async |ami: &str| {
+        stop(&world, 5);
+        assert!(world.resume(Direction::Finish).await.is_err());
+        world.calm();
+        Ok(approval(ami))
+    };
+    let error = world.resume_as(&world.order(), Direction::Finish, meanwhile).await.unwrap_err();
+    assert!(matches!(error, PromoteError::TakenOver { .. }), "{error}");
+    world.resume(Direction::Undo).await.unwrap();
+    assert_eq!(End::of(&world.local.store.picture()).swept(&old), old);
 }
 
 /// A revocation settles what was cut off: what leads away from the release is finished, which is written down, and what has nothing to
