@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 /// What goes wrong with a call and does no harm when the call is made again.
 const PASSING: [Fault; 3] = [Fault::LoseResponse, Fault::Fail, Fault::Throttle];
-/// At most how many calls such a fault is tried at alone, unless all are.
+/// At most how many calls such a fault is tried at alone, unless all are, as those are that change something and whose answers are lost.
 const SOME: usize = 24;
 /// Whose turn it is in whatever begins as the filmed one did.
 const TURN: u64 = 500;
@@ -90,14 +90,18 @@ impl Withdrawal {
         let again = worlds.iter().map(|at| Job::Again(*at));
         let back = worlds.iter().map(|at| Job::TakenBack(*at)).filter(|_| self.way == Way::Revoke);
         let halves = PASSING.into_iter().flat_map(|fault| [0, 1].map(|first| Job::Half(fault, first)));
-        let stride = if everything() { 1 } else { self.calls().div_ceil(SOME) };
+        let all = everything() || self.way == Way::Restore;
+        let stride = if all { 1 } else { self.calls().div_ceil(SOME) };
         let ones = |fault, stride: usize, first: usize| {
             let numbers = (1 + first..=self.calls()).step_by(stride);
             numbers.map(move |nth| Job::One(fault, nth as u64))
         };
-        let passing = PASSING.into_iter().enumerate();
-        let passing = passing.flat_map(|(index, fault)| ones(fault, stride, index * stride / 4));
-        again.chain(back).chain(halves).chain(ones(Fault::Deny, 1, 0)).chain(passing).collect()
+        // Of a call that only looks a lost answer is a failure like any other.
+        let changes = |job: &Job| matches!(job, Job::One(_, nth) if !self.film[*nth as usize - 1].reads());
+        let lost = ones(Fault::LoseResponse, 1, 0).filter(|job| all || changes(job));
+        let passing = [(Fault::Fail, 0), (Fault::Throttle, stride / 2)].into_iter();
+        let passing = passing.flat_map(|(fault, first)| ones(fault, stride, first));
+        again.chain(back).chain(halves).chain(ones(Fault::Deny, 1, 0)).chain(lost).chain(passing).collect()
     }
 
     async fn one(&self, world: &World, job: Job) {
@@ -261,8 +265,9 @@ impl Way {
     }
 }
 
-/// Kills it in every world that it passes through, and goes on from there in every way; denies every call; and lets every call go
-/// wrong in ways that do no harm, together with every other one, and some alone: with `AMIFORGE_EVERY_CALL=1` all of them.
+/// Kills it in every world that it passes through, and goes on from there in every way; denies every call; loses the answer of every
+/// call that changes something; and lets every call go wrong in ways that do no harm, together with every other one, and some alone:
+/// of a restoration, and with `AMIFORGE_EVERY_CALL=1`, all of them.
 fn try_all(way: Way, distribute: Distribute) {
     let began = std::time::Instant::now();
     let case = alone(async { Box::pin(Withdrawal::new(way, &world(distribute))).await });
