@@ -1,9 +1,9 @@
 //! Promotions against the local environment, cut off at every single call.
 
+use super::many_tests::{approval, digest};
 use super::*;
 use crate::aws::testing;
 use crate::clock::Clock;
-use crate::gate::{Verdict, VerdictStatus};
 use crate::local::records::{AMI, Ami};
 use crate::local::store::{Scope, StoreError};
 use crate::local::{Config, DEFAULT_ACCOUNT, DEFAULT_REGION, Fault, Local};
@@ -175,21 +175,6 @@ impl Seen {
 
 const AMIS: [&str; 3] = ["ami-00000000000000001", "ami-00000000000000002", "ami-00000000000000003"];
 
-fn digest(ami: &str) -> String {
-    format!("sha256:{ami}")
-}
-
-fn approval(ami: &str) -> Approval {
-    let passed = Verdict {
-        gate: "patches".into(),
-        status: VerdictStatus::Pass,
-        summary: String::new(),
-        details: vec![],
-        findings: vec![],
-    };
-    Approval { digest: digest(ami), verdicts: vec![passed] }
-}
-
 fn candidate(ami: &str) -> Candidate {
     Candidate { ami: ami.into(), image_arn: Some("arn:image".into()), image_version: Some("1.0.0/1".into()) }
 }
@@ -254,16 +239,7 @@ async fn a_rollback_to_an_ami_that_is_gone_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn evidence_that_changed_since_the_judgement_is_refused() {
     let house = House::new();
-    let approval = Approval {
-        digest: "sha256:of another validation".into(),
-        verdicts: vec![Verdict {
-            gate: "g".into(),
-            status: VerdictStatus::Pass,
-            summary: String::new(),
-            details: vec![],
-            findings: vec![],
-        }],
-    };
+    let approval = Approval { digest: "sha256:of another validation".into(), ..approval(AMIS[0]) };
     let error =
         promote(&house.cloud, &house.order(), &candidate(AMIS[0]), &approval, &Events::none()).await.unwrap_err();
     assert_eq!((error.exit_code(), house.seen().await), (8, Seen::nothing()));

@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use world::*;
-pub(in crate::promote) use world::{order, project};
+pub(in crate::promote) use world::{approval, digest, order, project};
 
 /// What the first promotions of a channel are tried with.
 type Deed = deed::What;

@@ -326,7 +326,7 @@ impl World {
     }
 }
 
-pub(super) fn digest(ami: &str) -> String {
+pub(in crate::promote) fn digest(ami: &str) -> String {
     format!("sha256:{ami}")
 }
 
@@ -334,7 +334,7 @@ pub(super) fn candidate(ami: &str) -> Candidate {
     Candidate { ami: ami.into(), image_arn: None, image_version: Some("1.0.0/1".into()) }
 }
 
-pub(super) fn approval(ami: &str) -> Approval {
+pub(in crate::promote) fn approval(ami: &str) -> Approval {
     let passed = Verdict {
         gate: "patches".into(),
         status: VerdictStatus::Pass,
