@@ -63,10 +63,9 @@ pub(super) async fn consent(cloud: &Cloud, order: &Order<'_>, ami: &str) -> Resu
 }
 
 /// Who has built an image.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Builder {
-    /// Nobody has written it down.
-    #[default]
+    /// Nobody has written it down, or nobody has asked.
     Unknown,
     /// The caller as AWS knows it.
     Known(String),

@@ -196,9 +196,8 @@ async fn go_on(
         // is more than that the lock could not be given back.
         let ended = matches!(now, Ok(Now::Ended));
         drop(executor.give_back(found.as_ref().filter(|_| !ended)).await);
-        let what = if ended { "the promotion" } else { "what the books say of it" };
-        let taken_over =
-            |_| PromoteError::TakenOver { channel: order.channel.to_owned(), cause: StepError::Changed(what) };
+        let cause = StepError::Changed("the journal or the record");
+        let taken_over = |_| PromoteError::TakenOver { channel: order.channel.to_owned(), cause };
         return Err(now.map_or_else(|error| error, taken_over));
     }
     match direction {

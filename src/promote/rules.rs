@@ -41,8 +41,9 @@ pub(super) fn approved(ami: &str, approval: &Approval, image: &Image) -> Result<
     Ok(())
 }
 
-/// Most bytes of a reason: it stands in the lock, too, which has room for a few.
-const LONGEST_REASON: usize = 1_000;
+/// Most bytes of a reason: with everything else it still fits a standard parameter. That of an override stands in the lock, too,
+/// which has room for a few.
+pub(super) const LONGEST_REASON: usize = 1_000;
 
 /// What is said of a build that nobody has signed.
 pub(super) const BUILDER_UNKNOWN: &str = "it is not known who built it";

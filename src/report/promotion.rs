@@ -295,7 +295,7 @@ impl<'a> History<'a> {
             let without = if one.empty { "empty, without " } else { "" };
             let _ = writeln!(text, "  {}  {without}{}  {version}  {} by {who}", one.promoted_at, one.ami, one.reason);
             if !one.resumed_by.is_empty() {
-                let _ = writeln!(text, "    cut off, and gone on with by {}", one.resumed_by.join(", "));
+                let _ = writeln!(text, "    cut off, and carried on by {}", one.resumed_by.join(", "));
             }
             if let Some(why) = &one.overridden {
                 let _ = writeln!(text, "    rules were passed over: {why}");

@@ -4,7 +4,7 @@ use super::*;
 use crate::aws::{Cloud, Options, tags};
 use crate::build::{Begun, BuildOptions, finish};
 use crate::clock::Clock;
-use crate::local::{Builds, Script};
+use crate::local::{Builds, Fault, Script};
 use crate::project::{Arch, Project};
 use std::time::Duration;
 
@@ -48,20 +48,39 @@ async fn tag(cloud: &Cloud, arn: &str, key: &str) -> Option<String> {
     answer.image.unwrap().tags.unwrap_or_default().remove(key)
 }
 
-#[tokio::test(start_paused = true)]
-async fn who_has_built_it_is_no_other_one() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("recipes")).unwrap();
-    std::fs::write(folder.path().join("amiforge.yaml"), POLICY).unwrap();
-    std::fs::write(folder.path().join("recipes/web.yaml"), RECIPE).unwrap();
-    let project: Project = crate::project::load(folder.path()).unwrap();
+/// A project and its environment, in which builds follow a script.
+async fn site(folder: &std::path::Path) -> (Project, Cloud) {
+    std::fs::create_dir(folder.join("recipes")).unwrap();
+    std::fs::write(folder.join("amiforge.yaml"), POLICY).unwrap();
+    std::fs::write(folder.join("recipes/web.yaml"), RECIPE).unwrap();
+    let project: Project = crate::project::load(folder).unwrap();
     let options = Options {
         clock: Clock::with_tokio(time::macros::datetime!(2026-03-01 12:00 UTC)),
         events: Events::none(),
-        state: folder.path().join("state"),
-        cache: folder.path().join("cache"),
+        state: folder.join("state"),
+        cache: folder.join("cache"),
     };
     let cloud = Cloud::rehearse(&project, "local", options, Builds::scripted(|_| Script::default())).await.unwrap();
+    (project, cloud)
+}
+
+/// Who may build and not tag can build all the same.
+#[tokio::test(start_paused = true)]
+async fn a_build_that_cannot_be_signed_is_one_of_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (project, cloud) = site(folder.path()).await;
+    let work = Work { cloud: &cloud, project: &project, recipe: &project.recipes["web"], arch: Arch::X86_64 };
+    let local = cloud.local().unwrap();
+    local.set_faults(Some(Box::new(|_, operation, _| (operation == "TagResource").then_some(Fault::Deny))));
+    let built = built(&work).await;
+    local.set_faults(None);
+    assert_eq!(tag(&cloud, &built.image_arn, tags::BUILDER).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_built_it_is_no_other_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (project, cloud) = site(folder.path()).await;
     let work = Work { cloud: &cloud, project: &project, recipe: &project.recipes["web"], arch: Arch::X86_64 };
     let built = built(&work).await;
     let me = aws::caller(&cloud).await.unwrap();

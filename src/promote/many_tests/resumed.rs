@@ -292,6 +292,26 @@ async fn what_somebody_else_has_gone_on_with_meanwhile_is_looked_at_anew() {
     assert_eq!(End::of(&world.local.store.picture()).swept(&old), old);
 }
 
+/// What leads away from one revoked release to another one is taken back.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_does_not_finish_what_leads_to_another_revoked_release() {
+    let world = World::new(Distribute::Share);
+    for ami in [AMIS[0], AMIS[2], AMIS[1]] {
+        world.promote(ami).await.unwrap();
+    }
+    let (start, turn) = (world.local.store.picture(), 9);
+    Box::pin(revoke(&world.cloud, &withdraw(&world, AMIS[2]), &Events::none())).await.unwrap();
+    let name = names::revocation("acme", "debian-12", "x86_64", AMIS[2]);
+    let written = store::get(&world.cloud, world.cloud.home(), &name).await.unwrap().unwrap().value;
+    world.back_to(&start, turn);
+    cut_off(&world, AMIS[2]).await;
+    store::put_document(&world.cloud, &name, &written).await.unwrap();
+    let done = Box::pin(revoke(&world.cloud, &withdraw(&world, AMIS[1]), &Events::none())).await.unwrap();
+    assert!(!done.is_partial(), "{done:?}");
+    let targets = Eyes::on(&world.local.store.picture()).targets();
+    assert!(targets.values().all(|one| one.parameter.as_deref() == Some(AMIS[0])), "{targets:?}");
+}
+
 /// A revocation settles what was cut off: what leads away from the release is finished, which is written down, and what has nothing to
 /// do with it is taken back.
 #[tokio::test(start_paused = true)]

@@ -44,6 +44,7 @@ pub use users::{NamingTemplate, RunningInstance, Users};
 
 use super::error::PromoteError;
 use super::model::Order;
+use super::rules::LONGEST_REASON;
 
 /// Which release is to be revoked or restored, by whom and why.
 #[derive(Debug, Clone)]
@@ -70,9 +71,7 @@ impl<'a> Withdraw<'a> {
             return Err(PromoteError::NoReason);
         }
         match reason.len() {
-            bytes if bytes > record::LONGEST_REASON => {
-                Err(PromoteError::LongReason { bytes, most: record::LONGEST_REASON })
-            }
+            bytes if bytes > LONGEST_REASON => Err(PromoteError::LongReason { bytes, most: LONGEST_REASON }),
             _ => Ok(()),
         }
     }

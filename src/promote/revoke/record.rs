@@ -22,8 +22,6 @@ const IMAGES_SCHEMA: &str = "amiforge.revoked-images/1";
 /// What the parts of the images are found by, in turn: so parts of two writings never mix, and whoever removes them knows where they
 /// are when nothing names them.
 const WRITINGS: [&str; 2] = ["a", "b"];
-/// Most bytes of a reason: with everything else it still fits a standard parameter.
-pub(super) const LONGEST_REASON: usize = 1000;
 /// Most characters of a tag's value.
 const LONGEST_TAG: usize = 256;
 
